@@ -1,0 +1,149 @@
+"""What happens to a call: a complete, finite list of steps that Asterisk executes alone.
+
+Owns the vocabulary of the answer. Refuses to know how a step is written on the wire
+(`pbxcore.control.wire`) or executed (`asterisk-conf/extensions.conf`).
+
+A step that rings somebody names the step that follows for each way it can fail. A jump goes only forward,
+so a decision is bounded by its length, whatever happens to the call. A call that is answered ends with its
+step. Index `END` (0) ends the call; the first step is number 1.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+END = 0
+MAX_STEPS = 40  # channel variables of one decision; a plan that needs more does not compile
+MAX_STEP_BYTES = 1_900  # an AGI line is cut near 2,047 bytes
+
+
+class Why(StrEnum):
+    """Why a leg left through a trunk; stands on the leg and in the rated leg."""
+
+    CALL = "call"
+    FORWARD = "forward"
+    TRANSFER = "transfer"
+    EMERGENCY = "emergency"
+
+
+class Reason(StrEnum):
+    """Why a call is refused. Each value has its text in `docs/outcomes.md`."""
+
+    UNKNOWN_NUMBER = "unknown-number"  # nobody has this number or extension
+    UNKNOWN_ENDPOINT = "unknown-endpoint"  # the asking device belongs to no published tenant
+    INVALID_NUMBER = "invalid-number"  # cannot be brought into E.164 form
+    NOT_ALLOWED = "not-allowed"  # the caller's rights do not cover it
+    NO_TRUNK = "no-trunk"  # no trunk is configured for it
+    LOOP = "loop"  # the call has been here before
+    CLOSED = "closed"  # a closed rule without a destination
+    BLIND = "blind"  # the standby may not spend money on this destination
+    BUSY = "busy"  # the plan says busy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """Number of the step that follows, by the way a ringing step ended; `END` ends the call."""
+
+    busy: int = END
+    no_answer: int = END
+    unreachable: int = END
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring:
+    """Ring endpoints of our own at once; the first to answer has the call."""
+
+    endpoints: tuple[str, ...]
+    timeout_s: int
+    then: Next = Next()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Leave through the first trunk that takes the call.
+
+    Attributes:
+        trunks: names of trunks in the order to try.
+        number: called number, E.164.
+        presented: number the called party sees (user-provided), E.164; empty: none.
+        network: number of ours that can be called back and that the carrier knows (network-provided), E.164.
+        hidden: the caller asked for CLIR; presented and network numbers travel, marked private.
+        diverting: our number that diverts the call here, E.164; empty for a call of one's own.
+        payer: `<tenant>/<extension>` that owns the leg.
+        why: call, forward, transfer.
+        timeout_s: how long to let it ring.
+        limit_s: longest duration after the answer; 0 for none.
+    """
+
+    trunks: tuple[str, ...]
+    number: str
+    presented: str
+    network: str
+    payer: str
+    why: Why
+    timeout_s: int
+    hidden: bool = False
+    diverting: str = ""
+    limit_s: int = 0
+    then: Next = Next()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voicemail:
+    """Take a message. Ends the call."""
+
+    mailbox: str  # "<box>@<tenant>"
+    busy: bool = False  # greet with "busy" instead of "unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenToVoicemail:
+    """Let the caller hear a mailbox after its PIN. Ends the call."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """Play a sound before answer (early media where the caller's side hears it), then go on."""
+
+    sound: str
+    then: int = END
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """End the call with a cause of ITU-T Q.850 and a reason. Ends the call."""
+
+    cause: int
+    reason: Reason
+
+
+Step = Ring | Outside | Voicemail | ListenToVoicemail | Play | Reject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """One line of the explanation: which rule of which document spoke, and what it said.
+
+    Attributes:
+        rule: path in the tenant document, `extensions.10.forward.no_answer`.
+        text: what it did, in one English sentence without a full stop.
+    """
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The complete answer to one question.
+
+    Attributes:
+        version: the plan that decided, `<tenant>@<revision>`; several, joined by `+`, for a call between tenants.
+        steps: at least one, at most `MAX_STEPS`.
+        because: the explanation, in the order in which the rules spoke.
+    """
+
+    version: str
+    steps: tuple[Step, ...]
+    because: tuple[Because, ...]

@@ -1,0 +1,53 @@
+"""The facts of a call when Asterisk asks, and the state that is no fact of the call.
+
+Owns the vocabulary of the question. Refuses to interpret: numbers stand here as they came.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Origin(StrEnum):
+    """How the asking channel came to ask."""
+
+    PHONE = "phone"  # a device of a tenant dialled
+    TRUNK = "trunk"  # a carrier brought the call
+    TRANSFER = "transfer"  # a device of a tenant sent somebody elsewhere (REFER)
+    FORWARD = "forward"  # a device of a tenant answered with a 302
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One question of Asterisk: who wants to go where, and who caused it.
+
+    Attributes:
+        call: UniqueID of the asking channel, `<systemname>-<epoch>.<sequence>`.
+        linkedid: groups the legs of one call.
+        origin: how the channel came to ask.
+        endpoint: PJSIP endpoint of the asking channel, `<tenant>-<device>` or `trunk-<name>`.
+        actor: endpoint that caused the question and whose rights and account apply: the endpoint itself for
+            PHONE and TRUNK, the transferer for TRANSFER, the forwarding device for FORWARD.
+        dialled: what was dialled, untouched: an extension, a feature code, a national or an E.164 number.
+        caller: the caller's number as presented, empty when anonymous.
+        diversions: numbers that diverted the call before it reached us, the latest first.
+    """
+
+    call: str
+    linkedid: str
+    origin: Origin
+    endpoint: str
+    actor: str
+    dialled: str
+    caller: str = ""
+    diversions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the deciding process knows besides the plan; all of it may be unknown.
+
+    Attributes:
+        blind: no rater can be asked (standby): law 8 of the dialplan applies.
+    """
+
+    blind: bool = False

@@ -1,0 +1,1 @@
+"""The edges of the house: Asterisk, files, HTTP, command line, clock and processes."""

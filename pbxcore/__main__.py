@@ -1,0 +1,5 @@
+"""`python -m pbxcore` is `pbxcore`."""
+
+from pbxcore.cli import app
+
+app()

@@ -1,0 +1,8 @@
+"""The command line: one Typer app; each command lives with its subject in a module of this folder.
+
+Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process.
+"""
+
+from pbxcore.cli.app import app
+
+__all__ = ["app"]

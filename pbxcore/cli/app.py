@@ -1,0 +1,40 @@
+"""The root of the command line and what every command shares: output, errors and exit codes.
+
+Exit codes: 0 done · 1 the answer is no (findings, refused change) · 2 the command line was wrong ·
+3 something that is needed does not answer (database, Asterisk, service).
+"""
+
+from enum import IntEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="pbxcore",
+    help="Decide and price every call of a hosted PBX on Asterisk, and explain both.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+
+
+class Exit(IntEnum):
+    """What scripts can rely on."""
+
+    DONE = 0
+    NO = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+
+
+def fail(message: str, remedy: str, code: Exit) -> typer.Exit:
+    """Print what went wrong and what to do about it; raise what this returns."""
+    err.print(f"[bold red]✗[/] {message}\n  → {remedy}", highlight=False, soft_wrap=True)
+    return typer.Exit(int(code))

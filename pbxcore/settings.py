@@ -1,0 +1,111 @@
+"""The settings of one machine: where things listen, where state lives, which trunks there are.
+
+Owns `config/service.yaml` and the `PBXCORE_*` variables. Refuses anything about tenants, prices or numbers.
+An unknown key is an error.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+
+class Ports(BaseModel):
+    """Every port the machine listens on, all on `bind`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sip: int = Field(5060, ge=1, le=65_535)
+    rtp_first: int = Field(10_000, ge=1_024, le=65_535)
+    rtp_last: int = Field(10_999, ge=1_024, le=65_535)
+    agi: int = Field(4573, ge=1, le=65_535)
+    standby_agi: int = Field(4574, ge=1, le=65_535)
+    ami: int = Field(5038, ge=1, le=65_535)
+    http: int = Field(8080, ge=1, le=65_535)
+    carrier: int = Field(5065, ge=1, le=65_535)
+
+
+class Trunk(BaseModel):
+    """A carrier link.
+
+    Attributes:
+        name: `[a-z0-9]+`; its endpoint in Asterisk is `trunk-<name>`.
+        host: address of the carrier; requests from it are taken as the carrier's.
+        port: its SIP port.
+        practice: the machine plays this carrier itself (a new user's first outside call).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9]{1,20}$")
+    host: str
+    port: int = Field(5060, ge=1, le=65_535)
+    practice: bool = False
+
+
+class Settings(BaseSettings):
+    """Settings of one machine; immutable once read.
+
+    Attributes:
+        state: the one folder that holds everything that is written.
+        config: folder with service.yaml, tenants/, accounts/, catalogues/, destinations/.
+        database: PostgreSQL URL (`postgresql://user@host/db`); empty: a private server in `state`.
+        asterisk: `auto` takes the machine's own Asterisk if it is 20 or newer, else a private one in `state`.
+        bind: address phones reach.
+        max_call_s: longest duration of any outside call.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PBXCORE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    version: Literal[1] = 1
+    state: Path = Path("var")
+    config: Path = Path("config")
+    database: str = ""
+    asterisk: Literal["auto", "own", "private"] = "auto"
+    bind: str = "127.0.0.1"
+    ports: Ports = Ports()
+    trunks: tuple[Trunk, ...] = ()
+    max_call_s: PositiveInt = 4 * 3600
+
+    @classmethod
+    def settings_customise_sources(  # noqa: PLR0913 — the signature is pydantic-settings'
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments first, then PBXCORE_* variables, then config/service.yaml."""
+        del dotenv_settings, file_secret_settings
+        folder = Path(os.environ.get("PBXCORE_CONFIG", "config"))
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, folder / "service.yaml")
+
+    @property
+    def published(self) -> Path:
+        """Folder of the published plans: `tenants/<tenant>.json` and `index.json`."""
+        return self.state / "published"
+
+    @property
+    def spool(self) -> Path:
+        """Folder in which Asterisk appends leg records (`legs.tsv`)."""
+        return self.state / "asterisk" / "log" / "cel-custom"
+
+    @property
+    def decisions(self) -> Path:
+        """Folder of the decision logs: `<process>.ndjson`."""
+        return self.state / "decisions"
+
+    @property
+    def phones_db(self) -> Path:
+        """SQLite file that Asterisk reads phones and mailboxes from."""
+        return self.state / "asterisk" / "db" / "phones.sqlite"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of sockets and pid files; removed when everything has stopped."""
+        return self.state / "run"
