@@ -1,0 +1,129 @@
+"""What every test may ask for: a real PostgreSQL, a tree with real Asterisk and real phones, free ports."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from pbxcore.machine import debian
+from pbxcore.machine import postgres as postgresql
+
+CHECKOUT = Path(__file__).parents[1]
+_TEMPLATE = "template_pbxcore"
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Give an empty private folder whose path is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="pbx", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Give a wait for something that happens elsewhere: at most 10 s, then the test fails."""
+
+    def wait(happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not happened():
+            assert time.monotonic() < deadline, "it did not happen within 10 s"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def debian_root() -> Path:
+    """Give the tree with Asterisk, sipp and baresip; it is made (25 s) when it is not there."""
+    root = Path(os.environ.get("PBXCORE_TEST_ROOT") or CHECKOUT / "var" / "asterisk-root")
+    if not (root / "usr/sbin/asterisk").exists():
+        debian.ensure(root)
+    return root.absolute()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """Give a private server for the session."""
+    folder = Path(tempfile.mkdtemp(prefix="pbx", dir="/tmp"))
+    with postgresql.running(postgresql.Server(folder / "data", folder), folder / "log") as server:
+        yield server
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: postgresql.Server) -> str:
+    """Migrate one database once; each test gets a copy."""
+    from pbxcore.database import migrate  # noqa: PLC0415 — only tests with a database pay for alembic
+
+    sql(postgres, f"CREATE DATABASE {_TEMPLATE}")
+    with ThreadPoolExecutor(1) as pool:  # pytest's own loop stays as it is
+        pool.submit(asyncio.run, migrate(postgresql.url(postgres, _TEMPLATE))).result()
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: postgresql.Server, _template: str) -> Iterator[str]:
+    """Give the URL of a fresh database with the schema of today."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    sql(postgres, f"CREATE DATABASE {name} TEMPLATE {_template}")
+    yield postgresql.url(postgres, name)
+    sql(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def sql(server: postgresql.Server, statement: str) -> None:
+    """Run one statement outside a transaction."""
+    psql = postgresql.binaries() / "psql"
+    subprocess.run(
+        [psql, "-qX", "-v", "ON_ERROR_STOP=1", "-d", postgresql.url(server, "postgres"), "-c", statement],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def free_ports() -> Iterator[Callable[[int], list[int]]]:
+    """Give a function that names ports nobody uses, for UDP and TCP on 127.0.0.1.
+
+    They are drawn below the range from which the kernel gives ports to clients, so that no outgoing
+    connection takes one in the moment before the test's program binds it.
+    """
+    given: set[int] = set()
+
+    def draw(number: int) -> list[int]:
+        drawn: list[int] = []
+        start = 20_000 + (os.getpid() * 97 + len(given) * 13) % 10_000
+        for port in (*range(start, 32_000), *range(20_000, start)):
+            if len(drawn) == number:
+                break
+            if port not in given and _is_free(port):
+                given.add(port)
+                drawn.append(port)
+        assert len(drawn) == number, "no free ports"
+        return drawn
+
+    yield draw
+    given.clear()
+
+
+def _is_free(port: int) -> bool:
+    with ExitStack() as sockets:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            probe = sockets.enter_context(socket.socket(socket.AF_INET, kind))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
