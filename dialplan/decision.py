@@ -139,7 +139,8 @@ class Decision:
     """The complete answer to one question.
 
     Attributes:
-        version: the plan that decided, `<tenant>@<revision>`; several, joined by `+`, for a call between tenants.
+        version: the plan that decided, `<tenant>@<revision>`; several, joined by `+`, for a call between
+            tenants; `-` where no plan was asked.
         steps: at least one, at most `MAX_STEPS`.
         because: the explanation, in the order in which the rules spoke.
     """

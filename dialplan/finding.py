@@ -1,0 +1,32 @@
+"""What is wrong with a document: findings are values, given all together, each with its remedy.
+
+Owns the shape of a finding and the root of this package's errors. Refuses files and lines: a path within the
+document is all it knows (`pbxcore.documents` turns paths into lines).
+"""
+
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One mistake.
+
+    Attributes:
+        path: keys and indices from the root of the document, `("extensions", "10", "forward", "busy")`.
+        code: stable name of the kind of mistake, `unknown-target`.
+        message: what is wrong, one sentence without a full stop.
+        remedy: what to do about it, one sentence without a full stop.
+    """
+
+    path: Path
+    code: str
+    message: str
+    remedy: str
+
+
+class DialplanError(Exception):
+    """Root of the errors of this package; `code` is stable."""
+
+    code = "dialplan"

@@ -1,0 +1,315 @@
+"""The tenant document: what an operator writes, and nothing a call needs that is not in it.
+
+Owns the keys, their types and the form of each single value. Refuses everything that needs two values to be
+seen as wrong (`dialplan.checks`): a spec may still name a group that does not exist.
+
+Strict: an unknown key, a number where text belongs, a text where a number belongs are mistakes, not guesses.
+A mistake of form is a pydantic error whose context carries the remedy.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dialplan import hours, numbers, target
+
+MIN_RING_S, MAX_RING_S = 5, 120
+RING_S = 20  # until a rule takes over
+LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
+
+
+def _mistake(code: str, message: str, remedy: str) -> PydanticCustomError:
+    """Make an error whose braces are never mistaken for a template's."""
+    return PydanticCustomError(code, "{message}", {"message": message, "remedy": remedy})
+
+
+def _shaped(pattern: str, code: str, what: str, remedy: str) -> AfterValidator:
+    """Make a check that a text matches a pattern as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value):
+            return value
+        raise _mistake(code, f"{value!r} is no {what}", remedy)
+
+    return AfterValidator(check)
+
+
+def _number(value: str) -> str:
+    compact = "".join(value.split())
+    if numbers.is_e164(compact):
+        return compact
+    raise _mistake(
+        "no-number",
+        f"{value!r} is no telephone number",
+        'write it with + and country code, "+493022200100"',
+    )
+
+
+def _target(value: str) -> str:
+    parsed = target.parse(value)
+    if parsed is None:
+        forms = ", ".join(target.FORMS)
+        raise _mistake("no-target", f"{value!r} is no place to send a call to", f"write one of: {forms}")
+    if parsed.kind == target.Kind.NUMBER:
+        _number(parsed.name)
+    return str(parsed)
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError) as unknown:
+        remedy = "write a name of the IANA time zone database, Europe/Berlin"
+        raise _mistake("no-time-zone", f"{value!r} is no time zone", remedy) from unknown
+    return value
+
+
+def _country(value: str) -> str:
+    if value in numbers.COUNTRIES:
+        return value
+    known = " ".join(numbers.COUNTRIES)
+    raise _mistake("no-country", f"{value!r} is no country we know", f"write one of: {known}")
+
+
+def _rule(value: str) -> str:
+    if hours.parse_rule(value):
+        return value
+    raise _mistake(
+        "no-hours",
+        f"{value!r} are no hours",
+        'write "Mon-Fri 08:00-18:00" or "Sat,Sun 10:00-12:00 14:00-16:00"',
+    )
+
+
+def _span(value: str) -> str:
+    if hours.parse_spans((value,)):
+        return value
+    raise _mistake("no-hours", f"{value!r} are no hours", 'write "09:00-12:00"')
+
+
+def _date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError as no_date:
+        raise _mistake("no-date", f"{value!r} is no date", "write year, month, day: 2026-12-24") from no_date
+    return value
+
+
+def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
+    return [] if value == "closed" else value
+
+
+def _short_form(key: str) -> Callable[[Any], Any]:
+    """Let a text stand for a mapping of which only `key` is given."""
+    return lambda value: {key: value} if isinstance(value, str) else value
+
+
+TenantId = Annotated[
+    str,
+    _shaped(
+        "[a-z][a-z0-9]{0,19}", "no-tenant-id", "tenant id", "use up to 20 of a-z and 0-9, a letter first"
+    ),
+]
+DeviceId = Annotated[
+    str, _shaped("[a-z0-9]{1,20}", "no-device-id", "device id", "use up to 20 of a-z and 0-9")
+]
+ExtensionId = Annotated[
+    str, _shaped(r"[0-9*#]{1,8}", "no-extension", "extension", 'use up to 8 digits in quotes, "10"')
+]
+Name = Annotated[
+    str,
+    _shaped(
+        "[a-z][a-z0-9_]{0,29}", "no-name", "name for a rule", "use up to 30 of a-z, 0-9 and _, a letter first"
+    ),
+]
+Label = Annotated[
+    str,
+    _shaped(
+        r"[^\x00-\x1f\x7f\"<>]{1,80}", "no-label", "name", 'use 1 to 80 characters without " < > and control'
+    ),
+]
+AreaCode = Annotated[
+    str, _shaped("[1-9][0-9]{0,5}", "no-area-code", "area code", 'write it without leading zero, "30"')
+]
+Language = Annotated[str, _shaped("[a-z]{2}", "no-language", "language", "write its ISO 639 code, de")]
+Sound = Annotated[
+    str,
+    _shaped(
+        "[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,5}", "no-sound", "sound", "write a name like vm-goodbye"
+    ),
+]
+Pin = Annotated[str, _shaped("[0-9]{4,10}", "no-pin", "PIN", 'use 4 to 10 digits in quotes, "4711"')]
+Password = Annotated[
+    str,
+    _shaped(
+        "[0-9A-Za-z_.+=@-]{12,64}", "weak-password", "password", "use 12 to 64 of 0-9 A-Z a-z _ . + = @ -"
+    ),
+]
+Account = Annotated[str, _shaped("[a-z][a-z0-9-]{0,39}", "no-account", "account id", "use a-z, 0-9 and -")]
+E164 = Annotated[str, AfterValidator(_number)]
+TargetText = Annotated[str, AfterValidator(_target)]
+RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
+Rights = Literal["anywhere", "country", "inside"]
+
+
+class Document(BaseModel):
+    """What all parts of a document share: frozen, strict, and no key is ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NumberSpec(Document):
+    """A number (DID) of the tenant.
+
+    Attributes:
+        to: where a call to it goes.
+        stands_for: the customer's own number, still at the old provider and forwarded there to this one.
+            Calls to either are one call; outgoing calls may show it once its right of use is recorded.
+        right_of_use: day on which the customer's right to `stands_for` was recorded.
+    """
+
+    to: TargetText
+    stands_for: E164 | None = None
+    right_of_use: date | None = None
+
+
+class NoAnswerSpec(Document):
+    """Where a call goes that nobody answers, and when. A bare target is short for `{to: target}`."""
+
+    to: TargetText
+    after_s: RingSeconds = RING_S
+
+    _short = model_validator(mode="before")(_short_form("to"))
+
+
+class ForwardSpec(Document):
+    """Personal forwards; each may lead inside or outside, and the extension pays for it.
+
+    Attributes:
+        always: at once, no phone rings.
+        busy: all phones are busy.
+        no_answer: nobody answered in time, or no phone of the extension is registered.
+    """
+
+    always: TargetText | None = None
+    busy: TargetText | None = None
+    no_answer: NoAnswerSpec | None = None
+
+
+class VoicemailSpec(Document):
+    """A mailbox. It takes what no forward of its owner takes. Without `pin` one is derived and shown."""
+
+    pin: Pin | None = None
+
+
+class DeviceSpec(Document):
+    """A phone; a bare id is short for `{device: id}`. Without `password` one is derived and shown."""
+
+    device: DeviceId
+    password: Password | None = None
+
+    _short = model_validator(mode="before")(_short_form("device"))
+
+
+class ExtensionSpec(Document):
+    """An internal number and the phones it rings.
+
+    Attributes:
+        caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
+            Default: that of the tenant's first number.
+        may_call: `anywhere`, in the tenant's own `country`, or `inside` only; holds for forwards too.
+    """
+
+    name: Label
+    devices: Annotated[tuple[DeviceSpec, ...], Field(strict=False)] = ()
+    caller_id: E164 | None = None
+    voicemail: VoicemailSpec | None = None
+    forward: ForwardSpec = ForwardSpec()
+    may_call: Rights = "anywhere"
+
+
+class GroupSpec(Document):
+    """A ring group: the members' phones ring, their personal forwards do not apply.
+
+    Attributes:
+        extension: internal number of the group; it also pays for what `otherwise` sends outside.
+        strategy: `simultaneous`, or `in_order`: one member after the other, each for `timeout_s`.
+        members: extensions, or extensions of other groups, whose phones then ring like members.
+        otherwise: where a call goes that no member answers.
+    """
+
+    name: Label
+    extension: ExtensionId | None = None
+    strategy: Literal["simultaneous", "in_order"] = "simultaneous"
+    members: Annotated[tuple[ExtensionId, ...], Field(strict=False, min_length=1)]
+    timeout_s: RingSeconds = RING_S
+    otherwise: TargetText | None = None
+    caller_id: E164 | None = None
+    voicemail: VoicemailSpec | None = None
+    may_call: Rights = "anywhere"
+
+
+class HoursSpec(Document):
+    """Opening hours in the tenant's time zone.
+
+    Attributes:
+        open: lines like `Mon-Fri 08:00-12:00 13:00-17:00`; a span that ends before it begins passes midnight.
+        exceptions: by date, `closed` or the spans of that day, instead of the week's.
+        then: where a call goes while open.
+        closed: where it goes otherwise; without it the call is refused as closed.
+    """
+
+    open: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Field(strict=False)]
+    exceptions: dict[
+        Annotated[str, AfterValidator(_date)],
+        Annotated[
+            tuple[Annotated[str, AfterValidator(_span)], ...],
+            Field(strict=False),
+            BeforeValidator(_closed_is_empty),
+        ],
+    ] = {}
+    then: TargetText
+    closed: TargetText | None = None
+
+
+class AnnouncementSpec(Document):
+    """A sound that is played before the call goes on, or ends."""
+
+    sound: Sound
+    then: TargetText | None = None
+
+
+class StandbySpec(Document):
+    """What may be called while nobody can be asked for credit.
+
+    Attributes:
+        countries: their ordinary numbers may be called, for an hour at most. Default: the tenant's own
+            country. Numbers that a forward names may always be reached.
+    """
+
+    countries: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], Field(strict=False)]
+
+
+class TenantSpec(Document):
+    """One tenant: one PBX."""
+
+    version: Literal[1]
+    tenant: TenantId
+    name: Label
+    country: Annotated[str, AfterValidator(_country)]
+    area_code: AreaCode | None = None
+    time_zone: Annotated[str, AfterValidator(_zone)]
+    language: Language = "en"
+    account: Account
+    standby: StandbySpec | None = None
+    numbers: dict[E164, NumberSpec] = {}
+    extensions: dict[ExtensionId, ExtensionSpec] = {}
+    groups: dict[Name, GroupSpec] = {}
+    hours: dict[Name, HoursSpec] = {}
+    announcements: dict[Name, AnnouncementSpec] = {}
