@@ -1,15 +1,25 @@
 """The settings of one machine: where things listen, where state lives, which trunks there are.
 
 Owns `config/service.yaml` and the `PBXCORE_*` variables. Refuses anything about tenants, prices or numbers.
-An unknown key is an error.
+An unknown key is an error. Where a machine runs, `load` tells what it runs with: moved ports, its database.
 """
 
+import hashlib
+import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
 
 class Ports(BaseModel):
@@ -72,7 +82,7 @@ class Settings(BaseSettings):
     max_call_s: PositiveInt = 4 * 3600
 
     @classmethod
-    def settings_customise_sources(  # noqa: PLR0913 — the signature is pydantic-settings'
+    def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
@@ -107,5 +117,37 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Folder of sockets and pid files; removed when everything has stopped."""
-        return self.state / "run"
+        """Folder of sockets; removed when everything has stopped.
+
+        `<state>/run`, or where that is too long for the address of a socket, a folder of the same user
+        below /tmp that is named after the state folder.
+        """
+        inside = self.state.absolute() / "run"
+        if len(os.fsencode(inside)) <= LONGEST_RUN_DIR:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.state.resolve())).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"pbxcore-{os.getuid()}-{name}"
+
+    @property
+    def machine_file(self) -> Path:
+        """What the running machine runs with (`pbxcore.machine.instance`); not there when none runs."""
+        return self.state / "machine.json"
+
+
+def load() -> Settings:
+    """Return the settings a command works with: those of the machine that runs on this state, if one does."""
+    settings = Settings()
+    try:
+        machine = json.loads(settings.machine_file.read_text())
+        os.kill(int(machine["pid"]), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return settings
+    except PermissionError:
+        pass  # it runs, and belongs to somebody else
+    return settings.model_copy(
+        update={
+            "ports": Ports(**machine["ports"]),
+            "database": machine["database"],
+            "trunks": tuple(Trunk(**trunk) for trunk in machine["trunks"]),
+        }
+    )
