@@ -1,0 +1,213 @@
+"""Asterisk's own configuration for one machine: the constant files of `asterisk-conf/`, filled in.
+
+Owns where an instance lives below `<state>/asterisk` and what its files say. Refuses to start processes
+(`pbxcore.machine.supervision`) and to know tenants: phones reach Asterisk through `pbxcore.phones`.
+"""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialplan.numbers import COUNTRIES
+from pbxcore import phones
+from pbxcore.machine import debian
+from pbxcore.machine.errors import MachineError
+from pbxcore.secret import derive
+from pbxcore.settings import Settings, Trunk
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk-conf"
+OLDEST_MAJOR = 20
+VERSION_LIMIT_S = 10.0
+AMI_USER = "pbxcore"
+SILENCE_BYTES = 10 * 8_000 * 2  # ten seconds of signed linear, 8 kHz
+
+
+class ConfigurationError(MachineError):
+    """A setting that Asterisk's configuration cannot carry."""
+
+    code = "asterisk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Programs and data of an Asterisk that somebody installed; never written.
+
+    Attributes:
+        program: command that starts it, without arguments.
+        modules: folder of its modules.
+        share: folder of its sounds and documentation.
+    """
+
+    program: tuple[str, ...]
+    modules: Path
+    share: Path
+
+
+def private(root: Path) -> Installation:
+    """Return the Asterisk of a private tree (`pbxcore.machine.debian`)."""
+    libraries = debian.libraries(root)
+    return Installation(
+        program=debian.command(root, "asterisk"),
+        modules=libraries / "asterisk" / "modules",
+        share=root.absolute() / "usr" / "share" / "asterisk",
+    )
+
+
+def own() -> Installation | None:
+    """Return the machine's own Asterisk if it is new enough."""
+    program = shutil.which("asterisk")
+    if program is None or version(program) < OLDEST_MAJOR:
+        return None
+    candidates = sorted(Path("/usr/lib").glob("*/asterisk/modules")) + [Path("/usr/lib/asterisk/modules")]
+    modules = next((folder for folder in candidates if (folder / "chan_pjsip.so").exists()), None)
+    share = next((s for s in map(Path, ("/usr/share/asterisk", "/var/lib/asterisk")) if s.exists()), None)
+    if modules is None or share is None:
+        return None
+    return Installation(program=(program,), modules=modules, share=share)
+
+
+def version(*program: str) -> int:
+    """Return the major version of an Asterisk, 0 when it does not say."""
+    try:
+        said = subprocess.run(  # noqa: S603 — a program this machine has or that we unpacked
+            [*program, "-V"], capture_output=True, text=True, timeout=VERSION_LIMIT_S, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"Asterisk (?:certified[/-])?(\d+)\.", said)
+    return int(found[1]) if found else 0
+
+
+def home(settings: Settings) -> Path:
+    """Return the folder of this machine's instance."""
+    return settings.state.absolute() / "asterisk"
+
+
+def start_command(settings: Settings, installation: Installation) -> tuple[str, ...]:
+    """Return the command that runs the instance in the foreground; `configure` comes first."""
+    return (*installation.program, "-C", str(home(settings) / "etc" / "asterisk.conf"), "-f", "-q")
+
+
+def ask_command(settings: Settings, installation: Installation, line: str) -> tuple[str, ...]:
+    """Return the command that runs one line of Asterisk's own command line in the running instance."""
+    return (*installation.program, "-C", str(home(settings) / "etc" / "asterisk.conf"), "-r", "-x", line)
+
+
+def ami_secret(settings: Settings) -> str:
+    """Return the password of the AMI user `pbxcore`."""
+    return derive(settings.state, "ami/pbxcore", length=32)
+
+
+def configure(settings: Settings, installation: Installation) -> Path:
+    """Write the instance's folders and files; return its home. Safe while it runs: nothing is reloaded."""
+    here = home(settings)
+    for folder in (
+        "etc",
+        "lib",
+        "db",
+        "share",
+        "spool",
+        "run",
+        "log/cel-custom",
+    ):  # no folder, no leg records
+        (here / folder).mkdir(parents=True, exist_ok=True)
+    _link_data(installation.share, here / "share")
+    values = _values(settings, installation)
+    for template in sorted(TEMPLATES.glob("*.conf")):
+        _write(here / "etc" / template.name, fill(template.read_text(), values))
+    _write(here / "etc" / "trunks.conf", "\n".join(_trunk(settings, trunk) for trunk in settings.trunks))
+    _write(here / "etc" / "countries.conf", countries())
+    phones.prepare(settings)
+    return here
+
+
+def fill(template: str, values: dict[str, str]) -> str:
+    """Replace each @KEY@; an unknown key or a value that could break a line is an error."""
+    for key, value in values.items():
+        if re.search(r"[\r\n;]", value):
+            raise ConfigurationError(f"{key} holds a character that ends a line of Asterisk's configuration",
+                                     "change the setting or the folder's name")  # fmt: skip
+    return re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], template)
+
+
+def countries() -> str:
+    """Return the entrances of phones, one per country: its emergency numbers, then the question."""
+    lines = [
+        "; Generated by pbxcore.machine.asterisk from dialplan.numbers: emergency first, then the question."
+    ]
+    for country in sorted(COUNTRIES):
+        name = country.lower()
+        lines += ["", f"[emergency-{name}]"]
+        for number in sorted(COUNTRIES[country].emergency):
+            lines.append(f"exten => {number},1,Set(PBX_HELP={number})")
+            lines.append(" same => n,Goto(emergency,s,own)")
+        lines += ["", f"[phones-{name}]", f"include => emergency-{name}", "include => phones"]
+    return "\n".join(lines) + "\n"
+
+
+def _values(settings: Settings, installation: Installation) -> dict[str, str]:
+    here, ports = home(settings), settings.ports
+    return {
+        "ETC": str(here / "etc"), "LIB": str(here / "lib"), "DB": str(here / "db"), "RUN": str(here / "run"),
+        "SHARE": str(here / "share"), "SPOOL": str(here / "spool"), "LOG": str(here / "log"),
+        "MODULES": str(installation.modules),
+        "MUSIC": str(_music(installation, here)),
+        "PHONES": str(settings.phones_db.absolute()),
+        "MAILBOXES": str(phones.mailboxes_db(settings).absolute()),
+        "SYSTEM": "pbx" + derive(settings.state, "systemname", length=8),
+        "BIND": settings.bind, "DOMAIN": settings.bind, "SIP_PORT": str(ports.sip),
+        "RTP_FIRST": str(ports.rtp_first), "RTP_LAST": str(ports.rtp_last),
+        "AGI_PORT": str(ports.agi), "STANDBY_AGI_PORT": str(ports.standby_agi), "AMI_PORT": str(ports.ami),
+        "AMI_SECRET": ami_secret(settings),
+        "TRUNKS": ":".join(trunk.name for trunk in settings.trunks),
+    }  # fmt: skip
+
+
+def _trunk(settings: Settings, trunk: Trunk) -> str:
+    values = {"NAME": trunk.name, "HOST": trunk.host, "PORT": str(trunk.port), "DOMAIN": settings.bind}
+    return fill((TEMPLATES / "trunk.template").read_text(), values)
+
+
+def _music(installation: Installation, here: Path) -> Path:
+    """Return a folder with something to play while on hold."""
+    installed = (installation.share / "moh", Path("/usr/share/asterisk/moh"))
+    found = next((folder for folder in installed if folder.is_dir() and any(folder.iterdir())), None)
+    if found is not None:
+        return found
+    quiet = here / "lib" / "moh"
+    quiet.mkdir(exist_ok=True)
+    (quiet / "silence.sln").write_bytes(bytes(SILENCE_BYTES))
+    return quiet
+
+
+def _link_data(share: Path, into: Path) -> None:
+    """Link an installation's data, and give its voices the names of languages (Debian does so after install)."""
+    for entry in share.iterdir():
+        if entry.name != "sounds":
+            _link(entry, into / entry.name)
+    sounds = into / "sounds"
+    sounds.mkdir(exist_ok=True)
+    for voice in sorted((share / "sounds").glob("*")):
+        if voice.is_dir():
+            _link(voice, sounds / voice.name)
+    for language in ("en", "de", "fr", "it", "es", "nl"):
+        voices = [v for v in sorted(sounds.glob(f"{language}*")) if v.is_dir()]
+        if voices and not (sounds / language).exists():
+            _link(voices[0].resolve(), sounds / language)
+
+
+def _link(target: Path, link: Path) -> None:
+    if link.is_symlink():
+        if link.readlink() == target:
+            return
+        link.unlink()
+    link.symlink_to(target)
+
+
+def _write(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}")
+    aside.touch(mode=0o600)  # secrets stand in some
+    aside.write_text(text)
+    aside.replace(path)

@@ -1,0 +1,28 @@
+-- name: phones
+-- What Asterisk reads of its phones (extconfig.conf). Columns are options of Asterisk, so nothing else stands there.
+CREATE TABLE IF NOT EXISTS ps_endpoints (
+  id TEXT PRIMARY KEY, aors TEXT, auth TEXT, identify_by TEXT, context TEXT, accountcode TEXT, callerid TEXT,
+  language TEXT, mailboxes TEXT, set_var TEXT, disallow TEXT, allow TEXT, direct_media TEXT, rtp_symmetric TEXT,
+  force_rport TEXT, rewrite_contact TEXT, redirect_method TEXT, allow_transfer TEXT, allow_overlap TEXT,
+  allow_subscribe TEXT, trust_id_inbound TEXT, send_pai TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ps_auths (
+  id TEXT PRIMARY KEY, auth_type TEXT, username TEXT, password TEXT, realm TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ps_aors (
+  id TEXT PRIMARY KEY, max_contacts INTEGER, remove_existing TEXT, minimum_expiration INTEGER,
+  default_expiration INTEGER, maximum_expiration INTEGER, qualify_frequency INTEGER, mailboxes TEXT
+) WITHOUT ROWID;
+-- Ours: which tenant an id belongs to (an id alone does not tell: both tenant and device may have a hyphen).
+CREATE TABLE IF NOT EXISTS owners (id TEXT PRIMARY KEY, tenant TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS owners_by_tenant ON owners (tenant);
+-- Ours: objects that Asterisk may still have in its cache in an older form. Written with the change itself,
+-- removed when Asterisk has confirmed: no crash in between leaves an old password in force.
+CREATE TABLE IF NOT EXISTS to_expire (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+
+-- name: mailboxes
+-- `uniqueid`, `context`, `mailbox`, `password` … are names of app_voicemail. It writes a changed PIN back.
+CREATE TABLE IF NOT EXISTS voicemail (
+  uniqueid INTEGER PRIMARY KEY, context TEXT NOT NULL, mailbox TEXT NOT NULL, password TEXT NOT NULL,
+  fullname TEXT, email TEXT, language TEXT, tz TEXT, UNIQUE (context, mailbox)
+);
