@@ -1,0 +1,9 @@
+"""PostgreSQL: how to reach it, how patient to be with it, and its schema.
+
+Owns connections and migrations (one tree for all tables). Refuses queries: they stand with their subjects.
+"""
+
+from pbxcore.database.connection import AWAY, connect, pool, url_of
+from pbxcore.database.migration import migrate
+
+__all__ = ["AWAY", "connect", "migrate", "pool", "url_of"]

@@ -1,0 +1,186 @@
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
+
+COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+
+CREATE FUNCTION public.announce_revision() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('revision', NEW.kind || ' ' || NEW.id || ' ' || NEW.revision);
+    RETURN NULL;
+END $$;
+
+CREATE TABLE public.number (
+    number text NOT NULL,
+    tenant text NOT NULL,
+    valid tstzrange NOT NULL,
+    CONSTRAINT number_number_check CHECK ((number ~ '^\+[1-9][0-9]{1,14}$'::text)),
+    CONSTRAINT number_valid_check CHECK ((NOT isempty(valid)))
+);
+
+COMMENT ON TABLE public.number IS 'Which tenant has which number when; never two at once.';
+
+CREATE TABLE public.open_leg (
+    key text NOT NULL,
+    spool text NOT NULL,
+    linkedid text NOT NULL,
+    trunk text NOT NULL,
+    alone boolean NOT NULL,
+    asked boolean NOT NULL,
+    answered_us bigint,
+    seen_us bigint NOT NULL,
+    named boolean NOT NULL,
+    payer text NOT NULL,
+    why text NOT NULL,
+    number text NOT NULL,
+    limit_s bigint NOT NULL,
+    version text NOT NULL
+);
+
+COMMENT ON TABLE public.open_leg IS 'Trunk channels under way at spool_position, with what their records said so far.';
+
+CREATE TABLE public.pool_used (
+    account text NOT NULL,
+    pool text NOT NULL,
+    used_s bigint NOT NULL,
+    CONSTRAINT pool_used_used_s_check CHECK ((used_s >= 0))
+);
+
+COMMENT ON TABLE public.pool_used IS 'Seconds drawn from each allowance, by the rated legs and nothing else.';
+
+CREATE TABLE public.quarantined_leg (
+    key text NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    leg jsonb NOT NULL,
+    quarantined_at timestamp with time zone DEFAULT now() NOT NULL,
+    release_payer text,
+    released_by text,
+    release_at timestamp with time zone,
+    settled_at timestamp with time zone
+);
+
+COMMENT ON COLUMN public.quarantined_leg.release_payer IS 'Who pays, where no record named it or another one must.';
+
+COMMENT ON COLUMN public.quarantined_leg.release_at IS 'When somebody asked to rate it again; empty while it waits.';
+
+COMMENT ON COLUMN public.quarantined_leg.settled_at IS 'When it became a rated leg.';
+
+CREATE TABLE public.quarantined_line (
+    spool text NOT NULL,
+    file text NOT NULL,
+    line_start bigint NOT NULL,
+    reason text NOT NULL,
+    line bytea NOT NULL,
+    quarantined_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.quarantined_line IS 'Lines of the spool that are no record; kept as they were.';
+
+CREATE TABLE public.rated_leg (
+    "position" bigint NOT NULL,
+    key text NOT NULL,
+    linkedid text NOT NULL,
+    account text NOT NULL,
+    payer text NOT NULL,
+    why text NOT NULL,
+    number text NOT NULL,
+    tariff text NOT NULL,
+    country text NOT NULL,
+    kind text NOT NULL,
+    zone text NOT NULL,
+    answered_us bigint NOT NULL,
+    ended_us bigint NOT NULL,
+    duration_us bigint NOT NULL,
+    billable_s bigint NOT NULL,
+    connection_micro bigint NOT NULL,
+    amount_micro bigint NOT NULL,
+    currency text NOT NULL,
+    pieces jsonb NOT NULL,
+    rated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rated_leg_billable_s_check CHECK ((billable_s >= 0)),
+    CONSTRAINT rated_leg_duration_us_check CHECK ((duration_us >= 0))
+);
+
+COMMENT ON TABLE public.rated_leg IS 'The rated stream; rows are added, never changed.';
+
+CREATE TABLE public.revision (
+    kind text NOT NULL,
+    id text NOT NULL,
+    revision integer NOT NULL,
+    document jsonb NOT NULL,
+    source text NOT NULL,
+    author text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT revision_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'account'::text, 'catalogue'::text]))),
+    CONSTRAINT revision_revision_check CHECK ((revision > 0))
+);
+
+COMMENT ON TABLE public.revision IS 'Every document that was ever in force; rows are added, never changed.';
+
+COMMENT ON COLUMN public.revision.source IS 'The document as it was written, comments included.';
+
+CREATE TABLE public.spool_position (
+    spool text NOT NULL,
+    file text NOT NULL,
+    line_end bigint NOT NULL,
+    last_us bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT spool_position_line_end_check CHECK ((line_end >= 0))
+);
+
+COMMENT ON COLUMN public.spool_position.file IS 'Digest of the first line: the same after rename, copy and restart.';
+
+COMMENT ON COLUMN public.spool_position.last_us IS 'Time of the newest record taken in: the last sign of life.';
+
+CREATE TABLE public.stream (
+    shard smallint NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.stream IS 'One row per writer. Every writing transaction advances it first: the row lock makes the order of positions the order of commits, so that a reader past position n has seen everything up to n. epoch counts writers; one of an older epoch writes nothing.';
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_has_one_tenant EXCLUDE USING gist (number WITH =, valid WITH &&) DEFERRABLE;
+
+ALTER TABLE ONLY public.open_leg
+    ADD CONSTRAINT open_leg_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.pool_used
+    ADD CONSTRAINT pool_used_pkey PRIMARY KEY (account, pool);
+
+ALTER TABLE ONLY public.quarantined_leg
+    ADD CONSTRAINT quarantined_leg_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY public.quarantined_line
+    ADD CONSTRAINT quarantined_line_pkey PRIMARY KEY (spool, file, line_start);
+
+ALTER TABLE ONLY public.rated_leg
+    ADD CONSTRAINT rated_leg_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.rated_leg
+    ADD CONSTRAINT rated_leg_pkey PRIMARY KEY ("position");
+
+ALTER TABLE ONLY public.revision
+    ADD CONSTRAINT revision_pkey PRIMARY KEY (kind, id, revision);
+
+ALTER TABLE ONLY public.spool_position
+    ADD CONSTRAINT spool_position_pkey PRIMARY KEY (spool);
+
+ALTER TABLE ONLY public.stream
+    ADD CONSTRAINT stream_pkey PRIMARY KEY (shard);
+
+CREATE INDEX number_tenant ON public.number USING btree (tenant);
+
+CREATE INDEX open_leg_spool ON public.open_leg USING btree (spool);
+
+CREATE INDEX quarantined_leg_release ON public.quarantined_leg USING btree (release_at, key) WHERE ((settled_at IS NULL) AND (release_at IS NOT NULL));
+
+CREATE INDEX quarantined_leg_waiting ON public.quarantined_leg USING btree (quarantined_at, key) WHERE (settled_at IS NULL);
+
+CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, ended_us, key);
+
+COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
+
+CREATE TRIGGER announce AFTER INSERT ON public.revision FOR EACH ROW EXECUTE FUNCTION public.announce_revision();
