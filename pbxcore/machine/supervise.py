@@ -1,0 +1,253 @@
+"""Processes that are started, watched, restarted and ended together, and never outlive their supervisor.
+
+Owns their lives: order of start and end, restarts, heartbeats, logs. Refuses to know what they do.
+
+* A child dies with its supervisor, whatever kills that: the kernel signals it when its parent dies.
+* A child that ends by itself is started again, at once if it had lived for a while, else after a pause that
+  doubles up to 5 s. No attempt is the last: a telephone system that gives up is worse than one that tries.
+* A child that has to show a heartbeat and does not is killed and started again.
+* One that cannot be started in the first place ends the whole start, with the end of its log.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pbxcore.machine.errors import MachineError
+from pbxcore.machine.heartbeat import FD_VARIABLE, Pulse
+
+STEADY_S = 10.0  # having lived so long, it is started again at once
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+CHECK_S = 0.05
+SETTLED_S = 0.1  # what cannot start ends sooner
+WE_SLEPT_S = 0.5
+LOG_LIMIT_BYTES = 20_000_000  # then it is put aside once, so that a log takes twice this at most
+
+Ready = Callable[[int], Awaitable[bool]]
+"""Told the process id, answers whether that process does its work."""
+
+
+class ChildError(MachineError):
+    """A process that the machine needs does not start."""
+
+    code = "child"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One process and what is expected of it.
+
+    Attributes:
+        name: for people, and of its log file.
+        command: program and arguments.
+        log: file that its output is appended to.
+        environment: variables besides ours.
+        ready: whether it does its work; without it, being alive after 0.1 s is enough.
+        ready_limit_s: how long that may take.
+        heartbeat_s: longest silence before it is killed, 0 for no heartbeat.
+        stop_signal: what ends it in good order.
+        stop_limit_s: how long that may take before it is killed.
+        orphan_signal: what it gets when the supervisor dies without a word; 0 if its command cares for that.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Ready | None = None
+    ready_limit_s: float = 30.0
+    heartbeat_s: float = 0.0
+    stop_signal: int = signal.SIGTERM
+    stop_limit_s: float = 10.0
+    orphan_signal: int = signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a child, for the screen and the log."""
+
+    name: str
+    what: str
+
+
+Told = Callable[[Event], None]
+
+
+class Crew:
+    """The processes of one machine. Started one after the other, ended in the opposite order."""
+
+    def __init__(self, group: asyncio.TaskGroup, told: Told) -> None:
+        self._group = group
+        self._told = told
+        self._lives: list[_Life] = []
+
+    async def start(self, child: Child) -> None:
+        """Start a child and wait until it does its work; from then on it is kept alive.
+
+        Raises:
+            ChildError: it does not start; its remedy is the end of its log.
+        """
+        life = _Life(child, self._told)
+        self._lives.append(life)
+        await life.begin()
+        life.task = self._group.create_task(life.keep(), name=f"keep {child.name}")
+
+    def pids(self) -> dict[str, int]:
+        """Return name → process id of those that run."""
+        return {life.child.name: life.process.pid for life in self._lives if life.process is not None}
+
+    async def end(self) -> None:
+        """End all, the last started first, each within its limit. Safe to call more than once."""
+        while self._lives:
+            await self._lives[-1].end()
+            self._lives.pop()
+
+
+class _Life:
+    """One child over all its restarts."""
+
+    def __init__(self, child: Child, told: Told) -> None:
+        self.child = child
+        self.process: asyncio.subprocess.Process | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._told = told
+        self._pulse: Pulse | None = None
+        self._pause_s = 0.0
+        self._born = 0.0
+
+    async def begin(self) -> None:
+        await self._spawn()
+        problem = await self._until_ready()
+        if problem:
+            await self._kill()
+            raise ChildError(f"{self.child.name} {problem}", _last_lines(self.child.log))
+
+    async def keep(self) -> None:
+        """Watch until cancelled; bring it back whenever it is gone."""
+        problem = ""
+        while True:
+            why = problem or await self._until_gone()
+            await self._kill()
+            self._told(Event(self.child.name, f"{why}; starting it again"))
+            await asyncio.sleep(self._next_pause())
+            await self._spawn()
+            problem = await self._until_ready()
+            if not problem:
+                self._told(Event(self.child.name, "works again"))
+
+    def _next_pause(self) -> float:
+        lived = time.monotonic() - self._born
+        self._pause_s = (
+            0.0 if lived > STEADY_S else min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        )
+        return self._pause_s
+
+    async def end(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        process = self.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.child.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), self.child.stop_limit_s)
+        await self._kill()
+
+    async def _spawn(self) -> None:
+        child = self.child
+        _put_aside(child.log)
+        self._pulse = Pulse() if child.heartbeat_s else None
+        environment = {**os.environ, **child.environment}
+        if self._pulse is not None:
+            environment[FD_VARIABLE] = str(self._pulse.write)
+        with child.log.open("ab") as log:
+            try:
+                self.process = await asyncio.create_subprocess_exec(
+                    *_with_death_signal(child.orphan_signal),
+                    *child.command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    pass_fds=() if self._pulse is None else (self._pulse.write,),
+                    start_new_session=True,  # Ctrl-C is ours to hear; we end the others in order
+                )
+            finally:
+                if self._pulse is not None:
+                    self._pulse.child_has_it()
+
+    async def _until_ready(self) -> str:
+        """Wait until the child works; return what went wrong, empty for nothing."""
+        process = self._living()
+        self._born = time.monotonic()
+        while True:
+            if process.returncode is not None:
+                return f"ended at once ({_ended(process.returncode)})"
+            age = time.monotonic() - self._born
+            settled = age > SETTLED_S if self._pulse is None else self._pulse.last is not None
+            if settled and (self.child.ready is None or await self.child.ready(process.pid)):
+                return ""
+            if age > self.child.ready_limit_s:
+                return f"was not ready after {self.child.ready_limit_s:g} s"
+            await asyncio.sleep(CHECK_S)
+
+    async def _until_gone(self) -> str:
+        """Wait until the child has ended or fallen silent; return which."""
+        process = self._living()
+        if self._pulse is None:
+            return _ended(await process.wait())
+        while process.returncode is None:
+            before = time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), CHECK_S)
+            # A supervisor that was stopped itself listens first, before it judges others.
+            we_slept = time.monotonic() - before > WE_SLEPT_S
+            if not we_slept and self._pulse.silent_for() > self.child.heartbeat_s:
+                return f"gave no sign of life for {self.child.heartbeat_s:g} s"
+        return _ended(process.returncode)
+
+    async def _kill(self) -> None:
+        """End what is left of the child and of anything it started."""
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
+        process, self.process = self.process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    def _living(self) -> asyncio.subprocess.Process:
+        assert self.process is not None, "spawned before"
+        return self.process
+
+
+def _with_death_signal(number: int) -> tuple[str, ...]:
+    if not number:
+        return ()
+    return ("setpriv", "--pdeathsig", signal.Signals(number).name.removeprefix("SIG"), "--")
+
+
+def _ended(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+
+def _put_aside(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(log.suffix + ".1"))
+
+
+def _last_lines(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 2_000))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return f"read {log}; it ends with: {' / '.join(lines[-3:]) or 'nothing'}"
