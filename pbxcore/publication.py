@@ -2,6 +2,9 @@
 
 Owns the writing side of `<state>/published`. A file is written aside, flushed and renamed, so that a reader
 sees the old or the new one, whole. Refuses to judge: what arrives here was checked and stored by the door.
+
+The database says what ought to be in force, the index of the published files says what is. `catch_up` makes
+them equal, so a publication that was cut off at any step is completed by the next one.
 """
 
 import asyncio
@@ -12,6 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dialplan.build import build_plan
+from dialplan.plan import Plan
+from dialplan.published import plan_to_json
+from dialplan.spec import TenantSpec
+from pbxcore import phones
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+from pbxcore.settings import Settings
+
+SQL = named(Path(__file__).with_name("door.sql"))
+PUBLISHER_LOCK = "pbxcore publisher"
 ASK_TIMEOUT_S = 5.0  # a process that does not acknowledge by then is reported, and catches up by itself
 LONGEST_ANSWER = 1 << 20
 
@@ -29,6 +43,71 @@ class Acknowledgement:
     process: str
     done: bool
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One tenant that was put in force, and what the processes said to it."""
+
+    tenant: str
+    revision: int
+    acknowledged: tuple[Acknowledgement, ...]
+
+
+async def catch_up(settings: Settings, connection: Connection) -> tuple[Published, ...]:
+    """Publish every tenant whose newest revision is not in force yet; return what was published.
+
+    One publisher at a time: a second one waits and finds nothing left to do.
+    """
+    await connection.execute("SELECT pg_advisory_lock(hashtext($1))", PUBLISHER_LOCK)
+    try:
+        plans = await _behind(settings, connection)
+        if plans:
+            await _write(settings, connection, plans)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", PUBLISHER_LOCK)
+    return tuple([await _announce(settings, plan) for plan in plans])
+
+
+async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...]:
+    wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["in_force"])}
+    there = read_index(settings.published).get("tenants", {})
+    late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
+    rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    return tuple(
+        build_plan(
+            TenantSpec.model_validate_json(row["document"]), revision=int(row["revision"]), trunks=trunks
+        )
+        for row in rows
+    )
+
+
+async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, ...]) -> None:
+    """Write plans and phones first, the index last: it says that everything before it is done."""
+    for plan in plans:
+        write_plan(settings.published, plan.tenant, plan_to_json(plan))
+        phones.publish(settings, plan)
+    revisions = {**read_index(settings.published).get("tenants", {})}
+    revisions |= {plan.tenant: plan.revision for plan in plans}
+    rows = await connection.fetch(SQL["numbers_in_force"])
+    write_index(
+        settings.published, revisions=revisions, numbers={row["number"]: row["tenant"] for row in rows}
+    )
+
+
+async def _announce(settings: Settings, plan: Plan) -> Published:
+    said = await announce(settings.run_dir, tenant=plan.tenant, revision=plan.revision)
+    return Published(tenant=plan.tenant, revision=plan.revision, acknowledged=said)
+
+
+def read_index(published: Path) -> dict[str, Any]:
+    """Read what is published; empty before the first publication."""
+    try:
+        index = json.loads((published / "index.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return dict(index)
 
 
 def write_aside(path: Path, text: str) -> None:

@@ -4,10 +4,14 @@ A server that is gone is noticed by keep-alives; one that hangs, by `COMMAND_S`;
 in a transaction is cut off by the server, so that its row locks do not stop the others.
 """
 
+from typing import TypeAlias
+
 import asyncpg
 
 from pbxcore.machine import postgres
 from pbxcore.settings import Settings
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_S = 5
 COMMAND_S = 30  # the slowest statement of ours, a batch of some thousand legs, takes under a second
@@ -46,7 +50,7 @@ def url_of(settings: Settings) -> str:
     )
 
 
-async def connect(url: str, *, application: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str, *, application: str) -> Connection:
     """Open one connection.
 
     Raises:

@@ -1,0 +1,191 @@
+"""The one door for every change: read, check, store as a revision, put in force.
+
+Owns the order of these steps. A change is one transaction: all its documents are stored or none; with any
+mistake nothing is stored and everything in force stays. What is stored is published afterwards
+(`pbxcore.publication`); a publication that was cut off is completed by the next one or at the next start.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rating.account import AccountSpec
+
+from dialplan.compile import check_together, compile_tenant
+from dialplan.finding import Finding
+from dialplan.spec import TenantSpec
+from pbxcore import database, publication
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+from pbxcore.documents import Located, Read, locate, read
+from pbxcore.publication import Published
+from pbxcore.settings import Settings
+
+SQL = named(Path(__file__).with_name("door.sql"))
+ORDER = ("catalogue", "account", "tenant")  # each may refer to what stands before it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one document.
+
+    Attributes:
+        kind: tenant, account or catalogue.
+        id: its immutable id.
+        revision: the revision now in force.
+        changed: False: the document in force says the same already.
+        file: where it was read.
+    """
+
+    kind: str
+    id: str
+    revision: int
+    changed: bool
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """Outcome of a change: all of it is stored, or `findings` says why nothing is.
+
+    Attributes:
+        changes: one per document, in the order in which they were stored; empty with findings.
+        findings: every mistake, with file and line.
+        published: which tenants were put in force, and what the processes said to it.
+    """
+
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Located, ...] = ()
+    published: tuple[Published, ...] = field(default=())
+
+
+async def apply(settings: Settings, paths: Sequence[Path], *, author: str) -> Applied:
+    """Check documents and, if nothing is wrong with any of them, put them all in force.
+
+    Args:
+        settings: of this machine.
+        paths: files, or folders that are searched for `*.yaml`.
+        author: who changes it; stands in the revision.
+
+    Raises:
+        database.AWAY: the database cannot be reached; nothing is stored.
+    """
+    documents, findings = read(paths)
+    findings = (*findings, *_check(settings, documents))
+    if findings:
+        return Applied(findings=findings)
+    connection = await database.connect(database.url_of(settings), application="pbxcore apply")
+    try:
+        async with connection.transaction():
+            await connection.execute(SQL["lock"])
+            findings = await _check_against_stored(connection, documents)
+            if findings:
+                return Applied(findings=findings)
+            changes = await _store(connection, documents, author)
+        published = await publication.catch_up(settings, connection)
+    finally:
+        await connection.close()
+    return Applied(changes=changes, published=published)
+
+
+def _check(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
+    """Find what is wrong with the documents themselves, alone and together."""
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    tenants = _tenants(documents)
+    found: list[Located] = []
+    for document, spec in tenants:
+        _, findings = compile_tenant(spec, revision=1, trunks=trunks)
+        found += locate(document, findings)
+    together = check_together({document.file: spec for document, spec in tenants})
+    for document, _ in tenants:
+        found += locate(document, together.get(document.file, ()))
+    return tuple(found)
+
+
+async def _check_against_stored(connection: Connection, documents: Sequence[Read]) -> tuple[Located, ...]:
+    """Find what is wrong with the documents in the company of those already in force."""
+    tenants = _tenants(documents)
+    accounts = await _known(connection, "account", documents)
+    catalogues = await _known(connection, "catalogue", documents)
+    numbers = {number for _, spec in tenants for number in _numbers(spec)}
+    holders = await connection.fetch(SQL["holders"], sorted(numbers), [spec.tenant for _, spec in tenants])
+    holder = {str(row["number"]): str(row["tenant"]) for row in holders}
+    found: list[Located] = []
+    for document, spec in tenants:
+        found += locate(document, _taken(spec, holder))
+        if spec.account not in accounts:
+            found += locate(document, [_unknown(("account",), "account", spec.account)])
+    for document in documents:
+        spec = document.spec
+        if isinstance(spec, AccountSpec) and spec.catalogue not in catalogues:
+            found += locate(document, [_unknown(("catalogue",), "catalogue", spec.catalogue)])
+    return tuple(found)
+
+
+async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
+    await connection.execute(SQL["defer"])  # a number may move between two documents of one change
+    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), document.id))
+    changes = [await _store_one(connection, document, author) for document in ordered]
+    tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
+    moved = [change.id for change in changes if change.changed and change.kind == "tenant"]
+    for tenant in moved:
+        await _let_go(connection, tenant, _numbers(tenants[tenant]))
+    for tenant in moved:
+        await connection.execute(SQL["begin_numbers"], tenant, _numbers(tenants[tenant]))
+    return tuple(changes)
+
+
+async def _store_one(connection: Connection, document: Read, author: str) -> Change:
+    row = await connection.fetchrow(SQL["latest"], document.kind, [document.id])
+    revision = int(row["revision"]) if row else 0
+    body = json.loads(document.spec.model_dump_json(exclude_unset=True))
+    changed = row is None or json.loads(row["document"]) != body
+    if changed:
+        revision += 1
+        words = (document.kind, document.id, revision, json.dumps(body), document.text, author)
+        await connection.execute(SQL["store"], *words)
+    return Change(kind=document.kind, id=document.id, revision=revision, changed=changed, file=document.file)
+
+
+async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
+    await connection.execute(SQL["forget_numbers"], tenant, kept)
+    await connection.execute(SQL["end_numbers"], tenant, kept)
+
+
+async def _known(connection: Connection, kind: str, documents: Iterable[Read]) -> set[str]:
+    stored = await connection.fetch(SQL["known"], kind)
+    return {str(row["id"]) for row in stored} | {one.id for one in documents if one.kind == kind}
+
+
+def _tenants(documents: Iterable[Read]) -> list[tuple[Read, TenantSpec]]:
+    return [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
+
+
+def _numbers(spec: TenantSpec) -> list[str]:
+    """Every number that leads to the tenant: its own and those they stand for."""
+    return sorted({*spec.numbers, *(one.stands_for for one in spec.numbers.values() if one.stands_for)})
+
+
+def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding(
+            path=("numbers", number),
+            code="number-taken",
+            message=f"{claimed} belongs to tenant {holder[claimed]}",
+            remedy="leave it there; to move it, change both documents in one go",
+        )
+        for number, one in spec.numbers.items()
+        for claimed in (number, one.stands_for)
+        if claimed in holder
+    ]
+
+
+def _unknown(path: tuple[str, ...], kind: str, name: Any) -> Finding:  # noqa: ANN401 — a key of any document
+    return Finding(
+        path=path,
+        code=f"unknown-{kind}",
+        message=f"there is no {kind} {name!r}",
+        remedy=f"apply the {kind}'s document first, or in the same go",
+    )

@@ -1,0 +1,46 @@
+-- name: lock
+-- One change at a time: what is checked against the database is still true when it is stored.
+SELECT pg_advisory_xact_lock(hashtext('pbxcore door'));
+
+-- name: latest
+SELECT DISTINCT ON (kind, id) kind, id, revision, document, author, created_at
+FROM revision WHERE kind = $1 AND id = ANY ($2::text[])
+ORDER BY kind, id, revision DESC;
+
+-- name: known
+SELECT DISTINCT id FROM revision WHERE kind = $1;
+
+-- name: holders
+-- Who has these numbers now, other than the tenants of this change.
+SELECT number, tenant FROM number
+WHERE number = ANY ($1::text[]) AND upper_inf(valid) AND NOT tenant = ANY ($2::text[]);
+
+-- name: store
+INSERT INTO revision (kind, id, revision, document, source, author) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: defer
+SET CONSTRAINTS number_has_one_tenant DEFERRED;
+
+-- name: forget_numbers
+-- A number that came and goes in one instant has never been there.
+DELETE FROM number WHERE tenant = $1 AND NOT number = ANY ($2::text[]) AND lower(valid) >= now();
+
+-- name: end_numbers
+UPDATE number SET valid = tstzrange(lower(valid), now())
+WHERE tenant = $1 AND NOT number = ANY ($2::text[]) AND upper_inf(valid);
+
+-- name: begin_numbers
+INSERT INTO number (number, tenant, valid)
+SELECT wanted, $1, tstzrange(now(), NULL) FROM unnest($2::text[]) AS wanted
+WHERE NOT EXISTS (SELECT 1 FROM number WHERE number = wanted AND tenant = $1 AND upper_inf(valid));
+
+-- name: in_force
+-- The newest revision of every tenant: what ought to be published.
+SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
+
+-- name: documents
+SELECT id, revision, document FROM revision
+WHERE kind = 'tenant' AND (id, revision) IN (SELECT * FROM unnest($1::text[], $2::int[]));
+
+-- name: numbers_in_force
+SELECT number, tenant FROM number WHERE upper_inf(valid);
