@@ -50,10 +50,16 @@ class Next:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
-    """Ring endpoints of our own at once; the first to answer has the call."""
+    """Ring endpoints of our own at once; the first to answer has the call.
+
+    Attributes:
+        caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
+            another tenant, whose extension says nothing here.
+    """
 
     endpoints: tuple[str, ...]
     timeout_s: int
+    caller: str = ""
     then: Next = Next()
 
 

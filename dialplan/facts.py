@@ -48,6 +48,8 @@ class State:
 
     Attributes:
         blind: no rater can be asked (standby): law 8 of the dialplan applies.
+        longest_call_s: longest duration of any outside call but an emergency call; 0 for none.
     """
 
     blind: bool = False
+    longest_call_s: int = 0

@@ -1,0 +1,211 @@
+"""From a tenant document to its plan: names become places, devices endpoints, rules what they do.
+
+Owns the translation. Refuses to judge: `dialplan.checks` does, before. What a document names and does not
+have is left out here, so that a plan that was published once can always be built again.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import chain
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from dialplan import hours, numbers, references
+from dialplan.plan import (
+    Announcement,
+    Extension,
+    Forwards,
+    Group,
+    Hours,
+    Identity,
+    Mailbox,
+    Number,
+    Owner,
+    Phone,
+    Plan,
+)
+from dialplan.rights import Rights
+from dialplan.spec import LONG_RING_S, RING_S, ExtensionSpec, ForwardSpec, GroupSpec, HoursSpec, TenantSpec
+from dialplan.target import Kind, Target, parse
+
+
+def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> Plan:
+    """Build the plan of a checked document."""
+    extensions = {number: _extension(spec, number, one) for number, one in spec.extensions.items()}
+    return Plan(
+        tenant=spec.tenant,
+        revision=revision,
+        version=f"{spec.tenant}@{revision}",
+        name=spec.name,
+        account=spec.account,
+        language=spec.language,
+        country=spec.country,
+        area_code=spec.area_code or "",
+        zone=ZoneInfo(spec.time_zone),
+        trunks=trunks,
+        emergency=numbers.emergency_numbers(spec.country),
+        standby_countries=frozenset(spec.standby.countries if spec.standby else (spec.country,)),
+        named_numbers=_named_numbers(spec),
+        numbers=MappingProxyType(dict(_numbers(spec))),
+        extensions=MappingProxyType(extensions),
+        groups=MappingProxyType({name: _group(spec, name, one) for name, one in spec.groups.items()}),
+        group_extensions=MappingProxyType({g.extension: n for n, g in spec.groups.items() if g.extension}),
+        hours=MappingProxyType({name: _hours(spec, name, one) for name, one in spec.hours.items()}),
+        announcements=MappingProxyType(dict(_announcements(spec))),
+        endpoints=MappingProxyType({e: x.number for x in extensions.values() for e in x.endpoints}),
+        phones=tuple(_phones(spec, extensions)),
+        mailboxes=MappingProxyType({box.box: box for box in _mailboxes(spec)}),
+        document=spec.model_dump_json(exclude_defaults=True),
+    )
+
+
+def endpoint(tenant: str, device: str) -> str:
+    """Name the PJSIP endpoint of a device."""
+    return f"{tenant}-{device}"
+
+
+def rounds(spec: TenantSpec, group: GroupSpec) -> tuple[tuple[str, ...], ...]:
+    """Give the endpoints of a group that ring together, round by round; a phone rings once in a round."""
+    by_member = [tuple(_member_devices(spec, member, frozenset())) for member in group.members]
+    if group.strategy == "in_order":
+        return tuple(member for member in by_member if member)
+    return (tuple(dict.fromkeys(chain.from_iterable(by_member))),)
+
+
+def _member_devices(spec: TenantSpec, member: str, inside: frozenset[str]) -> Iterator[str]:
+    """Give the endpoints of a member; of a group that is one, those of its members."""
+    extension = spec.extensions.get(member)
+    if extension:
+        yield from (endpoint(spec.tenant, device.device) for device in extension.devices)
+    nested = next((name for name, group in spec.groups.items() if group.extension == member), "")
+    if nested and nested not in inside:
+        for inner in spec.groups[nested].members:
+            yield from _member_devices(spec, inner, inside | {nested})
+
+
+def _extension(spec: TenantSpec, number: str, one: ExtensionSpec) -> Extension:
+    mailbox = f"{number}@{spec.tenant}" if one.voicemail else ""
+    return Extension(
+        number=number,
+        name=one.name,
+        endpoints=tuple(endpoint(spec.tenant, device.device) for device in one.devices),
+        mailbox=mailbox,
+        forwards=_forwards(one.forward, RING_S if mailbox else LONG_RING_S),
+        owner=_owner(spec, number, one.caller_id, Rights(one.may_call)),
+    )
+
+
+def _forwards(forward: ForwardSpec, ring_s: int) -> Forwards:
+    no_answer = forward.no_answer
+    return Forwards(
+        always=_target(forward.always),
+        busy=_target(forward.busy),
+        no_answer=_target(no_answer.to) if no_answer else None,
+        ring_s=no_answer.after_s if no_answer else ring_s,
+    )
+
+
+def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
+    mailbox = f"{one.extension}@{spec.tenant}" if one.voicemail and one.extension else ""
+    return Group(
+        name=name,
+        extension=one.extension or "",
+        rounds=rounds(spec, one),
+        timeout_s=one.timeout_s,
+        otherwise=_target(one.otherwise),
+        mailbox=mailbox,
+        owner=_owner(spec, one.extension or name, one.caller_id, Rights(one.may_call)),
+    )
+
+
+def _hours(spec: TenantSpec, name: str, one: HoursSpec) -> Hours:
+    return Hours(
+        name=name,
+        week=week(one),
+        then=_sure(one.then),
+        closed=_target(one.closed),
+        owner=_owner(spec, name),
+    )
+
+
+def week(one: HoursSpec) -> hours.Week:
+    """Read the hours of a rule whose lines have been checked."""
+    regular = hours.parse_rules(one.open) or hours.Week(((),) * 7)
+    exceptions = {date.fromisoformat(day): hours.parse_spans(on) or () for day, on in one.exceptions.items()}
+    return hours.Week(regular.days, MappingProxyType(exceptions))
+
+
+def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:
+    for name, one in spec.announcements.items():
+        owner = _owner(spec, name)
+        yield name, Announcement(name=name, sound=one.sound, then=_target(one.then), owner=owner)
+
+
+def _numbers(spec: TenantSpec) -> Iterator[tuple[str, Number]]:
+    """Give each number under its own name and under the one it stands for."""
+    for number, one in spec.numbers.items():
+        entry = Number(
+            number=number,
+            stands_for=one.stands_for or "",
+            to=_sure(one.to),
+            owner=_owner(spec, number, number),
+        )
+        yield number, entry
+        if one.stands_for and one.stands_for not in spec.numbers:
+            yield one.stands_for, entry
+
+
+def _owner(
+    spec: TenantSpec, name: str, caller_id: str | None = None, may_call: Rights = Rights.ANYWHERE
+) -> Owner:
+    return Owner(payer=f"{spec.tenant}/{name}", identity=_identity(spec, caller_id), may_call=may_call)
+
+
+def _identity(spec: TenantSpec, caller_id: str | None) -> Identity:
+    """Find the number of ours behind a caller ID; without one, or if it is not ours, the first number's."""
+    for number, one in spec.numbers.items():
+        if caller_id == number:
+            return Identity(network=number, shown=number)
+        if (caller_id is None or caller_id == one.stands_for) and one.stands_for and one.right_of_use:
+            return Identity(network=number, shown=one.stands_for, shown_from=one.right_of_use)
+        if caller_id is None:
+            return Identity(network=number, shown=number)
+    return Identity() if caller_id is None else _identity(spec, None)
+
+
+def _phones(spec: TenantSpec, extensions: Mapping[str, Extension]) -> Iterator[Phone]:
+    for number, one in spec.extensions.items():
+        for device in one.devices:
+            yield Phone(
+                endpoint=endpoint(spec.tenant, device.device),
+                extension=number,
+                name=one.name,
+                callback=extensions[number].owner.identity.network,
+                mailbox=extensions[number].mailbox,
+                password=device.password or "",
+            )
+
+
+def _mailboxes(spec: TenantSpec) -> Iterator[Mailbox]:
+    for number, extension in spec.extensions.items():
+        if extension.voicemail:
+            yield Mailbox(box=number, name=extension.name, pin=extension.voicemail.pin or "")
+    for group in spec.groups.values():
+        if group.voicemail and group.extension:
+            yield Mailbox(box=group.extension, name=group.name, pin=group.voicemail.pin or "")
+
+
+def _named_numbers(spec: TenantSpec) -> frozenset[str]:
+    targets = (reference.target for reference in references.references(spec))
+    return frozenset(target.name for target in targets if target.kind == Kind.NUMBER)
+
+
+def _target(text: str | None) -> Target | None:
+    return parse(text) if text else None
+
+
+def _sure(text: str) -> Target:
+    """Parse a target whose form the spec has checked."""
+    found = parse(text)
+    assert found is not None, text
+    return found

@@ -1,0 +1,133 @@
+"""One call as the rules see it, and the decision about it while it is being made.
+
+Owns what is true of the whole call (who calls, what diverted it) and the sheet on which the rules write.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dialplan.decision import Because, Reason, Reject, Why
+from dialplan.facts import State
+from dialplan.hours import local_time
+from dialplan.layout import Node
+from dialplan.plan import Identity, Number, Owner, Plan
+from dialplan.published import Published
+from dialplan.target import Target
+
+MAX_DIVERSIONS = 5  # RFC 5806 leaves the limit to us; carriers cut at 5
+
+# Causes of ITU-T Q.850, chosen so that Asterisk answers phones and carriers with the SIP code beside it.
+CAUSES = {
+    Reason.UNKNOWN_NUMBER: 1,  # 404
+    Reason.UNKNOWN_ENDPOINT: 21,  # 403
+    Reason.INVALID_NUMBER: 28,  # 484
+    Reason.NOT_ALLOWED: 21,  # 403
+    Reason.NO_TRUNK: 34,  # 503
+    Reason.LOOP: 25,  # 603: nobody tries another way
+    Reason.CLOSED: 20,  # 480
+    Reason.BLIND: 34,  # 503
+    Reason.BUSY: 17,  # 486
+}
+
+
+PlaceKey = tuple[str, tuple[str, ...], Target, str]  # tenant, trail, target, and who pays where that matters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        number: what a far end may see, E.164; empty: nothing known.
+        hidden: the caller asked for CLIR, or sent no number.
+        tenant: whose phone it is; empty for a caller from outside.
+        endpoint: the phone, which is never rung by its own call.
+    """
+
+    number: str
+    hidden: bool = False
+    tenant: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What is true of a call wherever it goes.
+
+    Attributes:
+        diverted: numbers that have diverted it before it reached us, as they came and in E.164 form.
+        diversions: how many they were.
+    """
+
+    published: Published
+    state: State
+    now: datetime
+    caller: Caller
+    diverted: frozenset[str] = frozenset()
+    diversions: int = 0
+
+    def went_round(self, *numbers: str) -> bool:
+        """Tell whether the call has been diverted by one of these numbers, or too often."""
+        return self.diversions >= MAX_DIVERSIONS or not self.diverted.isdisjoint(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where a call is: in which tenant, and by which numbers it came into tenants so far, the latest last."""
+
+    plan: Plan
+    trail: tuple[str, ...] = ()
+
+    @property
+    def entered_by(self) -> str:
+        """The number of this tenant that was called, or nothing for a call from inside."""
+        return self.trail[-1] if self.trail else ""
+
+    def entering(self, plan: Plan, number: Number) -> "Here":
+        """Go on into a tenant by one of its numbers."""
+        return Here(plan, (*self.trail, number.number))
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a call on: the owner who pays if it leaves, the rule that says so, and why."""
+
+    owner: Owner
+    rule: str
+    why: Why = Why.FORWARD
+
+
+@dataclass(slots=True)
+class Sheet:
+    """A decision being made: why so far, by which plans, and the places already worked out."""
+
+    call: Call
+    because: list[Because] = field(default_factory=list)
+    versions: dict[str, None] = field(default_factory=dict)
+    places: dict[PlaceKey, Node | None] = field(default_factory=dict)
+
+    def note(self, rule: str, text: str) -> None:
+        """Write down that a rule spoke."""
+        self.because.append(Because(rule=rule, text=text))
+
+    def enter(self, plan: Plan) -> None:
+        """Write down that a plan takes part."""
+        self.versions[plan.version] = None
+
+    def reject(self, reason: Reason, rule: str, text: str) -> Node:
+        """End the call here, and write down why."""
+        self.note(rule, text)
+        return rejection(reason)
+
+
+def rejection(reason: Reason) -> Node:
+    """Make the step that ends a call for a reason."""
+    return Node(Reject(cause=CAUSES[reason], reason=reason))
+
+
+def shown(identity: Identity, plan: Plan, now: datetime) -> str:
+    """Give the number a call of ours shows at an instant."""
+    if identity.shown == identity.network:
+        return identity.shown
+    today = local_time(now, plan.zone).date()
+    return identity.shown if today >= identity.shown_from else identity.network

@@ -1,0 +1,175 @@
+"""The question and the answer: what happens to a call.
+
+Owns how a question is read: who asks, on whose account, and what was dialled. Total and pure: every question
+gets a decision, the same one each time; what cannot be done is a decision to refuse, with its reason.
+"""
+
+import re
+from datetime import datetime
+
+from dialplan import numbers
+from dialplan.call import Call, Caller, Here, Sender, Sheet, shown
+from dialplan.decision import Decision, ListenToVoicemail, Reason, Voicemail, Why
+from dialplan.facts import Facts, Origin, State
+from dialplan.layout import Node, lay_out
+from dialplan.outside import emergency
+from dialplan.plan import Extension, Plan
+from dialplan.published import Published
+from dialplan.route import enter, go, to_number
+from dialplan.target import Kind, Target
+
+NOBODY = "-"  # version of a decision that no plan made
+
+HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
+OWN_MAILBOX = "*97"
+ANY_MAILBOX = "*98"  # before a box: listen, after its PIN
+LEAVE_MESSAGE = "*99"  # before a box: speak
+
+_INTERNAL = re.compile(r"[0-9]{1,8}")
+_WHY = {Origin.PHONE: Why.CALL, Origin.TRANSFER: Why.TRANSFER, Origin.FORWARD: Why.FORWARD}
+
+
+def decide(published: Published, facts: Facts, state: State, now: datetime) -> Decision:
+    """Decide what happens to a call.
+
+    Args:
+        published: the plans in force.
+        facts: the question.
+        state: what the process knows besides.
+        now: the instant, with a time zone.
+
+    Returns:
+        The decision: one to `MAX_STEPS` steps whose jumps only go forward, and why.
+    """
+    if facts.origin is Origin.TRUNK:
+        return _from_trunk(published, facts, state, now)
+    plan = published.plan_of_endpoint(facts.actor)
+    if plan is None:
+        return _nobody(
+            published, state, now, Reason.UNKNOWN_ENDPOINT, f"no tenant has a phone {facts.actor!r}"
+        )
+    return _from_phone(published, facts, state, now, plan)
+
+
+def _from_trunk(published: Published, facts: Facts, state: State, now: datetime) -> Decision:
+    """Answer a carrier: whose number is it?"""
+    number = _brought(published, facts.dialled)
+    plan = published.plan_of_number(number)
+    entry = plan.numbers.get(number) if plan else None
+    if plan is None or entry is None:
+        return _nobody(published, state, now, Reason.UNKNOWN_NUMBER, f"no tenant has {facts.dialled[:40]!r}")
+    sheet = Sheet(_call(published, facts, state, now, plan, _outsider(facts, plan)))
+    return _finish(sheet, enter(sheet, Here(plan, (entry.number,)), entry))
+
+
+def _from_phone(published: Published, facts: Facts, state: State, now: datetime, plan: Plan) -> Decision:
+    """Answer a device: what it dials, or where it sends a call that is not its own."""
+    extension = plan.extensions[plan.endpoints[facts.actor]]
+    dialled = HIDE.sub("", facts.dialled)
+    hidden = dialled != facts.dialled
+    caller = _caller(published, facts, plan, now, hidden=hidden)
+    sheet = Sheet(_call(published, facts, state, now, plan, caller))
+    sheet.enter(plan)
+    if hidden:
+        sheet.note("features.*31", "the caller's number is not shown")
+    return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
+
+
+def _dialled(sheet: Sheet, here: Here, extension: Extension, dialled: str, origin: Origin) -> Node | None:
+    """Read what was dialled: emergency first, then codes, then numbers inside, then numbers outside."""
+    plan, sender = here.plan, Sender(extension.owner, "dialled", _WHY[origin])
+    if dialled in plan.emergency:
+        return emergency(sheet, plan, dialled, extension.owner)
+    if dialled.startswith("*"):
+        return _code(sheet, plan, extension, dialled, origin)
+    if origin is Origin.FORWARD and (dialled == extension.number or sheet.call.went_round(dialled)):
+        return sheet.reject(Reason.LOOP, "dialled", f"the call has been at {dialled} before")
+    if dialled in plan.extensions or dialled in plan.group_extensions:
+        return go(sheet, here, Target(Kind.EXTENSION, dialled), sender)
+    number = numbers.normalise(dialled, plan.country, plan.area_code)
+    if number is None:
+        return _no_number(sheet, plan, dialled)
+    return to_number(sheet, here, number, sender)
+
+
+def _no_number(sheet: Sheet, plan: Plan, dialled: str) -> Node:
+    if _INTERNAL.fullmatch(dialled):
+        return sheet.reject(
+            Reason.UNKNOWN_NUMBER, "dialled", f"there is no extension {dialled} in {plan.tenant}"
+        )
+    return sheet.reject(Reason.INVALID_NUMBER, "dialled", f"{dialled[:40]!r} is no telephone number")
+
+
+def _code(sheet: Sheet, plan: Plan, extension: Extension, dialled: str, origin: Origin) -> Node:
+    """Do what a feature code asks for. Only a phone's own call may listen; messages may be transferred to."""
+    code, box = dialled[:3], dialled[3:]
+    if code == LEAVE_MESSAGE and box in plan.mailboxes:
+        sheet.note(f"features.{LEAVE_MESSAGE}", f"leaves a message in mailbox {box}")
+        return Node(Voicemail(mailbox=f"{box}@{plan.tenant}"))
+    own = extension.number if dialled == OWN_MAILBOX else ""
+    wanted = own or (box if code == ANY_MAILBOX else "")
+    if origin is Origin.PHONE and wanted in plan.mailboxes:
+        sheet.note(f"features.{code}", f"listens to mailbox {wanted} after its PIN")
+        return Node(ListenToVoicemail(mailbox=f"{wanted}@{plan.tenant}"))
+    return sheet.reject(
+        Reason.UNKNOWN_NUMBER, f"features.{code}", f"there is no mailbox behind {dialled[:20]!r}"
+    )
+
+
+def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hidden: bool) -> Caller:
+    """Find out who calls: a phone of ours, or somebody outside whose call a phone sends elsewhere."""
+    home = published.plan_of_endpoint(facts.endpoint)
+    if home is not None:
+        number = home.endpoints[facts.endpoint]
+        return _insider(home, number, now, endpoint=facts.endpoint, hidden=hidden)
+    if facts.caller in plan.extensions:
+        return _insider(plan, facts.caller, now, hidden=hidden)
+    return _outsider(facts, plan)
+
+
+def _insider(
+    plan: Plan, extension: str, now: datetime, *, endpoint: str = "", hidden: bool = False
+) -> Caller:
+    number = shown(plan.extensions[extension].owner.identity, plan, now)
+    return Caller(number=number, hidden=hidden, tenant=plan.tenant, endpoint=endpoint)
+
+
+def _outsider(facts: Facts, plan: Plan) -> Caller:
+    number = numbers.normalise(facts.caller, plan.country) or ""
+    return Caller(number=number, hidden=not number)
+
+
+def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
+    published: Published, facts: Facts, state: State, now: datetime, plan: Plan, caller: Caller
+) -> Call:
+    known = (numbers.normalise(number, plan.country) for number in facts.diversions)
+    return Call(
+        published=published,
+        state=state,
+        now=now,
+        caller=caller,
+        diverted=frozenset([*facts.diversions, *(number for number in known if number)]),
+        diversions=len(facts.diversions),
+    )
+
+
+def _brought(published: Published, dialled: str) -> str:
+    """Read a number as carriers write it, `+49…`, `0049…` or `49…`; it is known or it is nobody's."""
+    forms = (dialled, f"+{dialled}", f"+{dialled.removeprefix('00')}")
+    return next((form for form in forms if form in published.numbers), "")
+
+
+def _nobody(published: Published, state: State, now: datetime, reason: Reason, text: str) -> Decision:
+    """Refuse a question that belongs to no tenant."""
+    sheet = Sheet(Call(published=published, state=state, now=now, caller=Caller(number="")))
+    return _finish(sheet, sheet.reject(reason, "published", text))
+
+
+def _finish(sheet: Sheet, first: Node | None) -> Decision:
+    """Write the decision down. A call that nothing happens to is refused: nobody is there."""
+    node = first or sheet.reject(Reason.UNKNOWN_NUMBER, "dialled", "nobody is there")
+    steps, cut = lay_out(node)
+    if cut:
+        sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")
+    version = "+".join(sheet.versions) or NOBODY
+    return Decision(version=version, steps=steps, because=tuple(sheet.because))

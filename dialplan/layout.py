@@ -1,0 +1,62 @@
+"""From the ways a call can take to the numbered steps of a decision.
+
+Owns the order of the steps. Problem: several ways lead to one place (busy and no answer to the same group),
+and yet a jump may only go forward, so that a decision is bounded by its length. Solution: a call's ways form
+a graph without circles; number its nodes so that each comes after all that lead to it (topological order).
+"""
+
+from dataclasses import dataclass, replace
+
+from dialplan.decision import END, MAX_STEPS, Next, Outside, Play, Ring, Step
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A step whose jumps are not numbered yet; two nodes are the same only if they are one object."""
+
+    step: Step
+    busy: "Node | None" = None
+    no_answer: "Node | None" = None
+    unreachable: "Node | None" = None
+    then: "Node | None" = None
+
+
+def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
+    """Number the steps; the first is the root's.
+
+    Returns:
+        At most `MAX_STEPS` steps, and whether some had to be left out: jumps to these end the call.
+    """
+    order = _forward_order(root)
+    numbers = {node: index for index, node in enumerate(order[:MAX_STEPS], start=1)}
+    return tuple(_numbered(node, numbers) for node in order[:MAX_STEPS]), len(order) > MAX_STEPS
+
+
+def _forward_order(root: Node) -> list[Node]:
+    """Order nodes so that every way leads forward: reverse of the order in which a deep walk leaves them."""
+    left: dict[Node, None] = {}
+
+    def walk(node: Node) -> None:
+        for onward in (node.then, node.unreachable, node.no_answer, node.busy):
+            if onward is not None and onward not in left:
+                walk(onward)
+        left[node] = None
+
+    walk(root)
+    return list(reversed(left))
+
+
+def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
+    def jump(onward: Node | None) -> int:
+        return END if onward is None else numbers.get(onward, END)
+
+    match node.step:
+        case Ring() | Outside() as ringing:
+            then = Next(
+                busy=jump(node.busy), no_answer=jump(node.no_answer), unreachable=jump(node.unreachable)
+            )
+            return replace(ringing, then=then)
+        case Play() as playing:
+            return replace(playing, then=jump(node.then))
+        case last:
+            return last

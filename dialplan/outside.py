@@ -1,0 +1,102 @@
+"""Leaving the house over a trunk: who may, who pays, and what the far end sees.
+
+Owns the rules of the leg that costs money. Refuses numbers that are ours or another tenant's: these stay
+on-net (`dialplan.route`).
+"""
+
+from dialplan import numbers
+from dialplan.call import Here, Sender, Sheet, shown
+from dialplan.decision import Outside, Reason, Why
+from dialplan.facts import State
+from dialplan.layout import Node
+from dialplan.plan import Owner, Plan
+from dialplan.rights import may_reach
+
+OUTSIDE_RING_S = 60
+BLIND_LIMIT_S = 3600  # law 8: nobody can be asked for credit, so no call runs longer
+
+
+def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
+    """Send a call out to an E.164 number, or refuse with the reason.
+
+    A call of one's own (`why` is call) shows the owner's number. Any other is diverted: it shows the original
+    caller, names the number of ours that diverts it, and dies if that number or the called one has diverted
+    it before.
+    """
+    owner, diverting = sender.owner, _diverting(here, sender)
+    refusal = _refusal(sheet, here.plan, number, owner, diverting)
+    if refusal:
+        return sheet.reject(refusal[0], sender.rule, refusal[1])
+    caller = sheet.call.caller
+    presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
+    seen = presented if presented and not caller.hidden else "no number"
+    sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
+    return Node(
+        Outside(
+            trunks=here.plan.trunks,
+            number=number,
+            presented=presented,
+            network=diverting or owner.identity.network,
+            hidden=caller.hidden,
+            diverting=diverting,
+            payer=owner.payer,
+            why=sender.why,
+            timeout_s=OUTSIDE_RING_S,
+            limit_s=_limit_s(sheet.call.state),
+        )
+    )
+
+
+def _diverting(here: Here, sender: Sender) -> str:
+    """Name the number of ours that diverts a call: the one that was called, else the sender's own."""
+    return "" if sender.why is Why.CALL else here.entered_by or sender.owner.identity.network
+
+
+def _refusal(
+    sheet: Sheet, plan: Plan, number: str, owner: Owner, diverting: str
+) -> tuple[Reason, str] | None:
+    """Give the first reason for which a call may not leave, and its words."""
+    if not may_reach(owner.may_call, number, plan.country):
+        return Reason.NOT_ALLOWED, f"{owner.payer} may not call {number}"
+    if diverting and sheet.call.went_round(diverting, number):
+        return Reason.LOOP, f"{diverting} or {number} has diverted this call before"
+    if not plan.trunks:
+        return Reason.NO_TRUNK, f"no trunk leads to {number}"
+    if sheet.call.state.blind and not may_reach_blindly(plan, number):
+        return Reason.BLIND, f"{number} may not be called while nobody can be asked for credit"
+    return None
+
+
+def may_reach_blindly(plan: Plan, number: str) -> bool:
+    """Tell whether a number may be called while no credit is known: named by a rule, or ordinary and near."""
+    near = numbers.country_of(number) in plan.standby_countries and not numbers.is_costly(number)
+    return near or number in plan.named_numbers
+
+
+def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:
+    """Send an emergency call out: no right, limit or credit stands before it; its number can be called back.
+
+    The constant dialplan lets these calls out before it asks; this is for the day when it does not.
+    """
+    if not plan.trunks:
+        return sheet.reject(Reason.NO_TRUNK, "emergency", f"no trunk leads to {dialled}")
+    sheet.note("emergency", f"{dialled} is an emergency number in {plan.country} and leaves at once")
+    return Node(
+        Outside(
+            trunks=plan.trunks,
+            number=dialled,
+            presented=owner.identity.network,
+            network=owner.identity.network,
+            payer=owner.payer,
+            why=Why.EMERGENCY,
+            timeout_s=OUTSIDE_RING_S,
+        )
+    )
+
+
+def _limit_s(state: State) -> int:
+    longest = state.longest_call_s
+    return min(BLIND_LIMIT_S, longest or BLIND_LIMIT_S) if state.blind else longest
+
+
+_VERB = {Why.CALL: "calls", Why.FORWARD: "forwards to", Why.TRANSFER: "transfers to"}

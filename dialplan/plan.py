@@ -1,0 +1,187 @@
+"""What a tenant's plan is: compiled, frozen, versioned, ready to be asked for each call.
+
+Owns the shape in which a decision finds everything with one look-up. Refuses to be changed: another revision
+is another plan (`dialplan.published` swaps it whole).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from dialplan.hours import Week
+from dialplan.rights import Rights
+from dialplan.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the far end sees of a call of ours.
+
+    Attributes:
+        network: number of ours that can be called back today, E.164; empty where the tenant has none.
+        shown: number that is shown, E.164; another than `network` where that one stands for it.
+        shown_from: first day on which it may be shown; before, `network` is.
+    """
+
+    network: str = ""
+    shown: str = ""
+    shown_from: date = date.min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who pays for a leg and what it shows: an extension, a group, or a rule that sends calls outside.
+
+    Attributes:
+        payer: `<tenant>/<extension>`, or `<tenant>/<rule>`.
+        identity: what its calls show.
+        may_call: how far it may call.
+    """
+
+    payer: str
+    identity: Identity
+    may_call: Rights = Rights.ANYWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwards:
+    """Where calls to an extension go on; None where its mailbox takes them, or else the call ends."""
+
+    always: Target | None = None
+    busy: Target | None = None
+    no_answer: Target | None = None
+    ring_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """An internal number: its phones, its mailbox (`10@acme`, or empty) and its forwards."""
+
+    number: str
+    name: str
+    endpoints: tuple[str, ...]
+    mailbox: str
+    forwards: Forwards
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A ring group.
+
+    Attributes:
+        rounds: endpoints that ring together; one round after the other.
+        timeout_s: how long each round rings.
+    """
+
+    name: str
+    extension: str
+    rounds: tuple[tuple[str, ...], ...]
+    timeout_s: int
+    otherwise: Target | None
+    mailbox: str
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """A time rule."""
+
+    name: str
+    week: Week
+    then: Target
+    closed: Target | None
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A sound, and where the call goes after it."""
+
+    name: str
+    sound: str
+    then: Target | None
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number of the tenant; `stands_for` is another that leads to it, or empty."""
+
+    number: str
+    stands_for: str
+    to: Target
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """What Asterisk must know of a device.
+
+    Attributes:
+        endpoint: `<tenant>-<device>`.
+        extension: whose calls ring it.
+        name: shown on other phones.
+        callback: number that emergency calls present, E.164: it can be called back today.
+        mailbox: `<box>@<tenant>` whose lamp it shows, or empty.
+        password: as the document says; empty: derived from the machine's secret.
+    """
+
+    endpoint: str
+    extension: str
+    name: str
+    callback: str
+    mailbox: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """What Asterisk must know of a mailbox; `pin` as the document says, empty: derived."""
+
+    box: str
+    name: str
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One revision of one tenant.
+
+    Attributes:
+        version: `<tenant>@<revision>`.
+        trunks: names of trunks, in the order to try.
+        emergency: emergency numbers of the tenant's country.
+        standby_countries: may be called blindly.
+        named_numbers: outside numbers that rules of the document name; may be reached blindly.
+        numbers: the tenant's numbers, and those they stand for, by E.164.
+        groups: by name. `group_extensions`: name by internal number.
+        endpoints: extension by endpoint.
+        mailboxes: by box.
+        document: the document it was made from, JSON.
+    """
+
+    tenant: str
+    revision: int
+    version: str
+    name: str
+    account: str
+    language: str
+    country: str
+    area_code: str
+    zone: ZoneInfo
+    trunks: tuple[str, ...]
+    emergency: frozenset[str]
+    standby_countries: frozenset[str]
+    named_numbers: frozenset[str]
+    numbers: Mapping[str, Number]
+    extensions: Mapping[str, Extension]
+    groups: Mapping[str, Group]
+    group_extensions: Mapping[str, str]
+    hours: Mapping[str, Hours]
+    announcements: Mapping[str, Announcement]
+    endpoints: Mapping[str, str]
+    phones: tuple[Phone, ...]
+    mailboxes: Mapping[str, Mailbox]
+    document: str = field(repr=False)

@@ -1,0 +1,211 @@
+"""The way of a call through a plan: from a target to the steps that may follow.
+
+Owns what each kind of place does with a call; a later kind adds its function to `WAYS`. Refuses to know how
+the call came here (`dialplan.decide`) and what a leg outside needs (`dialplan.outside`).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dialplan.call import Here, PlaceKey, Sender, Sheet, rejection
+from dialplan.decision import Play, Reason, Ring, Voicemail
+from dialplan.hours import is_open
+from dialplan.layout import Node
+from dialplan.outside import leave
+from dialplan.plan import Extension, Group, Number
+from dialplan.target import Kind, Target
+
+MAX_HOPS = 5  # numbers of tenants that one call passes; more is a circle that nobody has noticed yet
+MAX_PLACES = 120  # one plan has at most MAX_STEPS on one way; this bounds calls through several tenants
+
+Way = Callable[[Sheet, Here, str, Sender], Node | None]
+
+
+def go(sheet: Sheet, here: Here, target: Target | None, sender: Sender) -> Node | None:
+    """Work out what happens at a target; None: the call ends.
+
+    A place is worked out once, so that several ways to it share its steps. One that is being worked out
+    counts as a loop: a plan that was compiled has none, and one that was not still gets an answer.
+    """
+    if target is None:
+        return None
+    key = _key(here, target, sender)
+    if key not in sheet.places:
+        if len(sheet.places) >= MAX_PLACES:
+            return sheet.reject(Reason.LOOP, sender.rule, f"more than {MAX_PLACES} places would be asked")
+        sheet.places[key] = rejection(Reason.LOOP)
+        sheet.places[key] = WAYS[target.kind](sheet, here, target.name, sender)
+    return sheet.places[key]
+
+
+def _key(here: Here, target: Target, sender: Sender) -> PlaceKey:
+    """Tell places apart; who sends the call matters only where it may leave."""
+    payer = sender.owner.payer if target.kind is Kind.NUMBER else ""
+    return here.plan.tenant, here.trail, target, payer
+
+
+def enter(sheet: Sheet, here: Here, number: Number) -> Node | None:
+    """Let a call into the tenant of `here` by one of its numbers."""
+    sheet.enter(here.plan)
+    rule = f"numbers.{number.number}.to"
+    if sheet.call.went_round(number.number):
+        return sheet.reject(Reason.LOOP, rule, f"{number.number} has diverted this call before")
+    stands_for = f" stands for {number.stands_for} and" if number.stands_for else ""
+    sheet.note(rule, f"{number.number}{stands_for} leads to {number.to}")
+    return go(sheet, here, number.to, Sender(number.owner, rule))
+
+
+def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    """Reach a number: on-net where it is a tenant's, outside otherwise."""
+    plan = sheet.call.published.plan_of_number(name)
+    number = plan.numbers.get(name) if plan else None
+    if plan is None or number is None:
+        return leave(sheet, here, name, sender)
+    if number.number in here.trail or len(here.trail) >= MAX_HOPS:
+        return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.number}")
+    whose = "our own" if plan.tenant == here.plan.tenant else f"tenant {plan.tenant}'s"
+    sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
+    return enter(sheet, here.entering(plan, number), number)
+
+
+def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    extension = here.plan.extensions.get(name)
+    if extension is None:
+        return _to_group(sheet, here, here.plan.group_extensions.get(name, name), sender)
+    if extension.forwards.always:
+        return _forward(sheet, here, extension, "always")
+    endpoints = _others(sheet, extension.endpoints)
+    if not endpoints:
+        return _no_phone_left(sheet, here, extension)
+    ring_s = extension.forwards.ring_s
+    sheet.note(f"extensions.{name}", f"rings {', '.join(endpoints)} for {ring_s} s")
+    node = Node(Ring(endpoints=endpoints, timeout_s=ring_s, caller=_caller(sheet, here)))
+    node.busy = _forward(sheet, here, extension, "busy")
+    node.no_answer = node.unreachable = _forward(sheet, here, extension, "no_answer")
+    return node
+
+
+def _no_phone_left(sheet: Sheet, here: Here, extension: Extension) -> Node | None:
+    """Go on where an extension has no phone that could ring: none at all, or only the caller's."""
+    if not extension.endpoints:
+        sheet.note(f"extensions.{extension.number}", "has no phone")
+        return _forward(sheet, here, extension, "no_answer")
+    sheet.note(f"extensions.{extension.number}", "is the caller's own phone and therefore busy")
+    return _forward(sheet, here, extension, "busy") or rejection(Reason.BUSY)
+
+
+_WHEN = {
+    "always": "at once",
+    "busy": "when busy",
+    "no_answer": "when nobody answers or no phone is registered",
+}
+
+
+def _forward(sheet: Sheet, here: Here, extension: Extension, when: str) -> Node | None:
+    """Follow a personal forward. The mailbox takes what no forward takes."""
+    target: Target | None = getattr(extension.forwards, when)
+    rule = f"extensions.{extension.number}.forward.{when}"
+    if target is None and extension.mailbox:
+        target, rule = Target(Kind.VOICEMAIL, extension.number), f"extensions.{extension.number}.voicemail"
+    if target is None:
+        return None
+    sheet.note(rule, f"{_WHEN[when]}: {target}")
+    node = go(sheet, here, target, Sender(extension.owner, rule))
+    return _greeting_busy(node) if when == "busy" else node
+
+
+def _greeting_busy(node: Node | None) -> Node | None:
+    """Let a mailbox say that its owner is busy, not away."""
+    if node and isinstance(node.step, Voicemail):
+        return Node(replace(node.step, busy=True))
+    return node
+
+
+def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    group = here.plan.groups.get(name)
+    if group is None:
+        return _missing(sheet, here, f"group or extension {name}", sender)
+    rounds = [ring for ring in (_others(sheet, endpoints) for endpoints in group.rounds) if ring]
+    nodes = [_ring_round(sheet, here, group, ring) for ring in rounds]
+    otherwise = _otherwise(sheet, here, group)
+    for node, after in zip(nodes, [*nodes[1:], otherwise], strict=False):
+        node.busy = node.no_answer = node.unreachable = after
+    return nodes[0] if nodes else otherwise
+
+
+def _ring_round(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...]) -> Node:
+    sheet.note(f"groups.{group.name}", f"rings {', '.join(endpoints)} for {group.timeout_s} s")
+    return Node(Ring(endpoints=endpoints, timeout_s=group.timeout_s, caller=_caller(sheet, here)))
+
+
+def _otherwise(sheet: Sheet, here: Here, group: Group) -> Node | None:
+    """Go on after a group that nobody answers. Its mailbox takes what no rule takes."""
+    target, rule = group.otherwise, f"groups.{group.name}.otherwise"
+    if target is None and group.mailbox:
+        target, rule = Target(Kind.VOICEMAIL, group.extension), f"groups.{group.name}.voicemail"
+    if target is None:
+        return None
+    sheet.note(rule, f"when no member answers: {target}")
+    return go(sheet, here, target, Sender(group.owner, rule))
+
+
+def _to_voicemail(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    if name not in here.plan.mailboxes:
+        return _missing(sheet, here, f"mailbox {name}", sender)
+    return Node(Voicemail(mailbox=f"{name}@{here.plan.tenant}"))
+
+
+def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    hours = here.plan.hours.get(name)
+    if hours is None:
+        return _missing(sheet, here, f"rule hours {name}", sender)
+    state = "then" if is_open(hours.week, sheet.call.now, here.plan.zone) else "closed"
+    target, rule = getattr(hours, state), f"hours.{name}.{state}"
+    if target is None:
+        return sheet.reject(Reason.CLOSED, rule, "closed, and no other way is given")
+    sheet.note(rule, f"{'open' if state == 'then' else 'closed'} at this hour: {target}")
+    return go(sheet, here, target, Sender(hours.owner, rule))
+
+
+def _to_announcement(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
+    announcement = here.plan.announcements.get(name)
+    if announcement is None:
+        return _missing(sheet, here, f"announcement {name}", sender)
+    rule = f"announcements.{name}"
+    sheet.note(rule, f"plays {announcement.sound}, then {announcement.then or 'the call ends'}")
+    node = Node(Play(sound=announcement.sound))
+    node.then = go(sheet, here, announcement.then, Sender(announcement.owner, f"{rule}.then"))
+    return node
+
+
+def _to_busy(_sheet: Sheet, _here: Here, _name: str, _sender: Sender) -> Node | None:
+    return rejection(Reason.BUSY)  # the rule that says busy has spoken before it sent the call here
+
+
+WAYS: dict[Kind, Way] = {
+    Kind.EXTENSION: _to_extension,
+    Kind.GROUP: _to_group,
+    Kind.VOICEMAIL: _to_voicemail,
+    Kind.HOURS: _to_hours,
+    Kind.ANNOUNCEMENT: _to_announcement,
+    Kind.NUMBER: to_number,
+    Kind.BUSY: _to_busy,
+}
+
+
+def _missing(sheet: Sheet, here: Here, what: str, sender: Sender) -> Node:
+    """Refuse a place that is not there; only a plan that was never compiled sends calls to one."""
+    return sheet.reject(Reason.UNKNOWN_NUMBER, sender.rule, f"there is no {what} in {here.plan.tenant}")
+
+
+def _others(sheet: Sheet, endpoints: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the phone that calls: it is off the hook."""
+    return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
+
+
+def _caller(sheet: Sheet, here: Here) -> str:
+    """Give what phones of this tenant are shown of another tenant's phone; nothing: as it came."""
+    caller = sheet.call.caller
+    if caller.tenant in {"", here.plan.tenant}:
+        return ""
+    return "anonymous" if caller.hidden or not caller.number else caller.number
