@@ -173,18 +173,26 @@ def _apt(config: Path, arguments: Sequence[str], what: str, progress: Progress) 
         text=True,
         env=environment,
     ) as process:
-        deadline = time.monotonic() + APT_LIMIT_S
-        for line in process.stdout or ():
-            last.append(line.strip())
-            if match := re.match(r"dlstatus:[^:]*:([0-9.]+):", line):
-                progress(what, float(match[1]) / 100)
-            if time.monotonic() > deadline:
-                process.kill()
+        try:
+            _follow(process, last, lambda fraction: progress(what, fraction))
+        except BaseException:
+            process.kill()
+            raise
         code = process.wait()
     if code != 0 or any(line.startswith(("W: Failed to fetch", "E:")) for line in last):
         reason = next((line for line in last if line.startswith(("E:", "W:"))), f"apt-get ended with {code}")
         raise TreeError(f"{what}: {reason}", "check the network, the space left, and `apt-get update`")
     progress(what, 1.0)
+
+
+def _follow(process: "subprocess.Popen[str]", last: deque[str], progress: Callable[[float], None]) -> None:
+    deadline = time.monotonic() + APT_LIMIT_S
+    for line in process.stdout or ():
+        last.append(line.strip())
+        if match := re.match(r"dlstatus:[^:]*:([0-9.]+):", line):
+            progress(float(match[1]) / 100)
+        if time.monotonic() > deadline:
+            raise TreeError(f"apt-get took longer than {APT_LIMIT_S} s", "check the network and try again")
 
 
 def _unpack(files: Sequence[Path], into: Path, progress: Progress) -> None:

@@ -14,7 +14,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,6 +97,20 @@ class Crew:
         self._lives.append(life)
         await life.begin()
         life.task = self._group.create_task(life.keep(), name=f"keep {child.name}")
+
+    async def start_together(self, children: Sequence[Child]) -> None:
+        """Start several at once and wait for all.
+
+        Raises:
+            ChildError: one does not start; the first of them.
+        """
+        tasks = [asyncio.create_task(self.start(child), name=f"start {child.name}") for child in children]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     def pids(self) -> dict[str, int]:
         """Return name → process id of those that run."""
