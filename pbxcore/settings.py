@@ -1,11 +1,10 @@
 """The settings of one machine: where things listen, where state lives, which trunks there are.
 
 Owns `config/service.yaml` and the `PBXCORE_*` variables. Refuses anything about tenants, prices or numbers.
-An unknown key is an error. Where a machine runs, `load` tells what it runs with: moved ports, its database.
+An unknown key is an error. What a running machine really uses tells `pbxcore.machine.running`.
 """
 
 import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -132,22 +131,3 @@ class Settings(BaseSettings):
     def machine_file(self) -> Path:
         """What the running machine runs with (`pbxcore.machine.instance`); not there when none runs."""
         return self.state / "machine.json"
-
-
-def load() -> Settings:
-    """Return the settings a command works with: those of the machine that runs on this state, if one does."""
-    settings = Settings()
-    try:
-        machine = json.loads(settings.machine_file.read_text())
-        os.kill(int(machine["pid"]), 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return settings
-    except PermissionError:
-        pass  # it runs, and belongs to somebody else
-    return settings.model_copy(
-        update={
-            "ports": Ports(**machine["ports"]),
-            "database": machine["database"],
-            "trunks": tuple(Trunk(**trunk) for trunk in machine["trunks"]),
-        }
-    )

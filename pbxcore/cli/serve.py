@@ -10,8 +10,9 @@ import uvloop
 
 from pbxcore.cli.app import Exit, app, fail
 from pbxcore.machine.heartbeat import beat
+from pbxcore.machine.running import settings_of_running
 from pbxcore.machine.services import SERVICES
-from pbxcore.settings import Settings, load
+from pbxcore.settings import Settings
 
 LINE = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 _log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ def serve(name: Name) -> None:
     """Run one process: control, standby, rater or web. `pbxcore run` starts all of them."""
     logging.basicConfig(level=logging.INFO, format=LINE, datefmt="%Y-%m-%d %H:%M:%S")
     try:
-        settings = load()
+        settings = settings_of_running()
     except ValueError as error:
         raise fail(f"the settings are wrong: {error}", "see config/service.yaml", Exit.USAGE) from None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,0 +1,174 @@
+"""What happens on the running machine, one line each: calls as they are decided, legs as they are rated.
+
+Owns the following of the decision logs and of the rated stream, and the look of a line. Refuses to guess: a
+half line waits for its end, and a leg is shown when its transaction is committed.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from pbxcore import database
+from pbxcore.settings import Settings
+from rating.money import text
+from rating.rated import Piece, RatedLeg, Source
+from rating.store import quarantine, stream
+
+POLL_S = 0.25  # to a person that is at once
+AWAY_S = 1.0
+MOST_STEPS = 6  # of a decision; the rest shows `pbxcore decide`
+MOST_WAITING = 1_000
+LARGEST_READ = 1 << 20
+
+
+async def follow(console: Console, settings: Settings) -> None:
+    """Print lines until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_print(console, decisions(settings.decisions)), name="follow decisions")
+        group.create_task(_print(console, rated(settings)), name="follow rated legs")
+        group.create_task(_print(console, quarantined(settings)), name="follow quarantine")
+
+
+async def _print(console: Console, lines: AsyncIterator[str]) -> None:
+    async for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+async def decisions(folder: Path) -> AsyncIterator[str]:
+    """Yield a line per decision that is logged from now on, by whichever process."""
+    tails: dict[Path, Tail] = {}
+    at_end = True
+    while True:
+        for path in _logs(folder):
+            tail = tails.setdefault(path, Tail(path, at_end=at_end))
+            for line in tail.lines():
+                yield decision_line(json.loads(line), by=path.stem)
+        at_end = False
+        await asyncio.sleep(POLL_S)
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.ndjson"))
+
+
+async def rated(settings: Settings) -> AsyncIterator[str]:
+    """Yield a line per leg that is rated from now on, the database's absences waited out."""
+    since: int | None = None
+    while True:
+        with contextlib.suppress(*database.AWAY):
+            async with _connection(settings) as connection:
+                since = await stream.position(connection) if since is None else since
+                async for entry in stream.follow(connection, since):
+                    since = entry.position
+                    yield rated_line(entry.leg)
+        await asyncio.sleep(AWAY_S)
+
+
+async def quarantined(settings: Settings) -> AsyncIterator[str]:
+    """Yield a line per leg that goes to quarantine from now on."""
+    since = datetime.now(UTC)
+    while True:
+        with contextlib.suppress(*database.AWAY):
+            async with _connection(settings) as connection:
+                while True:
+                    for one in await quarantine.waiting(connection, MOST_WAITING):
+                        if one.since > since:
+                            since = one.since
+                            yield quarantine_line(one)
+                    await asyncio.sleep(AWAY_S)
+        await asyncio.sleep(AWAY_S)
+
+
+@contextlib.asynccontextmanager
+async def _connection(settings: Settings) -> AsyncIterator[database.Connection]:
+    connection = await database.connect(database.url_of(settings), application="pbxcore run")
+    try:
+        yield connection
+    finally:
+        connection.terminate()  # it may wait for news; nothing of ours is under way
+
+
+class Tail:
+    """Whole lines that are appended to a file; a file that was replaced is read from its start."""
+
+    def __init__(self, path: Path, *, at_end: bool) -> None:
+        self._path = path
+        status = path.stat()
+        self._inode, self._offset = status.st_ino, status.st_size if at_end else 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was completed since the last look."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return
+        if status.st_ino != self._inode or status.st_size < self._offset:
+            self._inode, self._offset = status.st_ino, 0
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            chunk = file.read(LARGEST_READ)
+        whole = chunk[: chunk.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        yield from whole.decode(errors="replace").splitlines()
+
+
+def decision_line(entry: Mapping[str, Any], *, by: str) -> str:
+    """Return one decision as a line: when, who to whom, what happens, by which plan."""
+    at = datetime.fromisoformat(entry["time"]).astimezone()
+    facts = entry["facts"]
+    steps = ", then ".join(_step(step) for step in entry["decision"]["steps"][:MOST_STEPS])
+    who = escape(f"{facts['caller'] or 'anonymous'} → {facts['dialled']}")
+    source = f"[dim]{entry['version']}, {entry['micros']} µs[/]" + (
+        "" if by == "control" else f" [yellow]by {by}[/]"
+    )
+    return f"[dim]{at:%H:%M:%S}[/] [cyan]☎[/] {who}: {escape(steps)} {source}"
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """Return a step in words; the keys are those of the decision log."""
+    write = _WORDS.get(step["do"])
+    return write(step) if write else str(step["do"])
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "ring": lambda step: f"rings {' and '.join(step['endpoints'])} for {step['timeout_s']} s",
+    "outside": lambda step: f"{step['why']} to {step['number']} paid by {step['payer']}",
+    "voicemail": lambda step: f"voicemail {step['mailbox']}",
+    "listen-to-voicemail": lambda step: f"hears mailbox {step['mailbox']}",
+    "play": lambda step: f"plays {step['sound']}",
+    "reject": lambda step: f"refused: {step['reason']}",
+}
+
+
+def rated_line(leg: RatedLeg) -> str:
+    """Return one rated leg as a line: how long, where, who pays, what was drawn and what it costs."""
+    at = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).astimezone()
+    spoken = f"{leg.duration_us // 1_000_000}.{leg.duration_us % 1_000_000 // 100_000}"
+    where = f"{leg.number} {leg.country} {leg.kind}"
+    amount = f"{text(leg.amount_micro)} {leg.currency}"
+    drawn = escape(", ".join(_piece(piece) for piece in leg.pieces))
+    return (
+        f"[dim]{at:%H:%M:%S}[/] [green]€[/] {where}, {spoken} s: {leg.payer} pays [bold]{amount}[/] "
+        f"[dim]({drawn})[/]"
+    )
+
+
+def _piece(piece: Piece) -> str:
+    if piece.source is Source.ALLOWANCE:
+        return f"{piece.seconds} s of {piece.pool}, {piece.after_s} s left"
+    return f"{piece.seconds} s at {text(piece.price_per_minute_micro)} a minute"
+
+
+def quarantine_line(one: quarantine.Waiting) -> str:
+    """Return one leg that waits for a person as a line."""
+    at = one.since.astimezone()
+    return (
+        f"[dim]{at:%H:%M:%S}[/] [yellow]?[/] {one.leg.number} not rated: {one.reason}, {escape(one.detail)}"
+    )

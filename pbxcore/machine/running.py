@@ -1,0 +1,43 @@
+"""What the machine that runs on this state really uses: ports that had to move, its database.
+
+Owns reading `<state>/machine.json`, which `pbxcore.machine.instance` writes. Refuses to start anything.
+"""
+
+import json
+import os
+from typing import Any
+
+from pbxcore.settings import Ports, Settings, Trunk
+
+
+def settings_of_running() -> Settings:
+    """Return the settings that a command works with: of the machine that runs on this state, if one does."""
+    settings = Settings()
+    machine = machine_of(settings)
+    if not machine:
+        return settings
+    return settings.model_copy(
+        update={
+            "ports": Ports(**machine["ports"]),
+            "database": machine["database"],
+            "trunks": tuple(Trunk(**trunk) for trunk in machine["trunks"]),
+        }
+    )
+
+
+def running() -> dict[str, Any] | None:
+    """Return what the machine on this state wrote down, once all of it works; None as long as it does not."""
+    machine = machine_of(Settings())
+    return machine if machine.get("up") else None
+
+
+def machine_of(settings: Settings) -> dict[str, Any]:
+    """Return what the running machine wrote down; empty when none runs."""
+    try:
+        machine = json.loads(settings.machine_file.read_text())
+        os.kill(int(machine["pid"]), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    except PermissionError:
+        pass  # it runs, and belongs to somebody else
+    return dict(machine)
