@@ -1,8 +1,9 @@
 """Phones and mailboxes of tenants, as rows that Asterisk reads from SQLite files on this machine.
 
-Owns both files, the passwords of phones and the first PINs of mailboxes. A tenant changes in one short transaction, in
-place: the file is never replaced, which would corrupt Asterisk's open one. Refuses to talk to Asterisk: what
-it may still hold in its cache is written down with the change (`to_expire`) for control to expire.
+Owns both files, the passwords of phones and the first PINs of mailboxes. A tenant changes in one short
+transaction, in place: the file is never replaced, which would corrupt Asterisk's open one. Refuses to talk to
+Asterisk: what it may still hold in its cache is written down with the change (`to_expire`) for control to
+expire.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from dialplan.plan import Mailbox, Phone, Plan
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
@@ -21,39 +23,6 @@ TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
 Row = Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phone:
-    """One device of an extension.
-
-    Attributes:
-        endpoint: `<tenant>-<device>`; also its SIP user name.
-        extension: extension it belongs to, which pays for what it dials.
-        name: shown to colleagues.
-        country: ISO 3166 code; decides which numbers are emergency numbers.
-        language: of the prompts it hears.
-        callback: number that emergency services can call back today, E.164.
-        mailbox: `<box>@<tenant>` whose lamp it shows, or empty.
-    """
-
-    endpoint: str
-    extension: str
-    name: str
-    country: str
-    language: str
-    callback: str
-    mailbox: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
-    """One mailbox; its context in Asterisk is the tenant."""
-
-    box: str
-    name: str
-    language: str
-    pin: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,23 +57,26 @@ def prepare(settings: Settings) -> None:
             db.executescript(_sql(name))
 
 
-def replace(
-    settings: Settings, tenant: str, phones: Sequence[Phone], mailboxes: Sequence[Mailbox]
-) -> tuple[Changed, ...]:
-    """Make a tenant's phones and mailboxes exactly these; return what Asterisk must forget.
+def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
+    """Make a tenant's phones and mailboxes those of its plan; return what Asterisk must forget.
 
-    A PIN that a user changed stays.
+    A PIN that a user changed stays until the document names another one.
     """
     prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
-        _replace_mailboxes(db, tenant, mailboxes)
+        _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
+    rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
     with _transaction(settings.phones_db) as db:
-        return _replace_phones(db, tenant, [(phone, _rows(settings, tenant, phone)) for phone in phones])
+        return _replace_phones(db, plan.tenant, rows)
 
 
 def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
     """Remove a tenant's phones and mailboxes; return what Asterisk must forget."""
-    return replace(settings, tenant, (), ())
+    prepare(settings)
+    with _transaction(mailboxes_db(settings)) as db:
+        _replace_mailboxes(db, settings, tenant, "", ())
+    with _transaction(settings.phones_db) as db:
+        return _replace_phones(db, tenant, {})
 
 
 def to_expire(settings: Settings) -> tuple[Changed, ...]:
@@ -119,16 +91,16 @@ def expired(settings: Settings, objects: Iterable[Changed]) -> None:
         db.executemany("DELETE FROM to_expire WHERE kind = ? AND id = ?", [(o.kind, o.id) for o in objects])
 
 
-def _rows(settings: Settings, tenant: str, phone: Phone) -> dict[str, Row]:
+def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
     shown = re.sub(r'[\x00-\x1f"\\<>]', "", phone.name)
     endpoint: Row = {
         "aors": phone.endpoint,
         "auth": phone.endpoint,
         "identify_by": "username",
-        "context": f"phones-{phone.country.lower()}",
-        "accountcode": f"{tenant}/{phone.extension}",
+        "context": f"phones-{plan.country.lower()}",
+        "accountcode": f"{plan.tenant}/{phone.extension}",
         "callerid": f'"{shown}" <{phone.extension}>',
-        "language": phone.language,
+        "language": plan.language,
         "mailboxes": phone.mailbox,
         "set_var": f"PBX_CALLBACK={phone.callback}",
         "disallow": "all",
@@ -147,7 +119,7 @@ def _rows(settings: Settings, tenant: str, phone: Phone) -> dict[str, Row]:
     auth: Row = {
         "auth_type": "userpass",
         "username": phone.endpoint,
-        "password": password_of(settings, phone.endpoint),
+        "password": phone.password or password_of(settings, phone.endpoint),
         "realm": "pbxcore",
     }
     aor: Row = {
@@ -163,26 +135,20 @@ def _rows(settings: Settings, tenant: str, phone: Phone) -> dict[str, Row]:
 
 
 def _replace_phones(
-    db: sqlite3.Connection, tenant: str, phones: Sequence[tuple[Phone, Mapping[str, Row]]]
+    db: sqlite3.Connection, tenant: str, phones: Mapping[str, Mapping[str, Row]]
 ) -> tuple[Changed, ...]:
-    gone = {row[0] for row in db.execute("SELECT id FROM owners WHERE tenant = ?", (tenant,))}
-    gone -= {phone.endpoint for phone, _ in phones}
-    changed = [Changed(kind, endpoint) for endpoint in gone for kind in TABLES]
-    for endpoint in gone:
+    known = {row[0] for row in db.execute("SELECT id FROM owners WHERE tenant = ?", (tenant,))}
+    changed = [Changed(kind, endpoint) for endpoint in known - set(phones) for kind in TABLES]
+    for endpoint in known - set(phones):
         for table in (*TABLES.values(), "owners"):
             db.execute(f"DELETE FROM {table} WHERE id = ?", (endpoint,))  # noqa: S608 — a name of ours
-    for phone, rows in phones:
-        db.execute("INSERT INTO owners VALUES (?, ?) ON CONFLICT DO NOTHING", (phone.endpoint, tenant))
-        owner = db.execute("SELECT tenant FROM owners WHERE id = ?", (phone.endpoint,)).fetchone()[0]
-        if owner != tenant:
-            raise ValueError(f"endpoint {phone.endpoint} belongs to tenant {owner}")
-        changed += [
-            Changed(k, phone.endpoint) for k, row in rows.items() if _upsert(db, k, phone.endpoint, row)
-        ]
+    for endpoint, rows in phones.items():
+        if endpoint not in known:  # an id of another tenant fails here, and with it the whole transaction
+            db.execute("INSERT INTO owners VALUES (?, ?)", (endpoint, tenant))
+        changed += [Changed(kind, endpoint) for kind, row in rows.items() if _upsert(db, kind, endpoint, row)]
     changed.sort()
-    db.executemany(
-        "INSERT INTO to_expire VALUES (?, ?) ON CONFLICT DO NOTHING", [(c.kind, c.id) for c in changed]
-    )
+    db.executemany("INSERT INTO to_expire VALUES (?, ?) ON CONFLICT DO NOTHING",
+                   [(change.kind, change.id) for change in changed])  # fmt: skip
     return tuple(changed)
 
 
@@ -199,18 +165,26 @@ def _upsert(db: sqlite3.Connection, kind: str, endpoint: str, row: Row) -> bool:
     return done.rowcount > 0
 
 
-def _replace_mailboxes(db: sqlite3.Connection, tenant: str, mailboxes: Sequence[Mailbox]) -> None:
-    boxes = [mailbox.box for mailbox in mailboxes]
-    marks = ", ".join("?" * len(boxes))
-    db.execute(
-        f"DELETE FROM voicemail WHERE context = ? AND mailbox NOT IN ({marks})",  # noqa: S608 — marks only
-        (tenant, *boxes),
-    )
-    db.executemany(
-        "INSERT INTO voicemail (context, mailbox, password, fullname, language) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (context, mailbox) DO UPDATE SET fullname = excluded.fullname, language = excluded.language",
-        [(tenant, m.box, m.pin, re.sub(r"[\x00-\x1f]", "", m.name), m.language) for m in mailboxes],
-    )
+def _replace_mailboxes(
+    db: sqlite3.Connection, settings: Settings, tenant: str, language: str, mailboxes: Sequence[Mailbox]
+) -> None:
+    known = {row[0] for row in db.execute("SELECT mailbox FROM voicemail WHERE context = ?", (tenant,))}
+    for box in known - {mailbox.box for mailbox in mailboxes}:
+        for table in ("voicemail", "given_pins"):
+            db.execute(f"DELETE FROM {table} WHERE context = ? AND mailbox = ?", (tenant, box))  # noqa: S608
+    for mailbox in mailboxes:
+        key, pin = (tenant, mailbox.box), mailbox.pin or pin_of(settings, f"{mailbox.box}@{tenant}")
+        name = re.sub(r"[\x00-\x1f]", "", mailbox.name)
+        if mailbox.box not in known:
+            db.execute("INSERT INTO voicemail (context, mailbox, password) VALUES (?, ?, ?)", (*key, pin))
+        given = db.execute(
+            "INSERT INTO given_pins VALUES (?, ?, ?) ON CONFLICT (context, mailbox) "
+            "DO UPDATE SET pin = excluded.pin WHERE pin <> excluded.pin", (*key, pin),
+        )  # fmt: skip
+        if given.rowcount > 0:
+            db.execute("UPDATE voicemail SET password = ? WHERE context = ? AND mailbox = ?", (pin, *key))
+        db.execute("UPDATE voicemail SET fullname = ?, language = ? WHERE context = ? AND mailbox = ?",
+                   (name, language, *key))  # fmt: skip
 
 
 def _sql(name: str) -> str:

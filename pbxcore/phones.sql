@@ -26,3 +26,7 @@ CREATE TABLE IF NOT EXISTS voicemail (
   uniqueid INTEGER PRIMARY KEY, context TEXT NOT NULL, mailbox TEXT NOT NULL, password TEXT NOT NULL,
   fullname TEXT, email TEXT, language TEXT, tz TEXT, UNIQUE (context, mailbox)
 );
+-- Ours: the PIN that a tenant's document gave last. Only another one overrules what a user has set.
+CREATE TABLE IF NOT EXISTS given_pins (
+  context TEXT, mailbox TEXT, pin TEXT NOT NULL, PRIMARY KEY (context, mailbox)
+) WITHOUT ROWID;

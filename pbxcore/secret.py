@@ -1,6 +1,6 @@
 """The one secret of a machine, and every password that is derived from it.
 
-Owns `<state>/secret`. Refuses to store derived passwords: the same secret and purpose give the same word again.
+Owns `<state>/secret`. Refuses to store derived passwords: the same secret and purpose give the same word.
 """
 
 import contextlib

@@ -1,0 +1,62 @@
+"""Answers one question: facts in, decision out, within its deadline.
+
+Owns the way from an AGI request to channel variables. Refuses to decide: that is the decider's, a function.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prometheus_client import Counter, Histogram
+
+from dialplan.decision import Decision
+from dialplan.facts import Facts
+from pbxcore.control import decision_log, wire
+from pbxcore.control.decision_log import DecisionLog
+from pbxcore.control.fastagi import Answer, Headers, Send, SessionError
+
+DECISION_LIMIT_S = 0.3  # DESIGN: later the standby is faster
+
+DECIDED = Counter("pbxcore_decisions_total", "Decisions by origin and first step", ["origin", "step"])
+REFUSED = Counter("pbxcore_questions_refused_total", "Questions without an answer", ["code"])
+SECONDS = Histogram(
+    "pbxcore_decision_seconds",
+    "Time to decide, without the wire",
+    buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1, 0.3),
+)
+
+Decider = Callable[[Facts], Decision]
+
+
+def answering(decide: Decider, log: DecisionLog) -> Answer:
+    """Return what `pbxcore.control.fastagi.listen` calls for each request."""
+
+    async def answer(headers: Headers, send: Send) -> None:
+        if headers.get("agi_network_script") != "decide":
+            raise SessionError("garbage")
+        try:
+            question = wire.question(headers)
+            decision, commands, took_s = _decide(decide, question)
+        except wire.WireError as error:
+            REFUSED.labels(error.code).inc()
+            raise SessionError(error.code) from error
+        if took_s > DECISION_LIMIT_S:
+            REFUSED.labels("late").inc()
+            raise SessionError("late")
+        for command in commands:
+            await send(command)
+        log.note(
+            decision_log.line(question.facts, decision, at=datetime.now(UTC), micros=round(took_s * 1e6))
+        )
+
+    return answer
+
+
+def _decide(decide: Decider, question: wire.Question) -> tuple[Decision, tuple[str, ...], float]:
+    started = time.perf_counter()
+    decision = decide(question.facts)
+    commands = wire.commands(decision, question.nonce)
+    took_s = time.perf_counter() - started
+    SECONDS.observe(took_s)
+    DECIDED.labels(question.facts.origin.value, type(decision.steps[0]).__name__.lower()).inc()
+    return decision, commands, took_s

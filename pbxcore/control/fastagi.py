@@ -1,0 +1,152 @@
+"""FastAGI: answers the questions of the dialplan, one session per question.
+
+Owns the server loop: limits on what a client may send, deadlines, and how many sessions there are at once.
+Refuses to decide. A session that goes wrong ends without `PBX_OK`, which the dialplan takes as no answer and
+asks the standby. panoramisk's `Request` sends the commands; its own server loop spins for ever on a client
+that connects and closes (any port scan), so it is not used.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from panoramisk.fast_agi import Request
+from prometheus_client import Counter, Gauge, Histogram
+
+MAX_SESSIONS = 500  # twice the call attempts that one Asterisk on two cores makes in a second
+MAX_LINE = 4_096  # Asterisk's own limit of an AGI line is 2,048
+MAX_HEADERS = 64  # a request has about 25
+HEADER_LIMIT_S = 2.0  # Asterisk sends all headers at once
+SESSION_LIMIT_S = 5.0  # headers, decision and its round trips
+CLOSE_LIMIT_S = 1.0
+
+SESSIONS = Counter("pbxcore_agi_sessions_total", "FastAGI sessions by how they ended", ["end"])
+OPEN = Gauge("pbxcore_agi_sessions_open", "FastAGI sessions under way")
+SECONDS = Histogram(
+    "pbxcore_agi_session_seconds",
+    "Whole FastAGI session",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1, 5),
+)
+
+log = logging.getLogger(__name__)
+
+Headers = Mapping[str, str]
+Send = Callable[[str], Awaitable[None]]
+Answer = Callable[[Headers, Send], Awaitable[None]]
+"""Given the headers and a way to send a command; raises `SessionError` to end without an answer."""
+
+
+class SessionError(Exception):
+    """A session that ends without an answer.
+
+    Attributes:
+        end: how it ended, a label of the metric.
+    """
+
+    def __init__(self, end: str) -> None:
+        super().__init__(end)
+        self.end = end
+
+
+@contextlib.asynccontextmanager
+async def listen(host: str, port: int, answer: Answer) -> AsyncIterator[asyncio.Server]:
+    """Answer questions until the block is left; sessions under way are then cut.
+
+    Raises:
+        OSError: the address is taken.
+    """
+    sessions: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(sessions) >= MAX_SESSIONS:
+            SESSIONS.labels("too-many").inc()
+            writer.transport.abort()
+            return
+        session = asyncio.create_task(_session(reader, writer, answer), name="agi")
+        sessions.add(session)
+        session.add_done_callback(sessions.discard)
+
+    server = await asyncio.start_server(accept, host, port, limit=MAX_LINE, backlog=MAX_SESSIONS)
+    try:
+        yield server
+    finally:
+        server.close()
+        for session in tuple(sessions):
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        await server.wait_closed()
+
+
+async def _session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
+    with OPEN.track_inprogress(), SECONDS.time():
+        end = "broken"
+        try:
+            async with asyncio.timeout(SESSION_LIMIT_S):
+                end = await _converse(reader, writer, answer)
+        except TimeoutError:
+            end = "late"
+        except (ConnectionError, asyncio.IncompleteReadError):
+            end = "cut"
+        except Exception:
+            log.exception("an AGI session failed")  # the dialplan asks the standby
+        finally:
+            SESSIONS.labels(end).inc()
+            await _close(writer)
+
+
+async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> str:
+    try:
+        headers = await read_headers(reader)
+        request = Request(app=None, headers=headers, reader=reader, writer=writer)
+        await answer(headers, lambda command: _send(request, command))
+    except SessionError as error:
+        return error.end
+    return "answered"
+
+
+async def read_headers(reader: asyncio.StreamReader) -> dict[str, str]:
+    """Read `name: value` lines up to the empty one.
+
+    Raises:
+        SessionError: nothing came (a probe), too much came, too late, or something else than a request.
+    """
+    headers: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(HEADER_LIMIT_S):
+            for _ in range(MAX_HEADERS):
+                line = await reader.readline()
+                if not line.endswith(b"\n"):
+                    raise SessionError("garbage" if line or headers else "probe")
+                if line == b"\n":
+                    return headers
+                name, colon, value = line.decode("utf-8", "replace").rstrip("\n").partition(": ")
+                if not colon and not name.endswith(":"):
+                    raise SessionError("garbage")
+                headers[name.rstrip(":")] = value
+    except TimeoutError as error:
+        raise SessionError("late") from error
+    except ValueError as error:  # a line beyond MAX_LINE
+        raise SessionError("garbage") from error
+    raise SessionError("garbage")
+
+
+async def _send(request: Request, command: str) -> None:
+    """Send a command and check its answer; an answer that is none ends the session.
+
+    Raises:
+        SessionError: Asterisk hung up, refused, or the line was cut.
+    """
+    try:
+        result = await request.send_command(command)
+    except (ValueError, KeyError) as error:  # end of file and nonsense surface as these
+        raise SessionError("cut") from error
+    if result.get("status_code") != 200:
+        raise SessionError("hangup" if "HANGUP" in str(result.get("msg", "")) else "refused")
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await writer.wait_closed()

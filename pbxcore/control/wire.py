@@ -1,0 +1,178 @@
+"""A question and its answer on the wire: AGI arguments → facts, decision → channel variables.
+
+Owns the protocol between the dialplan and whoever decides (docs/architecture.md, "A question on the wire").
+Refuses to send anything that could be misread: every value is made of safe characters, every command fits an
+AGI line, every jump goes forward and stays within the decision.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dialplan.decision import (
+    END,
+    MAX_STEP_BYTES,
+    MAX_STEPS,
+    Decision,
+    ListenToVoicemail,
+    Next,
+    Outside,
+    Play,
+    Reject,
+    Ring,
+    Step,
+    Voicemail,
+)
+from dialplan.facts import Facts, Origin
+
+PROTOCOL = "1"
+ARGUMENTS = 9
+MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
+MAX_COMMAND_BYTES = 1_900  # Asterisk reads an AGI line into 2,048 bytes and cuts what is beyond
+_SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
+_ARGUMENT = re.compile(r"[0-9A-Za-z_+*#.@:-]*", re.ASCII)
+_NONCE = re.compile(r"[0-9a-f-]{8,36}", re.ASCII)
+
+
+class WireError(ValueError):
+    """A question or an answer that cannot be carried.
+
+    Attributes:
+        code: stable word for logs and metrics.
+    """
+
+    code = "wire"
+
+
+class BadQuestionError(WireError):
+    """The arguments are not those of a question."""
+
+    code = "bad-question"
+
+
+class BadAnswerError(WireError):
+    """The decision cannot be written as channel variables."""
+
+    code = "bad-answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Facts and the nonce that the answer has to carry."""
+
+    nonce: str
+    facts: Facts
+
+
+def question(headers: Mapping[str, str]) -> Question:
+    """Read the question from the headers of an AGI request (`agi_uniqueid`, `agi_arg_1` …).
+
+    Raises:
+        BadQuestionError: not a question of this protocol.
+    """
+    arguments = [headers.get(f"agi_arg_{number}", "") for number in range(1, ARGUMENTS + 1)]
+    protocol, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion = arguments
+    if protocol != PROTOCOL:
+        raise BadQuestionError(f"protocol {protocol[:20]!r} instead of {PROTOCOL}")
+    if not _NONCE.fullmatch(nonce):
+        raise BadQuestionError("the nonce is none")
+    call = headers.get("agi_uniqueid", "")
+    for value in (call, *arguments[2:]):
+        if len(value) > MAX_ARGUMENT or not _ARGUMENT.fullmatch(value):
+            raise BadQuestionError(f"argument {value[:30]!r} is too long or holds other characters")
+    if not call or not dialled or origin not in set(Origin):
+        raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
+    facts = Facts(
+        call=call,
+        linkedid=linkedid,
+        origin=Origin(origin),
+        endpoint=endpoint,
+        actor=actor,
+        dialled=dialled,
+        caller=caller,
+        diversions=tuple(number for number in diversion.split(":") if number),
+    )
+    return Question(nonce=nonce, facts=facts)
+
+
+def commands(decision: Decision, nonce: str) -> tuple[str, ...]:
+    """Write a decision as AGI commands, each setting several variables; the last one set is `PBX_OK`.
+
+    Most decisions are one command: one round trip.
+
+    Raises:
+        BadAnswerError: empty, too long, unsafe characters, or a jump that goes nowhere.
+    """
+    steps = decision.steps
+    if not 1 <= len(steps) <= MAX_STEPS:
+        raise BadAnswerError(f"{len(steps)} steps")
+    _check(decision.version)
+    pairs = [f"PBX_S{number}={_step(number, step, len(steps))}" for number, step in enumerate(steps, start=1)]
+    pairs += [f"PBX_N={len(steps)}", f"PBX_VERSION={decision.version}", f"PBX_OK={nonce}"]
+    return tuple(f'EXEC MSet "{",".join(batch)}"' for batch in _batches(pairs))
+
+
+def _batches(pairs: Sequence[str]) -> list[list[str]]:
+    batches: list[list[str]] = [[]]
+    room = MAX_COMMAND_BYTES
+    for pair in pairs:
+        if len(pair) + 1 > room and batches[-1]:
+            batches.append([])
+            room = MAX_COMMAND_BYTES
+        batches[-1].append(pair)
+        room -= len(pair) + 1
+    return batches
+
+
+def _step(number: int, step: Step, count: int) -> str:
+    written = _write(step)
+    if len(written) > MAX_STEP_BYTES:
+        raise BadAnswerError(f"step {number} takes {len(written)} bytes")
+    for jump in _jumps(step):
+        if jump != END and not number < jump <= count:
+            raise BadAnswerError(f"step {number} jumps to {jump} of {count}")
+    return written
+
+
+def _jumps(step: Step) -> tuple[int, ...]:
+    match step:
+        case Ring(then=then) | Outside(then=then):
+            return (then.busy, then.no_answer, then.unreachable)
+        case Play(then=following):
+            return (following,)
+        case _:
+            return ()
+
+
+def _write(step: Step) -> str:
+    """Write one step as the label and arguments of `[step]` in extensions.conf."""
+    match step:
+        case Ring():
+            targets = "&".join(f"PJSIP/{endpoint}" for endpoint in step.endpoints)
+            return _call("ring", targets, step.timeout_s, *_then(step.then))
+        case Outside():
+            return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network, int(step.hidden),
+                         step.diverting, step.payer, step.why.value, step.timeout_s, step.limit_s,
+                         *_then(step.then))  # fmt: skip
+        case Voicemail():
+            return _call("voicemail", step.mailbox, "b" if step.busy else "u")
+        case ListenToVoicemail():
+            return _call("listen", step.mailbox)
+        case Play():
+            return _call("play", step.sound, step.then)
+        case Reject():
+            return _call("reject", step.cause, step.reason.value)
+
+
+def _then(then: Next) -> tuple[int, int, int]:
+    return (then.busy, then.no_answer, then.unreachable)
+
+
+def _call(label: str, *arguments: str | int) -> str:
+    return f"{label}({','.join(_check(str(argument)) for argument in arguments)})"
+
+
+def _check(value: str) -> str:
+    if not _SAFE.fullmatch(value):
+        raise BadAnswerError(f"{value[:40]!r} holds characters that are not safe on the wire")
+    return value

@@ -1,0 +1,16 @@
+class Line:
+    line: str
+    comment: str
+
+class Category(Line):
+    name: str
+    items: list[Line]
+
+class Item(Line):
+    name: str
+    value: str
+
+class Config:
+    filename: str
+    categories: list[Category]
+    def __init__(self, filename: str) -> None: ...
