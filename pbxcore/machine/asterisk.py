@@ -161,6 +161,7 @@ def _values(settings: Settings, installation: Installation) -> dict[str, str]:
         "RTP_FIRST": str(ports.rtp_first), "RTP_LAST": str(ports.rtp_last),
         "AGI_PORT": str(ports.agi), "STANDBY_AGI_PORT": str(ports.standby_agi), "AMI_PORT": str(ports.ami),
         "AMI_SECRET": ami_secret(settings),
+        "MAX_CALL_S": str(settings.max_call_s),
         "TRUNKS": ":".join(trunk.name for trunk in settings.trunks),
     }  # fmt: skip
 

@@ -1,0 +1,219 @@
+"""A real Asterisk with control, standby and a carrier, and phones that call: shared by a module's tests."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialplan.build import build_plan
+from dialplan.published import plan_to_json
+from dialplan.spec import TenantSpec
+from pbxcore import phones, publication
+from pbxcore.machine import asterisk, debian, ports, services
+from pbxcore.practice import sipp
+from pbxcore.settings import Ports, Settings, Trunk
+
+TENANT: dict[str, Any] = {
+    "version": 1,
+    "tenant": "acme",
+    "name": "Acme",
+    "country": "DE",
+    "area_code": "30",
+    "time_zone": "Europe/Berlin",
+    "language": "en",
+    "account": "acme",
+    "numbers": {
+        "+493055500100": {"to": "group sales"},
+        "+493055500101": {"to": "extension 13"},
+        "+493055500111": {"to": "extension 11"},
+        "+493055500112": {"to": "voicemail 10"},
+    },
+    "extensions": {
+        "10": {"name": "Anna", "devices": [{"device": "p10"}], "caller_id": "+493055500100", "voicemail": {}},
+        "11": {"name": "Bruno", "devices": [{"device": "p11"}], "caller_id": "+493055500111"},
+        "12": {
+            "name": "Clara",
+            "devices": [{"device": "p12"}],
+            "forward": {"busy": "number +436641110001", "no_answer": {"to": "extension 10", "after_s": 5}},
+        },
+        "13": {"name": "Doris", "devices": [{"device": "p13"}],
+               "forward": {"no_answer": {"to": "number +436641110002", "after_s": 5}}},
+    },
+    "groups": {
+        "sales": {
+            "extension": "60",
+            "name": "Sales",
+            "members": ["10", "11"],
+            "timeout_s": 5,
+            "otherwise": "number +436641110003",
+        }
+    },
+}  # fmt: skip
+START_LIMIT_S = 20.0
+SERVE = "import sys; from pbxcore.cli.serve import Name, serve; serve(Name(sys.argv[1]))"
+
+
+@dataclass(slots=True)
+class Pbx:
+    """A running Asterisk, the processes that answer it, and what its phones need."""
+
+    settings: Settings
+    root: Path
+    sipp: tuple[str, ...]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _next_port: int = 0
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return (self.settings.bind, self.settings.ports.sip)
+
+    def port(self) -> int:
+        """Give the next free port pair above our own ports; sound takes the one after next."""
+        self._next_port += 20
+        return self.settings.ports.rtp_last + self._next_port
+
+    def phone(self, device: str, *, tcp: bool = False) -> sipp.SippPhone:
+        user, port = f"acme-{device}", self.port()
+        return sipp.SippPhone(
+            program=self.sipp,
+            user=user,
+            password=phones.password_of(self.settings, user),
+            server=self.server,
+            local=("127.0.0.1", port),
+            media=(port + 2, port + 18),
+            tcp=tcp,
+        )
+
+    @property
+    def carrier(self) -> sipp.SippCarrier:
+        port = self.port()
+        return sipp.SippCarrier(program=self.sipp, server=self.server, address="127.0.0.2",
+                                port=self.settings.ports.carrier, media=(port + 2, port + 18))  # fmt: skip
+
+    def start(self, name: str, command: tuple[str, ...], **more: str) -> None:
+        log = self.settings.state / f"{name}.out"
+        with log.open("ab") as out:
+            self.running[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **more},
+                cwd=self.settings.state if name == "carrier" else None,
+            )  # fmt: skip
+
+    def serve(self, name: str) -> None:
+        """Start control or standby and wait until it decides."""
+        command = (sys.executable, "-c", SERVE, name)
+        self.start(name, command, **services.environment(self.settings))
+        self.until(lambda: self.status(name).get("ok") is True)
+
+    def status(self, name: str) -> dict[str, Any]:
+        try:
+            return asyncio.run(publication.ask(self.settings.run_dir / f"{name}.sock", {"do": "status"}))
+        except OSError:
+            return {}
+
+    def stop(self, name: str, how: int = signal.SIGTERM) -> None:
+        process = self.running.pop(name)
+        process.send_signal(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        if process.returncode is None:
+            process.kill()
+            process.wait(10)
+
+    def until(self, happened: Callable[[], bool], limit_s: float = START_LIMIT_S) -> None:
+        deadline = time.monotonic() + limit_s
+        while not happened():
+            assert time.monotonic() < deadline, f"it did not happen within {limit_s} s"
+            time.sleep(0.02)
+
+    def asterisk(self, line: str) -> str:
+        """Run one line of Asterisk's command line."""
+        command = asterisk.ask_command(self.settings, asterisk.private(self.root), line)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+
+    def complaints(self) -> list[str]:
+        """Give what Asterisk logged above notices."""
+        log = asterisk.home(self.settings) / "log" / "messages"
+        return [line for line in log.read_text().splitlines() if "WARNING[" in line or "ERROR[" in line]
+
+    def legs(self, linkedid: str = "") -> list[list[str]]:
+        """Give the leg records so far, of one call if named."""
+        path = self.settings.spool / "legs.tsv"
+        lines = path.read_text().splitlines() if path.exists() else []
+        records = [line.split("\t") for line in lines]
+        return [record for record in records if linkedid in ("", record[4])]
+
+    def far_end(self, number: str) -> list[sipp.SipMessage]:
+        """Give the carrier's messages of the calls that we sent to a number."""
+        messages = sipp.parse((self.settings.state / "messages.log").read_text(errors="replace"))
+        calls = {m.header("Call-ID") for m in messages if m.start.startswith(f"INVITE sip:{number}")}
+        return [message for message in messages if message.header("Call-ID") in calls]
+
+    def decisions(self, name: str = "control") -> list[dict[str, Any]]:
+        path = self.settings.decisions / f"{name}.ndjson"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def publish(self, document: dict[str, Any], revision: int) -> None:
+        """Do what the door does, without a database."""
+        plan = build_plan(TenantSpec.model_validate(document), revision=revision,
+                          trunks=tuple(trunk.name for trunk in self.settings.trunks))  # fmt: skip
+        publication.write_plan(self.settings.published, plan.tenant, plan_to_json(plan))
+        phones.publish(self.settings, plan)
+        publication.write_index(self.settings.published, revisions={plan.tenant: revision}, numbers={})
+
+
+@pytest.fixture(scope="module")
+def pbx(debian_root: Path) -> Iterator[Pbx]:
+    """Give a running PBX: Asterisk, control, standby, and a carrier that takes every call."""
+    state = Path(tempfile.mkdtemp(prefix="pbxcall", dir="/tmp"))
+    settings, taken = _settings(state)
+    pbx = Pbx(settings=settings, root=debian_root, sipp=debian.command(debian_root, "sipp"))
+    try:
+        asterisk.configure(settings, asterisk.private(debian_root))
+        pbx.publish(TENANT, 1)
+        (state / "scenario.xml").write_text(sipp.answering(ring_ms=300, start_at="by-number"))
+        carrier = pbx.carrier
+        pbx.start("carrier", sipp.words(pbx.sipp, local=(carrier.address, carrier.port), media=carrier.media,
+                                        calls=0), TERM="dumb")  # fmt: skip
+        pbx.start("asterisk", asterisk.start_command(settings, asterisk.private(debian_root)))
+        for name in ("control", "standby"):
+            pbx.serve(name)
+        pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+        yield pbx
+    finally:
+        for name in list(pbx.running):
+            pbx.stop(name)
+        taken.release()
+        if not os.environ.get("PBXCORE_KEEP"):
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _settings(state: Path) -> tuple[Settings, ports.Taken]:
+    trunk = Trunk(name="carrier", host="127.0.0.2", port=5065, practice=True)
+    settings = Settings(state=state, trunks=(trunk,), ports=Ports(rtp_first=10_000, rtp_last=10_199))
+    taken = ports.take(settings)
+    chosen = taken.ports
+    return settings.model_copy(update={
+        "ports": chosen, "trunks": (trunk.model_copy(update={"port": chosen.carrier}),)
+    }), taken  # fmt: skip
+
+
+@pytest.fixture
+async def runs() -> AsyncIterator[list[sipp.Run]]:
+    """Give a list; every run put there has ended when the test has."""
+    started: list[sipp.Run] = []
+    yield started
+    for run in started:
+        await run.end()
+        shutil.rmtree(run.folder, ignore_errors=True)
