@@ -3,8 +3,8 @@
 `python -m rating.destinations.derive`: run when the library has a new version. The product reads the table
 and never the library.
 
-Owns how the table comes to be. Refuses samples: the library's patterns are compiled exactly (`automaton`), and
-below each prefix it is counted how many numbers are what. The rules, in the order in which they speak:
+Owns how the table comes to be. Refuses samples: the library's patterns are compiled exactly (`automaton`),
+and below each prefix it is counted how many numbers are what. The rules, in the order in which they speak:
 
 1. A prefix below which every number is the same is one row. Numbers that are not assigned do not disturb it,
    except below freephone: what may cost nothing must be freephone to the last number.

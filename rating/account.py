@@ -1,0 +1,150 @@
+"""Who is charged: one balance, one invoice, in one country and time zone, with the bundles it has booked.
+
+Owns the document `config/accounts/<account>.yaml` and what must be true of it beside its catalogue. Refuses
+prices (the catalogue's) and phones (the tenant's).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from rating.catalogue import CatalogueSpec, Name
+from rating.finding import Finding
+from rating.periods import next_month
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
+    return name
+
+
+class BookingSpec(BaseModel):
+    """A bundle in one size, from a day on, to the last day of a month or for good.
+
+    Attributes:
+        first: first day (`from` in the document). Booked in mid-month, it grants the whole month's minutes.
+        until: last day, the last of a month; none: until further notice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    bundle: Name
+    size: Name
+    first: date = Field(alias="from")
+    until: date | None = None
+
+
+class AccountSpec(BaseModel):
+    """One account.
+
+    Attributes:
+        country: where the account's numbers are at home; short numbers and freephone are of this country.
+        time_zone: months and tariffs begin at midnight here.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1]
+    account: Name
+    name: str
+    catalogue: Name
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    bundles: tuple[BookingSpec, ...] = ()
+
+
+def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Finding, ...]:
+    """Find what the shape of the document cannot show.
+
+    Args:
+        spec: the document.
+        catalogues: every version of every catalogue there is.
+    """
+    versions = [catalogue for catalogue in catalogues if catalogue.catalogue == spec.catalogue]
+    if not versions:
+        known = sorted({catalogue.catalogue for catalogue in catalogues})
+        return (
+            Finding(
+                path=("catalogue",),
+                code="unknown-catalogue",
+                message=f"there is no catalogue {spec.catalogue}",
+                remedy="use one of " + ", ".join(known) if known else "write its catalogue first",
+            ),
+        )
+    return (*_check_dates(spec), *_check_overlaps(spec), *_check_products(spec, versions))
+
+
+def _check_dates(spec: AccountSpec) -> Iterator[Finding]:
+    for number, booking in enumerate(spec.bundles):
+        path = ("bundles", number, "until")
+        if booking.until is None:
+            continue
+        if booking.until < booking.first:
+            yield Finding(
+                path=path,
+                code="ends-before-it-begins",
+                message=f"{booking.bundle} ends on {booking.until}, before it begins on {booking.first}",
+                remedy="correct one of the days",
+            )
+        elif (next_month(booking.until) - booking.until).days != 1:
+            yield Finding(
+                path=path,
+                code="not-a-month-end",
+                message=f"{booking.bundle} ends on {booking.until}, in the middle of a month",
+                remedy="bundles run by calendar months: write the last day of one",
+            )
+
+
+def _check_overlaps(spec: AccountSpec) -> Iterator[Finding]:
+    for number, booking in enumerate(spec.bundles):
+        for earlier in spec.bundles[:number]:
+            if earlier.bundle == booking.bundle and _overlap(earlier, booking):
+                yield Finding(
+                    path=("bundles", number),
+                    code="booked-twice",
+                    message=f"{booking.bundle} is booked twice at the same time",
+                    remedy="end the earlier booking on the last day of the month before",
+                )
+                break
+
+
+def _overlap(one: BookingSpec, other: BookingSpec) -> bool:
+    return (one.until is None or other.first <= one.until) and (
+        other.until is None or one.first <= other.until
+    )
+
+
+def _check_products(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iterator[Finding]:
+    ordered = sorted(versions, key=lambda version: version.valid_from)
+    for number, booking in enumerate(spec.bundles):
+        for version, following in zip(ordered, [*ordered[1:], None], strict=True):
+            ended = booking.until is not None and booking.until < version.valid_from
+            replaced = following is not None and following.valid_from <= booking.first
+            if not ended and not replaced:
+                yield from _check_product(number, booking, version)
+
+
+def _check_product(number: int, booking: BookingSpec, version: CatalogueSpec) -> Iterator[Finding]:
+    edition = f"{version.catalogue}@{version.valid_from}"
+    bundle = version.bundles.get(booking.bundle)
+    if bundle is None:
+        known = ", ".join(version.bundles) or "no bundles at all"
+        yield Finding(
+            path=("bundles", number, "bundle"),
+            code="unknown-bundle",
+            message=f"{edition} has no bundle {booking.bundle}",
+            remedy=f"it has {known}",
+        )
+    elif booking.size not in bundle.sizes:
+        yield Finding(
+            path=("bundles", number, "size"),
+            code="unknown-size",
+            message=f"{edition} has no {booking.bundle} in size {booking.size}",
+            remedy="it has " + ", ".join(bundle.sizes),
+        )

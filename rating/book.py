@@ -1,0 +1,303 @@
+"""Everything rating knows: destinations, every version of every catalogue, accounts, who pays for whom.
+
+Owns what is in force for an account at an instant. Refuses balances: how much of an allowance is used is an
+argument of rating. The same documents make the same book.
+
+The problem: what is in force changes at a handful of instants a month (a month ends, a tariff or a bundle
+begins) and is asked for every leg. So an account's time is divided into stretches in which nothing changes,
+each worked out once, and each remembers what it answered for a destination.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from rating import account as account_document
+from rating import catalogue as catalogue_document
+from rating.account import AccountSpec, BookingSpec
+from rating.catalogue import CatalogueSpec
+from rating.destinations import Destination, Destinations, Kind
+from rating.finding import Finding
+from rating.periods import day_start_us, local_day, month_start, next_month
+from rating.tariff import Price, Tariff, in_force, tariff
+
+MAX_STRETCHES = 512  # per account: forty years of months; what is worked out can be worked out again
+
+PoolKey = tuple[str, str]
+"""(account, identity of the allowance as in `rating.rated.Piece.pool`)."""
+
+
+class Pool(NamedTuple):
+    """An allowance that covers a destination.
+
+    Attributes:
+        key: account and identity, the key of its balance.
+        granted_s: seconds it holds for its period.
+        rule: where it stands, `autphone@2026-01-01 bundle dach/S`.
+    """
+
+    key: PoolKey
+    granted_s: int
+    rule: str
+
+
+class Terms(NamedTuple):
+    """What a destination costs in a stretch: the allowances in burn order, and the price beyond them."""
+
+    country: str
+    kind: str
+    tariff: Tariff
+    price: Price
+    pools: tuple[Pool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """A booked bundle in one month."""
+
+    booking: BookingSpec
+    granted_by: Tariff
+    period: date
+
+    def pool(self, account: str, kind: Kind) -> Pool:
+        """The pool of fixed or mobile seconds."""
+        bundle = self.booking.bundle
+        return Pool(
+            (account, f"{bundle}/{kind}/{self.period.isoformat()}"),
+            self.granted_by.bundles[bundle].seconds[self.booking.size, kind],
+            f"{self.granted_by.name} bundle {bundle}/{self.booking.size}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account, ready to be asked."""
+
+    account: str
+    catalogue: str
+    country: str
+    zone: ZoneInfo
+    bookings: tuple[BookingSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A time of one account in which no price and no allowance begins or ends.
+
+    Attributes:
+        start_us: first instant.
+        end_us: first instant after it.
+        tariff: version in force; None before the first.
+        allowances: in burn order.
+    """
+
+    start_us: int
+    end_us: int
+    account: Account
+    tariff: Tariff | None
+    allowances: tuple[Allowance, ...]
+    _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def terms(self, destination: Destination) -> Terms | None:
+        """What a destination costs here; None where the tariff has no price for it."""
+        try:
+            return self._terms[destination]
+        except KeyError:
+            found = self._terms[destination] = self._find_terms(destination)
+            return found
+
+    def _find_terms(self, destination: Destination) -> Terms | None:
+        price = self.tariff.price(destination, self.account.country) if self.tariff is not None else None
+        if self.tariff is None or price is None:
+            return None
+        covering = (
+            allowance
+            for allowance in self.allowances
+            if allowance.booking.bundle
+            in {bundle.bundle for bundle in allowance.granted_by.covering(destination, price.kind)}
+        )
+        pools = tuple(allowance.pool(self.account.account, price.kind) for allowance in covering)
+        return Terms(destination.country, destination.kind.value, self.tariff, price, pools)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Everything rating knows. Build it with `bind`.
+
+    Attributes:
+        destinations: number → country and kind.
+        tariffs: catalogue → its versions.
+        accounts: id → account.
+        payers: tenant → account.
+    """
+
+    destinations: Destinations
+    tariffs: Mapping[str, tuple[Tariff, ...]]
+    accounts: Mapping[str, Account]
+    payers: Mapping[str, str]
+    _stretches: dict[str, list[Stretch]] = field(default_factory=dict, compare=False, repr=False)
+
+    def account_of(self, payer: str) -> Account | None:
+        """Account that is charged for `<tenant>/<extension>`."""
+        return self.accounts.get(self.payers.get(payer.partition("/")[0], ""))
+
+    def stretch(self, account: Account, instant_us: int) -> Stretch:
+        """What is in force for an account at an instant."""
+        known = self._stretches.get(account.account)
+        if known is None:
+            known = self._stretches[account.account] = []
+        elif known[-1].start_us <= instant_us < known[-1].end_us:
+            return known[-1]  # the latest one, nearly always
+        position = bisect_right(known, instant_us, key=_start) - 1
+        if position >= 0 and instant_us < known[position].end_us:
+            return known[position]
+        if len(known) >= MAX_STRETCHES:
+            known.clear()
+        found = self._find_stretch(account, instant_us)
+        insort(known, found, key=_start)
+        return found
+
+    def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
+        today = local_day(instant_us, account.zone)
+        versions = self.tariffs.get(account.catalogue, ())
+        days = _days_of_change(today, versions, account.bookings)
+        first = max(day for day in days if day <= today)
+        allowances = _allowances(first, versions, account.bookings)
+        return Stretch(
+            start_us=day_start_us(first, account.zone),
+            end_us=day_start_us(min(day for day in days if day > today), account.zone),
+            account=account,
+            tariff=in_force(versions, first),
+            allowances=allowances,
+        )
+
+
+def bind(
+    destinations: Destinations,
+    catalogues: Sequence[CatalogueSpec],
+    accounts: Sequence[AccountSpec],
+    payers: Mapping[str, str],
+) -> Book:
+    """Make a book of documents that `check` found nothing in.
+
+    Args:
+        destinations: the table.
+        catalogues: every version of every catalogue.
+        accounts: every account.
+        payers: tenant → account.
+    """
+    tariffs: dict[str, tuple[Tariff, ...]] = {}
+    for version in map(tariff, sorted(catalogues, key=lambda spec: spec.valid_from)):
+        tariffs[version.catalogue] = (*tariffs.get(version.catalogue, ()), version)
+    return Book(
+        destinations=destinations,
+        tariffs=tariffs,
+        accounts={spec.account: _account(spec) for spec in accounts},
+        payers=dict(payers),
+    )
+
+
+def check(
+    destinations: Destinations, catalogues: Sequence[CatalogueSpec], accounts: Sequence[AccountSpec]
+) -> tuple[tuple[Finding, ...], ...]:
+    """Find everything that is wrong with the documents: findings of each catalogue, then of each account."""
+    return (
+        *(
+            (*catalogue_document.check(spec, destinations.countries), *_check_versions(number, catalogues))
+            for number, spec in enumerate(catalogues)
+        ),
+        *(
+            (*account_document.check(spec, catalogues), *_check_account(number, accounts, destinations))
+            for number, spec in enumerate(accounts)
+        ),
+    )
+
+
+def _start(stretch: Stretch) -> int:
+    return stretch.start_us
+
+
+def _account(spec: AccountSpec) -> Account:
+    return Account(
+        account=spec.account,
+        catalogue=spec.catalogue,
+        country=spec.country,
+        zone=ZoneInfo(spec.time_zone),
+        bookings=spec.bundles,
+    )
+
+
+def _days_of_change(
+    today: date, versions: Iterable[Tariff], bookings: Iterable[BookingSpec]
+) -> frozenset[date]:
+    """Days on which something begins or has ended, from the first of this month to the first of the next."""
+    days = {month_start(today), next_month(today)}
+    days.update(version.valid_from for version in versions)
+    days.update(booking.first for booking in bookings)
+    days.update(booking.until + timedelta(days=1) for booking in bookings if booking.until is not None)
+    return frozenset(day for day in days if month_start(today) <= day <= next_month(today))
+
+
+def _allowances(
+    day: date, versions: Sequence[Tariff], bookings: Iterable[BookingSpec]
+) -> tuple[Allowance, ...]:
+    """Allowances of a day in burn order: narrowest, then the one that expires first, then the older one.
+
+    An allowance is granted once, when its period begins, by the tariff in force then.
+    """
+    found: list[tuple[tuple[int, date, date, str], Allowance]] = []
+    for booking in bookings:
+        if booking.first > day or (booking.until is not None and booking.until < day):
+            continue
+        begins = max(month_start(day), booking.first)
+        granted_by = in_force(versions, begins) or in_force(versions, day)
+        if granted_by is None:
+            continue
+        expires = next_month(day)
+        breadth = granted_by.bundles[booking.bundle].breadth
+        allowance = Allowance(booking=booking, granted_by=granted_by, period=month_start(day))
+        found.append(((breadth, expires, booking.first, booking.bundle), allowance))
+    return tuple(allowance for _, allowance in sorted(found, key=lambda pair: pair[0]))
+
+
+def _check_versions(number: int, catalogues: Sequence[CatalogueSpec]) -> Iterable[Finding]:
+    """Versions of one catalogue begin on different days and are in one currency."""
+    spec = catalogues[number]
+    earlier = [other for other in catalogues[:number] if other.catalogue == spec.catalogue]
+    if any(other.valid_from == spec.valid_from for other in earlier):
+        yield Finding(
+            path=("valid_from",),
+            code="version-twice",
+            message=f"{spec.catalogue} has a version of {spec.valid_from} already",
+            remedy="give each version its own first day",
+        )
+    if any(other.currency != spec.currency for other in earlier):
+        yield Finding(
+            path=("currency",),
+            code="currency-changed",
+            message=f"{spec.catalogue} has been in {earlier[0].currency} before",
+            remedy="offer another currency as another catalogue",
+        )
+
+
+def _check_account(
+    number: int, accounts: Sequence[AccountSpec], destinations: Destinations
+) -> Iterable[Finding]:
+    spec = accounts[number]
+    if any(other.account == spec.account for other in accounts[:number]):
+        yield Finding(
+            path=("account",),
+            code="account-twice",
+            message=f"there is an account {spec.account} already",
+            remedy="choose another id",
+        )
+    if spec.country not in destinations.countries:
+        yield Finding(
+            path=("country",),
+            code="unknown-country",
+            message=f"no number leads to {spec.country}",
+            remedy="write the ISO 3166 code of a country, like DE",
+        )

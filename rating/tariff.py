@@ -1,0 +1,153 @@
+"""One version of a catalogue, ready to be asked: what a minute to a destination costs, what a bundle covers.
+
+Owns the meaning of rows, zones and `counts_as`. Refuses accounts and instants.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from rating import money
+from rating.catalogue import ANY, HOME, REST, BundleSpec, CatalogueSpec, RateSpec
+from rating.destinations.kind import Destination, Kind
+
+_WHOLE_WORLD = 1_000  # breadth of a bundle that covers the rest of the world: more than there are countries
+_NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What calls of one zone and kind cost.
+
+    Attributes:
+        zone: zone, `home` or `any`.
+        kind: what the destination counted as.
+        rule: where the price stands, `autphone@2026-01-01 overflow DE/mobile`.
+    """
+
+    zone: str
+    kind: Kind
+    price_per_minute_micro: int
+    connection_micro: int
+    first_increment_s: int
+    next_increment_s: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What a bundle covers and grants.
+
+    Attributes:
+        zones: zones it covers.
+        breadth: how many countries those are; the narrowest bundle burns first.
+        seconds: (size, fixed or mobile) → seconds for a calendar month.
+    """
+
+    bundle: str
+    zones: frozenset[str]
+    breadth: int
+    seconds: Mapping[tuple[str, Kind], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """One dated version of a catalogue.
+
+    Attributes:
+        name: `autphone@2026-01-01`.
+        zones: country → zone.
+        rest: zone of every other country; empty: they have none.
+    """
+
+    name: str
+    catalogue: str
+    valid_from: date
+    currency: str
+    rounding: money.Rounding
+    zones: Mapping[str, str]
+    rest: str
+    prices: Mapping[tuple[str, Kind], Price]
+    counts_as: Mapping[Kind, Kind]
+    bundles: Mapping[str, Bundle]
+
+    def zone(self, country: str) -> str:
+        """Zone of a country, empty for none."""
+        return self.zones.get(country, self.rest)
+
+    def price(self, destination: Destination, home: str) -> Price | None:
+        """Price of a destination for an account at home in `home`; None where there is no row for it."""
+        zone = self.zone(destination.country)
+        order = (HOME, zone, ANY) if destination.country == home else (zone, ANY)
+        kind: Kind | None = destination.kind
+        for _ in Kind:  # a chain of counts_as is no longer than there are kinds
+            if kind is None:
+                break
+            for row in order:
+                price = self.prices.get((row, kind))
+                if price is not None:
+                    return price
+            kind = self.counts_as.get(kind)
+        return None
+
+    def covering(self, destination: Destination, kind: Kind) -> tuple[Bundle, ...]:
+        """Bundles that cover a destination that counts as `kind`, narrowest first."""
+        if kind not in {Kind.FIXED, Kind.MOBILE}:
+            return ()
+        zone = self.zone(destination.country)
+        covering = (bundle for bundle in self.bundles.values() if zone in bundle.zones)
+        return tuple(sorted(covering, key=lambda bundle: (bundle.breadth, bundle.bundle)))
+
+
+def tariff(spec: CatalogueSpec) -> Tariff:
+    """Compile one version of a catalogue that `rating.catalogue.check` found nothing in."""
+    name = f"{spec.catalogue}@{spec.valid_from.isoformat()}"
+    return Tariff(
+        name=name,
+        catalogue=spec.catalogue,
+        valid_from=spec.valid_from,
+        currency=spec.currency,
+        rounding=spec.rounding,
+        zones={
+            country: zone_id
+            for zone_id, zone in spec.zones.items()
+            if zone.countries != REST
+            for country in zone.countries
+        },
+        rest=next((zone_id for zone_id, zone in spec.zones.items() if zone.countries == REST), ""),
+        prices={(rate.zone, rate.kind): _price(rate, spec, name) for rate in spec.rates},
+        counts_as={**_NOT_TOLD, **spec.counts_as},
+        bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
+    )
+
+
+def in_force(versions: Iterable[Tariff], on: date) -> Tariff | None:
+    """The version of a catalogue in force on a day: the latest that has begun."""
+    begun = (version for version in versions if version.valid_from <= on)
+    return max(begun, key=lambda version: version.valid_from, default=None)
+
+
+def _price(rate: RateSpec, spec: CatalogueSpec, name: str) -> Price:
+    return Price(
+        zone=rate.zone,
+        kind=rate.kind,
+        price_per_minute_micro=rate.price_per_minute,
+        connection_micro=rate.connection_fee,
+        first_increment_s=rate.first_increment_s or spec.first_increment_s,
+        next_increment_s=rate.next_increment_s or spec.next_increment_s,
+        rule=f"{name} overflow {rate.zone}/{rate.kind}",
+    )
+
+
+def _bundle(bundle_id: str, bundle: BundleSpec, spec: CatalogueSpec) -> Bundle:
+    seconds: dict[tuple[str, Kind], int] = {}
+    for size_id, size in bundle.sizes.items():
+        seconds[size_id, Kind.FIXED] = size.fixed_minutes * money.SECONDS_PER_MINUTE
+        seconds[size_id, Kind.MOBILE] = size.mobile_minutes * money.SECONDS_PER_MINUTE
+    countries = [spec.zones[zone].countries for zone in bundle.zones]
+    return Bundle(
+        bundle=bundle_id,
+        zones=frozenset(bundle.zones),
+        breadth=sum(_WHOLE_WORLD if named == REST else len(named) for named in countries),
+        seconds=seconds,
+    )
