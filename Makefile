@@ -1,2 +1,57 @@
 # pbxcore: `make run`, `make demo`, `make test`. `make help` lists the rest.
 SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The path stands in the stamp's name: a virtual environment does not survive being moved.
+STAMP := $(VENV)/.set-up$(subst /,-,$(CURDIR))
+# Options for a target: `make run ARGS="--state /srv/pbxcore"`, `make test ARGS="-k postgres"`
+ARGS ?=
+OURS := dialplan rating pbxcore tests
+
+.PHONY: help setup run demo test check bench lint format clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
+
+setup: ## Make the virtual environment from the lock file; does nothing when it is up to date
+	@$(BIN)/python -c '' 2>/dev/null || rm -f $(VENV)/.set-up*
+	@$(MAKE) --silent $(STAMP)
+
+run: setup ## Set up and start everything, show who can call whom, follow the calls live
+	@exec $(BIN)/pbxcore run $(ARGS)
+
+demo: setup ## Play the story of the product with real SIP; starts the system if it is not running
+	@exec $(BIN)/pbxcore demo $(ARGS)
+
+test: setup ## Run all tests: real Asterisk, real PostgreSQL, real SIP phones
+	@$(BIN)/pytest $(ARGS)
+
+check: setup lint ## What a commit must pass, in under a minute: format, lint, types, quick tests
+	@$(BIN)/pytest -q --hypothesis-profile=short tests/architecture tests/unit tests/property tests/scenarios $(ARGS)
+
+lint: setup ## Check format, style and types
+	@$(BIN)/ruff format --check --quiet $(OURS) || { echo "✗ not formatted → make format"; exit 1; }
+	@$(BIN)/ruff check --quiet $(OURS)
+	@$(BIN)/mypy --no-error-summary
+
+format: setup ## Bring the code into form
+	@$(BIN)/ruff check --fix --quiet $(OURS); $(BIN)/ruff format $(OURS)
+
+bench: setup ## Run every benchmark; each ends with one line of JSON
+	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
+
+bench-%: setup ## Run one: tests/benchmarks/bench_<name>.py
+	@$(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py
+
+clean: ## Remove what can be made again; state in var/ stays
+	@rm -rf $(VENV) build pbxcore.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/asterisk-root*
+	@find $(OURS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements-dev.lock pyproject.toml .ci/setup
+	@PYTHON=$(PYTHON) VENV=$(VENV) bash .ci/setup
+	@touch $@

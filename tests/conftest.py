@@ -14,9 +14,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from pbxcore.machine import debian
 from pbxcore.machine import postgres as postgresql
+
+# No deadline: on two shared cores the clock says nothing about the code. `make check` uses the short profile.
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.register_profile("short", deadline=None, max_examples=25)
+hypothesis_settings.load_profile("default")
 
 CHECKOUT = Path(__file__).parents[1]
 _TEMPLATE = "template_pbxcore"
