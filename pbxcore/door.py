@@ -6,14 +6,12 @@ mistake nothing is stored and everything in force stays. What is stored is publi
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from rating.account import AccountSpec
+from rating.destinations.table import load
 
-from dialplan.compile import check_together, compile_tenant
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication
@@ -22,6 +20,9 @@ from pbxcore.database.queries import named
 from pbxcore.documents import Located, Read, locate, read
 from pbxcore.publication import Published
 from pbxcore.settings import Settings
+from rating import account, catalogue
+from rating.account import AccountSpec
+from rating.catalogue import CatalogueSpec
 
 SQL = named(Path(__file__).with_name("door.sql"))
 ORDER = ("catalogue", "account", "tenant")  # each may refer to what stands before it
@@ -72,15 +73,14 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str) -> Ap
     Raises:
         database.AWAY: the database cannot be reached; nothing is stored.
     """
-    documents, findings = read(paths)
-    findings = (*findings, *_check(settings, documents))
+    documents, findings = read(paths, trunks=tuple(trunk.name for trunk in settings.trunks))
     if findings:
         return Applied(findings=findings)
     connection = await database.connect(database.url_of(settings), application="pbxcore apply")
     try:
         async with connection.transaction():
             await connection.execute(SQL["lock"])
-            findings = await _check_against_stored(connection, documents)
+            findings = await _check_against_stored(settings, connection, documents)
             if findings:
                 return Applied(findings=findings)
             changes = await _store(connection, documents, author)
@@ -90,25 +90,20 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str) -> Ap
     return Applied(changes=changes, published=published)
 
 
-def _check(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
-    """Find what is wrong with the documents themselves, alone and together."""
-    trunks = tuple(trunk.name for trunk in settings.trunks)
-    tenants = _tenants(documents)
-    found: list[Located] = []
-    for document, spec in tenants:
-        _, findings = compile_tenant(spec, revision=1, trunks=trunks)
-        found += locate(document, findings)
-    together = check_together({document.file: spec for document, spec in tenants})
-    for document, _ in tenants:
-        found += locate(document, together.get(document.file, ()))
-    return tuple(found)
-
-
-async def _check_against_stored(connection: Connection, documents: Sequence[Read]) -> tuple[Located, ...]:
+async def _check_against_stored(
+    settings: Settings, connection: Connection, documents: Sequence[Read]
+) -> tuple[Located, ...]:
     """Find what is wrong with the documents in the company of those already in force."""
-    tenants = _tenants(documents)
-    accounts = await _known(connection, "account", documents)
-    catalogues = await _known(connection, "catalogue", documents)
+    return (
+        *await _check_tenants(connection, documents),
+        *await _check_prices(settings, connection, documents),
+    )
+
+
+async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:
+    tenants = [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
+    accounts = {str(row["id"]) for row in await connection.fetch(SQL["known"], "account")}
+    accounts |= {document.id for document in documents if document.kind == "account"}
     numbers = {number for _, spec in tenants for number in _numbers(spec)}
     holders = await connection.fetch(SQL["holders"], sorted(numbers), [spec.tenant for _, spec in tenants])
     holder = {str(row["number"]): str(row["tenant"]) for row in holders}
@@ -116,17 +111,29 @@ async def _check_against_stored(connection: Connection, documents: Sequence[Read
     for document, spec in tenants:
         found += locate(document, _taken(spec, holder))
         if spec.account not in accounts:
-            found += locate(document, [_unknown(("account",), "account", spec.account)])
+            found += locate(document, [_unknown_account(spec.account)])
+    return found
+
+
+async def _check_prices(
+    settings: Settings, connection: Connection, documents: Sequence[Read]
+) -> list[Located]:
+    rows = await connection.fetch(SQL["in_force"], "catalogue")
+    stored = {str(row["id"]): CatalogueSpec.model_validate_json(row["document"]) for row in rows}
+    offered = stored | {_id(one): one.spec for one in documents if isinstance(one.spec, CatalogueSpec)}
+    countries = load(settings.config / "destinations").countries
+    found: list[Located] = []
     for document in documents:
-        spec = document.spec
-        if isinstance(spec, AccountSpec) and spec.catalogue not in catalogues:
-            found += locate(document, [_unknown(("catalogue",), "catalogue", spec.catalogue)])
-    return tuple(found)
+        if isinstance(document.spec, CatalogueSpec):
+            found += locate(document, catalogue.check(document.spec, countries))
+        if isinstance(document.spec, AccountSpec):
+            found += locate(document, account.check(document.spec, tuple(offered.values())))
+    return found
 
 
 async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
-    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), document.id))
+    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), _id(document)))
     changes = [await _store_one(connection, document, author) for document in ordered]
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
     moved = [change.id for change in changes if change.changed and change.kind == "tenant"]
@@ -138,15 +145,15 @@ async def _store(connection: Connection, documents: Sequence[Read], author: str)
 
 
 async def _store_one(connection: Connection, document: Read, author: str) -> Change:
-    row = await connection.fetchrow(SQL["latest"], document.kind, [document.id])
+    name = _id(document)
+    row = await connection.fetchrow(SQL["latest"], document.kind, name)
     revision = int(row["revision"]) if row else 0
-    body = json.loads(document.spec.model_dump_json(exclude_unset=True))
-    changed = row is None or json.loads(row["document"]) != body
+    body = json.dumps(document.tree.value, default=str)  # as it was written: dates and amounts are text
+    changed = row is None or json.loads(row["document"]) != json.loads(body)
     if changed:
         revision += 1
-        words = (document.kind, document.id, revision, json.dumps(body), document.text, author)
-        await connection.execute(SQL["store"], *words)
-    return Change(kind=document.kind, id=document.id, revision=revision, changed=changed, file=document.file)
+        await connection.execute(SQL["store"], document.kind, name, revision, body, document.text, author)
+    return Change(kind=document.kind, id=name, revision=revision, changed=changed, file=document.file)
 
 
 async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
@@ -154,13 +161,11 @@ async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
     await connection.execute(SQL["end_numbers"], tenant, kept)
 
 
-async def _known(connection: Connection, kind: str, documents: Iterable[Read]) -> set[str]:
-    stored = await connection.fetch(SQL["known"], kind)
-    return {str(row["id"]) for row in stored} | {one.id for one in documents if one.kind == kind}
-
-
-def _tenants(documents: Iterable[Read]) -> list[tuple[Read, TenantSpec]]:
-    return [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
+def _id(document: Read) -> str:
+    """Name what has revisions: each dated version of a catalogue is a document of its own."""
+    if isinstance(document.spec, CatalogueSpec):
+        return f"{document.id}@{document.spec.valid_from}"
+    return document.id
 
 
 def _numbers(spec: TenantSpec) -> list[str]:
@@ -177,15 +182,15 @@ def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
             remedy="leave it there; to move it, change both documents in one go",
         )
         for number, one in spec.numbers.items()
-        for claimed in (number, one.stands_for)
+        for claimed in (number, one.stands_for or "")
         if claimed in holder
     ]
 
 
-def _unknown(path: tuple[str, ...], kind: str, name: Any) -> Finding:  # noqa: ANN401 — a key of any document
+def _unknown_account(name: str) -> Finding:
     return Finding(
-        path=path,
-        code=f"unknown-{kind}",
-        message=f"there is no {kind} {name!r}",
-        remedy=f"apply the {kind}'s document first, or in the same go",
+        path=("account",),
+        code="unknown-account",
+        message=f"there is no account {name!r}",
+        remedy="apply the account's document first, or in the same go",
     )

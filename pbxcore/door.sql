@@ -3,12 +3,14 @@
 SELECT pg_advisory_xact_lock(hashtext('pbxcore door'));
 
 -- name: latest
-SELECT DISTINCT ON (kind, id) kind, id, revision, document, author, created_at
-FROM revision WHERE kind = $1 AND id = ANY ($2::text[])
-ORDER BY kind, id, revision DESC;
+SELECT revision, document FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: known
 SELECT DISTINCT id FROM revision WHERE kind = $1;
+
+-- name: in_force
+-- The newest revision of every document of a kind.
+SELECT DISTINCT ON (id) id, revision, document FROM revision WHERE kind = $1 ORDER BY id, revision DESC;
 
 -- name: holders
 -- Who has these numbers now, other than the tenants of this change.
@@ -34,8 +36,8 @@ INSERT INTO number (number, tenant, valid)
 SELECT wanted, $1, tstzrange(now(), NULL) FROM unnest($2::text[]) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM number WHERE number = wanted AND tenant = $1 AND upper_inf(valid));
 
--- name: in_force
--- The newest revision of every tenant: what ought to be published.
+-- name: tenants_in_force
+-- What ought to be published.
 SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
 
 -- name: documents

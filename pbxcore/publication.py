@@ -70,7 +70,7 @@ async def catch_up(settings: Settings, connection: Connection) -> tuple[Publishe
 
 
 async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...]:
-    wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["in_force"])}
+    wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["tenants_in_force"])}
     there = read_index(settings.published).get("tenants", {})
     late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
     rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])

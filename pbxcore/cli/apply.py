@@ -1,0 +1,70 @@
+"""`pbxcore apply`: put documents in force through the door, and say what came of it."""
+
+import asyncio
+import getpass
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pbxcore import database, door
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.findings import show
+from pbxcore.door import Applied
+from pbxcore.machine.running import settings_of_running
+from pbxcore.publication import Published
+
+
+@app.command()
+def apply(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
+    author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check documents and put all of them in force, or none.
+
+    Calls in progress go on as they were decided; the next call is decided by the new documents. With any
+    mistake nothing changes, and every mistake is listed with its line.
+    """
+    settings = settings_of_running()
+    try:
+        applied = asyncio.run(door.apply(settings, paths, author=author or getpass.getuser()))
+    except database.AWAY as away:
+        raise fail(
+            f"the database does not answer ({away}); nothing was changed",
+            "start the machine with `make run`, or name the database: PBXCORE_DATABASE=postgresql://…",
+            Exit.UNAVAILABLE,
+        ) from away
+    if as_json:
+        out.print_json(json.dumps(asdict(applied), default=str))
+    elif applied.findings:
+        show(applied.findings)
+    else:
+        _show(applied)
+    if applied.findings:
+        raise typer.Exit(int(Exit.NO))
+
+
+def _show(applied: Applied) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "document", "revision", "in force at"):
+        table.add_column(column)
+    published = {one.tenant: one for one in applied.published}
+    for change in applied.changes:
+        there = published.get(change.id) if change.kind == "tenant" else None
+        sign = "[green]✓[/]" if change.changed else "[dim]=[/]"
+        where = _where(there) if change.changed else "[dim]unchanged[/]"
+        table.add_row(sign, f"{change.kind} [bold]{change.id}[/]", str(change.revision), where)
+    out.print(table)
+
+
+def _where(published: Published | None) -> str:
+    if published is None:
+        return "rater, with the next leg"
+    return ", ".join(
+        one.process if one.done else f"[yellow]{one.process} {one.detail}: follows when it is back[/]"
+        for one in published.acknowledged
+    )
