@@ -1,0 +1,229 @@
+"""`pbxcore decide`: show what would happen to a call, and why, without Asterisk and without a database."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from dialplan.compile import compile_tenant
+from dialplan.decide import decide as decide_call
+from dialplan.decision import (
+    END,
+    Decision,
+    ListenToVoicemail,
+    Next,
+    Outside,
+    Play,
+    Reject,
+    Ring,
+    Step,
+    Voicemail,
+)
+from dialplan.facts import Facts, Origin, State
+from dialplan.published import NumberTaken, Published, UnreadablePlan, plan_from_json
+from dialplan.spec import TenantSpec
+from pbxcore import documents
+from pbxcore.cli import findings
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.settings import Settings
+
+_FILES = typer.Option("--tenant-file", "-f", help="Tenant document; may be given several times.")
+_FOLDER = typer.Option("--state", help="Folder of published plans, var/published, instead of documents.")
+_FROM = typer.Option("--from", help="Calling phone, acme-p10 (its endpoint: <tenant>-<device>).")
+_TRUNK = typer.Option(help="Trunk that brings the call, instead of --from.")
+_TO = typer.Option("--to", help="What is dialled: an extension, a code, a number in any form.")
+_CALLER = typer.Option(help="Number the call shows, for a call from a trunk.")
+_DIVERTED = typer.Option("--diverted-by", help="Number that diverted the call before; the latest first.")
+_TRANSFERRED = typer.Option(
+    "--transferred-by", help="Phone that transfers the call: its rights, its account."
+)
+_FORWARDED = typer.Option("--forwarded-by", help="Phone that answered with a 302: its rights, its account.")
+_AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. Default: now.")
+_BLIND = typer.Option("--blind", help="As the standby decides: nobody can be asked for credit.")
+
+
+@app.command()
+def decide(
+    *,
+    to: Annotated[str, _TO],
+    from_: Annotated[str, _FROM] = "",
+    trunk: Annotated[str, _TRUNK] = "",
+    tenant_file: Annotated[list[Path] | None, _FILES] = None,
+    state: Annotated[Path | None, _FOLDER] = None,
+    caller: Annotated[str, _CALLER] = "",
+    diverted_by: Annotated[list[str] | None, _DIVERTED] = None,
+    transferred_by: Annotated[str, _TRANSFERRED] = "",
+    forwarded_by: Annotated[str, _FORWARDED] = "",
+    at: Annotated[str, _AT] = "",
+    blind: Annotated[bool, _BLIND] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would happen to a call, step by step, and which rules say so.
+
+    [bold]pbxcore decide -f config/tenants/acme.yaml --from acme-p10 --to 11[/]
+    [bold]pbxcore decide -f config/tenants/acme.yaml --trunk carrier --to +493022200100[/]
+
+    Without --tenant-file and --state the plans in force on this machine are asked.
+    """
+    settings = Settings()
+    published = (
+        _from_documents(tenant_file, settings) if tenant_file else _from_folder(state or settings.published)
+    )
+    facts = _facts(
+        to=to,
+        endpoint=_endpoint(from_, trunk),
+        caller=caller,
+        diversions=tuple(diverted_by or ()),
+        transferrer=transferred_by,
+        forwarder=forwarded_by,
+    )
+    now = _instant(at)
+    decision = decide_call(published, facts, State(blind=blind, longest_call_s=settings.max_call_s), now)
+    if as_json:
+        out.print_json(json.dumps(_json(decision, now)))
+    else:
+        _show(decision, facts, now)
+
+
+def _endpoint(phone: str, trunk: str) -> str:
+    if bool(phone) == bool(trunk):
+        raise fail("nobody calls, or two do", "give either --from PHONE or --trunk NAME", Exit.USAGE)
+    return phone or f"trunk-{trunk}"
+
+
+def _facts(
+    *, to: str, endpoint: str, caller: str, diversions: tuple[str, ...], transferrer: str, forwarder: str
+) -> Facts:
+    origin = Origin.TRUNK if endpoint.startswith("trunk-") else Origin.PHONE
+    if transferrer:
+        origin = Origin.TRANSFER
+    elif forwarder:
+        origin = Origin.FORWARD
+    return Facts(
+        call="decide-1.1",
+        linkedid="decide-1.1",
+        origin=origin,
+        endpoint=endpoint,
+        actor=transferrer or forwarder or endpoint,
+        dialled=to,
+        caller=caller,
+        diversions=diversions,
+    )
+
+
+def _instant(at: str) -> datetime:
+    if not at:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(at)
+    except ValueError as no_instant:
+        message, remedy = f"{at!r} is no instant", "write it like 2026-11-23T10:00:00+01:00"
+        raise fail(message, remedy, Exit.USAGE) from no_instant
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _from_documents(files: list[Path], settings: Settings) -> Published:
+    """Compile the tenants of documents; revision 1 stands for what is not applied yet."""
+    trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
+    right, wrong = documents.read(files, trunks=trunks)
+    if wrong:
+        findings.show(wrong)
+        raise fail("nothing can be decided by documents with mistakes", "mend them first", Exit.NO)
+    specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
+    plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
+    return Published().with_plans(plan for plan in plans if plan)
+
+
+def _from_folder(folder: Path) -> Published:
+    """Read the published plans, as the standby does."""
+    files = sorted((folder / "tenants" if (folder / "tenants").is_dir() else folder).glob("*.json"))
+    try:
+        plans = [plan_from_json(file.read_text()) for file in files if file.name != "index.json"]
+        published = Published().with_plans(plans)
+    except (UnreadablePlan, NumberTaken, OSError) as unreadable:
+        remedy = "publish again with `pbxcore apply`, or give a document with --tenant-file"
+        raise fail(f"the plans in {folder} cannot be read: {unreadable}", remedy, Exit.NO) from unreadable
+    if not plans:
+        remedy = "give a document with --tenant-file, or a folder of published plans with --state"
+        raise fail(f"there are no plans in {folder}", remedy, Exit.NO)
+    return published
+
+
+def _json(decision: Decision, now: datetime) -> dict[str, object]:
+    steps = [
+        {"step": number, "do": _kind(step), **asdict(step)} for number, step in enumerate(decision.steps, 1)
+    ]
+    because = [asdict(line) for line in decision.because]
+    return {"version": decision.version, "at": now.isoformat(), "steps": steps, "because": because}
+
+
+def _kind(step: Step) -> str:
+    return "listen" if isinstance(step, ListenToVoicemail) else type(step).__name__.lower()
+
+
+def _show(decision: Decision, facts: Facts, now: datetime) -> None:
+    """Print the decision as a ladder: what is done, for how long, and where each failure leads."""
+    who = escape(f"{facts.endpoint} ({facts.caller})" if facts.caller else facts.endpoint)
+    sent = escape(f", sent there by {facts.actor}") if facts.actor != facts.endpoint else ""
+    out.print(f"[bold]{who}[/] → [bold]{escape(facts.dialled)}[/]{sent}")
+    out.print(f"[dim]decided by {decision.version} for {now.isoformat()}[/]\n")
+    out.print(Padding(_ladder(decision), (0, 0, 1, 1)))
+    why = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for line in decision.because:
+        why.add_row(f"[cyan]{escape(line.rule)}[/]", escape(line.text))
+    out.print("[bold]why[/]")
+    out.print(Padding(why, (0, 0, 0, 1)))
+
+
+def _ladder(decision: Decision) -> Table:
+    ladder = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, step in enumerate(decision.steps, 1):
+        ladder.add_row(f"[bold cyan]{number}[/]", *_rung(step))
+    return ladder
+
+
+def _rung(step: Step) -> tuple[str, str, str]:
+    """Give what a step does, with whom, and what follows."""
+    match step:
+        case Ring():
+            return f"[green]ring[/] {step.timeout_s} s", ", ".join(step.endpoints), _jumps(step.then)
+        case Outside():
+            return f"[yellow]outside[/] {step.timeout_s} s", _leg(step), _jumps(step.then)
+        case Voicemail():
+            return "[blue]record[/]", f"{step.mailbox}{', greeting busy' if step.busy else ''}", ""
+        case ListenToVoicemail():
+            return "[blue]listen[/]", step.mailbox, ""
+        case Play():
+            return "[blue]play[/]", step.sound, f"then {_jump(step.then)}"
+        case Reject():
+            return "[red]refuse[/]", f"{step.reason} (cause {step.cause})", ""
+
+
+def _leg(step: Outside) -> str:
+    shows = "no number" if step.hidden else step.presented or "no number"
+    lines = [
+        f"{step.number} over {', '.join(step.trunks)}",
+        f"shows {shows}, network {step.network or 'none'}",
+    ]
+    if step.diverting:
+        lines.append(f"diverted by {step.diverting}")
+    limit = f", at most {step.limit_s} s" if step.limit_s else ""
+    lines.append(f"{step.payer} pays, why={step.why}{limit}")
+    return "\n".join(lines)
+
+
+def _jumps(then: Next) -> str:
+    if then.busy == then.no_answer == then.unreachable:
+        return f"else {_jump(then.busy)}"
+    jumps = (("busy", then.busy), ("no answer", then.no_answer), ("unreachable", then.unreachable))
+    return "\n".join(f"{word} {_jump(index)}" for word, index in jumps)
+
+
+def _jump(index: int) -> str:
+    return "[dim]end[/]" if index == END else f"→ [bold cyan]{index}[/]"

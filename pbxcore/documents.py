@@ -1,0 +1,254 @@
+"""Documents people write: read, checked, and everything that is wrong with them said at once, line by line.
+
+Owns the kinds of documents and the way from a mistake to its line. Refuses to put anything in force (the door
+does) and to know what is right (the specs and checks of `dialplan` and `rating` do).
+
+A document with mistakes of form is still checked for all others: what is malformed is left out and the rest
+examined, so that nobody has to repair a file five times to see its fifth mistake.
+"""
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path as File
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from dialplan.checks import check_tenant
+from dialplan.compile import check_together
+from dialplan.finding import Finding, Path
+from dialplan.spec import TenantSpec
+from pbxcore.form import as_written, validate
+from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
+
+# The kinds of documents, told by the key that names them. A kind is added by naming its spec here.
+SPECS: Mapping[str, str] = {
+    "tenant": "dialplan.spec:TenantSpec",
+    "account": "rating.account:AccountSpec",
+    "catalogue": "rating.catalogue:CatalogueSpec",
+}
+SOME_TRUNK = ("carrier",)  # stands for the machine's trunks where nobody said which they are
+
+
+class Mistake(Protocol):
+    """What the findings of `dialplan` and `rating` share."""
+
+    @property
+    def path(self) -> Path:
+        """Keys and indices from the root of the document."""
+
+    @property
+    def code(self) -> str:
+        """Stable name of the kind of mistake."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding and where it stands; the first line of a file is 1."""
+
+    file: str
+    line: int
+    finding: Mistake
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.finding.message} [{self.finding.code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document without mistakes.
+
+    Attributes:
+        file: where it stands.
+        kind: key of `SPECS`.
+        id: its name, `acme`.
+        spec: what it says.
+        tree: its values and their lines.
+    """
+
+    file: str
+    kind: str
+    id: str
+    spec: BaseModel
+    tree: Tree
+
+    @property
+    def text(self) -> str:
+        """The document as it was written."""
+        return self.tree.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A document under examination: its spec as far as its form is right, and its mistakes of form."""
+
+    file: str
+    kind: str
+    id: str
+    tree: Tree
+    spec: BaseModel | None
+    left_out: frozenset[Path]
+    mistakes: tuple[Finding, ...]
+
+    def locate(self, finding: Finding) -> Located:
+        """Give a finding about the spec its line."""
+        return self.locate_form(replace(finding, path=as_written(finding.path, self.left_out)))
+
+    def locate_form(self, finding: Finding) -> Located:
+        """Give a finding about the form, whose path is that of the whole document, its line."""
+        return Located(self.file, self.tree.line(finding.path), finding)
+
+
+def read(
+    paths: Iterable[File], *, trunks: tuple[str, ...] = SOME_TRUNK
+) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
+    """Read files and check every document in them, alone and together.
+
+    Args:
+        paths: YAML files, or folders that are searched for `*.yaml` at any depth; what is found there and is
+            no document of ours, nor seems meant as one, is passed over. A file may hold several documents,
+            divided by `---`.
+        trunks: names of the machine's trunks; without any a tenant's emergency calls cannot leave.
+
+    Returns:
+        The documents with which nothing is wrong, and everything that is wrong, by file and line.
+    """
+    texts, unread, named = [], [], set[str]()
+    for file, by_name in _files(paths):
+        text = _text(file)
+        if isinstance(text, str):
+            texts.append((str(file), text))
+        else:
+            unread.append(text)
+        named |= {str(file)} if by_name else set()
+    documents, findings = read_texts(texts, trunks=trunks)
+    told = (one for one in findings if one.finding.code != "other-document" or one.file in named)
+    return documents, _in_order([*unread, *told])
+
+
+def read_texts(
+    texts: Iterable[tuple[str, str]], *, trunks: tuple[str, ...] = SOME_TRUNK
+) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
+    """Check documents given as (name of the file, text), as `read` does."""
+    drafts: list[_Draft] = []
+    findings: list[Located] = []
+    for file, text in texts:
+        trees, broken = read_trees(text)
+        findings += [Located(file, line, finding) for line, finding in broken]
+        for tree in trees:
+            draft = _draft(file, tree)
+            (drafts if isinstance(draft, _Draft) else findings).append(draft)  # type: ignore[arg-type]  # each list takes its own
+    findings += [draft.locate_form(mistake) for draft in drafts for mistake in draft.mistakes]
+    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks)]
+    findings += _named_twice(drafts)
+    findings += _check_together(drafts)
+    broken_files = {located.file for located in findings}
+    return tuple(_without_mistakes(drafts, broken_files)), _in_order(findings)
+
+
+def locate(document: Read, findings: Iterable[Mistake]) -> tuple[Located, ...]:
+    """Give findings about a document their lines."""
+    return tuple(Located(document.file, document.tree.line(one.path), one) for one in findings)
+
+
+def _draft(file: str, tree: Tree) -> _Draft | Located:
+    """Tell a document's kind and validate its form."""
+    values: Mapping[str, Any] = tree.value if isinstance(tree.value, dict) else {}
+    kind = next((kind for kind in SPECS if kind in values), "")
+    if not kind:
+        return Located(file, tree.line(()), _no_kind(values))
+    spec, left_out, mistakes = validate(_spec(kind), values)
+    return _Draft(file, kind, str(values[kind]), tree, spec, left_out, mistakes)
+
+
+def _spec(kind: str) -> type[BaseModel]:
+    module, _, name = SPECS[kind].partition(":")
+    spec: type[BaseModel] = getattr(importlib.import_module(module), name)
+    return spec
+
+
+def _check(draft: _Draft, trunks: tuple[str, ...]) -> Iterator[Finding]:
+    """Give what only several values of one document can get wrong."""
+    if isinstance(draft.spec, TenantSpec):
+        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out)
+
+
+def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:
+    """Give what only several tenants together can get wrong."""
+    first = {draft.id: draft for draft in reversed(drafts) if isinstance(draft.spec, TenantSpec)}
+    specs = {name: draft.spec for name, draft in first.items() if isinstance(draft.spec, TenantSpec)}
+    for name, findings in check_together(specs).items():
+        yield from (first[name].locate(finding) for finding in findings)
+
+
+def _named_twice(drafts: Sequence[_Draft]) -> Iterator[Located]:
+    """Give tenants and accounts that stand in two documents. Catalogues have dated versions."""
+    first: dict[tuple[str, str], _Draft] = {}
+    for draft in drafts:
+        other = first.setdefault((draft.kind, draft.id), draft)
+        if other is not draft and draft.kind != "catalogue":
+            yield draft.locate_form(
+                Finding(
+                    path=(draft.kind,),
+                    code="document-twice",
+                    message=f"{draft.kind} {draft.id} stands in {other.file}:{other.tree.line(())} already",
+                    remedy="leave one of the two documents",
+                )
+            )
+
+
+def _without_mistakes(drafts: Sequence[_Draft], broken_files: set[str]) -> Iterator[Read]:
+    for draft in drafts:
+        if draft.file not in broken_files and draft.spec is not None:
+            yield Read(draft.file, draft.kind, draft.id, draft.spec, draft.tree)
+
+
+def _files(paths: Iterable[File]) -> Iterator[tuple[File, bool]]:
+    """Give files, and whether somebody named them: those of folders come in the order of their names."""
+    for path in paths:
+        if path.is_dir():
+            yield from ((file, False) for file in sorted(path.rglob("*.yaml")))
+        else:
+            yield path, True
+
+
+def _text(file: File) -> str | Located:
+    """Read a file, or say why it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1).decode()
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = unreadable.strerror if isinstance(unreadable, OSError) else "it is not UTF-8"
+        message, remedy = (
+            f"the file cannot be read: {reason}",
+            "look at its name, its rights and its encoding",
+        )
+        return Located(str(file), 1, Finding(path=(), code="no-file", message=message, remedy=remedy))
+
+
+def _no_kind(values: Mapping[str, Any]) -> Finding:
+    """Say that a document is none of ours, or with which slip of a key it was meant as one."""
+    for key in values:
+        for kind in get_close_matches(key, SPECS, n=1):
+            message, remedy = f"{key!r} is no kind of document", f"did you mean `{kind}`?"
+            return Finding(path=(key,), code="unknown-kind", message=message, remedy=remedy)
+    return Finding(
+        path=(),
+        code="other-document",
+        message="this is no document we know",
+        remedy="name what it is in one of its first lines: " + ", ".join(f"`{kind}: …`" for kind in SPECS),
+    )
+
+
+def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
+    return tuple(sorted(findings, key=lambda located: (located.file, located.line, located.finding.code)))

@@ -1,0 +1,181 @@
+"""Mistakes of form, in words an operator understands, and what is left of a document without them.
+
+Owns the translation of pydantic's errors into findings, for documents of any kind. Refuses everything a type
+cannot see.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dialplan.finding import Finding, Path
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+MAX_ROUNDS = 20  # of leaving out what is malformed; a document is a few levels deep, so few are needed
+
+
+def validate(
+    model: type[Spec], values: Mapping[str, Any]
+) -> tuple[Spec | None, frozenset[Path], tuple[Finding, ...]]:
+    """Validate a document as far as it goes.
+
+    Returns:
+        The spec, without the malformed parts if there are some, or None if nothing is left; the paths of
+        these parts; and what is wrong with them.
+    """
+    rest, left_out = deepcopy(dict(values)), set[Path]()
+    findings: tuple[Finding, ...] = ()
+    for _ in range(MAX_ROUNDS):
+        try:
+            return model.model_validate(rest), frozenset(left_out), findings
+        except ValidationError as wrong:
+            errors = wrong.errors(include_url=False)
+        findings = findings or tuple(_finding(model, values, error) for error in errors)
+        parts = {_malformed(rest, error) for error in errors}
+        if () in parts:
+            break
+        left_out |= {as_written(part, frozenset(left_out)) for part in parts}
+        for part in sorted(parts, key=_last_first, reverse=True):
+            _leave_out(rest, part)
+    return None, frozenset(left_out), findings
+
+
+def as_written(path: Path, left_out: frozenset[Path]) -> Path:
+    """Give the path in the whole document of what has this path after parts were left out of its lists."""
+    written: Path = ()
+    for step in path:
+        if isinstance(step, int):
+            gone = sorted(part[-1] for part in left_out if part[:-1] == written and isinstance(part[-1], int))
+            for index in gone:
+                step += index <= step  # noqa: PLW2901 — each item that went before moves it by one
+        written = (*written, step)
+    return written
+
+
+def _last_first(path: Path) -> tuple[tuple[bool, str | int], ...]:
+    """Order paths so that, from the end, the later items of a list come before the earlier ones."""
+    return tuple((isinstance(step, int), step) for step in path)
+
+
+def _malformed(values: Any, error: ErrorDetails) -> Path:  # noqa: ANN401 — a document before it is validated
+    """Give the smallest part that must go for an error to go: where a key is missing, its owner."""
+    path = _path(values, error)
+    return path[:-1] if error["type"] == "missing" else path
+
+
+def _leave_out(values: Any, path: Path) -> None:  # noqa: ANN401 — a document before it is validated
+    """Take a part out."""
+    *above, last = path
+    for step in above:
+        if not _has(values, step):
+            return  # went with a larger part
+        values = values[step]
+    if _has(values, last):
+        del values[last]
+
+
+def _path(values: Any, error: ErrorDetails) -> Path:  # noqa: ANN401 — a document before it is validated
+    """Give the path of an error within the document, without the steps that only pydantic knows."""
+    location = error["loc"]
+    path: list[str | int] = []
+    for index, step in enumerate(location):
+        if _has(values, step):
+            path.append(step)
+            values = values[step]
+        elif index == len(location) - 1 and error["type"] == "missing":
+            path.append(step)
+    return tuple(path)
+
+
+def _has(values: Any, step: str | int) -> bool:  # noqa: ANN401 — a document before it is validated
+    if isinstance(values, dict):
+        return step in values
+    return isinstance(values, list) and isinstance(step, int) and step < len(values)
+
+
+def _finding(model: type[BaseModel], values: Mapping[str, Any], error: ErrorDetails) -> Finding:
+    path = _path(values, error)
+    code, message, remedy = _words(model, path, error)
+    return Finding(path=path, code=code, message=message, remedy=remedy)
+
+
+def _words(model: type[BaseModel], path: Path, error: ErrorDetails) -> tuple[str, str, str]:
+    """Give code, message and remedy of an error."""
+    context = error.get("ctx", {})
+    if "remedy" in context:  # our own validators bring their words
+        return error["type"], str(context["message"]), str(context["remedy"])
+    key = _name(path)
+    if error["type"] == "extra_forbidden":
+        return "unknown-key", f"{key} is no key here", _did_you_mean(model, path)
+    if error["type"] == "missing":
+        return "missing-key", f"{key} is missing", f"add `{path[-1]}:`"
+    if error["type"].endswith("_type"):
+        return "wrong-type", f"{key} is {_shown(error['input'])}", _TYPES.get(error["type"], error["msg"])
+    return "wrong-value", f"{key} is {_shown(error['input'])}", _plain(error["msg"])
+
+
+def _name(path: Path) -> str:
+    if not path:
+        return "the document"
+    return f"item {path[-1] + 1}" if isinstance(path[-1], int) else repr(path[-1])
+
+
+_TYPES = {
+    "string_type": 'write text; a number that is a name stands in quotes, "10"',
+    "int_type": "write a whole number without quotes",
+    "bool_type": "write true or false",
+    "date_type": "write year, month, day without quotes: 2026-12-24",
+    "dict_type": "write keys with their values below it",
+    "model_type": "write keys with their values below it",
+    "model_attributes_type": "write keys with their values below it",
+    "tuple_type": "write a list: [first, second]",
+    "list_type": "write a list: [first, second]",
+}
+
+
+def _plain(message: str) -> str:
+    """Turn pydantic's sentence into a remedy: `Input should be 1` → `it should be 1`."""
+    return message.removeprefix("Value error, ").replace("Input should", "it should", 1)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 — whatever stands in the document
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if value is None:
+        return "empty"
+    kind = {str: "the text", bool: "the truth value", int: "the number"}.get(type(value), "the value")
+    return f"{kind} {str(value)[:40]!r}"
+
+
+def _did_you_mean(model: type[BaseModel], path: Path) -> str:
+    known = sorted(_keys(model, path[:-1]))
+    match = get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+    return f"did you mean `{match[0]}`?" if match else f"known here are {', '.join(known)}"
+
+
+def _keys(model: type[BaseModel], path: Path) -> set[str]:
+    """Give the keys that a document of this model knows at a path."""
+    models = [model]
+    for step in path:
+        models = [below for one in models for below in _below(one, step)]
+    return {field.alias or name for one in models for name, field in one.model_fields.items()}
+
+
+def _below(model: type[BaseModel], step: str | int) -> Iterator[type[BaseModel]]:
+    """Give the models that stand below a key; an entry of a mapping or list counts as its container."""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    field = fields.get(str(step))
+    yield from _models_in(field.annotation) if field else (model,)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 — any annotation
+    """Find the models within `dict[str, Model]`, `tuple[Model, ...] | None` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
