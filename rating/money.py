@@ -5,6 +5,7 @@ more digits than a micro-unit holds, and rounding that nobody named.
 """
 
 import re
+from decimal import Decimal
 from enum import StrEnum
 
 MICRO = 1_000_000
@@ -22,17 +23,19 @@ class Rounding(StrEnum):
     HALF_EVEN = "half-even"  # to the nearest, halves to the even neighbour
 
 
-def parse(text: object) -> int:
-    """Read a decimal string into micro-units: `"0.019"` → 19,000.
+def parse(written: object) -> int:
+    """Read a decimal string, or an exact decimal number, into micro-units: `"0.019"` → 19,000.
 
     Raises:
-        ValueError: it is no string, no decimal number, or finer than a micro-unit.
+        ValueError: it is binary, no decimal number, or finer than a micro-unit.
     """
-    if not isinstance(text, str):
-        raise ValueError('an amount is text, in quotes: "0.019"')  # noqa: TRY004 — pydantic collects ValueErrors
-    match = _DECIMAL.fullmatch(text)
+    if isinstance(written, Decimal) and written.is_finite():
+        written = f"{written:f}"
+    if not isinstance(written, str):
+        raise ValueError('an amount is decimal text, in quotes: "0.019"')  # noqa: TRY004 — pydantic collects ValueErrors
+    match = _DECIMAL.fullmatch(written)
     if match is None:
-        raise ValueError(f"{text!r} is no amount with up to six decimals")
+        raise ValueError(f"{written!r} is no amount with up to six decimals")
     sign, whole, fraction = match.groups()
     micro = int(whole) * MICRO + int((fraction or "").ljust(6, "0"))
     return -micro if sign else micro

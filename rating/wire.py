@@ -5,9 +5,8 @@ integer of micro-units; an instant is ISO 8601 in UTC with microseconds. Refuses
 """
 
 import json
-from typing import Any, Literal, assert_never
-
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
+from collections.abc import Mapping
+from typing import Any, assert_never
 
 from rating import money
 from rating.finding import RatingError
@@ -24,70 +23,52 @@ class WireError(RatingError):
     code = "bad-line"
 
 
-class _LegLine(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    key: str
-    linkedid: str
-    trunk: str
-    payer: str
-    why: Literal["", "call", "forward", "transfer", "emergency"]
-    number: str
-    answered: str
-    ended: str
-    limit_s: int = 0
-    version: str = ""
-    indeterminate: bool = False
-
-    @field_validator("answered", "ended")
-    @classmethod
-    def _instant(cls, text: str) -> str:
-        from_iso(text)
-        return text
-
-
-class _PieceLine(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    start: str
-    seconds: int
-    source: Literal["allowance", "overflow"]
-    pool: str
-    before_s: int
-    after_s: int
-    price_per_minute: str
-    amount: str
-    amount_micro: int
-    rule: str
-
-
-class _RatedLine(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    type: Literal["rated"]
-    key: str
-    linkedid: str
-    account: str
-    payer: str
-    why: str
-    number: str
-    tariff: str
-    country: str
-    kind: str
-    zone: str
-    answered: str
-    ended: str
-    duration_us: int
-    billable_s: int
-    connection: str
-    amount: str
-    amount_micro: int
-    currency: str
-    pieces: list[_PieceLine]
-
-
-_LEG = TypeAdapter(_LegLine)
-_RATED = TypeAdapter(_RatedLine)
+_LEG_FIELDS: dict[str, type] = {
+    "key": str,
+    "linkedid": str,
+    "trunk": str,
+    "payer": str,
+    "why": str,
+    "number": str,
+    "answered": str,
+    "ended": str,
+}
+_LEG_DEFAULTS: Line = {"limit_s": 0, "version": "", "indeterminate": False}
+_PIECE_FIELDS: dict[str, type] = {
+    "start": str,
+    "seconds": int,
+    "source": str,
+    "pool": str,
+    "before_s": int,
+    "after_s": int,
+    "price_per_minute": str,
+    "amount": str,
+    "amount_micro": int,
+    "rule": str,
+}
+_RATED_FIELDS: dict[str, type] = {
+    "type": str,
+    "key": str,
+    "linkedid": str,
+    "account": str,
+    "payer": str,
+    "why": str,
+    "number": str,
+    "tariff": str,
+    "country": str,
+    "kind": str,
+    "zone": str,
+    "answered": str,
+    "ended": str,
+    "duration_us": int,
+    "billable_s": int,
+    "connection": str,
+    "amount": str,
+    "amount_micro": int,
+    "currency": str,
+    "pieces": list,
+}
+_WHYS = frozenset({"", "call", "forward", "transfer", "emergency"})
 
 
 def leg_to_json(leg: Leg) -> Line:
@@ -113,22 +94,14 @@ def leg_from_json(line: str | bytes) -> Leg:
     Raises:
         WireError: what is wrong, with the names of the fields.
     """
-    try:
-        read = _LEG.validate_json(line)
-    except ValidationError as error:
-        raise WireError(_complaint(error)) from None
+    read = _fields(_parse(line), _LEG_FIELDS, _LEG_DEFAULTS)
+    if read["why"] not in _WHYS:
+        raise WireError(f"why: {read['why']!r} is none of {', '.join(sorted(_WHYS - {''}))}")
     return Leg(
-        key=read.key,
-        linkedid=read.linkedid,
-        trunk=read.trunk,
-        payer=read.payer,
-        why=read.why,
-        number=read.number,
-        answered_us=from_iso(read.answered),
-        ended_us=from_iso(read.ended),
-        limit_s=read.limit_s,
-        version=read.version,
-        indeterminate=read.indeterminate,
+        **{name: read[name] for name in ("key", "linkedid", "trunk", "payer", "why", "number")},
+        answered_us=_instant(read, "answered"),
+        ended_us=_instant(read, "ended"),
+        **{name: read[name] for name in _LEG_DEFAULTS},
     )
 
 
@@ -180,32 +153,19 @@ def rated_from_json(line: str | bytes) -> RatedLeg:
     Raises:
         WireError: what is wrong, with the names of the fields.
     """
-    try:
-        read = _RATED.validate_json(line)
-        return RatedLeg(
-            key=read.key,
-            linkedid=read.linkedid,
-            account=read.account,
-            payer=read.payer,
-            why=read.why,
-            number=read.number,
-            tariff=read.tariff,
-            country=read.country,
-            kind=read.kind,
-            zone=read.zone,
-            answered_us=from_iso(read.answered),
-            ended_us=from_iso(read.ended),
-            duration_us=read.duration_us,
-            billable_s=read.billable_s,
-            connection_micro=money.parse(read.connection),
-            amount_micro=read.amount_micro,
-            currency=read.currency,
-            pieces=tuple(_piece(piece) for piece in read.pieces),
-        )
-    except ValidationError as error:
-        raise WireError(_complaint(error)) from None
-    except ValueError as error:
-        raise WireError(str(error)) from None
+    read = _fields(_parse(line), _RATED_FIELDS, {})
+    same = ("key", "linkedid", "account", "payer", "why", "number", "tariff", "country", "kind", "zone")
+    return RatedLeg(
+        **{name: read[name] for name in same},
+        answered_us=_instant(read, "answered"),
+        ended_us=_instant(read, "ended"),
+        duration_us=read["duration_us"],
+        billable_s=read["billable_s"],
+        connection_micro=_amount(read, "connection"),
+        amount_micro=_amount(read, "amount"),
+        currency=read["currency"],
+        pieces=tuple(_piece(piece) for piece in read["pieces"]),
+    )
 
 
 def quarantined_to_json(quarantined: Quarantined) -> Line:
@@ -234,22 +194,51 @@ def dump(line: Line) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
-def _piece(read: _PieceLine) -> Piece:
+def _piece(read: object) -> Piece:
+    piece = _fields(read, _PIECE_FIELDS, {})
+    if piece["source"] not in set(Source):
+        raise WireError(f"source: {piece['source']!r} is none of {', '.join(Source)}")
     return Piece(
-        start_us=from_iso(read.start),
-        seconds=read.seconds,
-        source=Source(read.source),
-        pool=read.pool,
-        before_s=read.before_s,
-        after_s=read.after_s,
-        price_per_minute_micro=money.parse(read.price_per_minute),
-        amount_micro=read.amount_micro,
-        rule=read.rule,
+        start_us=_instant(piece, "start"),
+        **{name: piece[name] for name in ("seconds", "pool", "before_s", "after_s", "rule")},
+        source=Source(piece["source"]),
+        price_per_minute_micro=_amount(piece, "price_per_minute"),
+        amount_micro=_amount(piece, "amount"),
     )
 
 
-def _complaint(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, mistake['loc'])) or 'line'}: {mistake['msg']}"
-        for mistake in error.errors(include_url=False, include_context=False, include_input=False)
-    )
+def _parse(line: str | bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError as broken:
+        raise WireError(f"no JSON: {broken}") from None
+
+
+def _fields(read: object, required: Mapping[str, type], defaults: Line) -> Line:
+    """Check names and types; a field that is not known is refused like one that is missing."""
+    if not isinstance(read, dict):
+        raise WireError("a line is one JSON object")
+    complaints = [f"{name}: missing" for name in required if name not in read]
+    for name, value in read.items():
+        wanted = required.get(name) or (type(defaults[name]) if name in defaults else None)
+        if wanted is None:
+            complaints.append(f"{name}: unknown")
+        elif type(value) is not wanted:
+            complaints.append(f"{name}: not of type {wanted.__name__}")
+    if complaints:
+        raise WireError("; ".join(complaints))
+    return {**defaults, **read}
+
+
+def _instant(read: Line, name: str) -> int:
+    try:
+        return from_iso(read[name])
+    except ValueError as broken:
+        raise WireError(f"{name}: {broken}") from None
+
+
+def _amount(read: Line, name: str) -> int:
+    try:
+        return money.parse(read[name])
+    except ValueError as broken:
+        raise WireError(f"{name}: {broken}") from None

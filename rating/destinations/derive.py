@@ -11,7 +11,7 @@ and below each prefix it is counted how many numbers are what. The rules, in the
 2. A prefix below which the length decides is one row for what is heaviest and one for each other length.
 3. Everything else is divided by its next digit. A gap in it inherits the heaviest ordinary kind around it,
    and a calling code as a whole is fixed, in its main country.
-4. `overrides.yaml`, each entry with its source, replaces everything below its prefix.
+4. `overrides.csv`, each entry with its source, replaces everything below its prefix.
 """
 
 import argparse
@@ -19,15 +19,12 @@ import csv
 import importlib.metadata
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import phonenumbers
-import yaml
 from phonenumbers.phonemetadata import PhoneMetadata
-from pydantic import BaseModel, ConfigDict, Field
 
 from rating.destinations.automaton import Automaton, State
 from rating.destinations.kind import NOWHERE, ORDINARY, Destination, Kind
@@ -57,37 +54,21 @@ Weights = Counter[tuple[int, Destination]]
 """(length, destination) → how many numbers of that length lead there."""
 
 
-class Override(BaseModel):
-    """A correction by hand. Replaces everything below its prefix."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A correction by hand.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prefixes: tuple[str, ...] = Field(min_length=1)
-    country: str
-    kind: Kind
-    source: str = Field(min_length=10)
-
-
-class ShortOverride(BaseModel):
-    """A correction of short numbers: all numbers of `length` digits that begin with one of `prefixes`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes:
+        prefixes: with their calling code; everything below them is replaced. Of short numbers: as dialled.
+        length: digits of the short numbers it is about; None: it is about numbers in E.164 form.
+        source: who says so.
+    """
 
     country: str
-    prefixes: tuple[str, ...] = Field(min_length=1)
-    length: int = Field(ge=2, le=8)
     kind: Kind
-    source: str = Field(min_length=10)
-
-
-class Overrides(BaseModel):
-    """`overrides.yaml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: Literal[1]
-    numbers: tuple[Override, ...]
-    short: tuple[ShortOverride, ...]
+    length: int | None
+    prefixes: tuple[str, ...]
+    source: str
 
 
 @dataclass(slots=True)
@@ -321,15 +302,15 @@ class ShortPlan:
                 yield from self._rows(prefix + str(digit), below, done)
 
 
-def _override(table: Table, overrides: Overrides) -> None:
-    entries = [(prefix, entry) for entry in overrides.numbers for prefix in entry.prefixes]
+def _override(table: Table, overrides: Sequence[Override]) -> None:
+    entries = [(prefix, entry) for entry in overrides for prefix in entry.prefixes]
     for prefix, entry in sorted(entries, key=lambda pair: (len(pair[0]), pair[0])):
-        table.cut(prefix)
-        table.prefixes[prefix] = Destination(entry.country, entry.kind)
-    for short in overrides.short:
-        code = str(phonenumbers.country_code_for_region(short.country))
-        for prefix in short.prefixes:
-            block = ShortNumber(short.country, code, prefix, short.length, short.kind)
+        if entry.length is None:
+            table.cut(prefix)
+            table.prefixes[prefix] = Destination(entry.country, entry.kind)
+        else:
+            code = str(phonenumbers.country_code_for_region(entry.country))
+            block = ShortNumber(entry.country, code, prefix, entry.length, entry.kind)
             table.short = [row for row in table.short if not _inside(row, block)]
             table.short.append(block)
 
@@ -338,7 +319,7 @@ def _inside(row: ShortNumber, block: ShortNumber) -> bool:
     return row.country == block.country and row.length == block.length and row.prefix.startswith(block.prefix)
 
 
-def derive(overrides: Overrides) -> Table:
+def derive(overrides: Sequence[Override]) -> Table:
     """Derive the whole table."""
     table = Table()
     _derive_numbers(table)
@@ -347,9 +328,23 @@ def derive(overrides: Overrides) -> Table:
     return table
 
 
-def read_overrides(folder: Path) -> Overrides:
-    """Read `overrides.yaml`."""
-    return Overrides.model_validate(yaml.safe_load((folder / "overrides.yaml").read_text(encoding="utf-8")))
+def read_overrides(folder: Path) -> tuple[Override, ...]:
+    """Read `overrides.csv`; an entry without a source is refused."""
+    lines = (folder / "overrides.csv").read_text(encoding="ascii").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return tuple(_read_override(row) for row in rows)
+
+
+def _read_override(row: Mapping[str, str]) -> Override:
+    if not row["source"] or not row["prefixes"]:
+        raise ValueError(f"an override without prefixes or source: {dict(row)}")
+    return Override(
+        country=row["country"],
+        kind=Kind(row["kind"]),
+        length=int(row["length"]) if row["length"] else None,
+        prefixes=tuple(row["prefixes"].split()),
+        source=row["source"],
+    )
 
 
 def write(table: Table, folder: Path) -> None:
@@ -386,7 +381,7 @@ def _write_csv(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]])
 
 _SOURCE = """\
 # Written by `python -m rating.destinations.derive`. prefixes.csv, lengths.csv and short.csv are derived from
-# libphonenumber's metadata and modified by overrides.yaml.
+# libphonenumber's metadata and modified by overrides.csv.
 source: libphonenumber metadata, through the Python package phonenumbers
 package_version: "{version}"
 licence: Apache-2.0, text in LICENSE.libphonenumber
@@ -398,7 +393,7 @@ modified: true
 def main(arguments: list[str]) -> int:
     """Derive and write."""
     parser = argparse.ArgumentParser(description="Derive the table of destinations from libphonenumber.")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="holds overrides.yaml, gets the table")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="holds overrides.csv, gets the table")
     folder = parser.parse_args(arguments).folder
     table = derive(read_overrides(folder))
     write(table, folder)

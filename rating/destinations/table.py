@@ -1,6 +1,7 @@
-"""The table number prefix → country and kind, read from `config/destinations` and asked for every call.
+"""The table number prefix → country and kind, asked for every call.
 
-Owns look-up. Refuses to guess: a number that begins with no known prefix has no destination.
+Owns look-up. Refuses files (`load`), and to guess: a number that begins with no known prefix has no
+destination.
 
 The problem: prefixes nest (+39 Italy, +39 06698 Vatican), the longest counts, and about one number in fifty
 needs its length too (+353 1850 is shared-cost with ten digits and a part of Dublin with eight). Read as text,
@@ -8,11 +9,9 @@ the numbers that begin with a prefix are one interval; so nested prefixes become
 intervals, and a look-up is one binary search, whatever the length of the number, and nothing is padded.
 """
 
-import csv
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -65,7 +64,7 @@ class _Short:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destinations:
-    """The table in memory; `destinations` builds it from rows, `load` from files."""
+    """The table in memory; `destinations` builds it from rows, `load.load` from files."""
 
     bounds: tuple[str, ...]
     answers: tuple[_Answer, ...]
@@ -114,32 +113,6 @@ def destinations(
         short=_short_by_country(short),
         countries=frozenset(answer.country for answer in prefixes.values()),
     )
-
-
-def load(folder: Path) -> Destinations:
-    """Read the table from a folder (`config/destinations`)."""
-    known: dict[Destination, Destination] = {}
-
-    def destination(row: Mapping[str, str]) -> Destination:
-        found = Destination(row["country"], Kind(row["kind"]))
-        return known.setdefault(found, found)
-
-    lengths: dict[str, dict[int, Destination]] = {}
-    for row in _rows(folder / "lengths.csv"):
-        lengths.setdefault(row["prefix"], {})[int(row["length"])] = destination(row)
-    return destinations(
-        {row["prefix"]: destination(row) for row in _rows(folder / "prefixes.csv")},
-        lengths,
-        (
-            ShortNumber(row["country"], row["code"], row["prefix"], int(row["length"]), Kind(row["kind"]))
-            for row in _rows(folder / "short.csv")
-        ),
-    )
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="ascii", newline="") as lines:
-        return list(csv.DictReader(lines))
 
 
 def _intervals(
