@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pbxcore.machine.errors import TreeError
 
+APT = Path("/usr/bin/apt-get")
 VARIABLE = "PBXCORE_DEBIAN_MIRROR"
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
@@ -43,7 +44,7 @@ class Mirror:
             options.setdefault("signed-by", keyring)
         fields = {"Types": "deb", "URIs": self.uri, "Suites": suite, "Components": "main"}
         lines = [f"{key}: {value}" for key, value in fields.items()]
-        return "\n".join(lines + [f"{key.title()}: {value}" for key, value in options.items()]) + "\n"
+        return "\n".join(lines + [f"{key.title()}:{_spaced(value)}" for key, value in options.items()]) + "\n"
 
 
 def mirrors(apt: Path = Path("/etc/apt"), os_release: Path = Path("/etc/os-release")) -> tuple[Mirror, ...]:
@@ -57,7 +58,7 @@ def mirrors(apt: Path = Path("/etc/apt"), os_release: Path = Path("/etc/os-relea
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return (_one_line(f"deb {chosen} any main")[0][0],)
-    if not Path("/usr/bin/apt-get").exists():
+    if not APT.exists():
         raise TreeError(
             "this machine is no Debian, so Asterisk cannot be unpacked from Debian packages",
             "install Asterisk 20 or newer yourself and set PBXCORE_ASTERISK=own",
@@ -113,7 +114,7 @@ def _deb822(text: str) -> Iterator[tuple[Mirror, frozenset[str]]]:
     text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for stanza in re.split(r"\n\s*\n", text):
         fields = {
-            match["key"].lower(): match["value"].strip()
+            match["key"].lower(): match["value"].strip(" \t")
             for match in re.finditer(
                 r"^(?P<key>[A-Za-z-]+):(?P<value>.*(?:\n[ \t].*)*)", stanza, re.MULTILINE
             )
@@ -126,12 +127,11 @@ def _deb822(text: str) -> Iterator[tuple[Mirror, frozenset[str]]]:
             yield _mirror(uri, fields), frozenset(fields.get("suites", "").split())
 
 
+def _spaced(value: str) -> str:
+    """An embedded key begins on the line after its field's name and stays as it stood."""
+    return value if value.startswith("\n") else f" {value}"
+
+
 def _mirror(uri: str, options: Mapping[str, str]) -> Mirror:
     kept = {key.lower(): value for key, value in options.items() if key.lower() in _KEPT_OPTIONS}
-    # Within a field, an embedded key's lines stay indented; apt reads them as they stand.
-    return Mirror(
-        uri,
-        tuple(
-            sorted((key, value.replace("\n", "\n ").replace("\n  ", "\n ")) for key, value in kept.items())
-        ),
-    )
+    return Mirror(uri, tuple(sorted(kept.items())))
