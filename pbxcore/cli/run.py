@@ -11,14 +11,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pbxcore import published
 from pbxcore.cli.app import Exit, app, fail
-from pbxcore.cli.live import follow
-from pbxcore.cli.screen import show
-from pbxcore.cli.story import ConsoleStory
 from pbxcore.machine.errors import MachineError
-from pbxcore.machine.start import machine
-from pbxcore.publication import write_aside
 from pbxcore.settings import Settings
 
 
@@ -76,6 +70,14 @@ async def _run(settings: Settings, console: Console, ready_file: Path | None, *,
 
 
 async def _work(settings: Settings, console: Console, ready_file: Path | None, *, live: bool) -> None:
+    # A whole machine is a lot to import for somebody who asks another command for help.
+    from pbxcore import published  # noqa: PLC0415 — see above
+    from pbxcore.cli.live import follow  # noqa: PLC0415 — see above
+    from pbxcore.cli.screen import show  # noqa: PLC0415 — see above
+    from pbxcore.cli.story import ConsoleStory  # noqa: PLC0415 — see above
+    from pbxcore.machine.start import machine  # noqa: PLC0415 — see above
+    from pbxcore.publication import write_aside  # noqa: PLC0415 — see above
+
     try:
         async with machine(settings, ConsoleStory(console)) as instance:
             plans = published.load(instance.settings.published).plans

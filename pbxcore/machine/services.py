@@ -30,7 +30,7 @@ def service(settings: Settings, name: str) -> Child:
     ports = {"control": settings.ports.agi, "standby": settings.ports.standby_agi, "web": settings.ports.http}
     return Child(
         name=name,
-        command=(sys.executable, "-m", "pbxcore", "serve", name),
+        command=(sys.executable, "-m", "pbxcore.machine.serving", name),
         log=settings.state / "log" / f"{name}.log",
         environment=environment(settings),
         ready=listening(settings, ports[name]) if name in ports else None,
