@@ -1,0 +1,273 @@
+"""A plan that compiles cannot get a call lost: each law, broken once."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dialplan.checks import CHECKS
+from dialplan.compile import check_together, compile_tenant
+from dialplan.spec import TenantSpec
+
+TRUNKS = ("carrier",)
+BASE: dict[str, Any] = {
+    "version": 1,
+    "tenant": "acme",
+    "name": "Acme",
+    "country": "DE",
+    "time_zone": "Europe/Berlin",
+    "account": "acme",
+    "numbers": {"+493055500100": {"to": "extension 10"}},
+    "extensions": {
+        "10": {"name": "A", "devices": ["p10"], "voicemail": {}},
+        "11": {"name": "B", "devices": ["p11"]},
+    },
+}
+
+# what is changed in a sound document → the code, and where it is found
+BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
+    "a target that is not there": (
+        {"numbers": {"+493055500100": {"to": "group sales"}}},
+        "unknown-target",
+        ("numbers", "+493055500100", "to"),
+    ),
+    "an extension that is not there": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "forward": {"busy": "extension 99"}}}},
+        "unknown-target",
+        ("extensions", "11", "forward", "busy"),
+    ),
+    "a mailbox that is not there": (
+        {"numbers": {"+493055500100": {"to": "voicemail 11"}}},
+        "no-mailbox",
+        ("numbers", "+493055500100", "to"),
+    ),
+    "a member that is not there": (
+        {"groups": {"g": {"name": "G", "extension": "60", "members": ["10", "99"]}}},
+        "missing-member",
+        ("groups", "g", "members", 1),
+    ),
+    "a phone of two extensions": (
+        {"extensions": {"11": {"name": "B", "devices": ["p10"]}}},
+        "device-twice",
+        ("extensions", "11", "devices", 0),
+    ),
+    "a phone twice": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11", "p11"]}}},
+        "device-twice",
+        ("extensions", "11", "devices", 1),
+    ),
+    "an extension like an emergency number": (
+        {"extensions": {"110": {"name": "B", "devices": ["p110"]}}},
+        "extension-is-emergency",
+        ("extensions", "110"),
+    ),
+    "an extension like a service number": (
+        {"extensions": {"116117": {"name": "B", "devices": ["p1"]}}},
+        "extension-is-service",
+        ("extensions", "116117"),
+    ),
+    "an extension like a feature code": (
+        {"extensions": {"*97": {"name": "B", "devices": ["p1"]}}},
+        "extension-is-code",
+        ("extensions", "*97"),
+    ),
+    "a group with an extension's number": (
+        {"groups": {"g": {"name": "G", "extension": "10", "members": ["10"]}}},
+        "extension-twice",
+        ("groups", "g", "extension"),
+    ),
+    "a number that two others stand for": (
+        {
+            "numbers": {
+                "+493055500101": {"to": "extension 10", "stands_for": "+493022200100"},
+                "+493055500102": {"to": "extension 10", "stands_for": "+493022200100"},
+            }
+        },
+        "number-twice",
+        ("numbers", "+493055500102", "stands_for"),
+    ),
+    "a caller ID that is not ours": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "caller_id": "+4930999999"}}},
+        "foreign-caller-id",
+        ("extensions", "11", "caller_id"),
+    ),
+    "a caller ID without right of use": (
+        {
+            "numbers": {"+493055500100": {"to": "extension 10", "stands_for": "+493022200100"}},
+            "extensions": {"11": {"name": "B", "devices": ["p11"], "caller_id": "+493022200100"}},
+        },
+        "no-right-of-use",
+        ("extensions", "11", "caller_id"),
+    ),
+    "a forward its owner may not call": (
+        {
+            "extensions": {
+                "11": {
+                    "name": "B",
+                    "devices": ["p11"],
+                    "may_call": "country",
+                    "forward": {"always": "number +436641234567"},
+                }
+            }
+        },
+        "forbidden-forward",
+        ("extensions", "11", "forward", "always"),
+    ),
+    "a forward to itself": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "forward": {"busy": "extension 11"}}}},
+        "cycle",
+        ("extensions", "11", "forward", "busy"),
+    ),
+    "a forward to one's own number": (
+        {
+            "extensions": {
+                "10": {"name": "A", "devices": ["p10"], "forward": {"busy": "number +493055500100"}},
+            }
+        },
+        "cycle",
+        ("numbers", "+493055500100", "to"),
+    ),
+    "a circle through hours and a group": (
+        {
+            "numbers": {"+493055500100": {"to": "hours h"}},
+            "hours": {"h": {"open": ["Mon 08:00-09:00"], "then": "group g"}},
+            "groups": {"g": {"name": "G", "members": ["10"], "otherwise": "hours h"}},
+        },
+        "cycle",
+        ("hours", "h", "then"),
+    ),
+    "groups within each other": (
+        {
+            "groups": {
+                "a": {"name": "A", "extension": "60", "members": ["10", "61"]},
+                "b": {"name": "B", "extension": "61", "members": ["60"]},
+            }
+        },
+        "cycle-of-groups",
+        ("groups", "a", "members", 1),
+    ),
+    "an extension that nothing happens at": (
+        {"extensions": {"11": {"name": "B"}}},
+        "dead-end",
+        ("extensions", "11"),
+    ),
+    "a group without phones": (
+        {
+            "extensions": {"12": {"name": "C", "voicemail": {}}},
+            "groups": {"g": {"name": "G", "extension": "60", "members": ["12"]}},
+        },
+        "dead-end",
+        ("groups", "g", "members"),
+    ),
+    "a group that nobody can reach": (
+        {"groups": {"g": {"name": "G", "members": ["10"]}}},
+        "unreachable",
+        ("groups", "g"),
+    ),
+    "hours that only unreachable hours lead to": (
+        {
+            "hours": {
+                "h": {"open": ["Mon 08:00-09:00"], "then": "hours i"},
+                "i": {"open": ["Mon 08:00-09:00"], "then": "busy"},
+            }
+        },
+        "unreachable",
+        ("hours", "i"),
+    ),
+    "no number to call back": ({"numbers": None}, "no-callback-number", ("numbers",)),
+    "a chain that is too long": (
+        {
+            "extensions": {
+                str(number): {
+                    "name": "X",
+                    "devices": [f"p{number}"],
+                    "forward": {"busy": f"extension {number + 1}"},
+                }
+                for number in range(20, 60)
+            }
+            | {"60": {"name": "X", "devices": ["p60"]}}
+        },
+        "too-many-steps",
+        ("extensions", "20"),
+    ),
+    "a group with too many phones": (
+        {
+            "extensions": {str(n): {"name": "X", "devices": [f"p{n}"]} for n in range(200, 400)},
+            "groups": {"g": {"name": "G", "extension": "60", "members": [str(n) for n in range(200, 400)]}},
+        },
+        "too-many-phones",
+        ("groups", "g", "members"),
+    ),
+}
+
+
+def changed(change: dict[str, Any]) -> TenantSpec:
+    """Give the sound document with a change: entries are added, None takes a section out."""
+    document = deepcopy(BASE)
+    for section, entries in change.items():
+        if entries is None:
+            del document[section]
+        else:
+            document.setdefault(section, {}).update(deepcopy(entries))
+    return TenantSpec.model_validate(document)
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_each_law_is_checked(what: str) -> None:
+    """A document that breaks a law has no plan, and a finding that says where and what to do."""
+    change, code, path = BROKEN[what]
+    plan, findings = compile_tenant(changed(change), revision=1, trunks=TRUNKS)
+    assert plan is None
+    assert (code, path) in {(finding.code, finding.path) for finding in findings}
+    assert all(finding.message and finding.remedy for finding in findings)
+
+
+def test_every_check_is_broken_here() -> None:
+    """No check is registered that this table does not see at work; without trunks one more is."""
+    broken = {code for _, code, _ in BROKEN.values()}
+    alone = compile_tenant(TenantSpec.model_validate(BASE), revision=1, trunks=())[1]
+    assert {finding.code for finding in alone} == {"no-trunk"}
+    assert len(broken) >= len(CHECKS)
+
+
+def test_a_sound_document_has_a_plan_and_no_finding() -> None:
+    """The sample tenant and the smallest one compile."""
+    sample = yaml.safe_load((Path(__file__).parents[3] / "config/tenants/acme.yaml").read_text())
+    for document in (BASE, sample):
+        plan, findings = compile_tenant(TenantSpec.model_validate(document), revision=7, trunks=TRUNKS)
+        assert findings == ()
+        assert plan is not None
+        assert plan.version == "acme@7"
+
+
+def test_all_mistakes_are_found_at_once() -> None:
+    """One pass finds everything that is wrong, not only the first."""
+    changes: dict[str, Any] = {
+        "numbers": {"+493055500100": {"to": "group nowhere"}},
+        "groups": {"g": {"name": "G", "extension": "112", "members": ["98", "99"]}},
+    }
+    codes = [finding.code for finding in compile_tenant(changed(changes), revision=1, trunks=TRUNKS)[1]]
+    assert sorted(codes) == [
+        "dead-end",
+        "extension-is-emergency",
+        "missing-member",
+        "missing-member",
+        "unknown-target",
+    ]
+
+
+def test_two_tenants_with_one_number_are_both_told() -> None:
+    """A number claimed twice, even as one that is stood for, is found in both; each names the other."""
+    one = TenantSpec.model_validate(BASE)
+    numbers = {"+493055500999": {"to": "extension 10", "stands_for": "+493055500100"}}
+    two = TenantSpec.model_validate({**BASE, "tenant": "beta", "numbers": numbers})
+    found = check_together({"a.yaml": one, "b.yaml": two})
+    assert [(finding.path, "beta" in finding.message) for finding in found["a.yaml"]] == [
+        (("numbers", "+493055500100"), True)
+    ]
+    assert [(finding.path, "acme" in finding.message) for finding in found["b.yaml"]] == [
+        (("numbers", "+493055500999", "stands_for"), True)
+    ]
+    assert check_together({"a.yaml": one}) == {}
