@@ -92,6 +92,8 @@ class Stretch:
         end_us: first instant after it.
         tariff: version in force; None before the first.
         allowances: in burn order.
+        broken: what is wrong with the account here, in words; nothing has a price then. The checks of documents
+            forbid it, but a catalogue may have lost a bundle since.
     """
 
     start_us: int
@@ -99,6 +101,7 @@ class Stretch:
     account: Account
     tariff: Tariff | None
     allowances: tuple[Allowance, ...]
+    broken: str = ""
     _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
 
     def terms(self, destination: Destination) -> Terms | None:
@@ -111,7 +114,7 @@ class Stretch:
 
     def _find_terms(self, destination: Destination) -> Terms | None:
         price = self.tariff.price(destination, self.account.country) if self.tariff is not None else None
-        if self.tariff is None or price is None:
+        if self.tariff is None or price is None or self.broken:
             return None
         covering = (
             allowance
@@ -165,13 +168,14 @@ class Book:
         versions = self.tariffs.get(account.catalogue, ())
         days = _days_of_change(today, versions, account.bookings)
         first = max(day for day in days if day <= today)
-        allowances = _allowances(first, versions, account.bookings)
+        allowances, broken = _allowances(first, versions, account.bookings)
         return Stretch(
             start_us=day_start_us(first, account.zone),
             end_us=day_start_us(min(day for day in days if day > today), account.zone),
             account=account,
             tariff=in_force(versions, first),
             allowances=allowances,
+            broken=broken,
         )
 
 
@@ -243,10 +247,13 @@ def _days_of_change(
 
 def _allowances(
     day: date, versions: Sequence[Tariff], bookings: Iterable[BookingSpec]
-) -> tuple[Allowance, ...]:
+) -> tuple[tuple[Allowance, ...], str]:
     """Allowances of a day in burn order: narrowest, then the one that expires first, then the older one.
 
     An allowance is granted once, when its period begins, by the tariff in force then.
+
+    Returns:
+        The allowances, and what is wrong if one that is booked cannot be granted.
     """
     found: list[tuple[tuple[int, date, date, str], Allowance]] = []
     for booking in bookings:
@@ -256,11 +263,13 @@ def _allowances(
         granted_by = in_force(versions, begins) or in_force(versions, day)
         if granted_by is None:
             continue
+        bundle = granted_by.bundles.get(booking.bundle)
+        if bundle is None or (booking.size, Kind.FIXED) not in bundle.seconds:
+            return (), f"{granted_by.name} has no bundle {booking.bundle} in size {booking.size}"
         expires = next_month(day)
-        breadth = granted_by.bundles[booking.bundle].breadth
         allowance = Allowance(booking=booking, granted_by=granted_by, period=month_start(day))
-        found.append(((breadth, expires, booking.first, booking.bundle), allowance))
-    return tuple(allowance for _, allowance in sorted(found, key=lambda pair: pair[0]))
+        found.append(((bundle.breadth, expires, booking.first, booking.bundle), allowance))
+    return tuple(allowance for _, allowance in sorted(found, key=lambda pair: pair[0])), ""
 
 
 def _check_versions(number: int, catalogues: Sequence[CatalogueSpec]) -> Iterable[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PlainSerializer, PositiveInt
 
 from rating import money
 from rating.destinations.kind import Kind
@@ -19,7 +19,11 @@ ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
 
-Amount = Annotated[NonNegativeInt, BeforeValidator(money.parse)]
+Amount = Annotated[
+    NonNegativeInt, BeforeValidator(money.parse), PlainSerializer(money.text, return_type=str, when_used="json")
+]
+"""Micro-units inside, decimal text in the document and in its stored revision."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 CountryCode = Annotated[str, Field(pattern=r"^([A-Z]{2}|001)$")]
 IncrementS = Annotated[int, Field(ge=1, le=3600)]
@@ -89,8 +93,8 @@ class CatalogueSpec(_Part):
     valid_from: date
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     rounding: money.Rounding
-    first_increment_s: PositiveInt
-    next_increment_s: PositiveInt
+    first_increment_s: PlainSerializer, PositiveInt
+    next_increment_s: PlainSerializer, PositiveInt
     zones: dict[Name, ZoneSpec] = Field(min_length=1)
     rates: tuple[RateSpec, ...] = Field(min_length=1)
     counts_as: dict[Kind, Kind] = Field(default_factory=dict)

@@ -302,8 +302,11 @@ def _no_destination(leg: Leg, account: Account) -> Quarantined:
 
 
 def _no_price(leg: Leg, book: Book, account: Account, destination: Destination, at_us: int) -> Quarantined:
-    in_force = book.stretch(account, at_us).tariff
-    if in_force is None:
+    stretch = book.stretch(account, at_us)
+    in_force = stretch.tariff
+    if stretch.broken:
+        detail = f"{stretch.broken}, but account {account.account} has booked it"
+    elif in_force is None:
         detail = f"no version of catalogue {account.catalogue} is in force yet"
     else:
         zone = in_force.zone(destination.country) or "no zone"
