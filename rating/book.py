@@ -92,8 +92,8 @@ class Stretch:
         end_us: first instant after it.
         tariff: version in force; None before the first.
         allowances: in burn order.
-        broken: what is wrong with the account here, in words; nothing has a price then. The checks of documents
-            forbid it, but a catalogue may have lost a bundle since.
+        broken: what is wrong with the account here, in words; nothing has a price then. The checks of
+            documents forbid it, but a catalogue may have lost a bundle since.
     """
 
     start_us: int

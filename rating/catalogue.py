@@ -8,7 +8,15 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PlainSerializer, PositiveInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PlainSerializer,
+    PositiveInt,
+)
 
 from rating import money
 from rating.destinations.kind import Kind
@@ -20,7 +28,9 @@ REST = "rest"  # in a zone: every country that no other zone names
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
 
 Amount = Annotated[
-    NonNegativeInt, BeforeValidator(money.parse), PlainSerializer(money.text, return_type=str, when_used="json")
+    NonNegativeInt,
+    BeforeValidator(money.parse),
+    PlainSerializer(money.text, return_type=str, when_used="json"),
 ]
 """Micro-units inside, decimal text in the document and in its stored revision."""
 
@@ -93,8 +103,8 @@ class CatalogueSpec(_Part):
     valid_from: date
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     rounding: money.Rounding
-    first_increment_s: PlainSerializer, PositiveInt
-    next_increment_s: PlainSerializer, PositiveInt
+    first_increment_s: PositiveInt
+    next_increment_s: PositiveInt
     zones: dict[Name, ZoneSpec] = Field(min_length=1)
     rates: tuple[RateSpec, ...] = Field(min_length=1)
     counts_as: dict[Kind, Kind] = Field(default_factory=dict)
