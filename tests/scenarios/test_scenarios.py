@@ -1,0 +1,111 @@
+"""The scenarios: call in, decision out, in words an operator reads."""
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dialplan.compile import compile_tenant
+from dialplan.decide import decide
+from dialplan.decision import END, ListenToVoicemail, Next, Outside, Play, Reject, Ring, Step, Voicemail
+from dialplan.facts import Facts, Origin, State
+from dialplan.published import Published
+from dialplan.spec import TenantSpec
+from pbxcore.documents import read_texts
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = sorted(Path(__file__).parent.glob("*.yaml"))
+CALLS = [
+    (path, index) for path in SCENARIOS for index in range(len(yaml.safe_load(path.read_text())["calls"]))
+]
+
+
+@cache
+def scenario(path: Path) -> tuple[dict[str, Any], Published]:
+    """Read a file of scenarios and compile its tenants, all at revision 1."""
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    texts = [(name, (ROOT / name).read_text()) for name in content.get("tenants", ())]
+    texts += [(path.name, yaml.safe_dump(one, sort_keys=False)) for one in content.get("documents", ())]
+    documents, findings = read_texts(texts)
+    assert not findings
+    specs = [document.spec for document in documents if isinstance(document.spec, TenantSpec)]
+    plans = [compile_tenant(spec, revision=1, trunks=("carrier",))[0] for spec in specs]
+    return content, Published().with_plans(plan for plan in plans if plan)
+
+
+def name_of(value: object) -> str:
+    """Name a test after its file, and after its call."""
+    return value.stem if isinstance(value, Path) else str(value)
+
+
+@pytest.mark.parametrize(("path", "index"), CALLS, ids=name_of)
+def test_the_call_is_decided_as_the_scenario_says(path: Path, index: int) -> None:
+    """Steps, jumps, presentation, payer and reasons of a call are those written down."""
+    content, published = scenario(path)
+    call = content["calls"][index]
+    now = call.get("at", content["at"])
+    assert isinstance(now, datetime)
+    decision = decide(published, facts(call), State(blind=call.get("blind", False)), now)
+    steps = [f"{number} {in_words(step)}" for number, step in enumerate(decision.steps, 1)]
+    assert steps == call["steps"], call["name"]
+    rules = iter(line.rule for line in decision.because)
+    assert all(rule in rules for rule in call.get("why", ())), (call["name"], decision.because)
+    assert decision.version == call.get("version", decision.version)
+    assert decision.because, "every decision says why"
+
+
+def facts(call: dict[str, Any]) -> Facts:
+    """Turn a scenario's call into the question that Asterisk would ask."""
+    endpoint = call.get("from") or f"trunk-{call['trunk']}"
+    transferrer, forwarder = call.get("transferred_by"), call.get("forwarded_by")
+    origin = Origin.PHONE if call.get("from") else Origin.TRUNK
+    if transferrer or forwarder:
+        origin = Origin.TRANSFER if transferrer else Origin.FORWARD
+    return Facts(
+        call="pbx-1.1",
+        linkedid="pbx-1.1",
+        origin=origin,
+        endpoint=endpoint,
+        actor=transferrer or forwarder or endpoint,
+        dialled=call["to"],
+        caller=call.get("caller", ""),
+        diversions=tuple(call.get("diverted_by", ())),
+    )
+
+
+def in_words(step: Step) -> str:
+    """Say a step in the words of the scenarios."""
+    match step:
+        case Ring():
+            seen = f" as {step.caller}" if step.caller else ""
+            return f"ring {','.join(step.endpoints)} for {step.timeout_s} s{seen}, {jumps(step.then)}"
+        case Outside():
+            shown = (
+                f"{'hides' if step.hidden else 'shows'} {step.presented or 'nothing'} network {step.network}"
+            )
+            diverted = f" diverted by {step.diverting}" if step.diverting else ""
+            limit = f", at most {step.limit_s} s" if step.limit_s else ""
+            return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}"
+        case Voicemail():
+            return f"record {step.mailbox}{' busy' if step.busy else ''}"
+        case ListenToVoicemail():
+            return f"listen {step.mailbox}"
+        case Play():
+            return f"play {step.sound}, then {jump(step.then)}"
+        case Reject():
+            return f"refuse {step.reason}"
+
+
+def jumps(then: Next) -> str:
+    """Say where a ringing step leads when nobody answers."""
+    if then.busy == then.no_answer == then.unreachable:
+        return f"else {jump(then.busy)}"
+    return f"busy {jump(then.busy)}, no answer {jump(then.no_answer)}, unreachable {jump(then.unreachable)}"
+
+
+def jump(index: int) -> str:
+    """Say a jump."""
+    return "end" if index == END else str(index)
