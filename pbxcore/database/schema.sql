@@ -54,15 +54,18 @@ CREATE TABLE public.quarantined_leg (
     detail text NOT NULL,
     leg jsonb NOT NULL,
     quarantined_at timestamp with time zone DEFAULT now() NOT NULL,
-    release_payer text,
     released_by text,
     release_at timestamp with time zone,
+    release_payer text,
+    release_ended_us bigint,
     settled_at timestamp with time zone
 );
 
-COMMENT ON COLUMN public.quarantined_leg.release_payer IS 'Who pays, where no record named it or another one must.';
-
 COMMENT ON COLUMN public.quarantined_leg.release_at IS 'When somebody asked to rate it again; empty while it waits.';
+
+COMMENT ON COLUMN public.quarantined_leg.release_payer IS 'Who pays instead of the one that was recorded, or was not.';
+
+COMMENT ON COLUMN public.quarantined_leg.release_ended_us IS 'When the leg ended, where no record or a wrong one says so.';
 
 COMMENT ON COLUMN public.quarantined_leg.settled_at IS 'When it became a rated leg.';
 
@@ -139,7 +142,7 @@ CREATE TABLE public.stream (
     "position" bigint DEFAULT 0 NOT NULL
 );
 
-COMMENT ON TABLE public.stream IS 'One row per writer. Every writing transaction advances it first: the row lock makes the order of positions the order of commits, so that a reader past position n has seen everything up to n. epoch counts writers; one of an older epoch writes nothing.';
+COMMENT ON TABLE public.stream IS 'One row per writer. Every writing transaction locks it first: so the order of positions is the order of commits, and a reader past position n has seen everything up to n. epoch counts writers; one of an older epoch writes nothing.';
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_has_one_tenant EXCLUDE USING gist (number WITH =, valid WITH &&) DEFERRABLE;

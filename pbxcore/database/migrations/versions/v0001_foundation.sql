@@ -44,9 +44,9 @@ CREATE TABLE stream (
 );
 INSERT INTO stream (shard) VALUES (0);
 COMMENT ON TABLE stream IS
-    'One row per writer. Every writing transaction advances it first: the row lock makes the order of positions '
-    'the order of commits, so that a reader past position n has seen everything up to n. epoch counts writers; '
-    'one of an older epoch writes nothing.';
+    'One row per writer. Every writing transaction locks it first: so the order of positions is the order of '
+    'commits, and a reader past position n has seen everything up to n. epoch counts writers; one of an older '
+    'epoch writes nothing.';
 
 CREATE TABLE rated_leg (
     position         bigint      PRIMARY KEY,
@@ -83,21 +83,23 @@ CREATE TABLE pool_used (
 COMMENT ON TABLE pool_used IS 'Seconds drawn from each allowance, by the rated legs and nothing else.';
 
 CREATE TABLE quarantined_leg (
-    key            text        PRIMARY KEY,
-    reason         text        NOT NULL,
-    detail         text        NOT NULL,
-    leg            jsonb       NOT NULL,
-    quarantined_at timestamptz NOT NULL DEFAULT now(),
-    release_payer  text,
-    released_by    text,
-    release_at     timestamptz,
-    settled_at     timestamptz
+    key              text        PRIMARY KEY,
+    reason           text        NOT NULL,
+    detail           text        NOT NULL,
+    leg              jsonb       NOT NULL,
+    quarantined_at   timestamptz NOT NULL DEFAULT now(),
+    released_by      text,
+    release_at       timestamptz,
+    release_payer    text,
+    release_ended_us bigint,
+    settled_at       timestamptz
 );
 CREATE INDEX quarantined_leg_waiting ON quarantined_leg (quarantined_at, key) WHERE settled_at IS NULL;
 CREATE INDEX quarantined_leg_release ON quarantined_leg (release_at, key)
     WHERE settled_at IS NULL AND release_at IS NOT NULL;
 COMMENT ON COLUMN quarantined_leg.release_at IS 'When somebody asked to rate it again; empty while it waits.';
-COMMENT ON COLUMN quarantined_leg.release_payer IS 'Who pays, where no record named it or another one must.';
+COMMENT ON COLUMN quarantined_leg.release_payer IS 'Who pays instead of the one that was recorded, or was not.';
+COMMENT ON COLUMN quarantined_leg.release_ended_us IS 'When the leg ended, where no record or a wrong one says so.';
 COMMENT ON COLUMN quarantined_leg.settled_at IS 'When it became a rated leg.';
 
 -- ------------------------------------------------------------------------------------------------ the intake

@@ -1,0 +1,118 @@
+"""One line of the spool: what Asterisk said about one channel at one instant.
+
+Owns the format "A leg record" of docs/architecture.md. Refuses whatever is not exactly that: a record that
+was glued to the fragment of another one after a full disk, one that was cut, one that means nothing to us.
+Such a line is a value too (`BadLine`), and is kept.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+FIELDS = 9
+MARK = "L1\t"
+LONGEST = 1_022  # characters; Asterisk cuts a record at 1,023 and says nothing
+EVENTS = frozenset({"CHAN_START", "ANSWER", "HANGUP", "LINKEDID_END", "USER_DEFINED"})
+
+_TIME = re.compile(r"[0-9]{9,11}\.[0-9]{6}")
+
+
+class Fault(StrEnum):
+    """Why a line is no record."""
+
+    FIELDS = "fields"  # not nine of them, or it does not begin like one
+    CUT = "cut"  # as long as Asterisk's limit: its end is missing
+    EVENT = "event"  # none that we asked for
+    TIME = "time"
+    ENDLESS = "endless"  # no newline where the file ended or the longest line would
+    FACTS = "facts"  # a TRUNK_LEG that cannot be read
+    STRAY = "stray"  # an answer or hangup of a trunk channel that never began
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event of a channel.
+
+    Attributes:
+        start: where its line starts in the file, bytes.
+        event: CHAN_START, ANSWER, HANGUP, LINKEDID_END or USER_DEFINED.
+        time_us: microseconds since the epoch.
+        uniqueid: the channel.
+        linkedid: groups the channels of one call; it may change when calls are joined.
+        channel: name, `PJSIP/trunk-carrier-0000001f`.
+        subject: TRUNK_LEG or CALL_END where the event is USER_DEFINED.
+        extra: what the dialplan says, `key=value|…`.
+        line: the line as it was.
+    """
+
+    start: int
+    event: str
+    time_us: int
+    uniqueid: str
+    linkedid: str
+    channel: str
+    subject: str
+    extra: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLine:
+    """A line that is no record.
+
+    Attributes:
+        start: where it starts in its file, bytes.
+        fault: what is wrong with it.
+        line: its characters, one per byte (latin-1), without the newline.
+    """
+
+    start: int
+    fault: Fault
+    line: str
+
+
+def read(text: str, start: int) -> Iterator[Record | BadLine]:
+    """Read complete lines.
+
+    Args:
+        text: lines, each with its newline, one character per byte (latin-1).
+        start: where the text starts in its file.
+    """
+    for line in text[:-1].split("\n"):
+        found = _record(line, start)
+        if isinstance(found, Record):
+            yield found
+        else:
+            yield from _unglue(found)
+        start += len(line) + 1
+
+
+def _unglue(bad: BadLine) -> Iterator[Record | BadLine]:
+    """Find the whole record at the end of a bad line.
+
+    A record is written by one write, and only a full disk cuts one off: what comes next is whole, and what
+    stands before it is the fragment.
+    """
+    at = bad.line.rfind(MARK)
+    record = _record(bad.line[at:], bad.start + at) if at > 0 else None
+    if isinstance(record, Record):
+        yield BadLine(start=bad.start, fault=bad.fault, line=bad.line[:at])
+        yield record
+    else:
+        yield bad
+
+
+def _record(line: str, start: int) -> Record | BadLine:
+    fields = line.split("\t")
+    if len(fields) != FIELDS or fields[0] != "L1" or not fields[3] or "\0" in line or not line.isascii():
+        return BadLine(start=start, fault=Fault.FIELDS, line=line)
+    if len(line) > LONGEST:
+        return BadLine(start=start, fault=Fault.CUT, line=line)
+    _, event, time, uniqueid, linkedid, channel, _, subject, extra = fields
+    if event not in EVENTS:
+        return BadLine(start=start, fault=Fault.EVENT, line=line)
+    if not _TIME.fullmatch(time):
+        return BadLine(start=start, fault=Fault.TIME, line=line)
+    time_us = int(time.replace(".", ""))
+    return Record(start, event, time_us, uniqueid, linkedid, channel, subject, extra, line)

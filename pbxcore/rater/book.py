@@ -1,0 +1,47 @@
+"""The book of rating, from the documents in force.
+
+Owns which revisions are in force. Refuses to let one document that cannot be read (of another version of this
+program) stop the others: its legs go to quarantine, and the log says why.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pbxcore.database.queries import named
+from rating.account import AccountSpec
+from rating.book import Book, bind
+from rating.catalogue import CatalogueSpec
+from rating.destinations import Destinations
+
+if TYPE_CHECKING:
+    from rating.store.ledger import Connection
+
+CHANNEL = "revision"  # the database tells here that there is a new one
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+_log = logging.getLogger(__name__)
+_SQL = named(Path(__file__).with_name("queries.sql"))
+
+
+async def load_book(connection: "Connection", destinations: Destinations) -> Book:
+    """Read the documents in force and bind them."""
+    catalogues = await _specs(connection, "catalogue", CatalogueSpec)
+    accounts = await _specs(connection, "account", AccountSpec)
+    payers = {row["tenant"]: row["account"] for row in await connection.fetch(_SQL["payers"])}
+    return bind(destinations, catalogues, accounts, payers)
+
+
+async def _specs(connection: "Connection", kind: str, model: type[Spec]) -> list[Spec]:
+    found = []
+    for row in await connection.fetch(_SQL["in_force"], kind):
+        try:
+            found.append(model.model_validate_json(row["document"]))
+        except ValidationError as error:
+            mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+            # The log wants the mistakes, not our stack.
+            _log.error("%s %s@%s cannot be read: %s", kind, row["id"], row["revision"], mistakes)
+    return found

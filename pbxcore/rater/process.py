@@ -1,0 +1,144 @@
+"""The process: reach the database, get the turn, write; whatever happens, begin again.
+
+Owns waiting and its limits. PostgreSQL may be away as long as it likes: records wait in the spool. Another
+rater may have the turn: this one stands by and takes over within `TURN_S` of its end. A mistake in the
+program ends the process; its supervisor and the log show it.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+
+import uvloop
+
+from pbxcore import metrics
+from pbxcore.database import AWAY, connect, url_of
+from pbxcore.intake import memory
+from pbxcore.intake.source import Batch, LegSource
+from pbxcore.intake.spool import Spool
+from pbxcore.machine.running import settings_of_running
+from pbxcore.rater import book
+from pbxcore.rater.writer import Writer
+from pbxcore.settings import Settings
+from rating.destinations import Destinations
+from rating.destinations.load import load as load_destinations
+from rating.store import ledger, quarantine
+from rating.store.ledger import Connection, Turn, TurnLostError
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = (
+    2.0  # between attempts to reach the database; after an outage all raters come back in this time
+)
+TURN_S = 0.5  # between looks whether the turn is free
+RINGING_S = 3_600  # a leg's age counts from its last record, which may be its start
+
+_LOST: tuple[type[BaseException], ...] = (*AWAY, TurnLostError)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What the database told us to look at."""
+
+    book: bool = True
+    releases: bool = True
+
+    def new_book(self, *_: object) -> None:
+        self.book = True
+
+    def new_release(self, *_: object) -> None:
+        self.releases = True
+
+
+async def serve(settings: Settings) -> None:
+    """Rate until cancelled."""
+    metrics.start(settings, "rater")
+    destinations = load_destinations(settings.config / "destinations")
+    spool = Spool(settings.spool)
+    wait_s = FIRST_WAIT_S
+    try:
+        while True:
+            began = time.monotonic()
+            try:
+                await _session(settings, spool, destinations)
+            except _LOST as error:
+                metrics.database_losses().inc()
+                _log.warning("the database is away (%s: %s)", type(error).__name__, error)
+            finally:
+                metrics.writing().set(0)
+            held = time.monotonic() - began > LONGEST_WAIT_S
+            wait_s = FIRST_WAIT_S if held else min(wait_s * 2, LONGEST_WAIT_S)
+            await asyncio.sleep(wait_s)
+    finally:
+        spool.close()
+
+
+async def _session(settings: Settings, source: LegSource, destinations: Destinations) -> None:
+    """Write as long as the connection and the turn last."""
+    connection = await connect(url_of(settings), application="pbxcore rater")
+    try:
+        notes = _Notes()
+        await connection.add_listener(book.CHANNEL, notes.new_book)
+        await connection.add_listener(quarantine.CHANNEL, notes.new_release)
+        turn = await _turn(connection)
+        left = await memory.load(connection, source.name)
+        source.seek(left.position)
+        writer = Writer(
+            connection=connection,
+            turn=turn,
+            source=source.name,
+            book=await book.load_book(connection, destinations),
+            memory=left,
+        )
+        metrics.writing().set(1)
+        _log.info("writing as epoch %s from %s", turn.epoch, left.position)
+        while True:
+            batch = await source.read()
+            await _see_to(notes, writer, destinations)
+            await _step(settings, source, writer, batch)
+    finally:
+        connection.terminate()  # a server that does not answer must not hold us
+
+
+async def _turn(connection: Connection) -> Turn:
+    """Wait for the turn, as long as another rater has it."""
+    while (turn := await ledger.take_turn(connection)) is None:
+        metrics.heartbeat().labels(process="rater").set_to_current_time()
+        await asyncio.sleep(TURN_S)
+    return turn
+
+
+async def _see_to(notes: _Notes, writer: Writer, destinations: Destinations) -> None:
+    if notes.book:
+        notes.book = False
+        writer.book = await book.load_book(writer.connection, destinations)
+    if notes.releases:
+        notes.releases = False
+        await writer.release()
+
+
+async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Batch) -> None:
+    legs = await writer.take_in(batch)
+    if batch.position:
+        source.done(batch.position)
+    if batch.at_end and legs:
+        metrics.rating_delay_seconds().observe(max(0.0, time.time() - legs[-1].ended_us / 1_000_000))
+    if batch.at_end and not batch.records:
+        await _idle(settings, writer)
+
+
+async def _idle(settings: Settings, writer: Writer) -> None:
+    if writer.connection.is_closed():
+        raise ConnectionResetError("the server closed the connection")
+    await writer.expire((settings.max_call_s + RINGING_S) * 1_000_000)
+    metrics.heartbeat().labels(process="rater").set_to_current_time()
+    if settings.spool.is_dir():
+        metrics.spool_free_bytes().set(shutil.disk_usage(settings.spool).free)
+
+
+def main() -> None:
+    """Run the rater alone, with the settings of this machine."""
+    uvloop.run(serve(settings_of_running()))

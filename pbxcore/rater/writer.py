@@ -1,0 +1,121 @@
+"""The writer: what a rater does while it has the turn. Each batch is one transaction, or nothing.
+
+Owns what must be committed together (rated legs, balances, quarantine, open legs, position) and the memory of
+it. Refuses to go on after a failure: whether a commit that was not answered has happened, only the database
+knows. So whoever uses a writer throws it away with its connection, and the next one reads what is true.
+
+Balances are read when an account is first met: with the turn nobody else changes them. Nothing here grows
+with the number of legs.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pbxcore import metrics
+from pbxcore.intake import memory
+from pbxcore.intake.assemble import Assembly, assemble, expire
+from pbxcore.intake.memory import Memory
+from pbxcore.intake.record import BadLine
+from pbxcore.intake.source import Batch, Position
+from rating.book import Book, PoolKey
+from rating.leg import Leg
+from rating.rate import Rating, rate
+from rating.store import ledger
+from rating.store.ledger import Connection, Turn
+
+MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
+RELEASES = 500  # legs at once
+
+
+@dataclass(slots=True, kw_only=True)
+class Writer:
+    """The right to write, and what is known while it lasts.
+
+    Attributes:
+        source: name of the source whose records are written.
+        balances: seconds used of each pool of the accounts in `met`.
+    """
+
+    connection: Connection
+    turn: Turn
+    source: str
+    book: Book
+    memory: Memory
+    balances: dict[PoolKey, int] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)
+
+    async def take_in(self, batch: Batch) -> Sequence[Leg]:
+        """Store everything a batch says; return the legs that ended in it."""
+        assembly = assemble(batch.records, self.memory.open, self.memory.last_us)
+        await self._commit(assembly, batch.position, batch.file, (*batch.bad, *assembly.bad))
+        metrics.spool_lines().inc(len(batch.records))
+        return assembly.legs
+
+    async def expire(self, longest_us: int) -> None:
+        """End legs that are older than any call may be, when everything that is there has been read."""
+        aged = expire(self.memory.open, time.time_ns() // 1_000, longest_us, self.memory.last_us)
+        if aged.closed:
+            await self._commit(aged, self.memory.position, "", ())
+
+    async def release(self) -> None:
+        """Rate again what somebody released."""
+        while legs := await ledger.released(self.connection, RELEASES):
+            async with self.connection.transaction():
+                last = await ledger.hold(self.connection, self.turn)
+                rating = await self._rate(legs)
+                await self._write(rating, legs, last)
+                await ledger.settle(self.connection, [leg.key for leg in rating.rated])
+            self._remember(rating)
+
+    async def _commit(
+        self, assembly: Assembly, position: Position | None, file: str, bad: Sequence[BadLine]
+    ) -> None:
+        if (
+            not (assembly.legs or assembly.changed or assembly.closed or bad)
+            and position == self.memory.position
+        ):
+            return
+        with metrics.commit_seconds().time():
+            async with self.connection.transaction():
+                last = await ledger.hold(self.connection, self.turn)
+                legs = await self._unknown(assembly.legs)
+                rating = await self._rate(legs)
+                await self._write(rating, legs, last)
+                await memory.keep_bad_lines(self.connection, self.source, file, bad)
+                await memory.save(self.connection, self.source, position, assembly)
+        self.memory = Memory(position=position, open=assembly.open, last_us=assembly.last_us)
+        self._remember(rating)
+        metrics.known_legs().inc(len(assembly.legs) - len(legs))
+        metrics.open_legs().set(len(assembly.open))
+        for line in bad:
+            metrics.spool_bad_lines().labels(fault=line.fault.value).inc()
+
+    async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
+        """Leave out what has been rated or put aside before, so that it draws from no allowance again."""
+        by_key = {leg.key: leg for leg in reversed(legs)}
+        known = await ledger.known(self.connection, list(by_key))
+        return [leg for leg in legs if leg.key not in known and by_key[leg.key] is leg]
+
+    async def _rate(self, legs: Iterable[Leg]) -> Rating:
+        accounts = {account.account for leg in legs if (account := self.book.account_of(leg.payer))}
+        if len(self.balances) > MOST_BALANCES:
+            self.balances.clear()
+            self.met.clear()
+        if new := accounts - self.met:
+            self.balances.update(await ledger.used(self.connection, new))
+            self.met |= new
+        return rate(legs, self.book, self.balances)
+
+    async def _write(self, rating: Rating, legs: Iterable[Leg], last: int) -> None:
+        await ledger.write_rated(self.connection, self.turn, last, rating.rated)
+        await ledger.write_used(self.connection, rating.used)
+        by_key = {leg.key: leg for leg in legs}
+        await ledger.write_quarantined(self.connection, rating.quarantined, by_key)
+
+    def _remember(self, rating: Rating) -> None:
+        """Know what has been committed."""
+        self.balances.update(rating.used)
+        metrics.rated_legs().inc(len(rating.rated))
+        for one in rating.quarantined:
+            metrics.quarantined_legs().labels(reason=one.reason.value).inc()

@@ -1,0 +1,131 @@
+"""The ledger: rated legs, what they drew from allowances, and what waits in quarantine. One writer at a time.
+
+Owns the writing side. Refuses to begin or end transactions: the caller writes what belongs together (input
+position, open legs) in the same one.
+
+**One writer.** `take_turn` takes a session lock of PostgreSQL: whoever dies, and however, frees it with the
+connection, and not before the last thing it sent is committed or gone. `hold` then names the epoch of the
+writer in each transaction; one behind a connection pooler that lost its session unnoticed is refused there.
+
+**Positions of the stream.** `hold` is the first statement of a writing transaction and locks the shard's row
+until the commit. So the transaction with the next positions learns them only after the one before has been
+committed or has vanished with its numbers: whoever has read up to position n has missed nothing up to n, and
+there are no gaps.
+
+**Exactly once.** Legs that are `known` are taken out *before* rating, so that they draw from no allowance
+again. With one writer nothing can come in between; the unique key on `rated_leg` is the proof, and fails the
+transaction rather than let half of a leg in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rating.book import PoolKey
+from rating.finding import RatingError
+from rating.leg import Leg
+from rating.rated import Quarantined, RatedLeg
+from rating.store.named import named
+from rating.store.rows import COLUMNS, json_of, leg_of, row_of
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    # Generic for the type checker alone.
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+_SQL = named(Path(__file__).with_name("queries.sql"))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to write, for as long as the connection lives and nobody else was given it."""
+
+    shard: int
+    epoch: int
+
+
+class TurnLostError(RatingError):
+    """Another writer has been given the turn."""
+
+    code = "turn-lost"
+
+
+async def take_turn(connection: "Connection", shard: int = 0) -> Turn | None:
+    """Become the writer; None while another one is."""
+    if not await connection.fetchval(_SQL["try_turn"], shard):
+        return None
+    return Turn(shard, await connection.fetchval(_SQL["begin_epoch"], shard))
+
+
+async def hold(connection: "Connection", turn: Turn) -> int:
+    """Begin to write, first of all in a transaction; return the position of the newest rated leg.
+
+    Raises:
+        TurnLostError: nothing may be written any more.
+    """
+    last = await connection.fetchval(_SQL["hold"], turn.shard, turn.epoch)
+    if last is None:
+        raise TurnLostError(f"epoch {turn.epoch} of shard {turn.shard} is over")
+    return int(last)
+
+
+async def known(connection: "Connection", keys: Sequence[str]) -> frozenset[str]:
+    """Return those of the keys that have been rated or wait in quarantine."""
+    return (
+        frozenset(row["key"] for row in await connection.fetch(_SQL["known"], keys)) if keys else frozenset()
+    )
+
+
+async def used(connection: "Connection", accounts: Iterable[str]) -> dict[PoolKey, int]:
+    """Return the seconds that accounts have drawn, by account and pool."""
+    rows = await connection.fetch(_SQL["used"], list(accounts))
+    return {(row["account"], row["pool"]): row["used_s"] for row in rows}
+
+
+async def write_rated(connection: "Connection", turn: Turn, last: int, rated: Sequence[RatedLeg]) -> None:
+    """Append legs to the stream after the position `last` that `hold` returned, and tell its readers."""
+    if rated:
+        rows = [row_of(position, leg) for position, leg in enumerate(rated, last + 1)]
+        await connection.copy_records_to_table("rated_leg", records=rows, columns=COLUMNS)
+        await connection.execute(_SQL["move"], turn.shard, last + len(rated))
+        await connection.execute(_SQL["announce"], str(last + len(rated)))
+
+
+async def write_used(connection: "Connection", totals: Mapping[PoolKey, int]) -> None:
+    """Set the seconds drawn from pools."""
+    if totals:
+        accounts, pools = zip(*totals, strict=True)
+        await connection.execute(_SQL["write_used"], accounts, pools, list(totals.values()))
+
+
+async def write_quarantined(
+    connection: "Connection", quarantined: Sequence[Quarantined], legs: Mapping[str, Leg]
+) -> None:
+    """Put legs into quarantine, or back into it with the reason of today."""
+    if quarantined:
+        keys = [one.key for one in quarantined]
+        reasons = [one.reason.value for one in quarantined]
+        details = [one.detail for one in quarantined]
+        documents = [json_of(legs[key]) for key in keys]
+        await connection.execute(_SQL["quarantine"], keys, reasons, details, documents)
+
+
+async def released(connection: "Connection", limit: int) -> tuple[Leg, ...]:
+    """Return legs in quarantine that somebody asked to rate again, as they shall be rated."""
+    rows = await connection.fetch(_SQL["released"], limit)
+    return tuple(_pardoned(leg_of(row["leg"]), row["release_payer"], row["release_ended_us"]) for row in rows)
+
+
+def _pardoned(leg: Leg, payer: str | None, ended_us: int | None) -> Leg:
+    """Return a leg as it is released: who was named pays, and the end that was named, or recorded, counts."""
+    ended_us = leg.ended_us if ended_us is None else ended_us
+    return replace(leg, payer=payer or leg.payer, ended_us=ended_us, indeterminate=False)
+
+
+async def settle(connection: "Connection", keys: Sequence[str]) -> None:
+    """End the quarantine of legs that have been rated."""
+    if keys:
+        await connection.execute(_SQL["settle"], keys)

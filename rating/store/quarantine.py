@@ -1,0 +1,72 @@
+"""Legs that wait for a person: what waits, and letting it go.
+
+Owns the request. Refuses to rate: the writer of the ledger does that with everything else it writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rating.leg import Leg
+from rating.rated import Quarantine
+from rating.store.named import named
+from rating.store.rows import leg_of
+
+if TYPE_CHECKING:
+    from rating.store.ledger import Connection
+
+_SQL = named(Path(__file__).with_name("queries.sql"))
+CHANNEL = "release"  # the writer listens here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A leg in quarantine.
+
+    Attributes:
+        since: when it came.
+        released_by: who asked to rate it again; empty if nobody has, or if it came back.
+    """
+
+    leg: Leg
+    reason: Quarantine
+    detail: str
+    since: datetime
+    released_by: str
+
+
+async def waiting(connection: "Connection", limit: int) -> Sequence[Waiting]:
+    """List what waits, the oldest first."""
+    return [
+        Waiting(
+            leg=leg_of(row["leg"]),
+            reason=Quarantine(row["reason"]),
+            detail=row["detail"],
+            since=row["quarantined_at"],
+            released_by=row["released_by"] if row["release_at"] else "",
+        )
+        for row in await connection.fetch(_SQL["waiting"], limit)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a person knows better than the record; None where the record is right.
+
+    Attributes:
+        payer: `<tenant>/<extension>` who pays.
+        ended_us: when the leg ended.
+    """
+
+    payer: str | None = None
+    ended_us: int | None = None
+
+
+async def release(connection: "Connection", key: str, *, by: str, correction: Correction) -> bool:
+    """Ask to rate a leg again; False if no such leg waits."""
+    async with connection.transaction():
+        found = await connection.fetchval(_SQL["release"], key, by, correction.payer, correction.ended_us)
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, key)
+    return found is not None

@@ -1,0 +1,60 @@
+-- Statements of the ledger. $n are the arguments of the function of the same name in ledger.py or stream.py.
+
+-- name: try_turn
+SELECT pg_try_advisory_lock(1886544747, $1)
+
+-- name: begin_epoch
+UPDATE stream SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch
+
+-- name: hold
+SELECT position FROM stream WHERE shard = $1 AND epoch = $2 FOR UPDATE
+
+-- name: move
+UPDATE stream SET position = $2 WHERE shard = $1
+
+-- name: announce
+SELECT pg_notify('rated', $1)
+
+-- name: known
+SELECT key FROM rated_leg WHERE key = ANY($1)
+UNION ALL
+SELECT key FROM quarantined_leg WHERE key = ANY($1)
+
+-- name: used
+SELECT account, pool, used_s FROM pool_used WHERE account = ANY($1)
+
+-- name: write_used
+INSERT INTO pool_used (account, pool, used_s)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+ON CONFLICT (account, pool) DO UPDATE SET used_s = excluded.used_s
+
+-- name: quarantine
+INSERT INTO quarantined_leg (key, reason, detail, leg)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[])
+ON CONFLICT (key) DO UPDATE
+SET reason = excluded.reason, detail = excluded.detail, leg = excluded.leg, release_at = NULL
+
+-- name: settle
+UPDATE quarantined_leg SET settled_at = now() WHERE key = ANY($1)
+
+-- name: released
+SELECT leg, release_payer, release_ended_us FROM quarantined_leg
+WHERE settled_at IS NULL AND release_at IS NOT NULL
+ORDER BY release_at, key LIMIT $1
+
+-- name: release
+UPDATE quarantined_leg
+SET release_at = now(), released_by = $2, release_payer = $3, release_ended_us = $4
+WHERE key = $1 AND settled_at IS NULL
+RETURNING key
+
+-- name: waiting
+SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM quarantined_leg
+WHERE settled_at IS NULL
+ORDER BY quarantined_at, key LIMIT $1
+
+-- name: rated_since
+SELECT * FROM rated_leg WHERE position > $1 ORDER BY position LIMIT $2
+
+-- name: position
+SELECT position FROM stream WHERE shard = $1

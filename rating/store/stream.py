@@ -1,0 +1,64 @@
+"""The rated stream: every rated leg at its position, in the order in which they were committed.
+
+Owns reading it, from any position, any number of readers. Refuses to write. Why a reader misses nothing
+stands in `rating.store.ledger`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rating.rated import RatedLeg
+from rating.store.named import named
+from rating.store.rows import rated_leg_of
+
+if TYPE_CHECKING:
+    from rating.store.ledger import Connection
+
+_SQL = named(Path(__file__).with_name("queries.sql"))
+CHANNEL = "rated"  # the writer tells here that there is more
+PAGE = 1_000
+LOOK_S = 5.0  # between looks when no news come: a notification is a favour, no promise
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rated leg and where it stands in the stream."""
+
+    position: int
+    leg: RatedLeg
+
+
+async def rated_since(connection: "Connection", position: int, limit: int = PAGE) -> Sequence[Entry]:
+    """Return the entries after a position, at most `limit`."""
+    rows = await connection.fetch(_SQL["rated_since"], position, limit)
+    return [Entry(row["position"], rated_leg_of(dict(row))) for row in rows]
+
+
+async def position(connection: "Connection", shard: int = 0) -> int:
+    """Return the position of the newest entry, 0 if there is none."""
+    return int(await connection.fetchval(_SQL["position"], shard))
+
+
+async def follow(connection: "Connection", since: int) -> AsyncIterator[Entry]:
+    """Yield every entry after a position, each once, and go on with those to come."""
+    news = asyncio.Event()
+    await connection.add_listener(CHANNEL, lambda *_: news.set())
+    while True:
+        news.clear()
+        page = await rated_since(connection, since)
+        for entry in page:
+            yield entry
+            since = entry.position
+        if len(page) < PAGE:
+            await _heard(news)
+
+
+async def _heard(news: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await news.wait()
+    except TimeoutError:
+        return
