@@ -1,6 +1,6 @@
 """One of our processes in the foreground: its event loop, its log, its heartbeat, its end.
 
-Owns what surrounds every process. Refuses to know what they do, and to import more than the one needs: a process
+Owns what surrounds every process. Refuses to know what they do, and to import more than one needs: a process
 that was killed is back the sooner. `python -m pbxcore.machine.serving NAME` is what the supervisor starts.
 """
 

@@ -20,12 +20,15 @@ from pbxcore.machine.errors import DatabaseError, MachineError
 from pbxcore.machine.instance import Instance, alone
 from pbxcore.machine.services import SERVICES, service
 from pbxcore.machine.supervise import Child, Crew, Event
-from pbxcore.settings import Settings
+from pbxcore.practice import sipp
+from pbxcore.settings import Settings, Trunk
 
 T = TypeVar("T")
 TREE = "asterisk-root"
 PHONES = ("sip-tester", "baresip-core")
 BOOT_LIMIT_S = 60.0
+PRACTICE_RING_MS = 2_000
+PRACTICE_LOG_BYTES = 1_000_000
 FIRST_DOCUMENTS = ("catalogues", "accounts", "tenants")
 
 
@@ -130,6 +133,11 @@ async def _bring_up(instance: Instance, crew: Crew, story: Story) -> None:
     with story.step("Calls") as step:
         await crew.start(_asterisk(settings, installation))
         step.note(f"Asterisk takes calls at {settings.bind}:{settings.ports.sip}")
+    for trunk in settings.trunks:
+        if trunk.practice:
+            with story.step("Carrier") as step:
+                await crew.start(_practice_carrier(settings, trunk))
+                step.note(f"{trunk.name} is played by this machine at {trunk.host}:{trunk.port}")
     instance.processes = crew.pids()
     instance.up = True
     instance.write()
@@ -193,7 +201,7 @@ async def _publish(settings: Settings) -> str:
             f"{len(applied.findings)} mistakes in {settings.config}; nothing was applied",
             f"`pbxcore check {settings.config}` lists them, each with its line",
         )
-    return f"{', '.join(change.id for change in applied.changes)} from {settings.config}"
+    return ", ".join(f"{change.kind} {change.id}" for change in applied.changes)
 
 
 def find_asterisk(settings: Settings, step: Step) -> tuple[Installation, str]:
@@ -242,6 +250,21 @@ def _postgres(settings: Settings, server: postgres.Server) -> Child:
         stop_signal=signal.SIGINT,
         stop_limit_s=postgres.STOP_LIMIT_S,
         orphan_signal=0,  # its command asks for the signal that it needs
+    )
+
+
+def _practice_carrier(settings: Settings, trunk: Trunk) -> Child:
+    """Return a carrier that takes every call and echoes it, for a new user's first call outside."""
+    folder = settings.state / "practice" / trunk.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scenario.xml").write_text(sipp.answering(ring_ms=PRACTICE_RING_MS, start_at="by-number"))
+    words = sipp.words(phone_command(settings, "sipp"), local=(trunk.host, trunk.port), calls=0)
+    return Child(
+        name=f"carrier-{trunk.name}",
+        command=(*words, "-max_log_size", str(PRACTICE_LOG_BYTES)),
+        log=settings.state / "log" / f"carrier-{trunk.name}.log",
+        environment={"TERM": "dumb"},
+        folder=folder,
     )
 
 

@@ -48,6 +48,7 @@ class Child:
         command: program and arguments.
         log: file that its output is appended to.
         environment: variables besides ours.
+        folder: where it runs; ours if none is named.
         ready: whether it does its work; without it, being alive after 0.1 s is enough.
         ready_limit_s: how long that may take.
         heartbeat_s: longest silence before it is killed, 0 for no heartbeat.
@@ -60,6 +61,7 @@ class Child:
     command: tuple[str, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
     ready: Ready | None = None
     ready_limit_s: float = 30.0
     heartbeat_s: float = 0.0
@@ -190,6 +192,7 @@ class _Life:
                     stdout=log,
                     stderr=log,
                     env=environment,
+                    cwd=child.folder,
                     pass_fds=() if self._pulse is None else (self._pulse.write,),
                     start_new_session=True,  # Ctrl-C is ours to hear; we end the others in order
                 )
@@ -263,5 +266,6 @@ def _put_aside(log: Path) -> None:
 def _last_lines(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 2_000))
-        lines = file.read().decode(errors="replace").strip().splitlines()
-    return f"read {log}; it ends with: {' / '.join(lines[-3:]) or 'nothing'}"
+        lines = [line.strip(" |+-") for line in file.read().decode(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "nothing at all")
+    return f"{log} ends with: {last}"
