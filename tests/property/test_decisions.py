@@ -1,0 +1,335 @@
+"""Whatever a tenant's document says and whoever calls: a bounded decision, the same each time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dialplan.build import build_plan
+from dialplan.call import CAUSES
+from dialplan.checks import check_tenant
+from dialplan.compile import check_together
+from dialplan.decide import decide
+from dialplan.decision import END, MAX_STEPS, Decision, Next, Outside, Play, Reject, Ring, Why
+from dialplan.facts import Facts, Origin, State
+from dialplan.published import Published, plan_from_json, plan_to_json
+from dialplan.spec import TenantSpec
+
+EXTENSIONS = ["10", "11", "12", "13"]
+GROUPS = ["red", "blue"]
+OUTSIDE = ["+436641234567", "+4989123456", "+499001234567", "+12025550123"]
+NUMBERS = {
+    "one": ["+493055500100", "+493055500101"],
+    "two": ["+493055500200", "+493055500201"],
+    "six": ["+493055500300", "+493055500301"],
+}
+EVERY_NUMBER = [number for numbers in NUMBERS.values() for number in numbers]
+
+targets = st.one_of(
+    st.sampled_from(EXTENSIONS).map("extension {}".format),
+    st.sampled_from(EXTENSIONS).map("voicemail {}".format),
+    st.sampled_from(GROUPS).map("group {}".format),
+    st.sampled_from(OUTSIDE + EVERY_NUMBER).map("number {}".format),
+    st.sampled_from(["hours office", "announcement closed", "busy"]),
+)
+maybe = st.one_of(st.none(), targets)
+
+
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was not drawn."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw an extension with one phone, perhaps a mailbox, and any forwards."""
+    forwards = st.fixed_dictionaries({"always": maybe, "busy": maybe, "no_answer": maybe}).map(without_none)
+    return st.fixed_dictionaries(
+        {
+            "name": st.just("X"),
+            "devices": st.sampled_from([[f"p{number}"], [f"p{number}", f"w{number}"]]),
+            "voicemail": st.sampled_from([None, {}]),
+            "forward": forwards,
+            "may_call": st.sampled_from(["anywhere", "anywhere", "country", "inside"]),
+        }
+    ).map(without_none)
+
+
+def group(number: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a group of any members, other groups among them."""
+    return st.fixed_dictionaries(
+        {
+            "name": st.just("G"),
+            "extension": st.just(number),
+            "members": st.lists(st.sampled_from([*EXTENSIONS, "60", "61"]), min_size=1, max_size=4),
+            "strategy": st.sampled_from(["simultaneous", "in_order"]),
+            "otherwise": maybe,
+        }
+    ).map(without_none)
+
+
+def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
+    """Draw a document that is right in form and may be wrong in everything else."""
+    first, second = NUMBERS[tenant]
+    temporary = {"to": "busy", "stands_for": second, "right_of_use": datetime(2026, 1, 1, tzinfo=UTC).date()}
+    return st.fixed_dictionaries(
+        {
+            "version": st.just(1),
+            "tenant": st.just(tenant),
+            "name": st.just("T"),
+            "country": st.just("DE"),
+            "area_code": st.just("30"),
+            "time_zone": st.just("Europe/Berlin"),
+            "account": st.just(tenant),
+            "numbers": targets.map(lambda to: {first: {**temporary, "to": to}}),
+            "extensions": st.fixed_dictionaries({number: extension(number) for number in EXTENSIONS}),
+            "groups": st.fixed_dictionaries({"red": group("60"), "blue": group("61")}),
+            "hours": st.fixed_dictionaries(
+                {"open": st.just(["Mon-Fri 08:00-18:00"]), "then": targets, "closed": maybe}
+            ).map(lambda rule: {"office": without_none(rule)}),
+            "announcements": maybe.map(
+                lambda then: {"closed": without_none({"sound": "closed", "then": then})}
+            ),
+        }
+    ).map(TenantSpec.model_validate)
+
+
+# Places in an order in which each sends calls only to later ones: what is drawn from it has no circles.
+ORDER = [
+    "extension 10",
+    "hours office",
+    "group red",
+    "extension 11",
+    "announcement closed",
+    "group blue",
+    "extension 12",
+    "extension 13",
+]
+ENDS = [
+    "busy",
+    *(f"voicemail {number}" for number in EXTENSIONS),
+    *(f"number {number}" for number in OUTSIDE),
+]
+
+
+def later(place: str) -> st.SearchStrategy[str]:
+    """Draw a target that cannot lead back to a place."""
+    after = ORDER[ORDER.index(place) + 1 :]
+    own = ["number +493055500102"] if "announcement closed" in after else []
+    return st.sampled_from([*after, *after, *own, *ENDS])
+
+
+@st.composite
+def sound_tenants(draw: st.DrawFn) -> TenantSpec:
+    """Draw a document with nothing wrong in it."""
+
+    def perhaps(place: str) -> str | None:
+        return draw(st.one_of(st.none(), later(place)))
+
+    extensions = {}
+    for number in EXTENSIONS:
+        place = f"extension {number}"
+        forwards = {"always": perhaps(place), "busy": perhaps(place), "no_answer": perhaps(place)}
+        if draw(st.booleans()):
+            del forwards["always"]
+        extensions[number] = {
+            "name": "X",
+            "devices": [f"p{number}"],
+            "voicemail": {},
+            "forward": without_none(forwards),
+        }
+    members = st.lists(st.sampled_from(EXTENSIONS), min_size=1, max_size=4)
+    strategies = st.sampled_from(["simultaneous", "in_order"])
+    groups = {
+        name: without_none(
+            {
+                "name": "G",
+                "extension": number,
+                "members": draw(members) + nested,
+                "strategy": draw(strategies),
+                "otherwise": perhaps(f"group {name}"),
+            }
+        )
+        for name, number, nested in (("red", "60", ["61"]), ("blue", "61", []))
+    }
+    office = {
+        "open": ["Mon-Fri 08:00-18:00"],
+        "then": draw(later("hours office")),
+        "closed": perhaps("hours office"),
+    }
+    announcement = {"sound": "closed", "then": perhaps("announcement closed")}
+    return TenantSpec.model_validate(
+        {
+            "version": 1,
+            "tenant": "one",
+            "name": "T",
+            "country": "DE",
+            "area_code": "30",
+            "time_zone": "Europe/Berlin",
+            "account": "one",
+            "numbers": {
+                "+493055500100": {"to": "hours office", "stands_for": "+493055500101"},
+                "+493055500102": {"to": "announcement closed"},
+            },
+            "extensions": extensions,
+            "groups": groups,
+            "hours": {"office": without_none(office)},
+            "announcements": {"closed": without_none(announcement)},
+        }
+    )
+
+
+instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001 — made UTC at once
+states = st.builds(State, blind=st.booleans(), longest_call_s=st.sampled_from([0, 600, 14_400]))
+endpoints = st.sampled_from([f"{tenant}-p{number}" for tenant in NUMBERS for number in EXTENSIONS])
+dialled = st.sampled_from(
+    [
+        *EXTENSIONS,
+        "60",
+        "61",
+        *OUTSIDE,
+        *EVERY_NUMBER,
+        "*97",
+        "*9810",
+        "*9911",
+        "*31#089123456",
+        "112",
+        "0",
+        "99",
+    ]
+)
+sent_by_phones = st.builds(
+    Facts,
+    call=st.just("c"),
+    linkedid=st.just("c"),
+    origin=st.sampled_from([Origin.PHONE, Origin.TRANSFER, Origin.FORWARD]),
+    endpoint=st.one_of(endpoints, st.just("trunk-carrier")),
+    actor=endpoints,
+    dialled=dialled,
+    caller=st.sampled_from(["", "10", "+4989123456"]),
+    diversions=st.lists(st.sampled_from(OUTSIDE + EVERY_NUMBER), max_size=6).map(tuple),
+)
+brought_by_trunks = st.builds(
+    Facts,
+    call=st.just("c"),
+    linkedid=st.just("c"),
+    origin=st.just(Origin.TRUNK),
+    endpoint=st.just("trunk-carrier"),
+    actor=st.just("trunk-carrier"),
+    dialled=st.sampled_from(EVERY_NUMBER),
+    caller=st.sampled_from(["", "anonymous", "+4989123456", "089123456"]),
+    diversions=st.lists(st.sampled_from(OUTSIDE + EVERY_NUMBER), max_size=6).map(tuple),
+)
+questions = st.one_of(sent_by_phones, brought_by_trunks)
+anything = st.builds(
+    Facts,
+    call=st.text(),
+    linkedid=st.text(),
+    origin=st.sampled_from(Origin),
+    endpoint=st.one_of(endpoints, st.text()),
+    actor=st.one_of(endpoints, st.text()),
+    dialled=st.one_of(dialled, st.text(), st.text(alphabet="+*#0123456789", max_size=80)),
+    caller=st.one_of(st.text(), st.text(alphabet="+0123456789")),
+    diversions=st.lists(st.text(), max_size=8).map(tuple),
+)
+
+relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def published(*specs: TenantSpec) -> Published:
+    """Put documents in force without asking whether they are right."""
+    return Published().with_plans(build_plan(spec, revision=1, trunks=("carrier",)) for spec in specs)
+
+
+def assert_bounded(decision: Decision) -> None:
+    """Hold a decision to its shape: some steps, not too many, and every jump leads forward."""
+    assert 1 <= len(decision.steps) <= MAX_STEPS
+    assert decision.because
+    for number, step in enumerate(decision.steps, 1):
+        for jump in jumps(step):
+            assert jump == END or number < jump <= len(decision.steps)
+        if isinstance(step, Reject):
+            assert step.cause == CAUSES[step.reason]
+
+
+def jumps(step: object) -> tuple[int, ...]:
+    """Give every jump of a step."""
+    match step:
+        case Ring(then=Next() as then) | Outside(then=Next() as then):
+            return then.busy, then.no_answer, then.unreachable
+        case Play(then=then):
+            return (then,)
+        case _:
+            return ()
+
+
+@relaxed
+@given(tenants("one"), tenants("two"), tenants("six"), questions, states, instants)
+def test_every_call_is_decided_whatever_the_documents_say(  # noqa: PLR0917 — what a decision depends on
+    one: TenantSpec, two: TenantSpec, six: TenantSpec, facts: Facts, state: State, now: datetime
+) -> None:
+    """Even documents full of circles, within and between them, give bounded decisions, twice the same."""
+    plans = published(one, two, six)
+    decision = decide(plans, facts, state, now)
+    assert_bounded(decision)
+    assert decide(plans, facts, state, now) == decision
+
+
+@relaxed
+@given(sound_tenants(), questions, states, instants)
+def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
+    spec: TenantSpec, facts: Facts, state: State, now: datetime
+) -> None:
+    """A plan without findings decides within its limits, pays itself and rings its own phones."""
+    assert check_tenant(spec, trunks=("carrier",)) == ()
+    plans = published(spec)
+    decision = decide(plans, facts, state, now)
+    assert_bounded(decision)
+    assert "limits" not in {line.rule for line in decision.because}
+    for step in decision.steps:
+        if isinstance(step, Ring):
+            assert step.endpoints
+            assert all(endpoint.startswith("one-") for endpoint in step.endpoints)
+        if isinstance(step, Outside) and step.why is not Why.EMERGENCY:
+            assert step.payer.startswith("one/")
+            assert step.network in spec.numbers
+            assert step.number not in plans.numbers, "own numbers stay on-net"
+            assert bool(step.diverting) == (step.why is not Why.CALL)
+            assert not state.blind or 0 < step.limit_s <= 3600
+
+
+@relaxed
+@given(tenants("one"), tenants("two"), anything, states, st.datetimes())
+def test_garbage_is_decided_too(
+    one: TenantSpec, two: TenantSpec, facts: Facts, state: State, now: datetime
+) -> None:
+    """No question, however broken, and no instant makes decide raise."""
+    assert_bounded(decide(published(one, two), facts, state, now))
+
+
+@relaxed
+@given(tenants("one"), questions, instants, st.integers(0, 86_400))
+def test_a_plan_decides_the_same_after_the_disk(
+    spec: TenantSpec, facts: Facts, now: datetime, later_s: int
+) -> None:
+    """A plan that was written and read again decides as before, at any instant."""
+    plan = build_plan(spec, revision=3, trunks=("carrier", "spare"))
+    again = plan_from_json(plan_to_json(plan))
+    at = now + timedelta(seconds=later_s)
+    assert decide(Published().with_plan(plan), facts, State(), at) == decide(
+        Published().with_plan(again), facts, State(), at
+    )
+
+
+@relaxed
+@given(tenants("one"), tenants("two"))
+def test_findings_point_into_the_document(one: TenantSpec, two: TenantSpec) -> None:
+    """Every finding has a code, words, a remedy, and a path whose section stands in the document."""
+    sections = set(TenantSpec.model_fields)
+    together = check_together({"one": one, "two": two})
+    assert together == {}, "their numbers differ"
+    for finding in check_tenant(one, trunks=("carrier",)):
+        assert finding.code
+        assert finding.message
+        assert finding.remedy
+        assert finding.path[0] in sections
