@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from rich.console import Console
 from pbxcore.cli.app import Exit, app, fail
 from pbxcore.machine.errors import MachineError
 from pbxcore.settings import Settings
+
+WIDE = 140  # columns of a log file
 
 
 @app.command(rich_help_panel="Running")
@@ -42,7 +45,7 @@ def run(
         raise fail(
             f"the settings are wrong: {error}", "see config/service.yaml and PBXCORE_*", Exit.USAGE
         ) from None
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     try:
         asyncio.run(_run(settings, console, ready_file, live=live))
     except MachineError as error:

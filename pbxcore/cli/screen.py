@@ -15,7 +15,7 @@ from rich.text import Text
 from dialplan.hours import is_open
 from dialplan.plan import Extension, Plan
 from dialplan.target import Kind, Target
-from pbxcore.phones import password_of
+from pbxcore.phones import password_of, pin_of
 from pbxcore.settings import Settings
 
 LISTEN = "*98"  # dialplan.decide: before a box, listen to it
@@ -65,7 +65,9 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[tuple[str, str, str]]:
     for extension in list(plan.extensions.values())[:MANY]:
         yield extension.number, "a phone", _extension(extension)
         if extension.mailbox:
-            yield f"{LISTEN}{extension.number}", "a phone", f"{extension.name}'s mailbox, after its PIN"
+            box = plan.mailboxes[extension.number]
+            pin = box.pin or pin_of(settings, extension.mailbox)
+            yield f"{LISTEN}{extension.number}", "a phone", f"{extension.name}'s mailbox, PIN {pin}"
     for group in list(plan.groups.values())[:MANY]:
         rings = f"group {group.name} rings {sum(map(len, group.rounds))} phones"
         yield group.extension, "a phone", _then(rings, group.otherwise)
@@ -73,9 +75,10 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[tuple[str, str, str]]:
         practice = next((trunk for trunk in settings.trunks if trunk.practice), None)
         answer = ": the practice carrier answers after 2 s and echoes" if practice else ""
         yield named, "a phone", f"outside, over a trunk{answer}; rated when you hang up"
-    for number in list(plan.numbers.values())[:MANY]:
+    numbers = {number.number: number for number in plan.numbers.values()}
+    for number in list(numbers.values())[:MANY]:
         stands = f"stands for {number.stands_for}; " if number.stands_for else ""
-        yield number.number, "outside", f"{stands}leads to {number.to}{_open(plan, number.to)}"
+        yield number.number, "anywhere", f"{stands}leads to {number.to}{_open(plan, number.to)}"
 
 
 def _extension(extension: Extension) -> str:

@@ -4,6 +4,7 @@ Owns where an instance lives below `<state>/asterisk` and what its files say. Re
 (`pbxcore.machine.supervision`) and to know tenants: phones reach Asterisk through `pbxcore.phones`.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -57,7 +58,7 @@ def private(root: Path) -> Installation:
 
 def own() -> Installation | None:
     """Return the machine's own Asterisk if it is new enough."""
-    program = shutil.which("asterisk")
+    program = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None or version(program) < OLDEST_MAJOR:
         return None
     candidates = sorted(Path("/usr/lib").glob("*/asterisk/modules")) + [Path("/usr/lib/asterisk/modules")]

@@ -126,8 +126,6 @@ async def _bring_up(instance: Instance, crew: Crew, story: Story) -> None:
     with story.step("Tenants") as step:
         step.note(await _publish(settings))
     with story.step("Services") as step:
-        for name in SERVICES:
-            step.progress(name, 0.0)
         await crew.start_together([service(settings, name) for name in SERVICES])
         step.note(", ".join(SERVICES))
     with story.step("Calls") as step:
