@@ -6,17 +6,16 @@ mistake nothing is stored and everything in force stays. What is stored is publi
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import rating.finding
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.documents import Located, Read, read
+from pbxcore.documents import Located, Read, locate, read
 from pbxcore.publication import Published
 from pbxcore.settings import Settings
 from rating import account, catalogue
@@ -109,9 +108,9 @@ async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> l
     holder = {str(row["number"]): str(row["tenant"]) for row in holders}
     found: list[Located] = []
     for document, spec in tenants:
-        found += _located(document, _taken(spec, holder))
+        found += locate(document, _taken(spec, holder))
         if spec.account not in accounts:
-            found += _located(document, [_unknown_account(spec.account)])
+            found += locate(document, [_unknown_account(spec.account)])
     return found
 
 
@@ -125,9 +124,9 @@ async def _check_prices(
     found: list[Located] = []
     for document in documents:
         if isinstance(document.spec, CatalogueSpec):
-            found += _located(document, catalogue.check(document.spec, countries))
+            found += locate(document, catalogue.check(document.spec, countries))
         if isinstance(document.spec, AccountSpec):
-            found += _located(document, account.check(document.spec, tuple(offered.values())))
+            found += locate(document, account.check(document.spec, tuple(offered.values())))
     return found
 
 
@@ -171,18 +170,6 @@ def _id(document: Read) -> str:
 def _numbers(spec: TenantSpec) -> list[str]:
     """Every number that leads to the tenant: its own and those they stand for."""
     return sorted({*spec.numbers, *(one.stands_for for one in spec.numbers.values() if one.stands_for)})
-
-
-def _located(document: Read, findings: Iterable[Finding | rating.finding.Finding]) -> list[Located]:
-    """Give findings of either core their lines."""
-    return [
-        Located(
-            document.file,
-            document.tree.line(one.path),
-            Finding(path=one.path, code=one.code, message=one.message, remedy=one.remedy),
-        )
-        for one in findings
-    ]
 
 
 def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
