@@ -166,7 +166,8 @@ def _draft(file: str, tree: Tree) -> _Draft | Located:
     values: Mapping[str, Any] = tree.value if isinstance(tree.value, dict) else {}
     kind = next((kind for kind in SPECS if kind in values), "")
     if not kind:
-        return Located(file, tree.line(()), _no_kind(values))
+        finding = _no_kind(values)
+        return Located(file, tree.line(finding.path), finding)
     spec, left_out, mistakes = validate(_spec(kind), values)
     return _Draft(file, kind, str(values[kind]), tree, spec, left_out, mistakes)
 

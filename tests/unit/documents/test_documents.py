@@ -1,0 +1,227 @@
+"""Documents: every mistake at once, with its line; nothing means something else than it seems to."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pbxcore.cli import app
+from pbxcore.documents import read, read_texts
+from pbxcore.yamltree import MAX_BYTES, read_trees
+
+ACME = Path(__file__).parents[3] / "config/tenants/acme.yaml"
+
+EVERYTHING_WRONG = """\
+version: 1
+tenant: bad
+name: Bad GmbH
+country: DE
+time_zone: Europe/Berlin
+account: bad
+numbers:
+  +493055500300:
+    to: group sales
+  +4930:
+    to: extension 10
+extensions:
+  "10":
+    name: A
+    devices: [p10]
+    voicmail: {}
+    forward: {always: extension 11}
+  "11":
+    name: B
+    devices: [p11]
+    forward:
+      busy: extension 10
+      no_answer: {to: voicemail 10, after_s: twenty}
+groups:
+  sales:
+    name: Verkauf
+    extension: "60"
+    members: ["10", 11, "99"]
+---
+version: 1
+tenant: worse
+name: Worse GmbH
+country: DE
+time_zone: Europe/Berlin
+account: worse
+numbers:
+  +493055500300: {to: extension 20}
+extensions:
+  "20": {name: D, devices: [p20]}
+"""
+
+
+def test_all_mistakes_of_a_file_are_listed_with_their_lines() -> None:
+    """Unknown key, wrong type, no number, missing member, circle and a number of two tenants: in one go."""
+    documents, findings = read_texts([("bad.yaml", EVERYTHING_WRONG)])
+    assert documents == ()
+    assert [(located.line, located.finding.code) for located in findings] == [
+        (8, "number-taken"),
+        (10, "no-number"),
+        (16, "unknown-key"),
+        (17, "cycle"),
+        (23, "wrong-type"),
+        (28, "missing-member"),
+        (28, "wrong-type"),
+        (37, "number-taken"),
+    ]
+    by_line = {located.line: located.finding for located in findings}
+    assert by_line[16].remedy == "did you mean `voicemail`?"
+    assert by_line[28].path[:3] == ("groups", "sales", "members")
+    assert "worse" in by_line[8].message
+    assert "bad" in by_line[37].message
+
+
+def test_what_a_slip_of_a_key_may_have_meant_is_not_missing() -> None:
+    """A mailbox that was written as `voicmail` is one mistake, not two."""
+    _, findings = read_texts([("bad.yaml", EVERYTHING_WRONG)])
+    assert "no-mailbox" not in {located.finding.code for located in findings}
+
+
+def test_an_item_behind_a_wrong_one_keeps_its_place() -> None:
+    """What is malformed in a list moves neither the index nor the line of what comes after it."""
+    _, findings = read_texts([("bad.yaml", EVERYTHING_WRONG)])
+    paths = {located.finding.code: located.finding.path for located in findings}
+    assert paths["missing-member"] == ("groups", "sales", "members", 2)
+
+
+BROKEN_TEXTS = {
+    "no-yaml": ("tenant: acme\n  name: [", 2),
+    "alias": ("tenant: &a acme\nname: *a\n", 2),
+    "tag": ("tenant: !!python/object:os.system acme\n", 1),
+    "key-twice": ("tenant: acme\nname: A\nname: B\n", 3),
+    "key-no-text": ("tenant: acme\n? [a, b]\n: c\n", 2),
+    "too-much": ("a: " + "[" * 50 + "]" * 50 + "\n", 1),
+    "other-document": ("colour: red\n", 1),
+    "unknown-kind": ("version: 1\ntenannt: acme\n", 2),
+}
+
+
+@pytest.mark.parametrize("code", BROKEN_TEXTS)
+def test_what_is_not_plain_yaml_is_refused(code: str) -> None:
+    """Bombs, tags, doubled keys and depth are findings with a line, never an exception."""
+    text, line = BROKEN_TEXTS[code]
+    documents, findings = read_texts([("x.yaml", text)])
+    assert documents == ()
+    assert (code, line) in {(located.finding.code, located.line) for located in findings}
+
+
+def test_a_bomb_of_aliases_is_not_lit() -> None:
+    """Aliases are not followed, so nothing can grow."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
+    trees, findings = read_trees("\n".join(lines))
+    assert len(trees) == 1
+    assert {finding.code for _, finding in findings} == {"alias", "tag"}
+
+
+def test_a_file_has_a_largest_size() -> None:
+    """A file beyond the limit is not parsed at all."""
+    trees, findings = read_trees("#" * (MAX_BYTES + 1))
+    assert trees == ()
+    assert [finding.code for _, finding in findings] == ["too-much"]
+
+
+def test_plain_scalars_mean_what_people_mean() -> None:
+    """Norway is no truth value, eight o'clock no number, a telephone number no sum, a price no float."""
+    text = (
+        "a: NO\nb: 08:00\nc: +4930555\nd: 0.019\ne: 10\nf: 2026-12-24\ng: true\nh:\ni: 010\nj: '10'\n10: k\n"
+    )
+    (tree,), findings = read_trees(text)
+    assert findings == ()
+    assert tree.value == {
+        "a": "NO",
+        "b": "08:00",
+        "c": "+4930555",
+        "d": Decimal("0.019"),
+        "e": 10,
+        "f": date(2026, 12, 24),
+        "g": True,
+        "h": None,
+        "i": "010",
+        "j": "10",
+        "10": "k",
+    }
+
+
+def test_files_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
+    """A missing file and one of another encoding are told by name."""
+    (tmp_path / "latin.yaml").write_bytes("name: Müller".encode("latin-1"))
+    _, findings = read([tmp_path / "missing.yaml", tmp_path / "latin.yaml"])
+    assert [located.finding.code for located in findings] == ["no-file", "no-file"]
+
+
+def test_a_folder_is_searched_and_what_is_no_document_passed_over(tmp_path: Path) -> None:
+    """Settings beside documents are no mistake in a folder; named, they are; a slip of the key always is."""
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "acme.yaml").write_text(ACME.read_text())
+    (tmp_path / "service.yaml").write_text("version: 1\nbind: 127.0.0.1\n")
+    documents, findings = read([tmp_path])
+    assert ([document.id for document in documents], findings) == (["acme"], ())
+    assert documents[0].text == ACME.read_text()
+    assert [one.finding.code for one in read([tmp_path / "service.yaml"])[1]] == ["other-document"]
+    (tmp_path / "slip.yaml").write_text("version: 1\ntenent: acme\n")
+    assert [one.finding.code for one in read([tmp_path])[1]] == ["unknown-kind"]
+
+
+def test_one_tenant_in_two_files_is_told(tmp_path: Path) -> None:
+    """The second document of a tenant is a mistake, and names the first."""
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(ACME.read_text())
+    _, findings = read([tmp_path])
+    assert [(Path(one.file).name, one.finding.code) for one in findings] == [("b.yaml", "document-twice")]
+    assert "a.yaml:1" in findings[0].finding.message
+
+
+def test_check_tells_scripts_what_is_wrong(tmp_path: Path) -> None:
+    """`pbxcore check --json` lists findings and exits 1; without any it exits 0."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(EVERYTHING_WRONG)
+    wrong = CliRunner().invoke(app, ["check", "--json", str(bad)])
+    assert wrong.exit_code == 1
+    verdict = json.loads(wrong.stdout)
+    assert (verdict["ok"], len(verdict["findings"]), verdict["documents"]) == (False, 8, [])
+    assert set(verdict["findings"][0]) == {"file", "line", "path", "code", "message", "remedy"}
+    right = CliRunner().invoke(app, ["check", str(ACME)])
+    assert right.exit_code == 0
+    assert "nothing is wrong" in right.stdout
+
+
+def test_decide_shows_steps_and_reasons() -> None:
+    """`pbxcore decide` answers without Asterisk and database, for people and for scripts."""
+    call = ["decide", "-f", str(ACME), "--trunk", "carrier", "--to", "+493022200100"]
+    monday = [*call, "--caller", "+4989123456", "--at", "2026-11-23T10:00:00+01:00"]
+    shown = CliRunner().invoke(app, monday)
+    assert shown.exit_code == 0, shown.stderr
+    assert "+436641234567 over carrier" in shown.stdout
+    assert "hours.office.then" in shown.stdout
+    told = json.loads(CliRunner().invoke(app, [*monday, "--json"]).stdout)
+    assert [step["do"] for step in told["steps"]] == ["ring", "outside"]
+    assert told["steps"][1]["payer"] == "acme/60"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["--to", "11"], 2),  # nobody calls
+        (["--to", "11", "--from", "acme-p10", "--trunk", "carrier"], 2),
+        (["--to", "11", "--from", "acme-p10", "--at", "tomorrow"], 2),
+    ],
+)
+def test_decide_says_which_argument_is_missing(arguments: list[str], exit_code: int) -> None:
+    """A question that is none ends with the exit code of a wrong command line."""
+    assert CliRunner().invoke(app, ["decide", "-f", str(ACME), *arguments]).exit_code == exit_code
+
+
+def test_decide_reads_published_plans(tmp_path: Path) -> None:
+    """An empty folder of plans is told, and documents with mistakes decide nothing."""
+    arguments = ["--to", "11", "--from", "acme-p10"]
+    assert CliRunner().invoke(app, ["decide", "--state", str(tmp_path), *arguments]).exit_code == 1
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(EVERYTHING_WRONG)
+    assert CliRunner().invoke(app, ["decide", "-f", str(bad), *arguments]).exit_code == 1
