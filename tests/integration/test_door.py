@@ -1,0 +1,210 @@
+"""The door: a change is stored and in force as a whole, or nothing of it is."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from pbxcore import door, phones, publication
+from pbxcore.door import Applied
+from pbxcore.settings import Settings, Trunk
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+ACCOUNT = """
+version: 1
+account: {name}
+name: {name}
+country: DE
+catalogue: autphone
+time_zone: Europe/Berlin
+"""
+
+TENANT = """
+version: 1
+tenant: {name}
+name: {name}
+country: DE
+time_zone: Europe/Berlin
+account: {account}
+numbers:
+  "{number}": {{to: extension 10}}
+extensions:
+  "10": {{name: Ten, devices: [p10]}}
+"""
+
+
+@pytest.fixture
+def settings(short_path: Path, database: str) -> Settings:
+    """A machine whose database is fresh and on which nothing runs."""
+    return Settings(
+        state=short_path,
+        config=CONFIG,
+        database=database,
+        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
+    )
+
+
+async def put(settings: Settings, **texts: str) -> Applied:
+    """Apply documents given as text."""
+    folder = settings.state / "documents"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return await door.apply(settings, [folder], author="test")
+
+
+async def start(settings: Settings) -> Applied:
+    """Apply the example, as `pbxcore run` does at its first start."""
+    applied = await door.apply(
+        settings, [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"], author="test"
+    )
+    assert not applied.findings
+    return applied
+
+
+async def rows(settings: Settings, query: str) -> list[asyncpg.Record]:
+    """What stands in the database."""
+    connection = await asyncpg.connect(settings.database)
+    try:
+        return list(await connection.fetch(query))
+    finally:
+        await connection.close()
+
+
+def index(settings: Settings) -> Mapping[str, Any]:
+    """What is published."""
+    return publication.read_index(settings.published)
+
+
+def codes(applied: Applied) -> list[tuple[str, int, str]]:
+    """File, line and code of every finding."""
+    return [(Path(one.file).name, one.line, one.finding.code) for one in applied.findings]
+
+
+async def test_all_mistakes_of_a_file_are_named_and_nothing_is_applied(settings: Settings) -> None:
+    """Unknown key, wrong type, no number, missing member, cycle, another's number: all at once, by line."""
+    await start(settings)
+    before = index(settings), await rows(settings, "SELECT * FROM revision"), phones.to_expire(settings)
+    bad = """version: 1
+tenant: bad
+name: Bad
+country: DE
+time_zone: Europe/Berlin
+account: acme
+colour: blue
+numbers:
+  "+493055500100": {to: extension 10}
+  "12": {to: extension 10}
+extensions:
+  "10": {name: Ten, devices: 7, forward: {always: extension 11}}
+  "11": {name: Eleven, forward: {always: extension 10}}
+groups:
+  all: {name: All, extension: "60", members: ["10", "99"]}
+"""
+    twin = TENANT.format(name="twin", account="acme", number="+493055500199")
+    other = TENANT.format(name="other", account="acme", number="+493055500199")
+    applied = await put(settings, bad=bad, twin=twin, other=other)
+    assert applied.changes == ()
+    found = codes(applied)
+    lines = {(file, line) for file, line, _ in found}
+    assert {("bad.yaml", n) for n in (7, 10, 12, 15)} <= lines
+    assert ("twin.yaml", 9, "number-taken") in found
+    assert ("other.yaml", 9, "number-taken") in found
+    assert any("cycle" in code or "loop" in code for _, _, code in found)
+    after = index(settings), await rows(settings, "SELECT * FROM revision"), phones.to_expire(settings)
+    assert after == before
+
+
+async def test_a_number_of_a_tenant_in_force_is_not_taken(settings: Settings) -> None:
+    """A number that another tenant has is refused with its line, and so is a missing account."""
+    await start(settings)
+    thief = TENANT.format(name="thief", account="nobody", number="+493022200100")  # acme's T stands for it
+    applied = await put(settings, thief=thief)
+    assert codes(applied) == [("thief.yaml", 9, "number-taken"), ("thief.yaml", 7, "unknown-account")]
+    assert "thief" not in index(settings)["tenants"]
+
+
+async def test_a_bundle_that_is_not_sold_is_refused(settings: Settings) -> None:
+    """Accounts and catalogues are judged with those in force, too."""
+    await start(settings)
+    text = ACCOUNT.format(name="acme") + "bundles:\n  - {bundle: moon, size: S, from: 2026-01-01}\n"
+    applied = await put(settings, account=text)
+    assert [(line, "bundle" in code) for _, line, code in codes(applied)] == [(9, True)]
+
+
+async def test_what_says_the_same_makes_no_revision(settings: Settings) -> None:
+    """Applying twice changes nothing; a comment is no change."""
+    await start(settings)
+    again = await start(settings)
+    assert {change.changed for change in again.changes} == {False}
+    assert again.published == ()
+    text = (CONFIG / "tenants" / "acme.yaml").read_text()
+    commented = await put(settings, acme="# a word more\n" + text)
+    assert [(change.revision, change.changed) for change in commented.changes] == [(1, False)]
+
+
+async def test_a_change_is_in_force_with_its_phones(settings: Settings) -> None:
+    """A new revision stands in the plan file, in the index and in the rows that Asterisk reads."""
+    await start(settings)
+    text = (CONFIG / "tenants" / "acme.yaml").read_text().replace("devices: [p12]", "devices: [p12, p13]")
+    applied = await put(settings, acme=text)
+    assert [(change.id, change.revision) for change in applied.changes] == [("acme", 2)]
+    assert index(settings)["tenants"] == {"acme": 2}
+    plan = json.loads((settings.published / "tenants" / "acme.json").read_text())
+    assert plan["revision"] == 2
+    assert {one.id for one in phones.to_expire(settings)} >= {"acme-p13"}
+    assert [one.process for one in applied.published[0].acknowledged if not one.done] == [
+        "control",
+        "standby",
+    ]
+
+
+async def test_a_number_moves_between_tenants_in_one_go(settings: Settings) -> None:
+    """Both documents in one change: the number belongs to one tenant at every instant."""
+    await put(settings, a=ACCOUNT.format(name="acc"), c=(CONFIG / "catalogues/autphone.yaml").read_text())
+    one, two = "+493055500191", "+493055500192"
+    made = {name: TENANT.format(name=name, account="acc", number=n) for name, n in (("x", one), ("y", two))}
+    assert not (await put(settings, **made)).findings
+    moved = {name: TENANT.format(name=name, account="acc", number=n) for name, n in (("x", two), ("y", one))}
+    assert not (await put(settings, **moved)).findings
+    assert index(settings)["numbers"] == {one: "y", two: "x"}
+    open_now = await rows(
+        settings, "SELECT number, tenant FROM number WHERE upper_inf(valid) ORDER BY number"
+    )
+    assert [tuple(row) for row in open_now] == [(one, "y"), (two, "x")]
+
+
+@pytest.mark.parametrize("step", ["write_plan", "publish", "write_index"])
+async def test_a_publication_that_was_cut_off_is_completed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whatever step the process dies at after the commit, the next change or start completes it."""
+    await start(settings)
+    text = (CONFIG / "tenants" / "acme.yaml").read_text().replace("timeout_s: 12", "timeout_s: 15")
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(phones if step == "publish" else publication, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            await put(settings, acme=text)
+    assert index(settings)["tenants"] == {"acme": 1}
+    again = await put(settings, acme=text)
+    assert [(change.revision, change.changed) for change in again.changes] == [(2, False)]
+    assert [(one.tenant, one.revision) for one in again.published] == [("acme", 2)]
+    assert index(settings)["tenants"] == {"acme": 2}
+
+
+async def test_catalogues_keep_each_of_their_dated_versions(settings: Settings) -> None:
+    """Two versions of one catalogue are two documents, each with revisions of its own."""
+    text = (CONFIG / "catalogues/autphone.yaml").read_text()
+    later = text.replace("valid_from: 2026-01-01", "valid_from: 2027-01-01")
+    applied = await put(settings, now=text, later=later)
+    assert [change.id for change in applied.changes] == ["autphone@2026-01-01", "autphone@2027-01-01"]
