@@ -7,17 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+
+from asyncpg import Record
 
 from pbxcore.database.queries import named
 from pbxcore.intake.assemble import Assembly, OpenLeg, TrunkLeg
 from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Position
-
-if TYPE_CHECKING:
-    from asyncpg import Record
-
-    from rating.store.ledger import Connection
+from rating.store.ledger import Connection
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
@@ -36,7 +33,7 @@ class Memory:
     last_us: int
 
 
-async def load(connection: "Connection", source: str) -> Memory:
+async def load(connection: Connection, source: str) -> Memory:
     """Return where a source was left."""
     row = await connection.fetchrow(_SQL["position"], source)
     legs = await connection.fetch(_SQL["open_legs"], source)
@@ -47,7 +44,7 @@ async def load(connection: "Connection", source: str) -> Memory:
     )
 
 
-async def save(connection: "Connection", source: str, position: Position | None, assembly: Assembly) -> None:
+async def save(connection: Connection, source: str, position: Position | None, assembly: Assembly) -> None:
     """Remember what a batch changed."""
     if assembly.closed:
         await connection.execute(_SQL["delete_open_legs"], assembly.closed)
@@ -60,7 +57,7 @@ async def save(connection: "Connection", source: str, position: Position | None,
         )
 
 
-async def keep_bad_lines(connection: "Connection", source: str, file: str, bad: Sequence[BadLine]) -> None:
+async def keep_bad_lines(connection: Connection, source: str, file: str, bad: Sequence[BadLine]) -> None:
     """Put lines aside, each once."""
     if bad:
         starts = [line.start for line in bad]
@@ -80,7 +77,7 @@ def _row_of(leg: OpenLeg) -> tuple[object, ...]:
     )
 
 
-def _open_leg_of(row: "Record") -> OpenLeg:
+def _open_leg_of(row: Record) -> OpenLeg:
     facts = TrunkLeg(
         payer=row["payer"],
         why=row["why"],

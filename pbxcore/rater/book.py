@@ -6,7 +6,7 @@ program) stop the others: its legs go to quarantine, and the log says why.
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,9 +15,7 @@ from rating.account import AccountSpec
 from rating.book import Book, bind
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destinations
-
-if TYPE_CHECKING:
-    from rating.store.ledger import Connection
+from rating.store.ledger import Connection
 
 CHANNEL = "revision"  # the database tells here that there is a new one
 
@@ -27,7 +25,7 @@ _log = logging.getLogger(__name__)
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
 
-async def load_book(connection: "Connection", destinations: Destinations) -> Book:
+async def load_book(connection: Connection, destinations: Destinations) -> Book:
     """Read the documents in force and bind them."""
     catalogues = await _specs(connection, "catalogue", CatalogueSpec)
     accounts = await _specs(connection, "account", AccountSpec)
@@ -35,7 +33,7 @@ async def load_book(connection: "Connection", destinations: Destinations) -> Boo
     return bind(destinations, catalogues, accounts, payers)
 
 
-async def _specs(connection: "Connection", kind: str, model: type[Spec]) -> list[Spec]:
+async def _specs(connection: Connection, kind: str, model: type[Spec]) -> list[Spec]:
     found = []
     for row in await connection.fetch(_SQL["in_force"], kind):
         try:

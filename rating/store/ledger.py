@@ -20,7 +20,7 @@ transaction rather than let half of a leg in.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rating.book import PoolKey
 from rating.finding import RatingError
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
-    # Generic for the type checker alone.
-    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+# A connection of one's own or of a pool; generic for the type checker alone.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
@@ -53,14 +53,14 @@ class TurnLostError(RatingError):
     code = "turn-lost"
 
 
-async def take_turn(connection: "Connection", shard: int = 0) -> Turn | None:
+async def take_turn(connection: Connection, shard: int = 0) -> Turn | None:
     """Become the writer; None while another one is."""
     if not await connection.fetchval(_SQL["try_turn"], shard):
         return None
     return Turn(shard, await connection.fetchval(_SQL["begin_epoch"], shard))
 
 
-async def hold(connection: "Connection", turn: Turn) -> int:
+async def hold(connection: Connection, turn: Turn) -> int:
     """Begin to write, first of all in a transaction; return the position of the newest rated leg.
 
     Raises:
@@ -72,20 +72,20 @@ async def hold(connection: "Connection", turn: Turn) -> int:
     return int(last)
 
 
-async def known(connection: "Connection", keys: Sequence[str]) -> frozenset[str]:
+async def known(connection: Connection, keys: Sequence[str]) -> frozenset[str]:
     """Return those of the keys that have been rated or wait in quarantine."""
     return (
         frozenset(row["key"] for row in await connection.fetch(_SQL["known"], keys)) if keys else frozenset()
     )
 
 
-async def used(connection: "Connection", accounts: Iterable[str]) -> dict[PoolKey, int]:
+async def used(connection: Connection, accounts: Iterable[str]) -> dict[PoolKey, int]:
     """Return the seconds that accounts have drawn, by account and pool."""
     rows = await connection.fetch(_SQL["used"], list(accounts))
     return {(row["account"], row["pool"]): row["used_s"] for row in rows}
 
 
-async def write_rated(connection: "Connection", turn: Turn, last: int, rated: Sequence[RatedLeg]) -> None:
+async def write_rated(connection: Connection, turn: Turn, last: int, rated: Sequence[RatedLeg]) -> None:
     """Append legs to the stream after the position `last` that `hold` returned, and tell its readers."""
     if rated:
         rows = [row_of(position, leg) for position, leg in enumerate(rated, last + 1)]
@@ -94,7 +94,7 @@ async def write_rated(connection: "Connection", turn: Turn, last: int, rated: Se
         await connection.execute(_SQL["announce"], str(last + len(rated)))
 
 
-async def write_used(connection: "Connection", totals: Mapping[PoolKey, int]) -> None:
+async def write_used(connection: Connection, totals: Mapping[PoolKey, int]) -> None:
     """Set the seconds drawn from pools."""
     if totals:
         accounts, pools = zip(*totals, strict=True)
@@ -102,7 +102,7 @@ async def write_used(connection: "Connection", totals: Mapping[PoolKey, int]) ->
 
 
 async def write_quarantined(
-    connection: "Connection", quarantined: Sequence[Quarantined], legs: Mapping[str, Leg]
+    connection: Connection, quarantined: Sequence[Quarantined], legs: Mapping[str, Leg]
 ) -> None:
     """Put legs into quarantine, or back into it with the reason of today."""
     if quarantined:
@@ -113,7 +113,7 @@ async def write_quarantined(
         await connection.execute(_SQL["quarantine"], keys, reasons, details, documents)
 
 
-async def released(connection: "Connection", limit: int) -> tuple[Leg, ...]:
+async def released(connection: Connection, limit: int) -> tuple[Leg, ...]:
     """Return legs in quarantine that somebody asked to rate again, as they shall be rated."""
     rows = await connection.fetch(_SQL["released"], limit)
     return tuple(_pardoned(leg_of(row["leg"]), row["release_payer"], row["release_ended_us"]) for row in rows)
@@ -125,7 +125,7 @@ def _pardoned(leg: Leg, payer: str | None, ended_us: int | None) -> Leg:
     return replace(leg, payer=payer or leg.payer, ended_us=ended_us, indeterminate=False)
 
 
-async def settle(connection: "Connection", keys: Sequence[str]) -> None:
+async def settle(connection: Connection, keys: Sequence[str]) -> None:
     """End the quarantine of legs that have been rated."""
     if keys:
         await connection.execute(_SQL["settle"], keys)

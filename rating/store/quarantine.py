@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rating.leg import Leg
 from rating.rated import Quarantine
+from rating.store.ledger import Connection
 from rating.store.named import named
 from rating.store.rows import leg_of
-
-if TYPE_CHECKING:
-    from rating.store.ledger import Connection
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 CHANNEL = "release"  # the writer listens here
@@ -37,7 +34,7 @@ class Waiting:
     released_by: str
 
 
-async def waiting(connection: "Connection", limit: int) -> Sequence[Waiting]:
+async def waiting(connection: Connection, limit: int) -> Sequence[Waiting]:
     """List what waits, the oldest first."""
     return [
         Waiting(
@@ -64,7 +61,7 @@ class Correction:
     ended_us: int | None = None
 
 
-async def release(connection: "Connection", key: str, *, by: str, correction: Correction) -> bool:
+async def release(connection: Connection, key: str, *, by: str, correction: Correction) -> bool:
     """Ask to rate a leg again; False if no such leg waits."""
     async with connection.transaction():
         found = await connection.fetchval(_SQL["release"], key, by, correction.payer, correction.ended_us)

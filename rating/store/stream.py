@@ -8,14 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rating.rated import RatedLeg
+from rating.store.ledger import Connection
 from rating.store.named import named
 from rating.store.rows import rated_leg_of
-
-if TYPE_CHECKING:
-    from rating.store.ledger import Connection
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 CHANNEL = "rated"  # the writer tells here that there is more
@@ -31,18 +28,18 @@ class Entry:
     leg: RatedLeg
 
 
-async def rated_since(connection: "Connection", position: int, limit: int = PAGE) -> Sequence[Entry]:
+async def rated_since(connection: Connection, position: int, limit: int = PAGE) -> Sequence[Entry]:
     """Return the entries after a position, at most `limit`."""
     rows = await connection.fetch(_SQL["rated_since"], position, limit)
     return [Entry(row["position"], rated_leg_of(dict(row))) for row in rows]
 
 
-async def position(connection: "Connection", shard: int = 0) -> int:
+async def position(connection: Connection, shard: int = 0) -> int:
     """Return the position of the newest entry, 0 if there is none."""
     return int(await connection.fetchval(_SQL["position"], shard))
 
 
-async def follow(connection: "Connection", since: int) -> AsyncIterator[Entry]:
+async def follow(connection: Connection, since: int) -> AsyncIterator[Entry]:
     """Yield every entry after a position, each once, and go on with those to come."""
     news = asyncio.Event()
     await connection.add_listener(CHANNEL, lambda *_: news.set())
