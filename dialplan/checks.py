@@ -78,12 +78,15 @@ class Subject:
             return Place(Kind.GROUP, self.group_extensions[target.name])
         return None if target.kind in {Kind.BUSY, Kind.VOICEMAIL} else Place(target.kind, target.name)
 
-    def onward(self, place: Place) -> Iterator[Place]:
+    @cached_property
+    def places_after(self) -> Mapping[Place, tuple[Place, ...]]:
+        """The places that each place sends calls to."""
+        after = {place: (self.place(rule.target) for rule in rules) for place, rules in self.ways.items()}
+        return {place: tuple(one for one in onward if one) for place, onward in after.items()}
+
+    def onward(self, place: Place) -> tuple[Place, ...]:
         """Give the places that a place sends calls to."""
-        for reference in self.ways.get(place, ()):
-            onward = self.place(reference.target)
-            if onward:
-                yield onward
+        return self.places_after.get(place, ())
 
     def names(self, kind: Kind) -> frozenset[str]:
         """Give all names of a kind, those left out included."""
@@ -196,8 +199,8 @@ def extension_names(subject: Subject) -> Iterator[Finding]:
     for path, number in _internal_numbers(subject.spec):
         if number in numbers.emergency_numbers(subject.spec.country):
             yield _shadows(path, number, "extension-is-emergency", "the emergency number")
-        elif numbers.is_service_number(number, subject.spec.country):
-            yield _shadows(path, number, "extension-is-service", "a service number of the country")
+        elif numbers.is_harmonised_service(number):
+            yield _shadows(path, number, "extension-is-service", "a service number of all Europe")
         elif not number.isdecimal():
             yield _shadows(path, number, "extension-is-code", "a feature code")
 
@@ -353,8 +356,9 @@ def unreachable(subject: Subject) -> Iterator[Finding]:
 @check_whole
 def too_many_steps(subject: Subject) -> Iterator[Finding]:
     """The longest way through the document fits into one decision."""
+    steps_of = {place: _steps(subject, place) for place in closure(_entries(subject), subject.onward)}
     for entry in _entries(subject):
-        steps = sum(_steps(subject, place) for place in closure([entry], subject.onward))
+        steps = sum(steps_of[place] for place in closure([entry], subject.onward))
         if steps > MAX_STEPS:
             yield Finding(
                 path=_path(entry),

@@ -20,6 +20,7 @@ _INTERNATIONAL = "00"  # in every country of the table
 _SEPARATORS = re.compile(r"[\s()/.\-\u2010-\u2015]+")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS = re.compile(r"[0-9]+")
+_HARMONISED = re.compile(r"116[0-9]{3}")  # missing children, the doctor on call, …
 _MIN_SERVICE, _MAX_SERVICE = 3, 6  # digits: 115 and 116117
 _MIN_LOCAL = 3  # digits: fewer is a slip of the finger, or an extension that does not exist
 _E164_MAX = 16  # characters, `+` included
@@ -194,10 +195,9 @@ def emergency_numbers(country: str) -> frozenset[str]:
     return known.emergency if known else frozenset({"112"})
 
 
-def is_service_number(dialled: str, country: str) -> bool:
-    """Tell whether `dialled` is a short service number of the country, emergency numbers not counted."""
-    home = COUNTRIES.get(country)
-    return home is not None and _DIGITS.fullmatch(dialled) is not None and _is_service(dialled, home)
+def is_harmonised_service(dialled: str) -> bool:
+    """Tell whether `dialled` is a service of social value that has one number in all of Europe, 116xxx."""
+    return _HARMONISED.fullmatch(dialled) is not None
 
 
 def _digits(dialled: str, *, international: bool) -> str | None:

@@ -6,6 +6,7 @@ Owns the grammar of targets. Refuses to say whether the place exists (`dialplan.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -44,6 +45,7 @@ FORMS = (
 )
 
 
+@lru_cache(maxsize=4_096)  # documents name the same few places again and again
 def parse(text: str) -> Target | None:
     """Read a target; None where the text is none."""
     kind, _, name = text.strip().partition(" ")
