@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,10 @@ from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.documents import Located, Read
 from pbxcore.settings import Settings
+from rating import account, catalogue
+from rating.account import AccountSpec
+from rating.catalogue import CatalogueSpec
+from rating.destinations.load import load
 
 
 @app.command()
@@ -27,14 +32,30 @@ def check(
 
     Exit code 0: nothing is wrong. 1: something is.
     """
-    trunks = tuple(trunk.name for trunk in Settings().trunks) or documents.SOME_TRUNK
+    settings = Settings()
+    trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
     right, wrong = documents.read(paths, trunks=trunks)
+    mispriced = tuple(_check_prices(right, settings.config / "destinations"))
+    wrong += mispriced
+    right = tuple(one for one in right if one.file not in {located.file for located in mispriced})
     if as_json:
         out.print_json(json.dumps(_json(right, wrong)))
     else:
         _show(right, wrong)
     if wrong:
         raise typer.Exit(int(Exit.NO))
+
+
+def _check_prices(right: tuple[Read, ...], destinations: Path) -> Iterator[Located]:
+    """Check catalogues against the destinations, and accounts whose catalogue is among the files."""
+    offered = [one.spec for one in right if isinstance(one.spec, CatalogueSpec)]
+    named = {spec.catalogue for spec in offered}
+    countries = load(destinations).countries if offered else frozenset()
+    for one in right:
+        if isinstance(one.spec, CatalogueSpec):
+            yield from documents.locate(one, catalogue.check(one.spec, countries))
+        if isinstance(one.spec, AccountSpec) and one.spec.catalogue in named:
+            yield from documents.locate(one, account.check(one.spec, offered))
 
 
 def _json(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> dict[str, object]:
