@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from pbxcore.cli.app import Exit, app, fail
+from pbxcore.cli.findings import show as show_findings
 from pbxcore.machine.errors import MachineError
 from pbxcore.settings import Settings
 
@@ -49,7 +50,9 @@ def run(
     try:
         asyncio.run(_run(settings, console, ready_file, live=live))
     except MachineError as error:
-        raise fail(error.message, error.remedy, Exit.UNAVAILABLE) from None
+        findings = getattr(error, "findings", ())
+        show_findings(findings)
+        raise fail(error.message, error.remedy, Exit.NO if findings else Exit.UNAVAILABLE) from None
 
 
 async def _run(settings: Settings, console: Console, ready_file: Path | None, *, live: bool) -> None:

@@ -11,9 +11,11 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from pbxcore import database, door, publication
+from pbxcore.documents import Located
 from pbxcore.machine import asterisk, debian, ports, postgres
 from pbxcore.machine.asterisk import Installation
 from pbxcore.machine.errors import DatabaseError, MachineError
@@ -39,9 +41,19 @@ class AsteriskError(MachineError):
 
 
 class DocumentsError(MachineError):
-    """The documents of the first start have mistakes; nothing was applied."""
+    """The documents of the first start have mistakes; nothing was applied.
+
+    Attributes:
+        findings: all of them.
+    """
 
     code = "documents"
+
+    def __init__(self, config: Path, findings: tuple[Located, ...]) -> None:
+        super().__init__(
+            f"{len(findings)} mistakes in {config}; nothing was applied", "mend them and start again"
+        )
+        self.findings = findings
 
 
 class Step(Protocol):
@@ -195,10 +207,7 @@ async def _publish(settings: Settings) -> str:
     folders = [settings.config / folder for folder in FIRST_DOCUMENTS]
     applied = await door.apply(settings, [f for f in folders if f.is_dir()], author="pbxcore run")
     if applied.findings:
-        raise DocumentsError(
-            f"{len(applied.findings)} mistakes in {settings.config}; nothing was applied",
-            f"`pbxcore check {settings.config}` lists them, each with its line",
-        )
+        raise DocumentsError(settings.config, applied.findings)
     return ", ".join(f"{change.kind} {change.id}" for change in applied.changes)
 
 
