@@ -20,7 +20,8 @@ from dialplan.rights import Rights, may_reach
 from dialplan.spec import GroupSpec, TenantSpec
 from dialplan.target import Kind, Target
 
-MAX_RING_BYTES = MAX_STEP_BYTES - 400  # the rest of a step: timeout, jumps, caller
+MAX_RING_BYTES = MAX_STEP_BYTES - 100  # the rest of a step: timeout, jumps, caller
+PHONE_BYTES = len("PJSIP/&")  # what a phone takes in a step besides its name
 
 
 @dataclass(frozen=True)
@@ -373,7 +374,8 @@ def too_many_phones(subject: Subject) -> Iterator[Finding]:
     """The phones that ring together fit into one step."""
     for name, group in subject.spec.groups.items():
         if any(
-            sum(len(one) + 1 for one in ring) > MAX_RING_BYTES for ring in build.rounds(subject.spec, group)
+            sum(len(one) + PHONE_BYTES for one in ring) > MAX_RING_BYTES
+            for ring in build.rounds(subject.spec, group)
         ):
             yield Finding(
                 path=("groups", name, "members"),

@@ -1,6 +1,7 @@
 """A plan that compiles cannot get a call lost: each law, broken once."""
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import yaml
 
 from dialplan.checks import CHECKS
 from dialplan.compile import check_together, compile_tenant
+from dialplan.decide import decide
+from dialplan.facts import Facts, Origin, State
+from dialplan.published import Published
 from dialplan.spec import TenantSpec
+from pbxcore.control.wire import commands
 
 TRUNKS = ("carrier",)
 BASE: dict[str, Any] = {
@@ -271,3 +276,22 @@ def test_two_tenants_with_one_number_are_both_told() -> None:
         (("numbers", "+493055500999", "stands_for"), True)
     ]
     assert check_together({"a.yaml": one}) == {}
+
+
+def test_as_many_phones_as_compile_fit_on_the_wire() -> None:
+    """The largest group without a finding can be sent to Asterisk in one step."""
+    extensions = {str(n): {"name": "X", "devices": [f"phone{n}"]} for n in range(1000, 1100)}
+    for size in range(100, 0, -1):
+        members = list(extensions)[:size]
+        group = {"g": {"name": "G", "extension": "60", "members": members}}
+        spec = changed({"extensions": extensions, "groups": group})
+        plan, _ = compile_tenant(spec, revision=1, trunks=TRUNKS)
+        if plan:
+            break
+    assert plan is not None
+    assert size > 80
+    facts = Facts(
+        call="c", linkedid="c", origin=Origin.PHONE, endpoint="acme-p10", actor="acme-p10", dialled="60"
+    )
+    decision = decide(Published().with_plan(plan), facts, State(), datetime(2026, 11, 23, tzinfo=UTC))
+    assert commands(decision, "0123456789abcdef")
