@@ -3,7 +3,19 @@
 Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process.
 """
 
-from pbxcore.cli import apply, check, decide, demo, destinations, rate, run, serve
+from pbxcore.cli import apply, check, database, decide, demo, destinations, rate, rated, run, serve
 from pbxcore.cli.app import app
 
-__all__ = ["app", "apply", "check", "decide", "demo", "destinations", "rate", "run", "serve"]
+__all__ = [
+    "app",
+    "apply",
+    "check",
+    "database",
+    "decide",
+    "demo",
+    "destinations",
+    "rate",
+    "rated",
+    "run",
+    "serve",
+]

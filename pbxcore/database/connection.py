@@ -18,7 +18,7 @@ COMMAND_S = 30  # the slowest statement of ours, a batch of some thousand legs, 
 POOL_SIZE = 8  # the private server allows 60 in all
 
 # Ours, and not a mistake in a statement: the server is away, starting, stopping, full or cut us off.
-AWAY: tuple[type[BaseException], ...] = (
+AWAY: tuple[type[Exception], ...] = (
     OSError,  # TimeoutError included
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,

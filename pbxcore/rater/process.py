@@ -34,7 +34,7 @@ LONGEST_WAIT_S = (
 TURN_S = 0.5  # between looks whether the turn is free
 RINGING_S = 3_600  # a leg's age counts from its last record, which may be its start
 
-_LOST: tuple[type[BaseException], ...] = (*AWAY, TurnLostError)
+_LOST: tuple[type[Exception], ...] = (*AWAY, TurnLostError)
 
 _log = logging.getLogger(__name__)
 

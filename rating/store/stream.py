@@ -8,16 +8,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rating.rated import RatedLeg
 from rating.store.ledger import Connection
 from rating.store.named import named
 from rating.store.rows import rated_leg_of
+from rating.wire import rated_to_json
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 CHANNEL = "rated"  # the writer tells here that there is more
 PAGE = 1_000
-LOOK_S = 5.0  # between looks when no news come: a notification is a favour, no promise
+LOOK_S = 5  # between looks when no news come: a notification is a favour, no promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Entry:
 
     position: int
     leg: RatedLeg
+
+
+def entry_to_json(entry: Entry) -> dict[str, Any]:
+    """Write an entry as a line of the stream: the rated leg (`rating.wire`) with its position in front."""
+    return {"position": entry.position, **rated_to_json(entry.leg)}
 
 
 async def rated_since(connection: Connection, position: int, limit: int = PAGE) -> Sequence[Entry]:

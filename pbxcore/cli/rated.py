@@ -1,0 +1,196 @@
+"""`pbxcore rated` and `pbxcore quarantine`: what came of the legs."""
+
+import asyncio
+import contextlib
+import getpass
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+
+from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
+from pbxcore.cli.database import no_database
+from pbxcore.database import AWAY, Connection, connect, url_of
+from pbxcore.machine.running import settings_of_running
+from rating import money
+from rating.periods import from_iso
+from rating.rated import Piece, Source
+from rating.store import quarantine, stream
+from rating.store.quarantine import Correction, Waiting
+from rating.store.stream import Entry
+from rating.wire import dump, leg_to_json
+
+RECENT = 20  # legs of a table for which no position was named
+LISTED = 1_000  # a screen's worth many times over
+RETRY_S = 2.0  # while the database is away
+
+Result = TypeVar("Result")
+
+waiting = typer.Typer(help="Legs that could not be rated: list them, release them.", no_args_is_help=True)
+app.add_typer(waiting, name="quarantine")
+
+
+@app.command()
+def rated(
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with the legs to come; NDJSON.")
+    ] = False,
+    since: Annotated[
+        int | None, typer.Option(min=0, help="Begin after this position of the stream; 0 is its start.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show rated legs: the newest as a table, or the stream as NDJSON.
+
+    The stream is for billing: one JSON object a line, every rated leg once, in the order of `position`. Keep
+    the position of the last line you stored and go on with it: pbxcore rated --follow --since POSITION
+    """
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        if follow or as_json:
+            asyncio.run(_print_lines(since or 0, follow=follow))
+        else:
+            _show(_run(_recent(since)))
+
+
+@waiting.command("list")
+def list_waiting(as_json: AsJson = False) -> None:
+    """List the legs that wait for a person, the oldest first, and why. With --json one object a line."""
+    found = _run(_waiting())
+    for one in found if as_json else ():
+        sys.stdout.write(dump(_as_json(one)) + "\n")
+    if not as_json:
+        out.print(_table_of(found) if found else "[green]✓[/] nothing waits")
+
+
+@waiting.command()
+def release(
+    key: Annotated[str, typer.Argument(help="Key of the leg, from `pbxcore quarantine list`.")],
+    payer: Annotated[str | None, typer.Option(help="Who pays instead: tenant/extension.")] = None,
+    ended: Annotated[str | None, typer.Option(help="When it ended: 2026-11-22T10:15:30.000000Z.")] = None,
+) -> None:
+    """Rate a leg again, by the documents of today. What still cannot be rated comes back with its reason.
+
+    A leg without a recorded end is rated to its last sign of life, unless you say when it ended.
+    """
+    try:
+        correction = Correction(payer=payer, ended_us=None if ended is None else from_iso(ended))
+    except ValueError as error:
+        raise fail(f"--ended: {error}", "write it like 2026-11-22T10:15:30.000000Z", Exit.USAGE) from None
+    if not _run(_release(key, correction)):
+        raise fail(f"no leg {key} waits", "list those that do: pbxcore quarantine list", Exit.NO)
+    out.print(f"[green]✓[/] {key} is released; the rater takes it up within a second")
+
+
+async def _print_lines(since: int, *, follow: bool) -> None:
+    """Write the stream; while the database is away, wait and go on where it was."""
+    told = False
+    while True:
+        try:
+            async with _connection() as connection:
+                told = False
+                async for entry in stream.follow(connection, since) if follow else _all(connection, since):
+                    sys.stdout.write(dump(stream.entry_to_json(entry)) + "\n")
+                    sys.stdout.flush()
+                    since = entry.position
+                return
+        except AWAY as away:
+            if isinstance(away, BrokenPipeError):
+                raise
+            if not follow:
+                raise no_database(away) from away
+            if not told:
+                err.print(f"[yellow]the database is away ({type(away).__name__}); waiting[/]")
+                told = True
+        await asyncio.sleep(RETRY_S)
+
+
+async def _all(connection: Connection, since: int) -> AsyncIterator[Entry]:
+    while page := await stream.rated_since(connection, since):
+        for entry in page:
+            yield entry
+        since = page[-1].position
+
+
+async def _recent(since: int | None) -> Sequence[Entry]:
+    async with _connection() as connection:
+        newest = await stream.position(connection)
+        first = max(newest - RECENT, 0) if since is None else since
+        return await stream.rated_since(connection, first)
+
+
+async def _waiting() -> Sequence[Waiting]:
+    async with _connection() as connection:
+        return await quarantine.waiting(connection, LISTED)
+
+
+async def _release(key: str, correction: Correction) -> bool:
+    async with _connection() as connection:
+        return await quarantine.release(connection, key, by=getpass.getuser(), correction=correction)
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    try:
+        return asyncio.run(work)
+    except AWAY as away:
+        raise no_database(away) from away
+
+
+@contextlib.asynccontextmanager
+async def _connection() -> AsyncIterator[Connection]:
+    connection = await connect(url_of(settings_of_running()), application="pbxcore cli")
+    try:
+        yield connection
+    finally:
+        connection.terminate()  # it may wait for news; nothing of ours is under way
+
+
+def _show(entries: Sequence[Entry]) -> None:
+    if not entries:
+        out.print("[dim]no rated legs yet[/]")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("position", "ended (UTC)", "account", "payer", "why", "number", "zone", "seconds"):
+        table.add_column(column, justify="right" if column in {"position", "seconds"} else "left")
+    table.add_column("paid from")
+    table.add_column("amount", justify="right")
+    for entry in entries:
+        leg = entry.leg
+        ended = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        paid = ", ".join(_paid(piece) for piece in leg.pieces)
+        amount = f"{money.text(leg.amount_micro)} {leg.currency}"
+        zone = f"{leg.zone}/{leg.kind}"
+        table.add_row(str(entry.position), ended, leg.account, leg.payer, leg.why, leg.number, zone,
+                      str(leg.billable_s), paid, amount)  # fmt: skip
+    out.print(table)
+
+
+def _paid(piece: Piece) -> str:
+    if piece.source is Source.ALLOWANCE:
+        return f"{piece.seconds} s {piece.pool} [dim]({piece.after_s} left)[/]"
+    return f"{piece.seconds} s overflow"
+
+
+def _table_of(found: Sequence[Waiting]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("key", "since (UTC)", "reason", "payer", "number", "seconds", "detail"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        since = one.since.strftime("%Y-%m-%d %H:%M:%S")
+        released = f" [dim](released by {one.released_by})[/]" if one.released_by else ""
+        seconds = str((one.leg.ended_us - one.leg.answered_us) // 1_000_000)
+        reason = f"[yellow]{one.reason}[/]{released}"
+        table.add_row(one.leg.key, since, reason, one.leg.payer, one.leg.number, seconds, one.detail)
+    return table
+
+
+def _as_json(one: Waiting) -> dict[str, object]:
+    return {
+        "reason": one.reason.value,
+        "detail": one.detail,
+        "since": one.since.isoformat(),
+        "released_by": one.released_by,
+        "leg": leg_to_json(one.leg),
+    }

@@ -1,0 +1,200 @@
+"""HTTP and the command line on the stream: what billing and operators see."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from pbxcore.cli import app
+from pbxcore.database import connect
+from pbxcore.settings import Ports, Settings
+from pbxcore.web import serve
+from rating.leg import Leg
+from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
+from rating.store import ledger
+from rating.wire import rated_to_json
+
+ROOT = Path(__file__).parents[2]
+T0 = 1_795_360_000_000_000
+
+
+def rated_leg(number: int) -> RatedLeg:
+    """Some rated leg: 60 s free, 60 s paid."""
+    free = Piece(
+        start_us=T0,
+        seconds=60,
+        source=Source.ALLOWANCE,
+        pool="dach/mobile/2026-11-01",
+        before_s=60,
+        after_s=0,
+        price_per_minute_micro=0,
+        amount_micro=0,
+        rule="autphone@2026-01-01 bundle dach/S",
+    )
+    paid = Piece(
+        start_us=T0 + 60_000_000,
+        seconds=60,
+        source=Source.OVERFLOW,
+        pool="",
+        before_s=0,
+        after_s=0,
+        price_per_minute_micro=190_000,
+        amount_micro=190_000,
+        rule="autphone@2026-01-01 overflow AT-CH/mobile",
+    )
+    return RatedLeg(
+        key=f"s-1.{number}",
+        linkedid="s-1.0",
+        account="acme",
+        payer="acme/60",
+        why="forward",
+        number="+436641234567",
+        tariff="autphone@2026-01-01",
+        country="AT",
+        kind="mobile",
+        zone="AT-CH",
+        answered_us=T0,
+        ended_us=T0 + 95_000_000,
+        duration_us=95_000_000,
+        billable_s=120,
+        connection_micro=0,
+        amount_micro=190_000,
+        currency="EUR",
+        pieces=(free, paid),
+    )
+
+
+LOST = Leg(
+    key="s-1.99",
+    linkedid="s-1.98",
+    trunk="carrier",
+    payer="",
+    why="",
+    number="",
+    answered_us=T0,
+    ended_us=T0 + 1,
+)
+
+
+async def fill(url: str) -> None:
+    """Write three rated legs, one that waits, and a tenant."""
+    connection = await connect(url, application="test")
+    turn = await ledger.take_turn(connection)
+    assert turn is not None
+    async with connection.transaction():
+        last = await ledger.hold(connection, turn)
+        await ledger.write_rated(connection, turn, last, [rated_leg(number) for number in range(3)])
+        wrong = Quarantined(key=LOST.key, reason=Quarantine.NO_PAYER, detail="it left past the decision")
+        await ledger.write_quarantined(connection, [wrong], {LOST.key: LOST})
+        await connection.execute(
+            """INSERT INTO revision VALUES ('tenant', 'acme', 1, '{"name": "old"}', '', 'test'),
+               ('tenant', 'acme', 2, '{"name": "Acme", "account": "acme"}', '', 'test');
+               INSERT INTO number VALUES ('+49301', 'acme', '[2026-01-01,)');
+               INSERT INTO number VALUES ('+49302', 'acme', '[2099-01-01,)')"""
+        )
+    await connection.close()
+
+
+@asynccontextmanager
+async def web(url: str, state: Path, port: int) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve inside the `with`."""
+    ports = Ports().model_copy(update={"http": port})
+    serving = asyncio.create_task(
+        serve(Settings(state=state, config=ROOT / "config", database=url, ports=ports))
+    )
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        await asyncio.sleep(0)  # the listener is bound in the first step
+        yield client
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+
+
+async def test_the_api_gives_the_stream_the_tenants_and_the_metrics(
+    database: str, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    """Each rated leg at its position, as JSON or NDJSON; tenants with what is in force."""
+    await fill(database)
+    async with web(database, tmp_path, *free_ports(1)) as client:
+        answer = (await client.get("/v1/rated", params={"since": 1, "limit": 1})).json()
+        assert answer == {"legs": [{"position": 2, **rated_to_json(rated_leg(1))}], "position": 2}
+        lines = await client.get("/v1/rated", headers={"accept": "application/x-ndjson"})
+        assert [json.loads(line)["position"] for line in lines.text.splitlines()] == [1, 2, 3]
+        assert (await client.get("/v1/rated", params={"since": 3})).json() == {"legs": [], "position": 3}
+        assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
+        (tenant,) = (await client.get("/v1/tenants")).json()
+        assert (tenant["name"], tenant["revision"], tenant["numbers"]) == ("Acme", 2, ["+49301"])
+        metrics = await client.get("/metrics")
+        assert 'pbxcore_heartbeat_timestamp_seconds{process="web"}' in metrics.text
+
+
+async def test_health_says_what_does_not_work(
+    database: str, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    """503 without a rater, 503 without a database, 200 when both are there."""
+    one, two = free_ports(2)
+    async with web(database, tmp_path / "one", one) as client:
+        absent = await client.get("/health")
+        assert (absent.status_code, absent.json()["rater"]) == (503, "absent")
+        connection = await connect(database, application="test")
+        await ledger.take_turn(connection)
+        present = await client.get("/health")
+        assert (present.status_code, present.json()["rater"]) == (200, "writing")
+        await connection.close()
+    async with web("postgresql://nobody@127.0.0.1:1/none", tmp_path / "two", two) as client:
+        away = await client.get("/health")
+        assert (away.status_code, away.json()["rater"]) == (503, "unknown")
+        assert (await client.get("/v1/tenants")).json()["code"] == "database-away"
+
+
+@pytest.fixture
+def command(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Give the command line on a filled database: exit code and output."""
+    asyncio.run(fill(database))
+    monkeypatch.setenv("PBXCORE_DATABASE", database)
+    monkeypatch.setenv("PBXCORE_STATE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(arguments))
+        return result.exit_code, result.output
+
+    return call
+
+
+def test_rated_prints_the_stream_for_scripts_and_a_table_for_people(
+    command: Callable[..., tuple[int, str]],
+) -> None:
+    """NDJSON with positions, from any position; a table with what paid for a leg."""
+    code, lines = command("rated", "--json", "--since", "1")
+    assert (code, [json.loads(line)["position"] for line in lines.splitlines()]) == (0, [2, 3])
+    assert json.loads(lines.splitlines()[0]) == {"position": 2, **rated_to_json(rated_leg(1))}
+    code, table = command("rated")
+    assert code == 0
+    assert all(part in table for part in ("acme/60", "AT-CH/mobile", "60 s dach/mobile/2026-11-01", "0.19"))
+
+
+def test_quarantine_lists_and_releases(command: Callable[..., tuple[int, str]]) -> None:
+    """What waits says why; releasing says yes or no by the exit code."""
+    code, lines = command("quarantine", "list", "--json")
+    assert (code, json.loads(lines)["reason"], json.loads(lines)["leg"]["key"]) == (0, "no-payer", "s-1.99")
+    assert "it left past the decision" in command("quarantine", "list")[1]
+    assert command("quarantine", "release", "s-1.98")[0] == 1
+    assert command("quarantine", "release", "s-1.99", "--ended", "yesterday")[0] == 2
+    assert command("quarantine", "release", "s-1.99", "--payer", "acme/10")[0] == 0
+    assert json.loads(command("quarantine", "list", "--json")[1])["released_by"]
+    assert command("database", "migrate")[0] == 0
+
+
+def test_without_a_database_commands_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exit code 3, and what to do."""
+    monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("PBXCORE_STATE", str(tmp_path))
+    for arguments in (["rated"], ["rated", "--json"], ["quarantine", "list"], ["database", "migrate"]):
+        result = CliRunner().invoke(app, arguments)
+        assert (result.exit_code, "PBXCORE_DATABASE" in result.output) == (3, True), result.output
