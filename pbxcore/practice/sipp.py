@@ -233,7 +233,7 @@ def answering(  # noqa: PLR0913 — what a called party can do
         dialog = "From:[$us]\nTo:[$them]"
         refer = fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
     refusals = "".join(fill("refusal.xml", {"CODE": str(c), "REASON": r}) for c, r in REFUSALS.items())
-    values = {"RING_MS": str(ring_ms), "TALK_MS": str(talk_ms), "START": start_at, "CODE": str(code),
+    values = {"RING_MS": str(max(ring_ms, 1)), "TALK_MS": str(talk_ms), "START": start_at, "CODE": str(code),
               "REASON": REFUSALS.get(code, "Refused"), "HEADERS": headers, "AFTER_ANSWER": refer,
               "REFUSALS": refusals}  # fmt: skip
     return fill("answer.xml", values)

@@ -1,11 +1,11 @@
 """A real Asterisk with control, standby and a carrier, and phones that call: shared by a module's tests."""
 
-import asyncio
 import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +22,7 @@ from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
-from pbxcore.practice import sipp
+from pbxcore.practice import baresip, sipp
 from pbxcore.settings import Ports, Settings, Trunk
 
 TENANT: dict[str, Any] = {
@@ -62,7 +62,17 @@ TENANT: dict[str, Any] = {
     },
 }  # fmt: skip
 START_LIMIT_S = 20.0
-SERVE = "import sys; from pbxcore.cli.serve import Name, serve; serve(Name(sys.argv[1]))"
+SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
+SERVE = """
+import asyncio, importlib, logging, signal, sys, uvloop
+from pbxcore.settings import Settings
+logging.basicConfig(level=logging.INFO)
+async def main():
+    serving = asyncio.ensure_future(importlib.import_module(sys.argv[1]).serve(Settings()))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+    await asyncio.wait([serving])
+uvloop.run(main())
+"""
 
 
 @dataclass(slots=True)
@@ -73,16 +83,16 @@ class Pbx:
     root: Path
     sipp: tuple[str, ...]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _next_port: int = 0
+    _phones: int = 0
 
     @property
     def server(self) -> tuple[str, int]:
         return (self.settings.bind, self.settings.ports.sip)
 
     def port(self) -> int:
-        """Give the next free port pair above our own ports; sound takes the one after next."""
-        self._next_port += 20
-        return self.settings.ports.rtp_last + self._next_port
+        """Give the first of ten ports for one phone, from the part of our block that Asterisk leaves alone."""
+        self._phones += 1
+        return self.settings.ports.rtp_first + SOUND + 10 * (self._phones % ((1_000 - SOUND) // 10))
 
     def phone(self, device: str, *, tcp: bool = False) -> sipp.SippPhone:
         user, port = f"acme-{device}", self.port()
@@ -92,7 +102,7 @@ class Pbx:
             password=phones.password_of(self.settings, user),
             server=self.server,
             local=("127.0.0.1", port),
-            media=(port + 2, port + 18),
+            media=(port + 2, port + 9),
             tcp=tcp,
         )
 
@@ -100,7 +110,41 @@ class Pbx:
     def carrier(self) -> sipp.SippCarrier:
         port = self.port()
         return sipp.SippCarrier(program=self.sipp, server=self.server, address="127.0.0.2",
-                                port=self.settings.ports.carrier, media=(port + 2, port + 18))  # fmt: skip
+                                port=self.settings.ports.carrier, media=(port + 2, port + 9))  # fmt: skip
+
+    def baresip(
+        self, device: str, *, transport: str = "udp", answers: bool = False
+    ) -> contextlib.AbstractAsyncContextManager[baresip.Baresip]:
+        """Give a phone of the second stack, not yet registered."""
+        user, port = f"acme-{device}", self.port()
+        account = baresip.Account(user=user, password=phones.password_of(self.settings, user),
+                                  server=self.server, transport=transport, answers=answers)  # fmt: skip
+        modules = self.root / "usr/lib/baresip/modules"
+        return baresip.running(
+            debian.command(self.root, "baresip"), modules, account, ports=(port, port + 2, port + 4)
+        )
+
+    def end_of(self, call: str, limit_s: float = 5.0) -> dict[str, str]:
+        """Wait for the CALL_END of a channel and give its words."""
+        found: list[list[str]] = []
+
+        def ended() -> bool:
+            found[:] = [r for r in self.legs() if r[3] == call and r[7] == "CALL_END"]
+            return bool(found)
+
+        self.until(ended, limit_s)
+        return dict(word.split("=", 1) for word in found[0][8].split("|"))  # type: ignore[misc]  # word=value
+
+    def trunk_legs(self, linkedid: str) -> list[dict[str, Any]]:
+        """Give the outgoing trunk legs of a call with their words, and their seconds when they were answered."""
+        records = self.legs(linkedid)
+        legs = []
+        for record in records:
+            if record[7] == "TRUNK_LEG":
+                at = {r[1]: float(r[2]) for r in records if r[3] == record[3]}
+                words = dict(word.split("=", 1) for word in record[8].split("|"))
+                legs.append({**words, "seconds": at["HANGUP"] - at["ANSWER"] if "ANSWER" in at else 0.0})
+        return legs
 
     def start(self, name: str, command: tuple[str, ...], **more: str) -> None:
         log = self.settings.state / f"{name}.out"
@@ -112,13 +156,17 @@ class Pbx:
 
     def serve(self, name: str) -> None:
         """Start control or standby and wait until it decides."""
-        command = (sys.executable, "-c", SERVE, name)
+        command = (sys.executable, "-c", SERVE, services.SERVICES[name])
         self.start(name, command, **services.environment(self.settings))
         self.until(lambda: self.status(name).get("ok") is True)
 
     def status(self, name: str) -> dict[str, Any]:
         try:
-            return asyncio.run(publication.ask(self.settings.run_dir / f"{name}.sock", {"do": "status"}))
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(2)
+                line.connect(str(self.settings.run_dir / f"{name}.sock"))
+                line.sendall(b'{"do": "status"}\n')
+                return dict(json.loads(line.makefile().readline()))
         except OSError:
             return {}
 
@@ -201,9 +249,9 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
 
 def _settings(state: Path) -> tuple[Settings, ports.Taken]:
     trunk = Trunk(name="carrier", host="127.0.0.2", port=5065, practice=True)
-    settings = Settings(state=state, trunks=(trunk,), ports=Ports(rtp_first=10_000, rtp_last=10_199))
+    settings = Settings(state=state, trunks=(trunk,))
     taken = ports.take(settings)
-    chosen = taken.ports
+    chosen = taken.ports.model_copy(update={"rtp_last": taken.ports.rtp_first + SOUND - 1})
     return settings.model_copy(update={
         "ports": chosen, "trunks": (trunk.model_copy(update={"port": chosen.carrier}),)
     }), taken  # fmt: skip
@@ -216,4 +264,5 @@ async def runs() -> AsyncIterator[list[sipp.Run]]:
     yield started
     for run in started:
         await run.end()
-        shutil.rmtree(run.folder, ignore_errors=True)
+        if not os.environ.get("PBXCORE_KEEP"):
+            shutil.rmtree(run.folder, ignore_errors=True)

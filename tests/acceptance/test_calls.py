@@ -1,0 +1,268 @@
+"""Calls on a real Asterisk with two SIP stacks: what phones and carrier see, and what is recorded."""
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from pbxcore.machine import asterisk
+from pbxcore.practice import sipp
+
+Runs = list[sipp.Run]
+
+
+def _last(pbx: Any) -> dict[str, Any]:
+    return dict(pbx.decisions()[-1])
+
+
+def _invite(messages: list[sipp.SipMessage]) -> sipp.SipMessage:
+    return next(m for m in messages if m.start.startswith("INVITE"))
+
+
+def _talked(messages: list[sipp.SipMessage]) -> float:
+    answer = next(m.at for m in messages if m.status == 200 and m.method == "INVITE")
+    bye = next(m.at for m in messages if m.start.startswith("BYE"))
+    return bye - answer
+
+
+def test_configuration_starts_without_a_complaint(pbx: Any) -> None:
+    """Asterisk loads every module of our list and logs no warning at its start."""
+    assert pbx.complaints() == []
+    wanted = re.findall(r"^(?:pre)?load = (\S+)", (asterisk.TEMPLATES / "modules.conf").read_text(), re.MULTILINE)
+    assert sorted(wanted) == sorted(re.findall(r"^(\S+\.so) .*Running", pbx.asterisk("module show"), re.MULTILINE))
+
+
+async def test_extension_calls_extension(pbx: Any, runs: Runs) -> None:
+    """Two phones of the first stack talk; the called one sees name and extension; the call ends as answered."""
+    anna, bruno = pbx.phone("p10"), pbx.phone("p11", tcp=True)
+    await anna.register()
+    await bruno.register()
+    await bruno.register(expires_s=0)
+    bruno = pbx.phone("p11")
+    await bruno.register()
+    runs.append(callee := await bruno.take(sipp.answering(ring_ms=100)))
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    await caller.wait()
+    assert '"Anna" <sip:10@' in _invite(list(await callee.wait())).header("From")
+    assert pbx.end_of(_last(pbx)["call"]) == {
+        "outcome": "answered", "by": "control", "version": "acme@1", "reason": ""
+    }  # fmt: skip
+
+
+async def test_two_stacks_hear_each_other(pbx: Any) -> None:
+    """Baresip over TCP calls baresip over UDP, and the tone that is sent is heard."""
+    async with pbx.baresip("p10", transport="tcp") as anna, pbx.baresip("p11", answers=True) as bruno:
+        await anna.register()
+        await bruno.register()
+        await anna.command("dial", "11")
+        await anna.until("CALL_ESTABLISHED")
+        await bruno.until("CALL_ESTABLISHED")
+        await asyncio.sleep(1.0)  # of speech
+        await anna.command("hangup")
+        await bruno.until("CALL_CLOSED")
+        for phone in (anna, bruno):
+            assert _loudness(phone.heard()) > 1_000
+
+
+async def test_extension_calls_outside(pbx: Any, runs: Runs) -> None:
+    """The carrier sees who calls and whom to call back; one leg is recorded, with the far end's seconds."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call("06641110000", talk_ms=1_000))
+    await caller.wait()
+    far = pbx.far_end("+496641110000")
+    invite = _invite(far)
+    assert invite.start.split()[1].startswith("sip:+496641110000@127.0.0.2")
+    assert invite.header("From").startswith("<sip:+493055500100@")
+    assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
+    assert (invite.header("Privacy"), invite.header("Diversion")) == ("", "")
+    pbx.end_of(_last(pbx)["call"])
+    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert (leg["payer"], leg["why"], leg["num"], leg["limit"], leg["version"], leg["trunk"]) == (
+        "acme/10", "call", "+496641110000", "14400", "acme@1", "carrier",
+    )  # fmt: skip
+    assert leg["seconds"] == pytest.approx(_talked(far), abs=0.1)
+
+
+async def test_hidden_number_travels_marked_private(pbx: Any, runs: Runs) -> None:
+    """With *31* the carrier gets no name in From, our number for its own eyes, and the wish for privacy."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call("*31*06641110020", talk_ms=200))
+    await caller.wait()
+    invite = _invite(pbx.far_end("+496641110020"))
+    assert "anonymous" in invite.header("From").lower()
+    assert "+4930" not in invite.header("From")
+    assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
+    assert invite.header("Privacy") == "id"
+
+
+async def test_group_without_answer_goes_to_a_mobile(pbx: Any, runs: Runs) -> None:
+    """Two phones ring in vain; the mobile sees the caller and by whom it was diverted; one leg, paid by the group."""
+    for device in ("p10", "p11"):
+        phone = pbx.phone(device)
+        await phone.register()
+        runs.append(await phone.take(sipp.answering(ring_ms=60_000)))
+    runs.append(caller := await pbx.carrier.call("+493055500100", port=pbx.port(), talk_ms=1_000))
+    await caller.wait()
+    far = pbx.far_end("+436641110003")
+    invite = _invite(far)
+    assert invite.header("From").startswith("<sip:+4915112345678@")
+    assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
+    assert re.match(r"<sip:\+493055500100@[^>]+>;reason=no-answer", invite.header("Diversion"))
+    pbx.end_of(_last(pbx)["call"])
+    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert (leg["payer"], leg["why"]) == ("acme/60", "forward")
+    assert leg["seconds"] == pytest.approx(_talked(far), abs=0.1)
+    for phone_run in runs[:2]:
+        asked = [m.method for m in phone_run.messages() if not m.status and m.method != "NOTIFY"]
+        assert asked[:2] == ["INVITE", "CANCEL"]
+
+
+async def test_losers_of_a_fork_leave_no_leg(pbx: Any, runs: Runs) -> None:
+    """Two phones ring, one answers: the other is cancelled, and a call from outside costs nobody anything."""
+    for device, ring_ms in (("p10", 300), ("p11", 60_000)):
+        phone = pbx.phone(device)
+        await phone.register()
+        runs.append(await phone.take(sipp.answering(ring_ms=ring_ms)))
+    runs.append(caller := await pbx.carrier.call("+493055500100", port=pbx.port(), talk_ms=300))
+    await caller.wait()
+    await runs[1].until(method="CANCEL")
+    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "answered"
+    assert pbx.trunk_legs(_last(pbx)["linkedid"]) == []
+
+
+async def test_busy_forwards_outside(pbx: Any, runs: Runs) -> None:
+    """A busy phone's forward leaves at once, names the reason and is paid by the phone's extension."""
+    anna, clara = pbx.phone("p10"), pbx.phone("p12")
+    await anna.register()
+    await clara.register()
+    runs.append(await clara.take(sipp.answering(ring_ms=0, start_at="refuse", code=486)))
+    runs.append(caller := await anna.call("12", talk_ms=300))
+    await caller.wait()
+    diversion = _invite(pbx.far_end("+436641110001")).header("Diversion")
+    assert diversion.endswith(";reason=user-busy")
+    pbx.end_of(_last(pbx)["call"])
+    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert (leg["payer"], leg["why"]) == ("acme/12", "forward")
+
+
+async def test_unregistered_phone_forwards_at_once(pbx: Any, runs: Runs) -> None:
+    """Nobody waits for a phone that is not there."""
+    runs.append(caller := await pbx.carrier.call("+493055500101", port=pbx.port(), talk_ms=200))
+    said = await caller.wait()
+    invited = next(m.at for m in said if m.start.startswith("INVITE"))
+    assert next(m.at for m in pbx.far_end("+436641110002")) - invited < 1.0
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "outcome", "reason"),
+    [
+        ("06641110486", 486, "busy", ""),
+        ("06641110404", 404, "carrier-failure", "1"),
+        ("06641110503", 503, "carrier-failure", None),
+        ("99", 404, "rejected", "unknown-number"),
+    ],
+)
+async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures and the row
+    pbx: Any, runs: Runs, number: str, status: int, outcome: str, reason: str | None
+) -> None:
+    """The caller's phone hears why, and the record names it."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call(number))
+    said = await caller.wait()
+    assert max(m.status for m in said if m.method == "INVITE" and m.status != 401) == status
+    end = pbx.end_of(_last(pbx)["call"])
+    assert end["outcome"] == outcome
+    assert reason in (None, end["reason"])
+
+
+async def test_caller_who_gives_up(pbx: Any, runs: Runs) -> None:
+    """A caller who hangs up while it rings ends the call as abandoned."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call("06641110999", patience_ms=500))
+    await caller.wait()
+    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "abandoned"
+
+
+async def test_message_is_left(pbx: Any) -> None:
+    """Who speaks to a mailbox leaves a message in it."""
+    async with pbx.baresip("p11") as bruno:
+        await bruno.register()
+        await bruno.command("dial", "*9910")
+        await bruno.until("CALL_ESTABLISHED")
+        spool = asterisk.home(pbx.settings) / "spool" / "voicemail" / "acme" / "10"
+        await asyncio.to_thread(pbx.until, lambda: any(spool.glob("tmp/*.wav")), 20.0)
+        await asyncio.sleep(3.0)  # of message; shorter ones are dropped
+        await bruno.command("hangup")
+        await asyncio.to_thread(pbx.until, lambda: (spool / "INBOX" / "msg0000.wav").exists())
+    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "answered"
+
+
+async def test_redirect_by_a_phone_asks_us(pbx: Any, runs: Runs) -> None:
+    """A phone's 302 is decided like a call of its own, and paid by it."""
+    anna, bruno = pbx.phone("p10"), pbx.phone("p11")
+    await anna.register()
+    await bruno.register()
+    contact = f"Contact: <sip:06641110030@{pbx.server[0]}>\n"
+    runs.append(await bruno.take(sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)))
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    await caller.wait()
+    asked = _last(pbx)
+    assert (asked["facts"]["origin"], asked["facts"]["actor"]) == ("forward", "acme-p11")
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", "+496641110030")
+
+
+async def test_blind_transfer_asks_us(pbx: Any, runs: Runs) -> None:
+    """A caller from outside who is sent on pays nothing: who sent them does, by a question of its own."""
+    bruno = pbx.phone("p11")
+    await bruno.register()
+    scenario = sipp.answering(ring_ms=100, talk_ms=2_000, refer_to="06641110040")
+    runs.append(await bruno.take(scenario))
+    runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=2_000))
+    await caller.wait()
+    asked = _last(pbx)
+    facts = asked["facts"]
+    assert (facts["origin"], facts["actor"], facts["endpoint"]) == ("transfer", "acme-p11", "trunk-carrier")
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "transfer", "+496641110040")
+    far = pbx.far_end("+496641110040")
+    assert leg["seconds"] == pytest.approx(_talked(far), abs=0.1)
+    assert not _invite(far).header("From").startswith("<sip:s@")
+
+
+async def test_transfer_to_help_asks_nobody(pbx: Any, runs: Runs) -> None:
+    """Who sends a caller on to 112 sends them there at once, with a number of theirs to call back."""
+    bruno = pbx.phone("p11")
+    await bruno.register()
+    runs.append(await bruno.take(sipp.answering(ring_ms=100, talk_ms=2_000, refer_to="112")))
+    runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=1_500))
+    await caller.wait()
+    assert _last(pbx)["facts"]["origin"] == "trunk"
+    assert _invite(pbx.far_end("112")).header("P-Asserted-Identity").startswith("<sip:+493055500111@")
+    pbx.end_of(_last(pbx)["call"])
+    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")
+
+
+async def test_nobody_calls_as_a_trunk(pbx: Any, runs: Runs) -> None:
+    """A From header that names a trunk opens nothing from a phone's address."""
+    scenario = sipp.calling("+493055500100", user="trunk-carrier", password="guess")
+    command = sipp.words(pbx.sipp, local=("127.0.0.1", pbx.port()), remote=pbx.server)
+    before = len(pbx.decisions())
+    runs.append(run := await sipp.start(command, scenario))
+    said = await run.wait()
+    assert {m.status for m in said if m.status} <= {100, 401}
+    assert len(pbx.decisions()) == before
+
+
+def _loudness(recording: bytes) -> int:
+    """Give the loudest sample; the file's header says nothing of its length before the phone has ended."""
+    samples = memoryview(recording[44:][: (len(recording) - 44) & ~1]).cast("h")
+    return max(samples, default=0)

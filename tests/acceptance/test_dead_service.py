@@ -1,0 +1,140 @@
+"""Calls while what decides them is dead, stalled, talking nonsense or probed: a call is decided or ends as ours."""
+
+import asyncio
+import os
+import signal
+import socket
+from typing import Any
+
+import pytest
+
+from pbxcore.practice import sipp
+
+Runs = list[sipp.Run]
+
+
+@pytest.fixture
+def alive(pbx: Any) -> Any:
+    """Give the PBX with both deciding processes alive."""
+    for name in ("control", "standby"):
+        if name not in pbx.running:
+            pbx.serve(name)
+    pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+    return pbx
+
+
+async def _call(pbx: Any, runs: Runs, number: str, talk_ms: int = 200) -> int:
+    """Call from p10 and give the final status."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call(number, talk_ms=talk_ms))
+    said = await caller.wait()
+    return max(m.status for m in said if m.method == "INVITE" and m.status != 401)
+
+
+def _last_end(pbx: Any) -> dict[str, str]:
+    ends: list[list[str]] = []
+
+    def there() -> bool:
+        ends[:] = [record for record in pbx.legs() if record[7] == "CALL_END"]
+        return bool(ends)
+
+    pbx.until(there)
+    return dict(word.split("=", 1) for word in ends[-1][8].split("|"))  # type: ignore[misc]  # word=value
+
+
+async def test_standby_decides_when_control_is_dead(alive: Any, runs: Runs) -> None:
+    """A call under way goes on when control is killed; the next one is decided by the standby."""
+    anna, bruno = alive.phone("p10"), alive.phone("p11")
+    await anna.register()
+    await bruno.register()
+    runs.append(callee := await bruno.take(sipp.answering(ring_ms=0)))
+    runs.append(caller := await anna.call("11", talk_ms=1_500))
+    await caller.until(status=200)
+    alive.stop("control", signal.SIGKILL)
+    again = alive.phone("p12")
+    await again.register()
+    runs.append(other := await again.take(sipp.answering(ring_ms=0)))
+    runs.append(second := await alive.carrier.call("+493055500101", port=alive.port(), talk_ms=200))
+    await second.wait()
+    assert alive.decisions("standby")[-1]["facts"]["dialled"] == "+493055500101"
+    await caller.wait()
+    await callee.wait()
+    await other.end()
+
+
+async def test_standby_decides_after_a_stall(alive: Any, runs: Runs) -> None:
+    """Control is stopped in mid-air; when its supervisor kills it, the waiting call goes to the standby."""
+    control = alive.running["control"].pid
+    os.kill(control, signal.SIGSTOP)
+    calling = asyncio.create_task(_call(alive, runs, "06641110050"))
+    await asyncio.sleep(0.5)  # the question waits
+    assert not calling.done()
+    alive.stop("control", signal.SIGKILL)
+    assert await calling == 200
+    assert _last_end(alive)["by"] == "standby"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "garbage\n\n",
+        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x"\n',
+        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK=',
+        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK={nonce:.8}',
+        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK=00000000-0000-0000-0000-000000000000"\n',
+        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=' + "x" * 20_000 + ',PBX_OK={nonce}"\n',
+    ],
+    ids=["closes", "garbage", "no-nonce", "cut", "cut-in-nonce", "wrong-nonce", "too-long"],
+)
+async def test_half_an_answer_is_no_answer(alive: Any, runs: Runs, answer: str) -> None:
+    """Whatever an answerer says short of the complete decision with our nonce, the standby decides."""
+    if "control" in alive.running:
+        alive.stop("control")
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonce = ""
+        while (line := (await reader.readline()).decode()) not in ("\n", ""):
+            if line.startswith("agi_arg_2: "):
+                nonce = line.split()[1]
+        writer.write(answer.format(nonce=nonce).encode())
+        await writer.drain()
+        if answer.endswith("\n"):
+            await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", alive.settings.ports.agi)
+    async with server:
+        assert await _call(alive, runs, "06641110060") == 200
+    assert _last_end(alive)["by"] == "standby"
+
+
+async def test_nobody_decides_but_help_is_called(alive: Any, runs: Runs) -> None:
+    """With both dead an ordinary call ends as ours; an emergency call leaves with the number to call back."""
+    for name in ("control", "standby"):
+        if name in alive.running:
+            alive.stop(name, signal.SIGKILL)
+    assert await _call(alive, runs, "11") >= 500
+    assert _last_end(alive) == {
+        "outcome": "ours", "by": "constant", "version": "", "reason": "no-decision"
+    }  # fmt: skip
+    assert await _call(alive, runs, "112") == 200
+    invite = next(m for m in alive.far_end("112") if m.start.startswith("INVITE"))
+    assert invite.header("From").startswith("<sip:+493055500100@")
+    end = _last_end(alive)
+    assert (end["outcome"], end["by"]) == ("answered", "constant")
+    record = next(r for r in alive.legs() if r[7] == "TRUNK_LEG" and "num=112|" in r[8])
+    assert "payer=acme/10|why=emergency|num=112|limit=0|version=constant|trunk=carrier" in record[8]
+
+
+async def test_a_port_scan_changes_nothing(alive: Any, runs: Runs) -> None:
+    """A thousand connections to AGI and AMI that close at once: calls and the manager link go on."""
+    ports = alive.settings.ports
+    for _ in range(1_000):
+        for port in (ports.agi, ports.ami):
+            with socket.create_connection(("127.0.0.1", port), timeout=2):
+                pass
+    assert await _call(alive, runs, "06641110070") == 200
+    assert _last_end(alive)["by"] == "control"
+    assert (await asyncio.to_thread(alive.status, "control"))["asterisk"] == "up"
