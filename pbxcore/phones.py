@@ -49,12 +49,28 @@ def mailboxes_db(settings: Settings) -> Path:
 
 
 def prepare(settings: Settings) -> None:
-    """Create both files if they are missing: Asterisk opens them once, at its start."""
+    """Create both files if they are missing: Asterisk opens them once, at its start.
+
+    A file of an older version gets the columns that it lacks.
+    """
     for path, name in ((settings.phones_db, "phones"), (mailboxes_db(settings), "mailboxes")):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open(path) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(_sql(name))
+            for table, column in _lacking(db, _sql(name)):
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+
+
+def _lacking(db: sqlite3.Connection, script: str) -> list[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as wanted:
+        wanted.executescript(script)
+        return sorted(_columns(wanted) - _columns(db))
+
+
+def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(db.execute("SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c "
+                          "WHERE t.type = 'table'"))  # fmt: skip
 
 
 def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
@@ -103,6 +119,7 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
         "language": plan.language,
         "mailboxes": phone.mailbox,
         "set_var": f"PBX_CALLBACK={phone.callback}",
+        "callerid_tag": phone.callback,  # a set_var cannot be read by the endpoint's name, this can
         "disallow": "all",
         "allow": "alaw,ulaw,g722",
         "direct_media": "no",  # limits, recordings and leg records need the sound to pass here

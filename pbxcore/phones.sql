@@ -1,7 +1,7 @@
 -- name: phones
 -- What Asterisk reads of its phones (extconfig.conf). Columns are options of Asterisk, so nothing else stands there.
 CREATE TABLE IF NOT EXISTS ps_endpoints (
-  id TEXT PRIMARY KEY, aors TEXT, auth TEXT, identify_by TEXT, context TEXT, accountcode TEXT, callerid TEXT,
+  id TEXT PRIMARY KEY, aors TEXT, auth TEXT, identify_by TEXT, context TEXT, accountcode TEXT, callerid TEXT, callerid_tag TEXT,
   language TEXT, mailboxes TEXT, set_var TEXT, disallow TEXT, allow TEXT, direct_media TEXT, rtp_symmetric TEXT,
   force_rport TEXT, rewrite_contact TEXT, redirect_method TEXT, allow_transfer TEXT, allow_overlap TEXT,
   allow_subscribe TEXT, trust_id_inbound TEXT, send_pai TEXT

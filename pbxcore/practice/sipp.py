@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -84,12 +85,13 @@ class Run:
     """A sipp process; ended by `end` or by its own scenario.
 
     Attributes:
-        folder: private to the run; messages stand in `messages.log`.
+        folder: private to the run; messages stand in `messages.log`. Removed by `end`.
     """
 
     process: asyncio.subprocess.Process
     folder: Path
     limit_s: float
+    _kept: tuple[SipMessage, ...] | None = None
 
     async def wait(self) -> tuple[SipMessage, ...]:
         """Wait until the scenario has ended well; return its messages.
@@ -101,26 +103,29 @@ class Run:
             async with asyncio.timeout(self.limit_s):
                 code = await self.process.wait()
         except TimeoutError:
+            story = self._story()
             await self.end()
-            raise SippError(f"took longer than {self.limit_s} s\n{self._story()}", -1) from None
+            raise SippError(f"took longer than {self.limit_s} s\n{story}", -1) from None
         if code != 0:
             raise SippError(f"sipp ended with {code}\n{self._story()}", code)
         return self.messages()
 
     async def end(self) -> None:
-        """End the process if it still runs."""
-        if self.process.returncode is not None:
-            return
+        """End the process if it still runs and remove its folder; the messages are kept."""
         for word in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(word)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(END_LIMIT_S):
-                    await self.process.wait()
-                    return
+            if self.process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.send_signal(word)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(END_LIMIT_S):
+                        await self.process.wait()
+        self._kept = self.messages()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def messages(self) -> tuple[SipMessage, ...]:
         """Return the messages so far."""
+        if self._kept is not None:
+            return self._kept
         try:
             return parse((self.folder / "messages.log").read_text(errors="replace"))
         except FileNotFoundError:

@@ -264,5 +264,3 @@ async def runs() -> AsyncIterator[list[sipp.Run]]:
     yield started
     for run in started:
         await run.end()
-        if not os.environ.get("PBXCORE_KEEP"):
-            shutil.rmtree(run.folder, ignore_errors=True)

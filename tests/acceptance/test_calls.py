@@ -194,6 +194,8 @@ async def test_message_is_left(pbx: Any) -> None:
         await bruno.register()
         await bruno.command("dial", "*9910")
         await bruno.until("CALL_ESTABLISHED")
+        await asyncio.sleep(0.5)  # of greeting
+        await bruno.command("sndcode", "#")  # enough of it
         spool = asterisk.home(pbx.settings) / "spool" / "voicemail" / "acme" / "10"
         await asyncio.to_thread(pbx.until, lambda: any(spool.glob("tmp/*.wav")), 20.0)
         await asyncio.sleep(3.0)  # of message; shorter ones are dropped
