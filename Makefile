@@ -2,13 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The path stands in the stamp's name: a virtual environment does not survive being moved.
-STAMP := $(VENV)/.set-up$(subst /,-,$(CURDIR))
 # Options for a target: `make run ARGS="--state /srv/pbxcore"`, `make test ARGS="-k postgres"`
 ARGS ?=
 OURS := dialplan rating pbxcore tests
@@ -19,8 +16,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
 
 setup: ## Make the virtual environment from the lock file; does nothing when it is up to date
-	@$(BIN)/python -c '' 2>/dev/null || rm -f $(VENV)/.set-up*
-	@$(MAKE) --silent $(STAMP)
+	@PYTHON=$(PYTHON) VENV=$(VENV) bash .ci/setup
 
 run: setup ## Set up and start everything, show who can call whom, follow the calls live
 	@exec $(BIN)/pbxcore run $(ARGS)
@@ -51,7 +47,3 @@ bench-%: setup ## Run one: tests/benchmarks/bench_<name>.py
 clean: ## Remove what can be made again; state in var/ stays
 	@rm -rf $(VENV) build pbxcore.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/asterisk-root*
 	@find $(OURS) -name __pycache__ -type d -prune -exec rm -rf {} +
-
-$(STAMP): requirements-dev.lock pyproject.toml .ci/setup
-	@PYTHON=$(PYTHON) VENV=$(VENV) bash .ci/setup
-	@touch $@
