@@ -6,8 +6,9 @@ and never the library.
 Owns how the table comes to be. Refuses samples: the library's patterns are compiled exactly (`automaton`),
 and below each prefix it is counted how many numbers are what. The rules, in the order in which they speak:
 
-1. A prefix below which every number is the same is one row. Numbers that are not assigned do not disturb it,
-   except below freephone: what may cost nothing must be freephone to the last number.
+1. A prefix below which every number is the same is one row. Among ordinary kinds (fixed, mobile, ...)
+   numbers that are not assigned do not disturb it; a special kind must be assigned to the last number,
+   freephone above all: nothing is free by mistake.
 2. A prefix below which the length decides is one row for what is heaviest and one for each other length.
 3. Everything else is divided by its next digit. A gap in it inherits the heaviest ordinary kind around it,
    and a calling code as a whole is fixed, in its main country.
@@ -180,10 +181,10 @@ def _complete(weights: Weights, digits: int, lengths: set[int]) -> bool:
 
 
 def _one_row_each(weights: Weights, digits: int) -> bool:
-    """Whether length alone tells the numbers below apart, freephone without gaps."""
+    """Whether length alone tells the numbers below apart, and only ordinary kinds have gaps."""
     lengths = Counter(length for length, _ in weights)
-    free = {length for length, destination in weights if destination.kind is Kind.FREEPHONE}
-    return max(lengths.values()) == 1 and _complete(weights, digits, free)
+    special = {length for length, destination in weights if destination.kind not in ORDINARY}
+    return max(lengths.values()) == 1 and _complete(weights, digits, special)
 
 
 def _base(weights: Weights, inherited: Destination) -> Destination:
