@@ -7,6 +7,7 @@ program ends the process; its supervisor and the log show it.
 
 import asyncio
 import logging
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ async def serve(settings: Settings) -> None:
 
 async def _session(settings: Settings, source: LegSource, destinations: Destinations) -> None:
     """Write as long as the connection and the turn last."""
-    connection = await connect(url_of(settings), application="pbxcore rater")
+    connection = await connect(url_of(settings), application=f"pbxcore rater {os.getpid()}")
     try:
         notes = _Notes()
         await connection.add_listener(book.CHANNEL, notes.new_book)
