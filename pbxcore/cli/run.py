@@ -84,6 +84,8 @@ async def _work(settings: Settings, console: Console, ready_file: Path | None, *
     from pbxcore.machine.start import machine  # noqa: PLC0415 — see above
     from pbxcore.publication import write_aside  # noqa: PLC0415 — see above
 
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 — of a machine that was killed; nothing runs yet
     try:
         async with machine(settings, ConsoleStory(console)) as instance:
             plans = published.load(instance.settings.published).plans
