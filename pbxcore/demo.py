@@ -211,7 +211,7 @@ async def _call(
     )
     async with _phones(settings, cast, server) as phones:
         say(f"{CALLER} dials {OLD_NUMBER}; the losing carrier forwards to {TEMPORARY}; the group rings")
-        diversion = f"Diversion: <sip:{OLD_NUMBER}@{cast.trunk.host}>;reason=unconditional"
+        diversion = f"Diversion: <sip:{OLD_NUMBER}@{cast.trunk.host}>;reason=unconditional\n"
         caller = await carrier.call(
             TEMPORARY, port=cast.ports[2], caller=CALLER, headers=diversion, talk_ms=talk_ms, limit_s=180
         )
@@ -221,7 +221,7 @@ async def _call(
             say("Both phones ring; nobody answers")
             await phones[0].until(method="CANCEL", limit_s=PATIENCE_S)
             say(f"The group forwards to {MOBILE} in Austria")
-            await caller.until(method="INVITE", status=200, limit_s=PATIENCE_S)
+            await caller.until(status=200, limit_s=PATIENCE_S)
             say(f"The mobile answers; {Decimal(talk_ms) / 1_000} s are spoken")
             messages = await caller.wait()
         finally:
