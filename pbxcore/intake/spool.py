@@ -15,8 +15,8 @@ Owns reading, rotation and the memory of how far. Refuses to understand records.
 * Where the file of the position is gone, everything that is there is read again: nothing is doubled by that
   (legs are known by their keys), and the gap is an alarm.
 
-Twenty looks a second cost about a thousandth of a core and bound the wait; inotify would save that and bring
-a queue that can overflow. Reading is done in the event loop: it comes from the page cache.
+Twenty looks a second cost less than a hundredth of a core and bound the wait; inotify would save that and
+bring a queue that can overflow. Reading is done in the event loop: it comes from the page cache.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbxcore import metrics
-from pbxcore.intake.record import BadLine, Fault, Record, read
+from pbxcore.intake.record import BadLine, Fault, read
 from pbxcore.intake.source import Batch, Position
 
 POLL_S = 0.05  # a fifth of the time from hangup to rated leg
@@ -161,13 +161,13 @@ class Spool:
         return self._batch("", start=0, at_end=False, bad=(bad,))
 
     def _batch(self, text: str, *, start: int, at_end: bool, bad: tuple[BadLine, ...] = ()) -> Batch:
-        lines = tuple(read(text, start)) if text else ()
+        records, no_records = read(text, start) if text else ([], [])
         reading = self._reading
         file = reading.head.digest if reading else ""
         return Batch(
             file=file,
-            records=tuple(line for line in lines if isinstance(line, Record)),
-            bad=bad + tuple(line for line in lines if isinstance(line, BadLine)),
+            records=tuple(records),
+            bad=(*bad, *no_records),
             position=Position(file, reading.line_end) if reading else None,
             at_end=at_end,
         )
@@ -225,8 +225,8 @@ def _head(fd: int) -> _Head | None:
     line = start[: start.find(b"\n") + 1] or (start if len(start) == HEAD else b"")
     if not line:
         return None
-    known = (found.time_us for found in read(start.decode("latin-1"), 0) if isinstance(found, Record))
-    return _Head(line, next(known, os.fstat(fd).st_mtime_ns // 1000))
+    records, _ = read(start.decode("latin-1"), 0)
+    return _Head(line, records[0].time_us if records else os.fstat(fd).st_mtime_ns // 1000)
 
 
 def _inode(file: Path | int) -> tuple[int, int] | None:

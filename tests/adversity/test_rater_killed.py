@@ -18,7 +18,7 @@ import yaml
 
 from pbxcore.database import Connection, connect, migrate
 from pbxcore.intake.assemble import NOTHING_OPEN, assemble
-from pbxcore.intake.record import Record, read
+from pbxcore.intake.record import read
 from pbxcore.machine import postgres as postgresql
 from pbxcore.practice.records import World, is_billed, records
 from rating.account import AccountSpec
@@ -44,7 +44,7 @@ DOCUMENTS = {
 def clean() -> Rating:
     """Give what a run without any trouble makes of the same lines."""
     text = "".join(records(CALLS, WORLD))
-    legs = assemble([one for one in read(text, 0) if isinstance(one, Record)], NOTHING_OPEN).legs
+    legs = assemble(read(text, 0)[0], NOTHING_OPEN).legs
     documents = [yaml.safe_load((CONFIG / file).read_text()) for file in DOCUMENTS.values()]
     catalogue, account = CatalogueSpec.model_validate(documents[0]), AccountSpec.model_validate(documents[1])
     book = bind(load(CONFIG / "destinations"), [catalogue], [account], {"acme": "acme"})

@@ -17,7 +17,8 @@ LEG = (
 
 def found(text: str, start: int = 0) -> list[Record | BadLine]:
     """What `read` makes of a text."""
-    return list(read(text, start))
+    records, bad = read(text, start)
+    return sorted([*records, *bad], key=lambda one: one.start)
 
 
 @pytest.mark.parametrize(
