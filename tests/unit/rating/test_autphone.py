@@ -59,8 +59,7 @@ def test_3_4_there_are_four_bundles_and_no_other(autphone: CatalogueSpec) -> Non
 def test_3_5_free_minutes_are_drawn_and_overflow_is_charged(  # noqa: PLR0917 — a table and two fixtures
     make_leg: MakeLeg, make_book: MakeBook, bundle: str, size: str, fixed: int, mobile: int
 ) -> None:
-    fixed_call, mobile_call = "+493012345678", "+4915112345678"
-    for number, minutes, price_micro in ((fixed_call, fixed, 19_000), (mobile_call, mobile, 99_000)):
+    """Row 3.5: two pools, call by call; a call is split at the boundary, then each minute has its price."""
     book = make_book(f"{bundle}/{size}")
     for number, minutes, price_micro in (
         ("+493012345678", fixed, 19_000),
