@@ -188,7 +188,7 @@ def _replace_mailboxes(
     known = {row[0] for row in db.execute("SELECT mailbox FROM voicemail WHERE context = ?", (tenant,))}
     for box in known - {mailbox.box for mailbox in mailboxes}:
         for table in ("voicemail", "given_pins"):
-            db.execute(f"DELETE FROM {table} WHERE context = ? AND mailbox = ?", (tenant, box))  # noqa: S608
+            db.execute(f"DELETE FROM {table} WHERE context = ? AND mailbox = ?", (tenant, box))  # noqa: S608 — names of ours
     for mailbox in mailboxes:
         key, pin = (tenant, mailbox.box), mailbox.pin or pin_of(settings, f"{mailbox.box}@{tenant}")
         name = re.sub(r"[\x00-\x1f]", "", mailbox.name)

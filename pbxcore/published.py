@@ -1,8 +1,8 @@
 """Reads the published plans: what control and standby decide by.
 
-Owns the reading side of `<state>/published`. Refuses to write there (`pbxcore.publication`) and to check: what
-was published stays in force. Plans whose index says so are in force; a file that cannot be read leaves out its
-tenant alone, never all.
+Owns the reading side of `<state>/published`. Refuses to write there (`pbxcore.publication`) and to check:
+what was published stays in force. Plans whose index says so are in force; a file that cannot be read leaves
+out its tenant alone, never all.
 """
 
 import json

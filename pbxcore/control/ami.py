@@ -85,6 +85,14 @@ class _Protocol(AMIProtocol):
         if self.queue and len(self.queue[0]) > MAX_UNPARSED:
             self.transport.abort()
 
+    def close(self) -> None:
+        """Fail what is under way; panoramisk would keep it to send it again."""
+        for action in self.responses.values():
+            if not action.future.done():
+                action.future.cancel()
+        self.responses.clear()
+        super().close()
+
 
 class _Connection(Manager):
     """One connection of panoramisk: no reconnect, no pings of its own, nothing sent again."""
@@ -99,10 +107,6 @@ class _Connection(Manager):
         del exc
         self.lost.set()
         self.booted.set()  # nobody waits any longer
-        for action in list(self.protocol.responses.values()):
-            if not action.future.done():
-                action.future.cancel()
-        self.protocol.responses.clear()
 
     def dispatch(self, event: Message) -> None:
         if event.event == "FullyBooted":

@@ -74,13 +74,12 @@ class DecisionLog:
 
     async def run(self) -> None:
         """Write what is noted until cancelled, then what is left."""
-        await asyncio.to_thread(self._path.parent.mkdir, parents=True, exist_ok=True)
         try:
             while True:
                 first = await self._waiting.get()
                 await self._write([first, *self._rest()])
         finally:
-            if rest := self._rest():
+            while rest := self._rest():
                 self._append(rest)
 
     def _rest(self) -> list[Mapping[str, Any]]:
@@ -93,6 +92,7 @@ class DecisionLog:
     def _append(self, entries: list[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(text)
             LINES.labels("written").inc(len(entries))

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,9 @@ async def listen(path: Path, handle: Handle) -> AsyncIterator[None]:
         connections.add(connection)
         connection.add_done_callback(connections.discard)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    _clear(path)
     server = await asyncio.start_unix_server(accept, str(path), limit=MAX_LINE)
-    path.chmod(0o600)
+    os.chmod(path, 0o600)  # noqa: PTH101 — of a local file, at once
     try:
         yield
     finally:
@@ -46,7 +46,13 @@ async def listen(path: Path, handle: Handle) -> AsyncIterator[None]:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
         await server.wait_closed()
-        path.unlink(missing_ok=True)
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    """Make room for the socket: a process that was killed leaves one behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handle) -> None:

@@ -151,9 +151,9 @@ def _write(step: Step) -> str:
             targets = "&".join(f"PJSIP/{endpoint}" for endpoint in step.endpoints)
             return _call("ring", targets, step.timeout_s, *_then(step.then))
         case Outside():
-            return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network, int(step.hidden),
-                         step.diverting, step.payer, step.why.value, step.timeout_s, step.limit_s,
-                         *_then(step.then))  # fmt: skip
+            return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
+                         int(step.hidden), step.diverting, step.payer, step.why.value, step.timeout_s,
+                         step.limit_s, *_then(step.then))  # fmt: skip
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
         case ListenToVoicemail():

@@ -61,7 +61,7 @@ def own() -> Installation | None:
     program = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None or version(program) < OLDEST_MAJOR:
         return None
-    candidates = sorted(Path("/usr/lib").glob("*/asterisk/modules")) + [Path("/usr/lib/asterisk/modules")]
+    candidates = [*sorted(Path("/usr/lib").glob("*/asterisk/modules")), Path("/usr/lib/asterisk/modules")]
     modules = next((folder for folder in candidates if (folder / "chan_pjsip.so").exists()), None)
     share = next((s for s in map(Path, ("/usr/share/asterisk", "/var/lib/asterisk")) if s.exists()), None)
     if modules is None or share is None:
@@ -185,7 +185,7 @@ def _music(installation: Installation, here: Path) -> Path:
 
 
 def _link_data(share: Path, into: Path) -> None:
-    """Link an installation's data, and give its voices the names of languages (Debian does so after install)."""
+    """Link an installation's data; give its voices the names of languages, as Debian does after install."""
     for entry in share.iterdir():
         if entry.name != "sounds":
             _link(entry, into / entry.name)

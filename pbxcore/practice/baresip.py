@@ -67,7 +67,9 @@ class Baresip:
 
     async def register(self) -> None:
         """Register, and wait until that is done."""
-        await self.command("uanew", _account(self.account))  # a written account registers before we can listen
+        await self.command(
+            "uanew", _account(self.account)
+        )  # a written account registers before we can listen
         await self.until("REGISTER_OK")
 
     async def until(self, kind: str, *, limit_s: float = EVENT_LIMIT_S) -> Mapping[str, Any]:
@@ -138,6 +140,8 @@ async def running(
     """Run a phone until the block is left; its folder is removed then.
 
     Args:
+        program: command that starts baresip.
+        account: who the phone is.
         modules: folder of baresip's modules.
         ports: SIP, control, and the first of six for sound.
 
@@ -157,7 +161,7 @@ async def running(
         await phone._connect(ports[1])  # noqa: SLF001 — the same module
         yield phone
     finally:
-        await phone._end()  # noqa: SLF001
+        await phone._end()  # noqa: SLF001 — the same module
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
 """SIP phones and carriers played by sipp: each scenario is one bounded process in a private folder.
 
-Owns starting and ending sipp, and reading what it sent and received, with its own timestamps. Refuses to judge
-a call: tests and the demo do that by the messages.
+Owns starting and ending sipp, and reading what it sent and received, with its own timestamps. Refuses to
+judge a call: tests and the demo do that by the messages.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
 from pbxcore.practice import baresip, sipp
-from pbxcore.settings import Ports, Settings, Trunk
+from pbxcore.settings import Settings, Trunk
 
 TENANT: dict[str, Any] = {
     "version": 1,
@@ -81,25 +81,28 @@ class Pbx:
 
     settings: Settings
     root: Path
-    sipp: tuple[str, ...]
+    program: tuple[str, ...]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    tenant: dict[str, Any] = field(default_factory=lambda: TENANT)
     _phones: int = 0
 
     @property
     def server(self) -> tuple[str, int]:
+        """Give where phones find Asterisk."""
         return (self.settings.bind, self.settings.ports.sip)
 
     def port(self) -> int:
-        """Give the first of ten ports for one phone, from the part of our block that Asterisk leaves alone."""
+        """Give the first of ten ports for one phone, from what Asterisk leaves of our block."""
         self._phones += 1
         return self.settings.ports.rtp_first + SOUND + 10 * (self._phones % ((1_000 - SOUND) // 10))
 
-    def phone(self, device: str, *, tcp: bool = False) -> sipp.SippPhone:
+    def phone(self, device: str, *, tcp: bool = False, password: str = "") -> sipp.SippPhone:
+        """Give a phone of the first stack, not yet registered."""
         user, port = f"acme-{device}", self.port()
         return sipp.SippPhone(
-            program=self.sipp,
+            program=self.program,
             user=user,
-            password=phones.password_of(self.settings, user),
+            password=password or phones.password_of(self.settings, user),
             server=self.server,
             local=("127.0.0.1", port),
             media=(port + 2, port + 9),
@@ -108,8 +111,9 @@ class Pbx:
 
     @property
     def carrier(self) -> sipp.SippCarrier:
+        """Give the carrier, to bring calls."""
         port = self.port()
-        return sipp.SippCarrier(program=self.sipp, server=self.server, address="127.0.0.2",
+        return sipp.SippCarrier(program=self.program, server=self.server, address="127.0.0.2",
                                 port=self.settings.ports.carrier, media=(port + 2, port + 9))  # fmt: skip
 
     def baresip(
@@ -133,10 +137,10 @@ class Pbx:
             return bool(found)
 
         self.until(ended, limit_s)
-        return dict(word.split("=", 1) for word in found[0][8].split("|"))  # type: ignore[misc]  # word=value
+        return dict(word.split("=", 1) for word in found[0][8].split("|"))
 
     def trunk_legs(self, linkedid: str) -> list[dict[str, Any]]:
-        """Give the outgoing trunk legs of a call with their words, and their seconds when they were answered."""
+        """Give the trunk legs of a call with their words, and their seconds if answered."""
         records = self.legs(linkedid)
         legs = []
         for record in records:
@@ -147,6 +151,7 @@ class Pbx:
         return legs
 
     def start(self, name: str, command: tuple[str, ...], **more: str) -> None:
+        """Start a process; its output goes to a file."""
         log = self.settings.state / f"{name}.out"
         with log.open("ab") as out:
             self.running[name] = subprocess.Popen(
@@ -161,6 +166,7 @@ class Pbx:
         self.until(lambda: self.status(name).get("ok") is True)
 
     def status(self, name: str) -> dict[str, Any]:
+        """Ask control or standby how it is; empty when it does not answer."""
         try:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(2)
@@ -171,6 +177,7 @@ class Pbx:
             return {}
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> None:
+        """End a process of ours, however it is."""
         process = self.running.pop(name)
         process.send_signal(how)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -180,6 +187,7 @@ class Pbx:
             process.wait(10)
 
     def until(self, happened: Callable[[], bool], limit_s: float = START_LIMIT_S) -> None:
+        """Wait for something that happens elsewhere."""
         deadline = time.monotonic() + limit_s
         while not happened():
             assert time.monotonic() < deadline, f"it did not happen within {limit_s} s"
@@ -209,6 +217,7 @@ class Pbx:
         return [message for message in messages if message.header("Call-ID") in calls]
 
     def decisions(self, name: str = "control") -> list[dict[str, Any]]:
+        """Give what was decided so far."""
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -226,14 +235,14 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
     """Give a running PBX: Asterisk, control, standby, and a carrier that takes every call."""
     state = Path(tempfile.mkdtemp(prefix="pbxcall", dir="/tmp"))
     settings, taken = _settings(state)
-    pbx = Pbx(settings=settings, root=debian_root, sipp=debian.command(debian_root, "sipp"))
+    pbx = Pbx(settings=settings, root=debian_root, program=debian.command(debian_root, "sipp"))
     try:
         asterisk.configure(settings, asterisk.private(debian_root))
         pbx.publish(TENANT, 1)
         (state / "scenario.xml").write_text(sipp.answering(ring_ms=300, start_at="by-number"))
         carrier = pbx.carrier
-        pbx.start("carrier", sipp.words(pbx.sipp, local=(carrier.address, carrier.port), media=carrier.media,
-                                        calls=0), TERM="dumb")  # fmt: skip
+        local = (carrier.address, carrier.port)
+        pbx.start("carrier", sipp.words(pbx.program, local=local, media=carrier.media, calls=0), TERM="dumb")
         pbx.start("asterisk", asterisk.start_command(settings, asterisk.private(debian_root)))
         for name in ("control", "standby"):
             pbx.serve(name)

@@ -1,18 +1,23 @@
 """Calls on a real Asterisk with two SIP stacks: what phones and carrier see, and what is recorded."""
 
+from __future__ import annotations
+
 import asyncio
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pbxcore.machine import asterisk
 from pbxcore.practice import sipp
 
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Pbx
+
 Runs = list[sipp.Run]
 
 
-def _last(pbx: Any) -> dict[str, Any]:
+def _last(pbx: Pbx) -> dict[str, Any]:
     return dict(pbx.decisions()[-1])
 
 
@@ -26,15 +31,19 @@ def _talked(messages: list[sipp.SipMessage]) -> float:
     return bye - answer
 
 
-def test_configuration_starts_without_a_complaint(pbx: Any) -> None:
+def test_configuration_starts_without_a_complaint(pbx: Pbx) -> None:
     """Asterisk loads every module of our list and logs no warning at its start."""
     assert pbx.complaints() == []
-    wanted = re.findall(r"^(?:pre)?load = (\S+)", (asterisk.TEMPLATES / "modules.conf").read_text(), re.MULTILINE)
-    assert sorted(wanted) == sorted(re.findall(r"^(\S+\.so) .*Running", pbx.asterisk("module show"), re.MULTILINE))
+    wanted = re.findall(
+        r"^(?:pre)?load = (\S+)", (asterisk.TEMPLATES / "modules.conf").read_text(), re.MULTILINE
+    )
+    assert sorted(wanted) == sorted(
+        re.findall(r"^(\S+\.so) .*Running", pbx.asterisk("module show"), re.MULTILINE)
+    )
 
 
-async def test_extension_calls_extension(pbx: Any, runs: Runs) -> None:
-    """Two phones of the first stack talk; the called one sees name and extension; the call ends as answered."""
+async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
+    """Two phones of the first stack talk; the called one sees name and extension of the other."""
     anna, bruno = pbx.phone("p10"), pbx.phone("p11", tcp=True)
     await anna.register()
     await bruno.register()
@@ -50,7 +59,7 @@ async def test_extension_calls_extension(pbx: Any, runs: Runs) -> None:
     }  # fmt: skip
 
 
-async def test_two_stacks_hear_each_other(pbx: Any) -> None:
+async def test_two_stacks_hear_each_other(pbx: Pbx) -> None:
     """Baresip over TCP calls baresip over UDP, and the tone that is sent is heard."""
     async with pbx.baresip("p10", transport="tcp") as anna, pbx.baresip("p11", answers=True) as bruno:
         await anna.register()
@@ -65,7 +74,7 @@ async def test_two_stacks_hear_each_other(pbx: Any) -> None:
             assert _loudness(phone.heard()) > 1_000
 
 
-async def test_extension_calls_outside(pbx: Any, runs: Runs) -> None:
+async def test_extension_calls_outside(pbx: Pbx, runs: Runs) -> None:
     """The carrier sees who calls and whom to call back; one leg is recorded, with the far end's seconds."""
     anna = pbx.phone("p10")
     await anna.register()
@@ -85,7 +94,7 @@ async def test_extension_calls_outside(pbx: Any, runs: Runs) -> None:
     assert leg["seconds"] == pytest.approx(_talked(far), abs=0.1)
 
 
-async def test_hidden_number_travels_marked_private(pbx: Any, runs: Runs) -> None:
+async def test_hidden_number_travels_marked_private(pbx: Pbx, runs: Runs) -> None:
     """With *31* the carrier gets no name in From, our number for its own eyes, and the wish for privacy."""
     anna = pbx.phone("p10")
     await anna.register()
@@ -98,8 +107,8 @@ async def test_hidden_number_travels_marked_private(pbx: Any, runs: Runs) -> Non
     assert invite.header("Privacy") == "id"
 
 
-async def test_group_without_answer_goes_to_a_mobile(pbx: Any, runs: Runs) -> None:
-    """Two phones ring in vain; the mobile sees the caller and by whom it was diverted; one leg, paid by the group."""
+async def test_group_without_answer_goes_to_a_mobile(pbx: Pbx, runs: Runs) -> None:
+    """Two phones ring in vain; the mobile sees who calls and who diverted; one leg, paid by the group."""
     for device in ("p10", "p11"):
         phone = pbx.phone(device)
         await phone.register()
@@ -120,7 +129,7 @@ async def test_group_without_answer_goes_to_a_mobile(pbx: Any, runs: Runs) -> No
         assert asked[:2] == ["INVITE", "CANCEL"]
 
 
-async def test_losers_of_a_fork_leave_no_leg(pbx: Any, runs: Runs) -> None:
+async def test_losers_of_a_fork_leave_no_leg(pbx: Pbx, runs: Runs) -> None:
     """Two phones ring, one answers: the other is cancelled, and a call from outside costs nobody anything."""
     for device, ring_ms in (("p10", 300), ("p11", 60_000)):
         phone = pbx.phone(device)
@@ -133,7 +142,7 @@ async def test_losers_of_a_fork_leave_no_leg(pbx: Any, runs: Runs) -> None:
     assert pbx.trunk_legs(_last(pbx)["linkedid"]) == []
 
 
-async def test_busy_forwards_outside(pbx: Any, runs: Runs) -> None:
+async def test_busy_forwards_outside(pbx: Pbx, runs: Runs) -> None:
     """A busy phone's forward leaves at once, names the reason and is paid by the phone's extension."""
     anna, clara = pbx.phone("p10"), pbx.phone("p12")
     await anna.register()
@@ -148,7 +157,7 @@ async def test_busy_forwards_outside(pbx: Any, runs: Runs) -> None:
     assert (leg["payer"], leg["why"]) == ("acme/12", "forward")
 
 
-async def test_unregistered_phone_forwards_at_once(pbx: Any, runs: Runs) -> None:
+async def test_unregistered_phone_forwards_at_once(pbx: Pbx, runs: Runs) -> None:
     """Nobody waits for a phone that is not there."""
     runs.append(caller := await pbx.carrier.call("+493055500101", port=pbx.port(), talk_ms=200))
     said = await caller.wait()
@@ -166,7 +175,7 @@ async def test_unregistered_phone_forwards_at_once(pbx: Any, runs: Runs) -> None
     ],
 )
 async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures and the row
-    pbx: Any, runs: Runs, number: str, status: int, outcome: str, reason: str | None
+    pbx: Pbx, runs: Runs, number: str, status: int, outcome: str, reason: str | None
 ) -> None:
     """The caller's phone hears why, and the record names it."""
     anna = pbx.phone("p10")
@@ -179,7 +188,7 @@ async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures 
     assert reason in (None, end["reason"])
 
 
-async def test_caller_who_gives_up(pbx: Any, runs: Runs) -> None:
+async def test_caller_who_gives_up(pbx: Pbx, runs: Runs) -> None:
     """A caller who hangs up while it rings ends the call as abandoned."""
     anna = pbx.phone("p10")
     await anna.register()
@@ -188,7 +197,7 @@ async def test_caller_who_gives_up(pbx: Any, runs: Runs) -> None:
     assert pbx.end_of(_last(pbx)["call"])["outcome"] == "abandoned"
 
 
-async def test_message_is_left(pbx: Any) -> None:
+async def test_message_is_left(pbx: Pbx) -> None:
     """Who speaks to a mailbox leaves a message in it."""
     async with pbx.baresip("p11") as bruno:
         await bruno.register()
@@ -200,11 +209,11 @@ async def test_message_is_left(pbx: Any) -> None:
         await asyncio.to_thread(pbx.until, lambda: any(spool.glob("tmp/*.wav")), 20.0)
         await asyncio.sleep(3.0)  # of message; shorter ones are dropped
         await bruno.command("hangup")
-        await asyncio.to_thread(pbx.until, lambda: (spool / "INBOX" / "msg0000.wav").exists())
+        await asyncio.to_thread(pbx.until, (spool / "INBOX" / "msg0000.wav").exists)
     assert pbx.end_of(_last(pbx)["call"])["outcome"] == "answered"
 
 
-async def test_redirect_by_a_phone_asks_us(pbx: Any, runs: Runs) -> None:
+async def test_redirect_by_a_phone_asks_us(pbx: Pbx, runs: Runs) -> None:
     """A phone's 302 is decided like a call of its own, and paid by it."""
     anna, bruno = pbx.phone("p10"), pbx.phone("p11")
     await anna.register()
@@ -220,7 +229,7 @@ async def test_redirect_by_a_phone_asks_us(pbx: Any, runs: Runs) -> None:
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", "+496641110030")
 
 
-async def test_blind_transfer_asks_us(pbx: Any, runs: Runs) -> None:
+async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
     """A caller from outside who is sent on pays nothing: who sent them does, by a question of its own."""
     bruno = pbx.phone("p11")
     await bruno.register()
@@ -239,7 +248,7 @@ async def test_blind_transfer_asks_us(pbx: Any, runs: Runs) -> None:
     assert not _invite(far).header("From").startswith("<sip:s@")
 
 
-async def test_transfer_to_help_asks_nobody(pbx: Any, runs: Runs) -> None:
+async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
     """Who sends a caller on to 112 sends them there at once, with a number of theirs to call back."""
     bruno = pbx.phone("p11")
     await bruno.register()
@@ -253,10 +262,10 @@ async def test_transfer_to_help_asks_nobody(pbx: Any, runs: Runs) -> None:
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")
 
 
-async def test_nobody_calls_as_a_trunk(pbx: Any, runs: Runs) -> None:
+async def test_nobody_calls_as_a_trunk(pbx: Pbx, runs: Runs) -> None:
     """A From header that names a trunk opens nothing from a phone's address."""
     scenario = sipp.calling("+493055500100", user="trunk-carrier", password="guess")
-    command = sipp.words(pbx.sipp, local=("127.0.0.1", pbx.port()), remote=pbx.server)
+    command = sipp.words(pbx.program, local=("127.0.0.1", pbx.port()), remote=pbx.server)
     before = len(pbx.decisions())
     runs.append(run := await sipp.start(command, scenario))
     said = await run.wait()

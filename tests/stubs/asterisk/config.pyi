@@ -2,13 +2,13 @@ class Line:
     line: str
     comment: str
 
-class Category(Line):
-    name: str
-    items: list[Line]
-
 class Item(Line):
     name: str
     value: str
+
+class Category(Line):
+    name: str
+    items: list[Line]
 
 class Config:
     filename: str

@@ -1,0 +1,45 @@
+"""A change of a tenant's phones reaches a running Asterisk whose cache is warm."""
+
+from __future__ import annotations
+
+import copy
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pbxcore import phones
+from pbxcore.practice import sipp
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Pbx
+
+
+def _reload(pbx: Pbx, revision: int) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(pbx.settings.run_dir / "control.sock"))
+        line.sendall(json.dumps({"do": "reload", "tenant": "acme", "revision": revision}).encode() + b"\n")
+        return dict(json.loads(line.makefile().readline()))
+
+
+async def test_a_new_password_is_in_force_at_once(pbx: Pbx) -> None:
+    """After the acknowledgement the old password is refused, the new one and a new phone register."""
+    bruno = pbx.phone("p11")
+    await bruno.register()  # now the cache is warm
+    changed = copy.deepcopy(pbx.tenant)
+    changed["extensions"]["11"]["devices"] = [
+        {"device": "p11", "password": "a-new-password"},
+        {"device": "p14"},
+    ]
+    pbx.publish(changed, 2)
+    assert _reload(pbx, 2) == {"ok": True, "revision": 2, "asterisk": "done"}
+    assert phones.to_expire(pbx.settings) == ()
+    with pytest.raises(sipp.SippError):
+        await bruno.register()
+    await pbx.phone("p11", password="a-new-password").register()
+    await pbx.phone("p14").register()
+    pbx.publish(pbx.tenant, 3)
+    assert _reload(pbx, 3)["asterisk"] == "done"
+    with pytest.raises(sipp.SippError):
+        await pbx.phone("p14").register()

@@ -1,0 +1,158 @@
+"""The FastAGI server against clients that probe, stall, babble and vanish."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dialplan.decision import Decision, Reason, Reject
+from dialplan.facts import Facts
+from pbxcore.control import deciding, fastagi
+from pbxcore.control.decision_log import DecisionLog
+
+NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
+BUSY = Decision(version="t@1", steps=(Reject(cause=17, reason=Reason.BUSY),), because=())
+REQUEST = (
+    "agi_network: yes\nagi_network_script: decide\nagi_callerid:\nagi_uniqueid: pbx-1.0\n"
+    f"agi_arg_1: 1\nagi_arg_2: {NONCE}\nagi_arg_3: pbx-1.0\nagi_arg_4: phone\nagi_arg_5: t-a\n"
+    "agi_arg_6: t-a\nagi_arg_7: 11\nagi_arg_8:\nagi_arg_9: :\n\n"
+).encode()
+ANSWER = f'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=t@1,PBX_OK={NONCE}"\n'.encode()
+
+
+class Server:
+    """A server whose decider can be told to fail."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.fails = False
+
+    def decide(self, facts: Facts) -> Decision:
+        """Say busy to everybody."""
+        assert facts.dialled == "11"
+        if self.fails:
+            raise RuntimeError("a mistake of ours")
+        return BUSY
+
+    async def ask(self) -> bytes:
+        """Ask as Asterisk does and give the answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(REQUEST)
+        answer = await asyncio.wait_for(reader.readline(), 5)
+        writer.write(b"200 result=0\n")
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return answer
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """Give a running server; nothing may have reached the loop's exception handler when it ends."""
+    unhandled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    server = Server()
+    answer = deciding.answering(server.decide, DecisionLog(tmp_path / "log"))
+    async with fastagi.listen("127.0.0.1", 0, answer) as listening:
+        server.port = listening.sockets[0].getsockname()[1]
+        yield server
+    assert unhandled == []
+
+
+def _count(end: str) -> float:
+    return float(fastagi.SESSIONS.labels(end)._value.get())
+
+
+async def test_a_question_is_answered(server: Server) -> None:
+    """One command carries the decision, the nonce last."""
+    assert await server.ask() == ANSWER
+
+
+async def test_probes_change_nothing(server: Server) -> None:
+    """A thousand clients that connect and close are counted and forgotten."""
+    before = _count("probe")
+    for _ in range(20):
+        probes = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)))
+        for _, writer in probes:
+            writer.close()
+    assert await server.ask() == ANSWER
+    async with asyncio.timeout(5):
+        while _count("probe") < before + 1_000:  # noqa: ASYNC110 — there is no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
+        b"a: b\n" * 100 + b"\n",
+        b"a: " + b"x" * 10_000 + b"\n\n",
+        b"agi_network_script: other\n\n",
+        b"agi_network_script: decide\n\n",
+        REQUEST.replace(b"agi_arg_7: 11", b"agi_arg_7: \xff\xfe"),
+    ],
+    ids=["empty", "http", "tls", "many", "long", "script", "no-arguments", "not-utf8"],
+)
+async def test_garbage_gets_no_answer(server: Server, garbage: bytes) -> None:
+    """What is no question is closed without a word, and the next question is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(garbage)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert await server.ask() == ANSWER
+
+
+async def test_a_mistake_in_deciding_is_no_answer(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception ends its session alone: the dialplan sees no nonce and asks the standby."""
+    server.fails = True
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(REQUEST)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert "a mistake of ours" in caplog.text
+    server.fails = False
+    assert await server.ask() == ANSWER
+
+
+async def test_a_caller_who_vanishes(server: Server) -> None:
+    """Asterisk closes in mid-answer, or reports the hangup: the session ends, others do not notice."""
+    for reply in (b"", b"HANGUP\n", b"510 Invalid or unknown command\n", b"nonsense\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(REQUEST)
+        assert await asyncio.wait_for(reader.readline(), 5) == ANSWER
+        writer.write(reply)
+        writer.close()
+        await writer.wait_closed()
+    assert await server.ask() == ANSWER
+
+
+async def test_a_slow_client_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a request holds a session only as long as the limit."""
+    monkeypatch.setattr(fastagi, "HEADER_LIMIT_S", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(REQUEST[:50])
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_too_many_sessions_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit a connection is cut at once, so that the standby is asked without a wait."""
+    monkeypatch.setattr(fastagi, "MAX_SESSIONS", 1)
+    _, holding = await asyncio.open_connection("127.0.0.1", server.port)
+    await asyncio.sleep(0.05)  # until it is a session
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 5)
+    writer.close()
+    holding.close()
+
+
+async def test_a_late_decision_is_not_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past its deadline a decision is dropped: the standby is faster."""
+    monkeypatch.setattr(deciding, "DECISION_LIMIT_S", -1.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(REQUEST)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()

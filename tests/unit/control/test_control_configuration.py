@@ -1,0 +1,102 @@
+"""Asterisk's configuration as it is written: complete, parsable, and safe against settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+from asterisk.config import Category, Config, Item
+
+from dialplan.numbers import COUNTRIES
+from pbxcore.control import wire
+from pbxcore.machine import asterisk
+from pbxcore.settings import Settings, Trunk
+
+# pyst2 leaves each file that it has read to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file.*:ResourceWarning")
+DIALPLAN = (asterisk.TEMPLATES / "extensions.conf").read_text()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """Give the folder of a configuration with two trunks."""
+    share = tmp_path / "share"
+    (share / "sounds" / "en_US_f_Allison").mkdir(parents=True)
+    installation = asterisk.Installation(program=("asterisk",), modules=tmp_path, share=share)
+    trunks = (Trunk(name="one", host="127.0.0.2"), Trunk(name="two", host="127.0.0.3", port=5070))
+    settings = Settings(state=tmp_path / "state", config=tmp_path, trunks=trunks)
+    return asterisk.configure(settings, installation) / "etc"
+
+
+def test_every_file_parses_and_is_filled_in(written: Path) -> None:
+    """pyst2 reads each file; no placeholder is left."""
+    for path in written.glob("*.conf"):
+        assert not re.search(r"@[A-Z_]+@", path.read_text()), path.name
+        path.write_text(re.sub(r"^#include", ";", path.read_text(), flags=re.MULTILINE))  # unknown to pyst2
+        Config(str(path))
+
+
+def test_secrets_are_the_owners_alone(written: Path) -> None:
+    """Nobody else on the machine reads the manager's password."""
+    assert (written / "manager.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_trunk_is_known_by_its_address_alone(written: Path) -> None:
+    """Each trunk has its identify, and none may transfer."""
+    sections: dict[str, list[dict[str, str]]] = {}
+    for category in Config(str(written / "trunks.conf")).categories:
+        if isinstance(category, Category) and category.name.startswith("trunk-"):
+            words = {
+                item.name.strip(): item.value.strip() for item in category.items if isinstance(item, Item)
+            }
+            sections.setdefault(category.name, []).append(words)
+    assert set(sections) == {"trunk-one", "trunk-two"}
+    endpoint, aor, identify = sections["trunk-two"]
+    assert (endpoint["identify_by"], endpoint["allow_transfer"]) == ("ip", "no")
+    assert aor["contact"] == "sip:127.0.0.3:5070"
+    assert identify["match"] == "127.0.0.3"
+
+
+def test_emergency_numbers_are_those_of_the_table() -> None:
+    """Each country's phones reach exactly the emergency numbers of dialplan.numbers, before any question."""
+    text = asterisk.countries()
+    for country, row in COUNTRIES.items():
+        name = country.lower()
+        found = re.search(rf"^\[emergency-{name}\]\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+        assert found, country
+        assert set(re.findall(r"^exten => (\w+),1", found[1], re.MULTILINE)) == set(row.emergency)
+        assert f"[phones-{name}]\ninclude => emergency-{name}\ninclude => phones\n" in text
+
+
+def test_a_setting_cannot_write_configuration() -> None:
+    """A value with a line break or a comment sign is refused."""
+    for value in ("a\nb", "a;b", "a\r"):
+        with pytest.raises(asterisk.ConfigurationError):
+            asterisk.fill("x = @KEY@", {"KEY": value})
+
+
+def test_the_dialplan_knows_every_step_of_the_wire() -> None:
+    """Each label the wire writes stands in [step], and nothing else does."""
+    labels = set(re.findall(r"^ ; (\w+)\(", DIALPLAN, re.MULTILINE))
+    written = set(re.findall(r'_call\(\s*"(\w+)"', Path(wire.__file__).read_text()))
+    assert labels == written
+    assert all(f"n({label})," in DIALPLAN for label in labels)
+
+
+def test_no_variable_of_ours_is_inherited() -> None:
+    """Nothing that decides or pays goes on to another channel by itself."""
+    assert not re.search(r"\(_+PBX|_PBX_", DIALPLAN)
+
+
+def test_what_a_caller_wrote_is_filtered() -> None:
+    """Wherever a dialled number or a caller's number is used, FILTER stands around it."""
+    for line in DIALPLAN.splitlines():
+        if line.startswith("exten => _[0-9*#],"):
+            continue  # one character, named by the pattern
+        for source in (
+            "${EXTEN}",
+            "${CALLERID(num)}",
+            "${REDIRECTING(from-num)}",
+            "${REDIRECTING(orig-num)}",
+        ):
+            for found in re.finditer(re.escape(source), line):
+                assert re.search(r"FILTER\((\$\{CHARS\}|0-9),$", line[: found.start()]), line

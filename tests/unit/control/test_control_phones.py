@@ -1,0 +1,111 @@
+"""Phones and mailboxes as rows: what changes, what stays, and what Asterisk has to forget."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialplan.build import build_plan
+from dialplan.plan import Plan
+from dialplan.spec import TenantSpec
+from pbxcore import phones
+from pbxcore.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Give settings with an empty state folder."""
+    return Settings(state=tmp_path / "state", config=tmp_path)
+
+
+def _plan(tenant: str = "acme", **extensions: dict[str, Any]) -> Plan:
+    document = {
+        "version": 1, "tenant": tenant, "name": tenant, "country": "DE", "time_zone": "Europe/Berlin",
+        "language": "de", "account": tenant, "numbers": {},
+        "extensions": {key.strip("e"): {"name": "X", **extension} for key, extension in extensions.items()},
+    }  # fmt: skip
+    return build_plan(TenantSpec.model_validate(document), revision=1, trunks=())
+
+
+def _rows(path: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(sql).fetchall()
+
+
+def test_what_is_unchanged_needs_no_forgetting(settings: Settings) -> None:
+    """Publishing the same plan again changes nothing and expires nothing."""
+    plan = _plan(e10={"devices": [{"device": "a"}]})
+    assert [(change.kind, change.id) for change in phones.publish(settings, plan)] == [
+        ("aor", "acme-a"), ("auth", "acme-a"), ("endpoint", "acme-a"),
+    ]  # fmt: skip
+    assert phones.publish(settings, plan) == ()
+
+
+def test_a_new_password_changes_the_auth_alone(settings: Settings) -> None:
+    """Only what differs is forgotten."""
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    changed = phones.publish(
+        settings, _plan(e10={"devices": [{"device": "a", "password": "another-long-one"}]})
+    )
+    assert changed == (phones.Changed("auth", "acme-a"),)
+    assert _rows(settings.phones_db, "SELECT password FROM ps_auths") == [("another-long-one",)]
+
+
+def test_a_device_that_is_gone_is_removed_and_forgotten(settings: Settings) -> None:
+    """Neither row nor cache may let it register again; another tenant's stays."""
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}, {"device": "b"}]}))
+    phones.publish(settings, _plan("other", e10={"devices": [{"device": "a"}]}))
+    changed = phones.publish(settings, _plan(e10={"devices": [{"device": "b"}]}))
+    assert {change.id for change in changed} == {"acme-a"}
+    assert _rows(settings.phones_db, "SELECT id FROM ps_endpoints ORDER BY id") == [("acme-b",), ("other-a",)]
+
+
+def test_withdrawing_leaves_nothing_of_the_tenant(settings: Settings) -> None:
+    """No endpoint, password, address or mailbox is left."""
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}], "voicemail": {}}))
+    phones.withdraw(settings, "acme")
+    for table in ("ps_endpoints", "ps_auths", "ps_aors", "owners"):
+        assert _rows(settings.phones_db, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 — names above
+    assert _rows(phones.mailboxes_db(settings), "SELECT count(*) FROM voicemail") == [(0,)]
+
+
+def test_a_confirmed_change_is_no_longer_due(settings: Settings) -> None:
+    """What Asterisk has not confirmed stays due, over any restart of ours."""
+    changed = phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    assert phones.to_expire(settings) == changed
+    phones.expired(settings, changed[:1])
+    assert phones.to_expire(settings) == changed[1:]
+
+
+def test_a_pin_that_a_user_set_stays(settings: Settings) -> None:
+    """Asterisk writes a changed PIN back; only another PIN in the document overrules it."""
+    phones.publish(settings, _plan(e10={"voicemail": {"pin": "1111"}}))
+    with closing(sqlite3.connect(phones.mailboxes_db(settings))) as db:
+        db.execute("UPDATE voicemail SET password = '2222'")
+        db.commit()
+    phones.publish(settings, _plan(e10={"voicemail": {"pin": "1111"}}))
+    assert _rows(phones.mailboxes_db(settings), "SELECT password FROM voicemail") == [("2222",)]
+    phones.publish(settings, _plan(e10={"voicemail": {"pin": "3333"}}))
+    assert _rows(phones.mailboxes_db(settings), "SELECT password FROM voicemail") == [("3333",)]
+
+
+def test_a_file_of_an_older_version_gets_its_columns(settings: Settings) -> None:
+    """An upgrade adds what is missing, in place."""
+    phones.prepare(settings)
+    with closing(sqlite3.connect(settings.phones_db)) as db:
+        db.execute("ALTER TABLE ps_endpoints DROP COLUMN callerid_tag")
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    assert _rows(settings.phones_db, "SELECT id FROM ps_endpoints") == [("acme-a",)]
+
+
+def test_secrets_are_derived_and_private(settings: Settings, tmp_path: Path) -> None:
+    """The same machine gives the same password again, another machine another; the secret is private."""
+    first = phones.password_of(settings, "acme-a")
+    assert first == phones.password_of(settings, "acme-a")
+    assert first != phones.password_of(settings, "acme-b")
+    assert first != phones.password_of(Settings(state=tmp_path / "else", config=tmp_path), "acme-a")
+    assert len(first) == 16
+    assert phones.pin_of(settings, "10@acme").isdigit()
+    assert (settings.state / "secret").stat().st_mode & 0o777 == 0o600

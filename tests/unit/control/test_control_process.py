@@ -1,0 +1,131 @@
+"""A deciding process: its plans, its socket, its log."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialplan.build import build_plan
+from dialplan.decision import Reject
+from dialplan.facts import Facts, Origin, State
+from dialplan.plan import Plan
+from dialplan.published import plan_to_json
+from dialplan.spec import TenantSpec
+from pbxcore import publication, published
+from pbxcore.control import decision_log
+from pbxcore.control.process import Process
+from pbxcore.settings import Settings
+
+FACTS = Facts(call="pbx-1.0", linkedid="pbx-1.0", origin=Origin.PHONE, endpoint="acme-a", actor="acme-a",
+              dialled="99")  # fmt: skip
+
+
+def _plan(revision: int, tenant: str = "acme", number: str = "+493055500100") -> Plan:
+    document = {
+        "version": 1, "tenant": tenant, "name": tenant, "country": "DE", "time_zone": "Europe/Berlin",
+        "account": tenant, "numbers": {number: {"to": "extension 10"}},
+        "extensions": {"10": {"name": "X", "devices": [{"device": "a"}]}},
+    }  # fmt: skip
+    return build_plan(TenantSpec.model_validate(document), revision=revision, trunks=())
+
+
+def _publish(folder: Path, *plans: Plan) -> None:
+    for plan in plans:
+        publication.write_plan(folder, plan.tenant, plan_to_json(plan))
+    revisions = {plan.tenant: plan.revision for plan in plans}
+    publication.write_index(folder, revisions=revisions, numbers={})
+
+
+@pytest.fixture
+def settings(short_path: Path) -> Settings:
+    """Give settings whose socket paths are short enough."""
+    return Settings(state=short_path, config=short_path)
+
+
+def test_nothing_published_is_no_plan(settings: Settings) -> None:
+    """A new machine starts with nothing and decides nothing wrong."""
+    assert list(published.load(settings.published).plans) == []
+
+
+def test_a_torn_index_stops_the_start(settings: Settings) -> None:
+    """Without its index a process does not pretend that there are no tenants."""
+    settings.published.mkdir(parents=True)
+    (settings.published / "index.json").write_text('{"tenants": {"acme"')
+    with pytest.raises(published.UnpublishedError):
+        published.load(settings.published)
+
+
+def test_one_bad_plan_leaves_out_one_tenant(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """The others decide as ever."""
+    _publish(settings.published, _plan(1), _plan(1, "beta", "+493055500200"))
+    (settings.published / "tenants" / "acme.json").write_text('{"format": 1')
+    assert list(published.load(settings.published).plans) == ["beta"]
+    assert "acme" in caplog.text
+
+
+async def _ask(settings: Settings, request: object) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(str(settings.run_dir / "control.sock"))
+    writer.write((request if isinstance(request, str) else json.dumps(request)).encode() + b"\n")
+    answer = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    return dict(json.loads(answer))
+
+
+async def test_a_reload_swaps_one_tenant(settings: Settings) -> None:
+    """It is acknowledged with its revision; a file older than announced is refused, the old plan stays."""
+    _publish(settings.published, _plan(1), _plan(1, "beta", "+493055500200"))
+    process = Process(name="control", settings=settings, state=State())
+    async with process.running(0):
+        publication.write_plan(settings.published, "acme", plan_to_json(_plan(2)))
+        assert await _ask(settings, {"do": "reload", "tenant": "acme", "revision": 2}) == {
+            "ok": True, "revision": 2,
+        }  # fmt: skip
+        answer = await _ask(settings, {"do": "reload", "tenant": "acme", "revision": 3})
+        assert (answer["ok"], "revision 2" in answer["error"]) == (False, True)
+        status = await _ask(settings, {"do": "status"})
+        assert status["revisions"] == {"acme": 2, "beta": 1}
+    assert not (settings.run_dir / "control.sock").exists()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["nonsense", "[]", {}, {"do": "else"}, {"do": "reload"}, {"do": "reload", "tenant": 1, "revision": 1}],
+)
+async def test_a_wrong_request_gets_an_answer(settings: Settings, request_: object) -> None:
+    """Whatever is asked, the socket says no and goes on."""
+    process = Process(name="control", settings=settings, state=State())
+    async with process.running(0):
+        assert (await _ask(settings, request_))["ok"] is False
+        assert (await _ask(settings, {"do": "status"}))["ok"] is True
+
+
+async def test_a_decision_is_logged_whole(settings: Settings) -> None:
+    """One line holds facts, decision, version and how long it took; what is noted last is not lost."""
+    log = decision_log.DecisionLog(settings.decisions / "x.ndjson")
+    process = Process(name="control", settings=settings, state=State())
+    decision = process.decide(FACTS)
+    assert isinstance(decision.steps[0], Reject)
+    running = asyncio.create_task(log.run())
+    await asyncio.sleep(0)
+    log.note(decision_log.line(FACTS, decision, at=datetime(2026, 10, 1, 12, tzinfo=UTC), micros=85))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    (line,) = [json.loads(text) for text in (settings.decisions / "x.ndjson").read_text().splitlines()]
+    assert line["time"] == "2026-10-01T12:00:00.000000+00:00"
+    assert (line["call"], line["micros"], line["facts"]["dialled"]) == ("pbx-1.0", 85, "99")
+    assert line["decision"]["steps"][0]["do"] == "reject"
+
+
+def test_a_log_that_cannot_keep_up_drops_and_counts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call waits for the disk."""
+    monkeypatch.setattr(decision_log, "MAX_WAITING", 1)
+    log = decision_log.DecisionLog(settings.decisions / "x.ndjson")
+    before = decision_log.LINES.labels("dropped")._value.get()
+    log.note({})
+    log.note({})
+    assert decision_log.LINES.labels("dropped")._value.get() == before + 1
