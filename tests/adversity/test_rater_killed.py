@@ -153,12 +153,11 @@ def test_a_rater_killed_at_random_moments_loses_and_doubles_nothing(
     writing = Spool(spool, seconds=12)
     writing.start()
     for _ in range(KILLS):
-        process = rater(database)
-        asyncio.run(another_writer(database, process))
+        process = asyncio.run(take_over(database, rater))
         time.sleep(rng.uniform(0, 0.4))
         process.kill()
         process.wait(10)
-    last = rater(database)
+    last = asyncio.run(take_over(database, rater))
     writing.join(60)
     found = asyncio.run(finished(database, LEGS))
     same(clean, found)
@@ -167,15 +166,17 @@ def test_a_rater_killed_at_random_moments_loses_and_doubles_nothing(
     assert last.wait(3) == 0, "SIGTERM ends it quickly"
 
 
-async def another_writer(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the process has the turn."""
+async def take_over(url: str, rater: Callable[[str], "subprocess.Popen[bytes]"]) -> "subprocess.Popen[bytes]":
+    """Start a rater and wait until it has the turn."""
     connection = await connect(url, application="test")
     before = await connection.fetchval("SELECT epoch FROM stream")
+    process = rater(url)
     async with asyncio.timeout(20):
         while await connection.fetchval("SELECT epoch FROM stream") == before:
             assert process.poll() is None
             await asyncio.sleep(0.01)
     await connection.close()
+    return process
 
 
 def test_two_raters_one_killed_the_other_goes_on(
