@@ -24,11 +24,9 @@ COPY rating rating
 COPY pbxcore pbxcore
 COPY asterisk-conf asterisk-conf
 COPY config config
-# The code runs from here; nothing is built, so nothing more is downloaded.
-RUN pth=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pbxcore.pth \
- && echo /srv/pbxcore > "$pth" \
- && printf '#!/bin/sh\nexec /srv/pbxcore/.venv/bin/python -m pbxcore "$@"\n' > /usr/local/bin/pbxcore \
- && chmod +x /usr/local/bin/pbxcore
+# The code runs from here; the lock brings the builder, so nothing more is downloaded.
+RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+ && ln -s /srv/pbxcore/.venv/bin/pbxcore /usr/local/bin/pbxcore
 
 USER pbxcore
 ENV PBXCORE_STATE=/var/lib/pbxcore PBXCORE_CONFIG=/srv/pbxcore/config PYTHONDONTWRITEBYTECODE=1

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
@@ -221,7 +222,7 @@ def find_asterisk(settings: Settings, step: Step) -> tuple[Installation, str]:
     own = None if settings.asterisk == "private" else asterisk.own()
     if own is not None:
         _find_phones(settings, step)
-        return own, f"{asterisk.version(*own.program)}, the machine's own"
+        return own, f"{_version(own)}, the machine's own"
     if settings.asterisk == "own":
         raise AsteriskError(
             f"this machine has no Asterisk {asterisk.OLDEST_MAJOR} or newer",
@@ -231,6 +232,17 @@ def find_asterisk(settings: Settings, step: Step) -> tuple[Installation, str]:
     debian.ensure(root, progress=step.progress)
     version = debian.versions(root)["asterisk"].partition(":")[2].partition("+")[0]
     return asterisk.private(root), f"{version} of Debian {debian.SUITE}, private in {root}"
+
+
+def _version(installation: Installation) -> str:
+    said = subprocess.run(  # noqa: S603 — found by us
+        [*installation.program, "-V"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=asterisk.VERSION_LIMIT_S,
+    ).stdout
+    return said.strip().removeprefix("Asterisk ").partition("+")[0]
 
 
 def phone_command(settings: Settings, program: str) -> tuple[str, ...]:
