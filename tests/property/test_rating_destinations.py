@@ -26,8 +26,8 @@ KINDS = {
     PhoneNumberType.UAN: Kind.UAN,
     PhoneNumberType.VOICEMAIL: Kind.MOBILE,
 }
-# Where we differ on valid numbers, and why. Sources stand in config/destinations/overrides.csv; its other entries
-# are about numbers that the library does not call valid (German services at every length, +52 1, +379).
+# Where we differ on valid numbers, and why. Sources stand in config/destinations/overrides.csv; its other
+# entries are about numbers that the library does not call valid (German services at every length, +52 1).
 DIFFERENCES = {
     "212528": "Western Sahara: the library asks Morocco first and never reaches it",
     "390549": "San Marino, reached over Italy",
