@@ -187,7 +187,6 @@ def test_two_raters_one_killed_the_other_goes_on(
     writing = Spool(spool, seconds=6)
     writing.start()
     raters = [rater(database), rater(database)]
-    time.sleep(3)
     writer = asyncio.run(who_writes(database))
     assert writer in {process.pid for process in raters}
     os.kill(writer, signal.SIGKILL)
@@ -198,8 +197,11 @@ def test_two_raters_one_killed_the_other_goes_on(
 
 
 async def who_writes(url: str) -> int:
-    """Return the process id of the client whose session has the turn: its name says so."""
+    """Wait for the first legs; return the process whose session has the turn: its name says so."""
     connection = await connect(url, application="test")
+    async with asyncio.timeout(20):
+        while await stream.position(connection) < LEGS // 10:  # noqa: ASYNC110 — another process writes
+            await asyncio.sleep(0.02)
     name = await connection.fetchval(
         "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
         "WHERE locktype = 'advisory' AND granted AND datname = current_database()"
