@@ -57,16 +57,25 @@ def private(root: Path) -> Installation:
 
 
 def own() -> Installation | None:
-    """Return the machine's own Asterisk if it is new enough."""
+    """Return the machine's own Asterisk if it is new enough and has every module that we load.
+
+    One that is older than our leg records (`res_cdrel_custom`) would take calls and record nothing.
+    """
     program = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None or version(program) < OLDEST_MAJOR:
         return None
     candidates = [*sorted(Path("/usr/lib").glob("*/asterisk/modules")), Path("/usr/lib/asterisk/modules")]
-    modules = next((folder for folder in candidates if (folder / "chan_pjsip.so").exists()), None)
+    modules = next((folder for folder in candidates if not missing_modules(folder)), None)
     share = next((s for s in map(Path, ("/usr/share/asterisk", "/var/lib/asterisk")) if s.exists()), None)
     if modules is None or share is None:
         return None
     return Installation(program=(program,), modules=modules, share=share)
+
+
+def missing_modules(folder: Path) -> tuple[str, ...]:
+    """Return the modules of our list that a folder of modules lacks."""
+    wanted = re.findall(r"^(?:pre)?load = (\S+)", (TEMPLATES / "modules.conf").read_text(), re.MULTILINE)
+    return tuple(module for module in wanted if not (folder / module).exists())
 
 
 def version(*program: str) -> int:

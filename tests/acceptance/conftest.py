@@ -156,7 +156,7 @@ class Pbx:
         with log.open("ab") as out:
             self.running[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **more},
-                cwd=self.settings.state if name == "carrier" else None,
+                cwd={"carrier": self.settings.state, "backup": self.settings.state / "backup"}.get(name),
             )  # fmt: skip
 
     def serve(self, name: str) -> None:
@@ -243,6 +243,10 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
         carrier = pbx.carrier
         local = (carrier.address, carrier.port)
         pbx.start("carrier", sipp.words(pbx.program, local=local, media=carrier.media, calls=0), TERM="dumb")
+        (state / "backup").mkdir()
+        (state / "backup" / "scenario.xml").write_text(sipp.answering(ring_ms=300))
+        backup = sipp.words(pbx.program, local=("127.0.0.3", carrier.port), media=carrier.media, calls=0)
+        pbx.start("backup", backup, TERM="dumb")
         pbx.start("asterisk", asterisk.start_command(settings, asterisk.private(debian_root)))
         for name in ("control", "standby"):
             pbx.serve(name)
@@ -258,11 +262,13 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
 
 def _settings(state: Path) -> tuple[Settings, ports.Taken]:
     trunk = Trunk(name="carrier", host="127.0.0.2", port=5065, practice=True)
+    backup = Trunk(name="backup", host="127.0.0.3", port=5065)
     settings = Settings(state=state, trunks=(trunk,))
     taken = ports.take(settings)
     chosen = taken.ports.model_copy(update={"rtp_last": taken.ports.rtp_first + SOUND - 1})
     return settings.model_copy(update={
-        "ports": chosen, "trunks": (trunk.model_copy(update={"port": chosen.carrier}),)
+        "ports": chosen,
+        "trunks": tuple(t.model_copy(update={"port": chosen.carrier}) for t in (trunk, backup)),
     }), taken  # fmt: skip
 
 

@@ -170,7 +170,6 @@ async def test_unregistered_phone_forwards_at_once(pbx: Pbx, runs: Runs) -> None
     [
         ("06641110486", 486, "busy", ""),
         ("06641110404", 404, "carrier-failure", "1"),
-        ("06641110503", 503, "carrier-failure", None),
         ("99", 404, "rejected", "unknown-number"),
     ],
 )
@@ -186,6 +185,19 @@ async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures 
     end = pbx.end_of(_last(pbx)["call"])
     assert end["outcome"] == outcome
     assert reason in (None, end["reason"])
+
+
+async def test_the_next_trunk_takes_what_the_first_cannot(pbx: Pbx, runs: Runs) -> None:
+    """A carrier's failure is tried elsewhere; each attempt is recorded, the answered one counts."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call("06641110503", talk_ms=300))
+    said = await caller.wait()
+    assert 200 in [m.status for m in said if m.method == "INVITE"]
+    pbx.end_of(_last(pbx)["call"])
+    first, second = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert (first["trunk"], first["seconds"], second["trunk"]) == ("carrier", 0.0, "backup")
+    assert second["seconds"] > 0.2
 
 
 async def test_caller_who_gives_up(pbx: Pbx, runs: Runs) -> None:
