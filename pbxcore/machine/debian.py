@@ -80,9 +80,7 @@ def command(root: Path, program: str, *arguments: str) -> tuple[str, ...]:
     )
     loader = next(iter(sorted(root.glob("usr/lib*/ld-linux*.so.*"))), None)
     if path is None or loader is None:
-        raise TreeError(
-            f"{root} has no program {program}", f"remove {root}; the next start makes it anew"
-        )
+        raise TreeError(f"{root} has no program {program}", f"remove {root}; the next start makes it anew")
     return (str(loader), "--library-path", str(libraries(root)), str(path), *arguments)
 
 
