@@ -1,0 +1,153 @@
+"""What a change of a tenant's plan changes for callers: the same calls, decided before and after it.
+
+Owns the choice of calls. Refuses to compare documents: a line that changes no call is no difference here,
+and a call that changes is one, wherever the line stands that changed it.
+
+A plan's decisions depend on who calls, what is dialled and the hours. So each number of the tenant is called
+from outside, each extension and group from two phones inside (none is its own), and a stranger from each
+phone: a number of calls that grows with the tenant, not with its square. Each call is made once for every
+state that the time rules of both plans take together within a week.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+from dialplan.decide import decide
+from dialplan.decision import Decision
+from dialplan.facts import Facts, Origin, State
+from dialplan.hours import Week, is_open
+from dialplan.plan import Plan
+from dialplan.published import Published
+
+DAYS = 8  # the coming week, and the day on which it began
+STRANGER = "+12025550123"  # reserved for examples: nobody's number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One call that goes another way.
+
+    Attributes:
+        caller: endpoint that asks, `trunk-<name>` for a caller from outside.
+        dialled: number, extension or group that is called.
+        at: the first instant of the coming week at which it goes another way.
+        before: the decision by the plan in force; None when the tenant had none.
+        after: the decision by the new plan; None when the tenant will have none.
+    """
+
+    caller: str
+    dialled: str
+    at: datetime
+    before: Decision | None
+    after: Decision | None
+
+
+def difference(
+    published: Published, before: Plan | None, after: Plan | None, now: datetime
+) -> tuple[Changed, ...]:
+    """Find the calls that a change makes go another way within a week from now.
+
+    Args:
+        published: the plans in force, of other tenants too: calls between tenants are calls.
+        before: the tenant's plan in force, None for a new tenant.
+        after: its plan after the change, None for a tenant that goes.
+        now: an instant with a time zone.
+
+    Returns:
+        Changed calls, each way of changing once, in the order of what is dialled.
+    """
+    old = _with(published, before, instead_of=after)
+    new = _with(published, after, instead_of=before)
+    instants = tuple(_instants(before, after, now))
+    changed = []
+    for caller, dialled in _calls(before, after):
+        told: set[tuple[object, object]] = set()
+        for at in instants:
+            one = _changed(old, new, _facts(caller, dialled), at)
+            if one is None:
+                continue
+            ways = (one.before and one.before.steps, one.after and one.after.steps)
+            if ways not in told:
+                told.add(ways)
+                changed.append(one)
+    return tuple(changed)
+
+
+def _with(published: Published, plan: Plan | None, *, instead_of: Plan | None) -> Published:
+    if plan:
+        return published.with_plan(plan)
+    return published.without(instead_of.tenant) if instead_of else published
+
+
+def _changed(old: Published, new: Published, facts: Facts, at: datetime) -> Changed | None:
+    was = decide(old, facts, State(), at) if _asks(old, facts) else None
+    will = decide(new, facts, State(), at) if _asks(new, facts) else None
+    if (was and was.steps) == (will and will.steps):
+        return None
+    return Changed(caller=facts.endpoint, dialled=facts.dialled, at=at, before=was, after=will)
+
+
+def _asks(published: Published, facts: Facts) -> bool:
+    """Tell whether this question can come at all: the phone is there, or the number leads to a tenant."""
+    if facts.origin is Origin.TRUNK:
+        return published.plan_of_number(facts.dialled) is not None
+    return published.plan_of_endpoint(facts.endpoint) is not None
+
+
+def _calls(before: Plan | None, after: Plan | None) -> Iterator[tuple[str, str]]:
+    """Give (caller, dialled)."""
+    plans = [plan for plan in (before, after) if plan]
+    trunk = next((trunk for plan in plans for trunk in plan.trunks), "")
+    for number in sorted({number for plan in plans for number in plan.numbers}):
+        yield f"trunk-{trunk}", number
+    phones = _phones(plans)
+    for inside in sorted({name for plan in plans for name in (*plan.extensions, *plan.group_extensions)}):
+        others = [phone for extension, phone in phones.items() if extension != inside]
+        yield from ((phone, inside) for phone in others[:2])
+    yield from ((phone, STRANGER) for phone in phones.values())
+
+
+def _phones(plans: Iterable[Plan]) -> Mapping[str, str]:
+    """Give one phone of each extension: its others are decided alike."""
+    first: dict[str, str] = {}
+    for plan in plans:
+        for endpoint, extension in sorted(plan.endpoints.items()):
+            first.setdefault(extension, endpoint)
+    return dict(sorted(first.items()))
+
+
+def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterator[datetime]:
+    """Give now, and the first instant of each further state of all time rules together."""
+    rules = [(rule.week, plan.zone) for plan in (before, after) if plan for rule in plan.hours.values()]
+    edges = sorted({edge for week, zone in rules for edge in _edges(week, zone, now)})
+    seen: set[tuple[bool, ...]] = set()
+    for at in (now, *edges):
+        state = tuple(is_open(week, at, zone) for week, zone in rules)
+        if state not in seen:
+            seen.add(state)
+            yield at
+
+
+def _edges(week: Week, zone: tzinfo, now: datetime) -> Iterator[datetime]:
+    """Give the instants of the coming week at which a rule opens or closes."""
+    today = now.astimezone(zone).date() - timedelta(days=1)
+    for day in (today + timedelta(days=n) for n in range(DAYS + 1)):
+        midnight = datetime.combine(day, time())
+        for minute in (minute for span in week.on(day) for minute in span):
+            edge = (midnight + timedelta(minutes=minute)).replace(tzinfo=zone)
+            if now < edge < now + timedelta(days=DAYS - 1):
+                yield edge.astimezone(now.tzinfo)
+
+
+def _facts(caller: str, dialled: str) -> Facts:
+    from_outside = caller.startswith("trunk-")
+    return Facts(
+        call="diff-1.1",
+        linkedid="diff-1.1",
+        origin=Origin.TRUNK if from_outside else Origin.PHONE,
+        endpoint=caller,
+        actor=caller,
+        dialled=dialled,
+        caller=STRANGER if from_outside else "",
+    )

@@ -1,0 +1,79 @@
+"""What a change changes for callers: every call that goes another way, and none that does not."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dialplan.build import build_plan
+from dialplan.difference import STRANGER, difference
+from dialplan.plan import Plan
+from dialplan.published import Published
+from dialplan.spec import TenantSpec
+
+SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "tenant": "acme",
+    "name": "Acme",
+    "country": "DE",
+    "time_zone": "Europe/Berlin",
+    "account": "acme",
+    "numbers": {"+493055500100": {"to": "hours office"}},
+    "extensions": {
+        "10": {"name": "Anna", "devices": ["p10"], "voicemail": {}},
+        "11": {"name": "Bruno", "devices": ["p11"]},
+        "12": {"name": "Clara", "devices": ["p12"]},
+    },
+    "hours": {"office": {"open": ["Mon-Fri 08:00-17:00"], "then": "extension 10", "closed": "voicemail 10"}},
+}
+
+
+def plan(revision: int = 1, **changes: Any) -> Plan:
+    """Build a plan of the document with some keys replaced."""
+    spec = TenantSpec.model_validate_json(json.dumps({**DOCUMENT, **changes}))
+    return build_plan(spec, revision=revision, trunks=("carrier",))
+
+
+def calls(before: Plan | None, after: Plan | None) -> list[tuple[str, str]]:
+    """Tell who calls whom another way."""
+    published = Published().with_plan(before) if before else Published()
+    return [(one.caller, one.dialled) for one in difference(published, before, after, SUNDAY)]
+
+
+def test_a_label_changes_no_call() -> None:
+    """What no caller notices is no difference."""
+    assert calls(plan(), plan(2, name="Acme Maschinenbau")) == []
+
+
+def test_hours_that_close_a_quarter_earlier_are_seen() -> None:
+    """The one quarter of an hour in the week at which a call goes another way is found, with its instant."""
+    hours = {"office": {**DOCUMENT["hours"]["office"], "open": ["Mon-Fri 08:00-16:45"]}}
+    before, after = plan(), plan(2, hours=hours)
+    (one,) = difference(Published().with_plan(before), before, after, SUNDAY)
+    assert one.dialled == "+493055500100"
+    assert one.at == datetime(2026, 11, 23, 15, 45, tzinfo=UTC)
+
+
+def test_a_forward_changes_calls_to_its_extension() -> None:
+    """Called from inside: nobody else's calls are told."""
+    extensions = {
+        **DOCUMENT["extensions"],
+        "11": {"name": "B", "devices": ["p11"], "forward": {"always": "extension 12"}},
+    }
+    assert calls(plan(), plan(2, extensions=extensions)) == [("acme-p10", "11"), ("acme-p12", "11")]
+
+
+def test_rights_change_calls_outside() -> None:
+    """A phone that may call only inside from now on."""
+    extensions = {**DOCUMENT["extensions"], "12": {"name": "Clara", "devices": ["p12"], "may_call": "inside"}}
+    assert calls(plan(), plan(2, extensions=extensions)) == [("acme-p12", STRANGER)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, plan()), (plan(), None)])
+def test_a_tenant_that_comes_or_goes(before: Plan | None, after: Plan | None) -> None:
+    """Every call to it is a difference."""
+    found = calls(before, after)
+    assert ("trunk-carrier", "+493055500100") in found
+    assert ("acme-p10", "11") in found
