@@ -31,7 +31,7 @@ class Changed:
     Attributes:
         caller: endpoint that asks, `trunk-<name>` for a caller from outside.
         dialled: number, extension or group that is called.
-        at: the first instant of the coming week at which it goes another way.
+        at: the first instant of the coming week at which it goes another way, in the tenant's time zone.
         before: the decision by the plan in force; None when the tenant had none.
         after: the decision by the new plan; None when the tenant will have none.
     """
@@ -122,11 +122,12 @@ def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterato
     rules = [(rule.week, plan.zone) for plan in (before, after) if plan for rule in plan.hours.values()]
     edges = sorted({edge for week, zone in rules for edge in _edges(week, zone, now)})
     seen: set[tuple[bool, ...]] = set()
+    zone = next((plan.zone for plan in (after, before) if plan), now.tzinfo)
     for at in (now, *edges):
-        state = tuple(is_open(week, at, zone) for week, zone in rules)
+        state = tuple(is_open(week, at, of) for week, of in rules)
         if state not in seen:
             seen.add(state)
-            yield at
+            yield at.astimezone(zone)
 
 
 def _edges(week: Week, zone: tzinfo, now: datetime) -> Iterator[datetime]:

@@ -3,7 +3,7 @@
 Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process.
 """
 
-from pbxcore.cli import apply, check, database, decide, demo, destinations, rate, rated, run, serve
+from pbxcore.cli import apply, check, database, decide, demo, destinations, rate, rated, revisions, run, serve
 from pbxcore.cli.app import app
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "destinations",
     "rate",
     "rated",
+    "revisions",
     "run",
     "serve",
 ]

@@ -12,13 +12,15 @@ from rich.table import Table
 
 from pbxcore import database, door
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
 from pbxcore.door import Applied
 from pbxcore.machine.running import settings_of_running
 from pbxcore.publication import Published
+from pbxcore.settings import Settings
 
 
-@app.command()
+@app.command(rich_help_panel="Changing")
 def apply(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
     author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
@@ -29,9 +31,13 @@ def apply(
     Calls in progress go on as they were decided; the next call is decided by the new documents. With any
     mistake nothing changes, and every mistake is listed with its line.
     """
-    settings = settings_of_running()
+    report(settings_of_running(), paths, author or getpass.getuser(), as_json=as_json)
+
+
+def report(settings: Settings, paths: list[Path], author: str, *, as_json: bool) -> None:
+    """Send documents through the door and say what came of it; exit code 1 with mistakes."""
     try:
-        applied = asyncio.run(door.apply(settings, paths, author=author or getpass.getuser()))
+        applied = asyncio.run(door.apply(settings, paths, author=author))
     except database.AWAY as away:
         raise fail(
             f"the database does not answer ({away}); nothing was changed",
@@ -39,7 +45,7 @@ def apply(
             Exit.UNAVAILABLE,
         ) from away
     if as_json:
-        out.print_json(json.dumps(asdict(applied), default=str))
+        out.print_json(json.dumps({**asdict(applied), "findings": as_plain(applied.findings)}))
     elif applied.findings:
         show(applied.findings)
     else:

@@ -19,7 +19,7 @@ from rating.catalogue import CatalogueSpec
 from rating.destinations.load import load
 
 
-@app.command()
+@app.command(rich_help_panel="Changing")
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
     as_json: AsJson = False,

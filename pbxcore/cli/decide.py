@@ -48,7 +48,7 @@ _AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. D
 _BLIND = typer.Option("--blind", help="As the standby decides: nobody can be asked for credit.")
 
 
-@app.command()
+@app.command(rich_help_panel="Explaining")
 def decide(
     *,
     to: Annotated[str, _TO],

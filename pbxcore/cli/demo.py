@@ -29,7 +29,7 @@ END_LIMIT_S = 30
 MICRO = 1_000_000
 
 
-@app.command()
+@app.command(rich_help_panel="Running")
 def demo(
     factor: Annotated[int, typer.Option(min=1, max=20, help="Shorten the 95 spoken seconds by this.")] = 10,
     as_json: AsJson = False,

@@ -51,7 +51,7 @@ class _Tally:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-@app.command()
+@app.command(rich_help_panel="Explaining")
 def rate(
     *,
     catalogue: Annotated[list[Path], _CATALOGUES],

@@ -33,7 +33,7 @@ waiting = typer.Typer(help="Legs that could not be rated: list them, release the
 app.add_typer(waiting, name="quarantine")
 
 
-@app.command()
+@app.command(rich_help_panel="Explaining")
 def rated(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with the legs to come; NDJSON.")

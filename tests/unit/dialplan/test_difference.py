@@ -30,7 +30,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def plan(revision: int = 1, **changes: Any) -> Plan:
+def plan(revision: int = 1, **changes: object) -> Plan:
     """Build a plan of the document with some keys replaced."""
     spec = TenantSpec.model_validate_json(json.dumps({**DOCUMENT, **changes}))
     return build_plan(spec, revision=revision, trunks=("carrier",))

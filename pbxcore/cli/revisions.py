@@ -1,0 +1,176 @@
+"""`pbxcore history|export|rollback|diff`: the revisions of documents, and what a change means for callers."""
+
+import asyncio
+import getpass
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from dialplan.build import build_plan
+from dialplan.decision import Decision, Outside, Ring
+from dialplan.difference import Changed, difference
+from dialplan.plan import Plan
+from dialplan.published import Published
+from dialplan.spec import TenantSpec
+from pbxcore import database, documents, published, revisions
+from pbxcore.cli import findings
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.apply import report
+from pbxcore.database import Connection
+from pbxcore.machine.running import settings_of_running
+from pbxcore.revisions import Revision
+from pbxcore.settings import Settings
+
+T = TypeVar("T")
+Kind = Annotated[str, typer.Option(help="tenant, account or catalogue.")]
+Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: autphone@2026-01-01.")]
+Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Default: the newest.")]
+
+
+@app.command(rich_help_panel="Changing")
+def history(name: Name, as_json: AsJson = False) -> None:
+    """Show who changed a document, and when."""
+    entries = _ask(lambda connection: revisions.history(connection, name))
+    if as_json:
+        lines = [{"kind": e.kind, "id": e.id, "revision": e.revision, "author": e.author,
+                  "at": e.created_at.isoformat()} for e in entries]  # fmt: skip
+        out.print_json(json.dumps(lines))
+        return
+    if not entries:
+        raise fail(f"no document is named {name}", "`pbxcore apply` stores one", Exit.NO)
+    table = Table(box=None, pad_edge=False)
+    for column in ("kind", "revision", "author", "at"):
+        table.add_column(column)
+    for entry in entries:
+        at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
+        table.add_row(entry.kind, str(entry.revision), entry.author, at)
+    out.print(table)
+
+
+@app.command(rich_help_panel="Changing")
+def export(name: Name, kind: Kind = "tenant", number: Number = None) -> None:
+    """Print a document as it was written, comments included."""
+    sys.stdout.write(_stored(kind, name, number).source)
+
+
+@app.command(rich_help_panel="Changing")
+def rollback(
+    name: Name,
+    number: Annotated[int, typer.Option("--to", min=1, help="The revision to go back to.")],
+    kind: Kind = "tenant",
+    author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put the document of an earlier revision in force again, as a new revision, through the door."""
+    stored = _stored(kind, name, number)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{name}@{number}.yaml"
+        file.write_text(stored.source)
+        report(settings_of_running(), [file], author or getpass.getuser(), as_json=as_json)
+
+
+@app.command(rich_help_panel="Changing")
+def diff(
+    file: Annotated[Path, typer.Argument(help="A tenant's document that is not in force yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a document would change for callers, call by call. Exit code 1 if anything."""
+    settings = settings_of_running()
+    there = published.load(settings.published)
+    changed = [one for plan in _plans(file, settings) for one in _difference(there, plan)]
+    if as_json:
+        out.print_json(json.dumps([_as_json(one) for one in changed]))
+    else:
+        _show(changed)
+    if changed:
+        raise typer.Exit(int(Exit.NO))
+
+
+def _difference(there: Published, plan: Plan) -> tuple[Changed, ...]:
+    return difference(there, there.plans.get(plan.tenant), plan, datetime.now(UTC))
+
+
+def _plans(file: Path, settings: Settings) -> list[Plan]:
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    right, wrong = documents.read([file], trunks=trunks)
+    if wrong:
+        findings.show(wrong)
+        raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)
+    specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
+    if not specs:
+        raise fail(f"{file} holds no tenant", "only tenants decide calls", Exit.USAGE)
+    return [build_plan(spec, revision=0, trunks=trunks) for spec in specs]
+
+
+def _stored(kind: str, name: str, number: int | None) -> Revision:
+    found = _ask(lambda connection: revisions.revision(connection, kind, name, number))
+    if found is None:
+        which = f"revision {number} of " if number else ""
+        raise fail(f"there is no {which}{kind} {name}", f"see `pbxcore history {name}`", Exit.NO)
+    return found
+
+
+def _ask(question: Callable[[Connection], Awaitable[T]]) -> T:
+    """Ask the database one question."""
+
+    async def asked() -> T:
+        connection = await database.connect(database.url_of(settings_of_running()), application="pbxcore cli")
+        try:
+            return await question(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(asked())
+    except database.AWAY as away:
+        raise fail(
+            f"the database does not answer ({away})", "start the machine with `make run`", Exit.UNAVAILABLE
+        ) from away
+
+
+def _show(changed: list[Changed]) -> None:
+    if not changed:
+        out.print("[green]=[/] No call goes another way.")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("caller", "dials", "from", "now", "then"):
+        table.add_column(column)
+    for one in changed:
+        at = one.at.strftime("%a %H:%M")
+        table.add_row(one.caller, one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
+    out.print(table)
+
+
+def _as_json(one: Changed) -> dict[str, object]:
+    return {
+        "caller": one.caller,
+        "dialled": one.dialled,
+        "at": one.at.isoformat(),
+        "before": brief(one.before),
+        "after": brief(one.after),
+    }
+
+
+def brief(decision: Decision | None) -> str:
+    """Say a decision in a few words: its steps, one after the other."""
+    if decision is None:
+        return "not possible"
+    return ", then ".join(_step(step) for step in decision.steps)
+
+
+def _step(step: object) -> str:
+    if isinstance(step, Ring):
+        return f"ring {'+'.join(step.endpoints)} {step.timeout_s} s"
+    if isinstance(step, Outside):
+        return f"{step.number} for {step.payer}"
+    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:"}
+    key = next(key for key in words if hasattr(step, key))
+    return f"{words[key]} {getattr(step, key)}"

@@ -1,0 +1,52 @@
+"""Every document that was ever in force, by number. Owns reading them; the door alone adds one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+
+SQL = named(Path(__file__).with_name("revisions.sql"))
+LONGEST_HISTORY = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a history: who changed what, and when."""
+
+    kind: str
+    id: str
+    revision: int
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(Entry):
+    """A document as it was stored.
+
+    Attributes:
+        source: as it was written, comments included.
+        document: what it says, JSON.
+    """
+
+    source: str
+    document: str
+
+
+async def history(connection: Connection, name: str, *, limit: int = LONGEST_HISTORY) -> Sequence[Entry]:
+    """Give the history of every document of this name, the newest revision first."""
+    return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]
+
+
+async def revision(
+    connection: Connection, kind: str, name: str, number: int | None = None
+) -> Revision | None:
+    """Give a revision by its number, or the newest; None if there is none."""
+    if number is None:
+        row = await connection.fetchrow(SQL["newest"], kind, name)
+    else:
+        row = await connection.fetchrow(SQL["one"], kind, name, number)
+    return Revision(**dict(row)) if row else None
