@@ -3,6 +3,7 @@
 Owns the way from an AGI request to channel variables. Refuses to decide: that is the decider's, a function.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ SECONDS = Histogram(
     buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1, 0.3),
 )
 
+logger = logging.getLogger(__name__)
+
 Decider = Callable[[Facts], Decision]
 
 
@@ -39,6 +42,7 @@ def answering(decide: Decider, log: DecisionLog) -> Answer:
             decision, commands, took_s = _decide(decide, question)
         except wire.WireError as error:
             REFUSED.labels(error.code).inc()
+            logger.warning("a question is not answered: %s", error)
             raise SessionError(error.code) from error
         if took_s > DECISION_LIMIT_S:
             REFUSED.labels("late").inc()

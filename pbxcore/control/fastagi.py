@@ -123,7 +123,8 @@ async def read_headers(reader: asyncio.StreamReader) -> dict[str, str]:
                 name, colon, value = line.decode("utf-8", "replace").rstrip("\n").partition(": ")
                 if not colon and not name.endswith(":"):
                     raise SessionError("garbage")
-                headers[name.rstrip(":")] = value
+                if headers.setdefault(name.rstrip(":"), value) is not value:
+                    raise SessionError("garbage")  # Asterisk says nothing twice: somebody forged a line
     except TimeoutError as error:
         raise SessionError("late") from error
     except ValueError as error:  # a line beyond MAX_LINE

@@ -27,6 +27,7 @@ from dialplan.facts import Facts, Origin
 
 PROTOCOL = "1"
 ARGUMENTS = 9
+ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
 MAX_COMMAND_BYTES = 1_900  # Asterisk reads an AGI line into 2,048 bytes and cuts what is beyond
 _SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
@@ -89,7 +90,7 @@ def question(headers: Mapping[str, str]) -> Question:
         endpoint=endpoint,
         actor=actor,
         dialled=dialled,
-        caller=caller,
+        caller="" if caller.lower() == ANONYMOUS else caller,
         diversions=tuple(number for number in diversion.split(":") if number),
     )
     return Question(nonce=nonce, facts=facts)

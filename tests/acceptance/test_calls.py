@@ -274,6 +274,46 @@ async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")
 
 
+@pytest.mark.parametrize(
+    ("caller", "headers", "seen", "diversions"),
+    [
+        ("anonymous", "", "", []),
+        ("+4915199", "P-Asserted-Identity: <sip:+4915199@x.y>\nPrivacy: id\n", "", []),
+        (
+            "+4915199",
+            "Diversion: <sip:+493022200100@x.y>;reason=unconditional\n",
+            "+4915199",
+            ["+493022200100"],
+        ),
+        ("a,PBX_OK=1%22)$%7bX%7d)%3a0%3a1", "", None, []),
+    ],
+    ids=["anonymous", "private", "diverted", "hostile"],
+)
+async def test_what_a_carrier_says_reaches_the_decision(  # noqa: PLR0917 — fixtures and the row
+    pbx: Pbx, runs: Runs, caller: str, headers: str, seen: str | None, diversions: list[str]
+) -> None:
+    """The caller's number and who diverted come as they are; what could break a line does not."""
+    run = await pbx.carrier.call("+493055500111", port=pbx.port(), caller=caller, headers=headers)
+    runs.append(run)
+    await run.wait()
+    facts = _last(pbx)["facts"]
+    assert (facts["dialled"], facts["diversions"]) == ("+493055500111", diversions)
+    assert seen in (None, facts["caller"])
+    assert re.fullmatch(r"[0-9A-Za-z_+*#.@-]*", facts["caller"])
+
+
+@pytest.mark.parametrize("forged", ["a%0aagi_arg_2:%20x", "a)%3a0%0a%0a", "%0a"])
+async def test_a_line_break_in_a_number_ends_the_call(pbx: Pbx, runs: Runs, forged: str) -> None:
+    """A caller who could write lines into our question is refused without one."""
+    before = len(pbx.decisions()), len([r for r in pbx.legs() if r[7] == "CALL_END"])
+    runs.append(run := await pbx.carrier.call("+493055500111", port=pbx.port(), caller=forged))
+    await run.wait()
+    await asyncio.to_thread(pbx.until, lambda: len([r for r in pbx.legs() if r[7] == "CALL_END"]) > before[1])
+    end = [r for r in pbx.legs() if r[7] == "CALL_END"][-1][8]
+    assert end == "outcome=rejected|by=constant|version=|reason=line-break"
+    assert len(pbx.decisions()) == before[0]
+
+
 async def test_nobody_calls_as_a_trunk(pbx: Pbx, runs: Runs) -> None:
     """A From header that names a trunk opens nothing from a phone's address."""
     scenario = sipp.calling("+493055500100", user="trunk-carrier", password="guess")
