@@ -6,7 +6,10 @@ Owns the input of rating. Refuses legs that are still under way, and everything 
 
 from dataclasses import dataclass
 
+from rating.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """A channel that left through a trunk and was answered.

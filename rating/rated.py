@@ -7,6 +7,8 @@ durations whole seconds unless the name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rating.quick import quick
+
 
 class Source(StrEnum):
     """Who pays for the seconds of a piece."""
@@ -15,6 +17,7 @@ class Source(StrEnum):
     OVERFLOW = "overflow"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """A part of a leg with one price: cut where an allowance ends, a period ends or a price changes.
@@ -42,6 +45,7 @@ class Piece:
     rule: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatedLeg:
     """One leg with its price. `sum(p.amount_micro for p in pieces) + connection_micro == amount_micro`.
@@ -92,6 +96,7 @@ class Quarantine(StrEnum):
     IMPOSSIBLE = "impossible"  # ends before it begins, or longer than anything allowed
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """A leg that was not rated, and why, in a code and in words."""

@@ -83,7 +83,7 @@ def make_leg() -> MakeLeg:
         seconds: str | int = 60,
         *,
         at: str = "2026-10-05T10:00:00+02:00",
-        **more: Any,  # noqa: ANN401
+        **more: Any,  # noqa: ANN401 — any field of a leg
     ) -> Leg:
         answered_us = from_iso(at)
         return Leg(
