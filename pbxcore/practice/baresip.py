@@ -154,7 +154,14 @@ async def running(
     (folder / "contacts").write_text("")
     with (folder / "said.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *program, "-f", str(folder), "-v", stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            *program,
+            "-f",
+            str(folder),
+            "-v",
+            cwd=folder,  # version 1.1 may crash while it quits: its core goes with the folder
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     phone = Baresip(account=account, folder=folder, process=process)
     try:
