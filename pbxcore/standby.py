@@ -13,6 +13,8 @@ from pbxcore.settings import Settings
 
 async def serve(settings: Settings) -> None:
     """Run the standby until cancelled."""
-    process = Process(name="standby", settings=settings, state=State(blind=True))
+    process = Process(
+        name="standby", settings=settings, state=State(blind=True, longest_call_s=settings.max_call_s)
+    )
     async with process.running(settings.ports.standby_agi):
         await asyncio.Event().wait()

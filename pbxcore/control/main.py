@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 async def serve(settings: Settings) -> None:
     """Run control until cancelled."""
-    process = Process(name="control", settings=settings, state=State())
+    process = Process(name="control", settings=settings, state=State(longest_call_s=settings.max_call_s))
     secret = await asyncio.to_thread(ami_secret, settings)
 
     async def catch_up(link: Link) -> None:
