@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 OURS := dialplan rating pbxcore tests
 
-.PHONY: help setup run demo test check bench lint format clean
+.PHONY: help setup run demo test check quick bench lint format clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
@@ -27,13 +27,16 @@ demo: setup ## Play the story of the product with real SIP; starts the system if
 test: setup ## Run all tests: real Asterisk, real PostgreSQL, real SIP phones
 	@$(BIN)/pytest $(ARGS)
 
-check: setup lint ## What a commit must pass, in under a minute: format, lint, types, quick tests
-	@$(BIN)/pytest -q --hypothesis-profile=short tests/architecture tests/unit tests/property tests/scenarios $(ARGS)
+check: setup ## What a commit must pass, in under a minute: format, lint, types, quick tests
+	@$(MAKE) --no-print-directory --output-sync --jobs=2 lint quick
 
 lint: setup ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet $(OURS) || { echo "✗ not formatted → make format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(OURS)
 	@$(BIN)/mypy --no-error-summary
+
+quick: setup
+	@$(BIN)/pytest -q --hypothesis-profile=short tests/architecture tests/unit tests/property tests/scenarios $(ARGS)
 
 format: setup ## Bring the code into form
 	@$(BIN)/ruff check --fix --quiet $(OURS); $(BIN)/ruff format $(OURS)
