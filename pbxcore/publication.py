@@ -3,8 +3,9 @@
 Owns the writing side of `<state>/published`. A file is written aside, flushed and renamed, so that a reader
 sees the old or the new one, whole. Refuses to judge: what arrives here was checked and stored by the door.
 
-The database says what ought to be in force, the index of the published files says what is. `catch_up` makes
-them equal, so a publication that was cut off at any step is completed by the next one.
+The database says what ought to be in force, the index of the published files says what is: each revision's
+plan has a file of its own, and renaming the index puts all of a change in force in one instant. `catch_up`
+makes index and database equal, so a publication that was cut off at any step is completed by the next one.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
+from pbxcore.published import file_of
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -66,7 +68,8 @@ async def catch_up(settings: Settings, connection: Connection) -> tuple[Publishe
             await _write(settings, connection, plans)
     finally:
         await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", PUBLISHER_LOCK)
-    return tuple([await _announce(settings, plan) for plan in plans])
+    said = await announce(settings.run_dir) if plans else ()
+    return tuple(Published(tenant=one.tenant, revision=one.revision, acknowledged=said) for one in plans)
 
 
 async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...]:
@@ -86,7 +89,7 @@ async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...
 async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, ...]) -> None:
     """Write plans and phones first, the index last: it says that everything before it is done."""
     for plan in plans:
-        write_plan(settings.published, plan.tenant, plan_to_json(plan))
+        write_plan(settings.published, plan)
         phones.publish(settings, plan)
     revisions = {**read_index(settings.published).get("tenants", {})}
     revisions |= {plan.tenant: plan.revision for plan in plans}
@@ -94,11 +97,6 @@ async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, 
     write_index(
         settings.published, revisions=revisions, numbers={row["number"]: row["tenant"] for row in rows}
     )
-
-
-async def _announce(settings: Settings, plan: Plan) -> Published:
-    said = await announce(settings.run_dir, tenant=plan.tenant, revision=plan.revision)
-    return Published(tenant=plan.tenant, revision=plan.revision, acknowledged=said)
 
 
 def read_index(published: Path) -> dict[str, Any]:
@@ -126,9 +124,16 @@ def write_aside(path: Path, text: str) -> None:
         os.close(folder)
 
 
-def write_plan(published: Path, tenant: str, plan: str) -> None:
-    """Publish one tenant's plan, as `dialplan.published.plan_to_json` gives it."""
-    write_aside(published / "tenants" / f"{tenant}.json", plan)
+def write_plan(published: Path, plan: Plan) -> None:
+    """Lay a plan's file beside the one in force; the index decides."""
+    write_aside(file_of(published, plan.tenant, plan.revision), plan_to_json(plan))
+
+
+def remove_old_plans(published: Path, plan: Plan) -> None:
+    """Remove a tenant's plan files but the one in force and the one before: somebody may be reading that."""
+    for path in (published / "tenants").glob(f"{plan.tenant}.*.json"):
+        if int(path.name.split(".")[1]) < plan.revision - 1:
+            path.unlink(missing_ok=True)
 
 
 def write_index(published: Path, *, revisions: Mapping[str, int], numbers: Mapping[str, str]) -> None:
@@ -164,19 +169,17 @@ async def ask(
     return answer
 
 
-async def announce(run_dir: Path, *, tenant: str, revision: int) -> tuple[Acknowledgement, ...]:
-    """Tell control and standby that a tenant's plan has changed; gather what they say."""
-    processes = ("control", "standby")
-    return tuple(await asyncio.gather(*(_announce_to(run_dir, name, tenant, revision) for name in processes)))
+async def announce(run_dir: Path) -> tuple[Acknowledgement, ...]:
+    """Tell control and standby that the index has changed; gather what they say."""
+    return tuple(await asyncio.gather(*(_announce_to(run_dir, name) for name in ("control", "standby"))))
 
 
-async def _announce_to(run_dir: Path, process: str, tenant: str, revision: int) -> Acknowledgement:
-    request = {"do": "reload", "tenant": tenant, "revision": revision}
+async def _announce_to(run_dir: Path, process: str) -> Acknowledgement:
     try:
-        answer = await ask(run_dir / f"{process}.sock", request)
+        answer = await ask(run_dir / f"{process}.sock", {"do": "reload"})
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         return Acknowledgement(process=process, done=False, detail=f"does not answer ({error or 'time-out'})")
-    done = answer.get("ok") is True and answer.get("revision") == revision
+    done = answer.get("ok") is True
     return Acknowledgement(
         process=process, done=done, detail="" if done else str(answer.get("error", answer))
     )

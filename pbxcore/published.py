@@ -29,23 +29,49 @@ class UnpublishedError(Exception):
 
 def load(folder: Path) -> Published:
     """Read every plan of the index; an empty folder gives no plans."""
-    published = Published()
-    plans = []
-    for tenant in sorted(revisions(folder)):
-        try:
-            plans.append(read(folder, tenant))
-        except (UnpublishedError, DialplanError):
-            log.exception("the plan of %s cannot be read; its calls are refused", tenant)
+    published, unread = reload(Published(), folder)
+    for tenant, error in unread.items():
+        log.error("the plan of %s cannot be read; its calls are refused: %s", tenant, error)
+    return published
+
+
+def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, str]]:
+    """Bring plans up to the index: all that changed are swapped at once, as when a number moves.
+
+    Returns:
+        The plans in force from now on, and the tenants whose new plan cannot be used, with the reason: for
+        those the old one stays, nobody else waits for them.
+    """
+    wanted = revisions(folder)
+    gone = [tenant for tenant in published.plans if tenant not in wanted]
+    plans, unread = _read_all(folder, {t: r for t, r in wanted.items() if _revision(published, t) != r})
+    for tenant in gone:
+        published = published.without(tenant)
     try:
-        return published.with_plans(plans)
+        return published.with_plans(plans), unread
     except DialplanError:
         log.exception("the published plans contradict each other; each is taken while it fits")
     for plan in plans:
         try:
             published = published.with_plan(plan)
-        except DialplanError:
-            log.exception("the plan of %s does not fit", plan.tenant)
-    return published
+        except DialplanError as error:
+            unread[plan.tenant] = str(error)
+    return published, unread
+
+
+def _revision(published: Published, tenant: str) -> int:
+    plan = published.plans.get(tenant)
+    return plan.revision if plan else 0
+
+
+def _read_all(folder: Path, wanted: Mapping[str, int]) -> tuple[list[Plan], dict[str, str]]:
+    plans, unread = [], {}
+    for tenant in sorted(wanted):
+        try:
+            plans.append(read(folder, tenant, wanted[tenant]))
+        except (UnpublishedError, DialplanError) as error:
+            unread[tenant] = str(error)
+    return plans, unread
 
 
 def revisions(folder: Path) -> Mapping[str, int]:
@@ -59,30 +85,20 @@ def revisions(folder: Path) -> Mapping[str, int]:
         raise UnpublishedError(f"the index of {folder} cannot be read: {error}") from error
 
 
-def read(folder: Path, tenant: str) -> Plan:
+def file_of(folder: Path, tenant: str, revision: int) -> Path:
+    """Name the file of a plan: a revision's file never changes, the index says which one is in force."""
+    return folder / "tenants" / f"{tenant}.{revision}.json"
+
+
+def read(folder: Path, tenant: str, revision: int) -> Plan:
     """Read one tenant's plan.
 
     Raises:
         UnpublishedError: there is none.
         DialplanError: it cannot be read.
     """
-    path = folder / "tenants" / f"{tenant}.json"
+    path = file_of(folder, tenant, revision)
     try:
         return plan_from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnpublishedError(f"{path} cannot be read: {error}") from error
-
-
-def reload(published: Published, folder: Path, tenant: str, revision: int) -> Published:
-    """Return the plans with one tenant's new revision; with none if it was withdrawn (revision 0).
-
-    Raises:
-        UnpublishedError: the file holds another revision than the one announced.
-        DialplanError: it cannot be read, or takes a number of another tenant.
-    """
-    if revision == 0:
-        return published.without(tenant)
-    plan = read(folder, tenant)
-    if plan.revision < revision:
-        raise UnpublishedError(f"{tenant} is published in revision {plan.revision}, not {revision}")
-    return published.with_plan(plan)

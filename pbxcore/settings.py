@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
     @property
     def published(self) -> Path:
-        """Folder of the published plans: `tenants/<tenant>.json` and `index.json`."""
+        """Folder of the published plans: `tenants/<tenant>.<revision>.json` and `index.json`."""
         return self.state / "published"
 
     @property

@@ -26,9 +26,9 @@ from dialplan.decision import (
     Voicemail,
 )
 from dialplan.facts import Facts, Origin, State
-from dialplan.published import NumberTaken, Published, UnreadablePlan, plan_from_json
+from dialplan.published import Published
 from dialplan.spec import TenantSpec
-from pbxcore import documents
+from pbxcore import documents, published
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.settings import Settings
@@ -72,7 +72,7 @@ def decide(
     Without --tenant-file and --state the plans in force on this machine are asked.
     """
     settings = Settings()
-    published = (
+    plans = (
         _from_documents(tenant_file, settings) if tenant_file else _from_folder(state or settings.published)
     )
     facts = _facts(
@@ -84,7 +84,7 @@ def decide(
         forwarder=forwarded_by,
     )
     now = _instant(at)
-    decision = decide_call(published, facts, State(blind=blind, longest_call_s=settings.max_call_s), now)
+    decision = decide_call(plans, facts, State(blind=blind, longest_call_s=settings.max_call_s), now)
     if as_json:
         out.print_json(json.dumps(_json(decision, now)))
     else:
@@ -142,17 +142,17 @@ def _from_documents(files: list[Path], settings: Settings) -> Published:
 
 def _from_folder(folder: Path) -> Published:
     """Read the published plans, as the standby does."""
-    files = sorted((folder / "tenants" if (folder / "tenants").is_dir() else folder).glob("*.json"))
+    remedy = "publish with `pbxcore apply`, or give a document with --tenant-file"
     try:
-        plans = [plan_from_json(file.read_text()) for file in files if file.name != "index.json"]
-        published = Published().with_plans(plans)
-    except (UnreadablePlan, NumberTaken, OSError) as unreadable:
-        remedy = "publish again with `pbxcore apply`, or give a document with --tenant-file"
-        raise fail(f"the plans in {folder} cannot be read: {unreadable}", remedy, Exit.NO) from unreadable
-    if not plans:
-        remedy = "give a document with --tenant-file, or a folder of published plans with --state"
+        there, unread = published.reload(Published(), folder)
+    except published.UnpublishedError as unreadable:
+        raise fail(str(unreadable), remedy, Exit.NO) from unreadable
+    if unread:
+        tenant, error = next(iter(unread.items()))
+        raise fail(f"the plan of {tenant} cannot be read: {error}", remedy, Exit.NO)
+    if not there.plans:
         raise fail(f"there are no plans in {folder}", remedy, Exit.NO)
-    return published
+    return there
 
 
 def _json(decision: Decision, now: datetime) -> dict[str, object]:

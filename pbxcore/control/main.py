@@ -29,8 +29,7 @@ async def serve(settings: Settings) -> None:
 
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret, on_ready=catch_up)
 
-    async def after_reload(tenant: str) -> dict[str, Any]:
-        del tenant  # whatever Asterisk has to forget, it forgets now
+    async def after_reload() -> dict[str, Any]:
         return {"asterisk": await _expire_if_up(settings, link)}
 
     process.after_reload = after_reload

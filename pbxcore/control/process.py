@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import Gauge
@@ -19,7 +20,6 @@ from prometheus_client import Gauge
 from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.facts import Facts, State
-from dialplan.finding import DialplanError
 from dialplan.published import Published
 from pbxcore import published as published_plans
 from pbxcore.control import fastagi
@@ -28,14 +28,15 @@ from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
 from pbxcore.settings import Settings
 
+WATCH_S = 1.0  # a change whose announcement was lost is in force that much later
+
 TENANTS = Gauge("pbxcore_plans", "Tenants whose plan is in force in this process")
 
 log = logging.getLogger(__name__)
 
 
-async def nothing_more(tenant: str) -> dict[str, Any]:
+async def nothing_more() -> dict[str, Any]:
     """Do nothing after a reload."""
-    del tenant
     return {}
 
 
@@ -54,7 +55,7 @@ class Process:
     state: State
     plans: Published = field(default_factory=Published)
     started: float = field(default_factory=time.time)
-    after_reload: Callable[[str], Awaitable[dict[str, Any]]] = nothing_more
+    after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
 
     def decide(self, facts: Facts) -> Decision:
@@ -64,6 +65,7 @@ class Process:
     @contextlib.asynccontextmanager
     async def running(self, port: int) -> AsyncIterator[asyncio.TaskGroup]:
         """Serve while the block runs; its task group owns every task of the process."""
+        seen = await asyncio.to_thread(_age, self.settings.published / "index.json")
         self.plans = await asyncio.to_thread(published_plans.load, self.settings.published)
         TENANTS.set(len(self.plans.plans))
         decisions = DecisionLog(self.settings.decisions / f"{self.name}.ndjson")
@@ -73,20 +75,24 @@ class Process:
             fastagi.listen("127.0.0.1", port, answer),
             local_socket.listen(self.settings.run_dir / f"{self.name}.sock", self.handle),
         ):
-            writing = tasks.create_task(decisions.run(), name="decision-log")
+            held = [
+                tasks.create_task(decisions.run(), name="decision-log"),
+                tasks.create_task(self._watch(seen), name="index"),
+            ]
             log.info("%s decides for %d tenants on port %d", self.name, len(self.plans.plans), port)
             try:
                 yield tasks
             finally:
-                writing.cancel()
+                for task in held:
+                    task.cancel()
 
     async def handle(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the local socket."""
         match request:
             case {"do": "status"}:
                 return {"ok": True, **self.status()}
-            case {"do": "reload", "tenant": str(tenant), "revision": int(revision)}:
-                return await self._reload(tenant, revision)
+            case {"do": "reload"}:
+                return await self._reload()
             case _:
                 return {"ok": False, "error": "unknown request"}
 
@@ -96,10 +102,36 @@ class Process:
         return {"process": self.name, "pid": os.getpid(), "started": self.started,
                 "revisions": revisions, **self.also()}  # fmt: skip
 
-    async def _reload(self, tenant: str, revision: int) -> dict[str, Any]:
+    async def _reload(self) -> dict[str, Any]:
+        """Put in force what the index says; answer when it is, and Asterisk has forgotten what changed."""
         try:
-            self.plans = published_plans.reload(self.plans, self.settings.published, tenant, revision)
-        except (published_plans.UnpublishedError, DialplanError) as error:
+            self.plans, unread = published_plans.reload(self.plans, self.settings.published)
+        except published_plans.UnpublishedError as error:
             return {"ok": False, "error": str(error)}
         TENANTS.set(len(self.plans.plans))
-        return {"ok": True, "revision": revision, **await self.after_reload(tenant)}
+        asterisk = await self.after_reload()
+        if unread:
+            log.error("some published plans cannot be used: %s", unread)
+            return {
+                "ok": False,
+                "error": "; ".join(f"{t}: {e}" for t, e in list(unread.items())[:5]),
+                **asterisk,
+            }
+        return {"ok": True, **asterisk}
+
+    async def _watch(self, seen: int) -> None:
+        """Notice what was published while nobody could tell us: each second one look at the index's age."""
+        index = self.settings.published / "index.json"
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = await asyncio.to_thread(_age, index)
+            if now != seen:
+                seen = now
+                await self._reload()
+
+
+def _age(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

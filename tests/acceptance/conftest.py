@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
-from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
@@ -83,6 +82,7 @@ class Pbx:
     root: Path
     program: tuple[str, ...]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
     tenant: dict[str, Any] = field(default_factory=lambda: TENANT)
     _phones: int = 0
 
@@ -198,10 +198,12 @@ class Pbx:
         command = asterisk.ask_command(self.settings, asterisk.private(self.root), line)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
 
-    def complaints(self) -> list[str]:
-        """Give what Asterisk logged above notices."""
+    def note_complaints(self) -> None:
+        """Keep what Asterisk has logged above notices."""
         log = asterisk.home(self.settings) / "log" / "messages"
-        return [line for line in log.read_text().splitlines() if "WARNING[" in line or "ERROR[" in line]
+        self.complaints = [
+            line for line in log.read_text().splitlines() if "WARNING[" in line or "ERROR[" in line
+        ]
 
     def legs(self, linkedid: str = "") -> list[list[str]]:
         """Give the leg records so far, of one call if named."""
@@ -225,7 +227,7 @@ class Pbx:
         """Do what the door does, without a database."""
         plan = build_plan(TenantSpec.model_validate(document), revision=revision,
                           trunks=tuple(trunk.name for trunk in self.settings.trunks))  # fmt: skip
-        publication.write_plan(self.settings.published, plan.tenant, plan_to_json(plan))
+        publication.write_plan(self.settings.published, plan)
         phones.publish(self.settings, plan)
         publication.write_index(self.settings.published, revisions={plan.tenant: revision}, numbers={})
 
@@ -251,6 +253,7 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
         for name in ("control", "standby"):
             pbx.serve(name)
         pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+        pbx.note_complaints()
         yield pbx
     finally:
         for name in list(pbx.running):

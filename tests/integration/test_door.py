@@ -156,7 +156,7 @@ async def test_a_change_is_in_force_with_its_phones(settings: Settings) -> None:
     applied = await put(settings, acme=text)
     assert [(change.id, change.revision) for change in applied.changes] == [("acme", 2)]
     assert index(settings)["tenants"] == {"acme": 2}
-    plan = json.loads((settings.published / "tenants" / "acme.json").read_text())
+    plan = json.loads((settings.published / "tenants" / "acme.2.json").read_text())
     assert plan["revision"] == 2
     assert {one.id for one in phones.to_expire(settings)} >= {"acme-p13"}
     assert [one.process for one in applied.published[0].acknowledged if not one.done] == [
