@@ -113,16 +113,9 @@ def ami_secret(settings: Settings) -> str:
 def configure(settings: Settings, installation: Installation) -> Path:
     """Write the instance's folders and files; return its home. Safe while it runs: nothing is reloaded."""
     here = home(settings)
-    for folder in (
-        "etc",
-        "lib",
-        "db",
-        "share",
-        "spool",
-        "run",
-        "log/cel-custom",
-    ):  # no folder, no leg records
+    for folder in ("etc", "lib", "db", "share", "spool", "log/cel-custom"):  # no folder, no leg records
         (here / folder).mkdir(parents=True, exist_ok=True)
+    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # its path is short enough for a socket
     _link_data(installation.share, here / "share")
     values = _values(settings, installation)
     for template in sorted(TEMPLATES.glob("*.conf")):
@@ -160,8 +153,9 @@ def countries() -> str:
 def _values(settings: Settings, installation: Installation) -> dict[str, str]:
     here, ports = home(settings), settings.ports
     return {
-        "ETC": str(here / "etc"), "LIB": str(here / "lib"), "DB": str(here / "db"), "RUN": str(here / "run"),
-        "SHARE": str(here / "share"), "SPOOL": str(here / "spool"), "LOG": str(here / "log"),
+        "ETC": str(here / "etc"), "LIB": str(here / "lib"), "DB": str(here / "db"),
+        "RUN": str(settings.run_dir), "SHARE": str(here / "share"), "SPOOL": str(here / "spool"),
+        "LOG": str(here / "log"),
         "MODULES": str(installation.modules),
         "MUSIC": str(_music(installation, here)),
         "PHONES": str(settings.phones_db.absolute()),
