@@ -291,7 +291,10 @@ class SippPhone:
         """Register, or unregister with 0 seconds."""
         values = {"USER": self.user, "PASSWORD": self.password, "EXPIRES": str(expires_s)}
         run = await self._start(fill("register.xml", values), limit_s=10.0, out=True)
-        return await run.wait()
+        try:
+            return await run.wait()
+        finally:
+            await run.end()
 
     async def call(
         self,
