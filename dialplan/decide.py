@@ -18,6 +18,7 @@ from dialplan.published import Published
 from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
 
+TRUNK = "trunk-"  # endpoints of carriers: what they present is never one of our extensions
 NOBODY = "-"  # version of a decision that no plan made
 
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
@@ -122,7 +123,8 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
     if home is not None:
         number = home.endpoints[facts.endpoint]
         return _insider(home, number, now, endpoint=facts.endpoint, hidden=hidden)
-    if facts.caller in plan.extensions:
+    from_outside = facts.endpoint.startswith(TRUNK)
+    if not from_outside and facts.caller in plan.extensions:
         return _insider(plan, facts.caller, now, hidden=hidden)
     return _outsider(facts, plan)
 

@@ -13,6 +13,7 @@ from dialplan.hours import is_open
 from dialplan.layout import Node
 from dialplan.outside import leave
 from dialplan.plan import Extension, Group, Number
+from dialplan.rights import may_reach
 from dialplan.target import Kind, Target
 
 MAX_HOPS = 5  # numbers of tenants that one call passes; more is a circle that nobody has noticed yet
@@ -63,7 +64,10 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return leave(sheet, here, name, sender)
     if number.number in here.trail or len(here.trail) >= MAX_HOPS:
         return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.number}")
-    whose = "our own" if plan.tenant == here.plan.tenant else f"tenant {plan.tenant}'s"
+    ours = plan.tenant == here.plan.tenant
+    if not ours and not may_reach(sender.owner.may_call, name, here.plan.country):
+        return sheet.reject(Reason.NOT_ALLOWED, sender.rule, f"{sender.owner.payer} may not call {name}")
+    whose = "our own" if ours else f"tenant {plan.tenant}'s"
     sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
     return enter(sheet, here.entering(plan, number), number)
 

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from dialplan import hours, numbers, target
 
+RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 RING_S = 20  # until a rule takes over
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
@@ -105,6 +106,12 @@ def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in 
     return [] if value == "closed" else value
 
 
+def _not_reserved(value: str) -> str:
+    if value not in RESERVED:
+        return value
+    raise _mistake("tenant-reserved", f"no tenant can be called {value!r}", "choose another id")
+
+
 def _short_form(key: str) -> Callable[[Any], Any]:
     """Let a text stand for a mapping of which only `key` is given."""
     return lambda value: {key: value} if isinstance(value, str) else value
@@ -115,6 +122,7 @@ TenantId = Annotated[
     _shaped(
         "[a-z][a-z0-9]{0,19}", "no-tenant-id", "tenant id", "use up to 20 of a-z and 0-9, a letter first"
     ),
+    AfterValidator(_not_reserved),
 ]
 DeviceId = Annotated[
     str, _shaped("[a-z0-9]{1,20}", "no-device-id", "device id", "use up to 20 of a-z and 0-9")

@@ -5,25 +5,30 @@ mistake nothing is stored and everything in force stays. What is stored is publi
 (`pbxcore.publication`); a publication that was cut off is completed by the next one or at the next start.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.documents import Located, Read, locate, read
+from pbxcore.documents import Located, Mistake, Read, locate, read
 from pbxcore.publication import Published
 from pbxcore.settings import Settings
-from rating import account, catalogue
 from rating.account import AccountSpec
+from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
+Spec = TypeVar("Spec", bound=BaseModel)
 ORDER = ("catalogue", "account", "tenant")  # each may refer to what stands before it
 
 
@@ -117,17 +122,43 @@ async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> l
 async def _check_prices(
     settings: Settings, connection: Connection, documents: Sequence[Read]
 ) -> list[Located]:
-    rows = await connection.fetch(SQL["in_force"], "catalogue")
-    stored = {str(row["id"]): CatalogueSpec.model_validate_json(row["document"]) for row in rows}
-    offered = stored | {_id(one): one.spec for one in documents if isinstance(one.spec, CatalogueSpec)}
-    countries = load(settings.config / "destinations").countries
+    """Judge catalogues and accounts as they will stand together: the stored ones first, then the new."""
+    new = {(document.kind, _id(document)): document for document in documents}
+    catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
+    accounts = await _standing(connection, "account", AccountSpec, new)
+    destinations = await asyncio.to_thread(load, settings.config / "destinations")
+    specs = (*catalogues, *accounts)
     found: list[Located] = []
-    for document in documents:
-        if isinstance(document.spec, CatalogueSpec):
-            found += locate(document, catalogue.check(document.spec, countries))
-        if isinstance(document.spec, AccountSpec):
-            found += locate(document, account.check(document.spec, tuple(offered.values())))
+    for spec, findings in zip(specs, check(destinations, catalogues, accounts), strict=True):
+        own = next((document for document in documents if document.spec is spec), None)
+        if own:
+            found += locate(own, findings)
+        elif isinstance(spec, AccountSpec):  # it was right until a catalogue of this change
+            found += [one for document in documents for one in _broken_by(document, spec, findings)]
     return found
+
+
+async def _standing(
+    connection: Connection, kind: str, model: type[Spec], new: Mapping[tuple[str, str], Read]
+) -> list[Spec]:
+    """Give the documents of a kind as they stand after the change."""
+    rows = await connection.fetch(SQL["in_force"], kind)
+    standing = [
+        model.model_validate_json(row["document"]) for row in rows if (kind, str(row["id"])) not in new
+    ]
+    standing += [document.spec for document in new.values() if isinstance(document.spec, model)]
+    return standing
+
+
+def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]) -> list[Located]:
+    """Say of a catalogue what it would break in an account that is in force."""
+    if not isinstance(document.spec, CatalogueSpec) or document.id != account.catalogue:
+        return []
+    whose = f"account {account.account}, which is in force: "
+    told = (
+        Finding(path=(), code=one.code, message=whose + one.message, remedy=one.remedy) for one in findings
+    )
+    return list(locate(document, told))
 
 
 async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:

@@ -138,6 +138,28 @@ async def test_a_bundle_that_is_not_sold_is_refused(settings: Settings) -> None:
     assert [(line, "bundle" in code) for _, line, code in codes(applied)] == [(9, True)]
 
 
+async def test_a_catalogue_that_breaks_an_account_in_force_is_refused(settings: Settings) -> None:
+    """A later version in another currency, or without a bundle that somebody has booked."""
+    await start(settings)
+    text = (CONFIG / "catalogues/autphone.yaml").read_text()
+    later = text.replace("valid_from: 2026-01-01", "valid_from: 2027-01-01")
+    swiss = await put(settings, later=later.replace("currency: EUR", "currency: CHF"))
+    assert [code for _, _, code in codes(swiss)] == ["currency-changed"]
+    without = await put(settings, later=later.replace("  dach:\n", "  dachs:\n"))
+    (finding,) = without.findings
+    assert "account acme" in str(finding)
+    assert not (await put(settings, later=later)).findings
+
+
+async def test_an_account_in_no_country_is_refused(settings: Settings) -> None:
+    """Short numbers and freephone depend on it."""
+    await start(settings)
+    text = ACCOUNT.format(name="nowhere").replace("country: DE", "country: ZZ")
+    assert [(line, code) for _, line, code in codes(await put(settings, nowhere=text))] == [
+        (5, "unknown-country")
+    ]
+
+
 async def test_what_says_the_same_makes_no_revision(settings: Settings) -> None:
     """Applying twice changes nothing; a comment is no change."""
     await start(settings)

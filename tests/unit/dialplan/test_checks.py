@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from dialplan.checks import CHECKS
 from dialplan.compile import check_together, compile_tenant
@@ -295,3 +296,9 @@ def test_as_many_phones_as_compile_fit_on_the_wire() -> None:
     )
     decision = decide(Published().with_plan(plan), facts, State(), datetime(2026, 11, 23, tzinfo=UTC))
     assert commands(decision, "0123456789abcdef")
+
+
+def test_no_tenant_is_called_like_a_carrier_s_endpoint() -> None:
+    """`trunk-carrier` is a carrier: no device of a tenant `trunk` may take its name."""
+    with pytest.raises(ValidationError, match="no tenant can be called 'trunk'"):
+        TenantSpec.model_validate({**BASE, "tenant": "trunk"}, strict=False)

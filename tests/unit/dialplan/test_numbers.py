@@ -1,6 +1,8 @@
 """Numbers: from what people dial to E.164, country by country, and the library as the judge."""
 
+import csv
 import re
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from dialplan import numbers
+
+CONFIG = Path(__file__).parents[3] / "config"
 
 NO_NUMBERS = [
     ("", "DE", ""),
@@ -141,3 +145,15 @@ def test_whatever_is_dialled_gives_a_number_or_none(dialled: str, country: str, 
     if number is not None:
         assert numbers.is_e164(number)
         assert numbers.normalise(number, country, area_code) == number
+
+
+@pytest.mark.parametrize("table", ["prefixes.csv", "lengths.csv"])
+def test_numbers_of_an_unguessable_price_are_costly(table: str) -> None:
+    """What config/destinations calls premium, shared-cost, personal or satellite never leaves blindly."""
+    kinds = {"premium", "shared-cost", "personal", "satellite"}
+    with (CONFIG / "destinations" / table).open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] in kinds]
+    samples = ["+" + row["prefix"].ljust(int(row.get("length") or 11), "0") for row in rows]
+    known = [number for number in samples if numbers.country_of(number) in numbers.COUNTRIES]
+    assert len(known) > 15
+    assert [number for number in known if not numbers.is_costly(number)] == []
