@@ -15,6 +15,7 @@ PACKAGES = ("dialplan", "rating", "pbxcore")
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "dialplan": frozenset({"pydantic"}),
     "rating": frozenset({"dialplan.numbers", "pydantic"}),
+    "rating.columns": frozenset({"numpy"}),
     "rating.destinations.derive": frozenset({"phonenumbers", "dialplan.numbers"}),
     "rating.store": frozenset({"rating", "asyncpg", "dialplan.numbers"}),
     "rating.documents": frozenset({"rating", "dialplan.numbers"}),

@@ -1,0 +1,332 @@
+"""Both kernels on the same legs: whatever the documents and the legs, the same to the micro-unit."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rating import money
+from rating.account import AccountSpec
+from rating.book import Book, PoolKey, bind
+from rating.catalogue import CatalogueSpec
+from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
+from rating.columns.arrays import ColumnRangeError
+from rating.destinations.load import load
+from rating.leg import Leg
+from rating.periods import from_iso
+from rating.rate import Rating, rate
+
+CONFIG = Path(__file__).parents[2] / "config"
+DESTINATIONS = load(CONFIG / "destinations")
+AUTPHONE = CatalogueSpec.model_validate(
+    yaml.safe_load((CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8"))
+)
+NUMBERS = (
+    *("+493012345678", "+4915112345678", "+4312345678", "+436641234567", "+33123456789", "+12125551234"),
+    *("+302123456789", "+4980012345678", "+49900112345678", "+88216123456", "116117", "+43800123456"),
+    *("+210123456", "", "+883510012345", "112", "+49112", "+", "49301234567", "+4930\n1", "+49\u0663\u0664"),
+    *("+353185012345", "+35318501234", "+3906698123", "+" + "4" * 40, "+49 30 1", "\udcff", "+999"),
+)
+EDGES_US = tuple(
+    from_iso(text)
+    for text in (
+        *("2026-10-31T23:00:00+00:00", "2026-10-31T18:15:00+00:00", "2026-11-01T00:00:00+00:00"),
+        *("2026-11-01T23:00:00+00:00", "2026-11-14T23:00:00+00:00", "2026-11-15T00:00:00+00:00"),
+        *("2026-10-25T01:00:00+00:00", "2027-03-28T01:00:00+00:00", "2026-12-31T23:00:00+00:00"),
+        *("2025-12-31T23:00:00+00:00", "1999-12-31T23:59:59+00:00", "2099-12-31T23:59:59+00:00"),
+        "2026-11-30T10:59:30+00:00",
+    )
+)
+SECOND_US = 1_000_000
+PAYERS = ("acme/10", "acme/11", "acme2/1", "acme2/1", "beta/1", "beta/1", "gamma/1", "", "x/1", "lost/1")
+ANY_TEXT = st.from_regex(r"\+[0-9]{0,18}", fullmatch=True) | st.text(max_size=12)
+TABLE = Numbers(DESTINATIONS)
+
+
+@st.composite
+def books(draw: st.DrawFn) -> Book:
+    """Two catalogues, each with a version or two, and accounts that booked this and that."""
+    versions = [one for name in ("autphone", "other") for one in draw(catalogues(name))]
+    accounts = [draw(accounts_of(name)) for name in ("acme", "beta", "gamma")]
+    payers = {"acme": "acme", "acme2": "acme", "beta": "beta", "gamma": "gamma", "lost": "nowhere"}
+    return bind(DESTINATIONS, versions, accounts, payers)
+
+
+@st.composite
+def catalogues(draw: st.DrawFn, name: str) -> list[CatalogueSpec]:
+    """Versions of a catalogue with bundles so small that a few legs empty them."""
+    versions = [draw(version(name, date(2026, 1, 1)))]
+    days = st.sampled_from((date(2026, 11, 1), date(2026, 11, 2), date(2027, 1, 1)))
+    later = [draw(version(name, first)) for first in sorted(draw(st.sets(days)))]
+    return [*versions, *later]
+
+
+@st.composite
+def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
+    """One version; some have no price for mobile numbers, some have lost a bundle."""
+    first, following = draw(st.sampled_from(((60, 60), (1, 1), (60, 1), (30, 6), (10, 7))))
+    fee, more = draw(st.sampled_from((0, 90_000))), draw(st.integers(0, 100))
+    minutes = st.integers(0, 4)
+    bundles = {
+        bundle: spec.model_copy(
+            update={
+                "sizes": {
+                    size: spec.sizes["S"].model_copy(
+                        update={"fixed_minutes": draw(minutes), "mobile_minutes": draw(minutes)}
+                    )
+                    for size in ("S", "M")
+                },
+                "zones": spec.zones if draw(st.integers(0, 5)) else ("DE", "World"),
+            }
+        )
+        for bundle, spec in AUTPHONE.bundles.items()
+        if bundle != "dach" or draw(st.integers(0, 9))
+    }
+    dropped = draw(st.sampled_from(("", "", "", "mobile")))
+    rates = tuple(
+        row.model_copy(update={"connection_fee": fee, "price_per_minute": row.price_per_minute + more})
+        for row in AUTPHONE.rates
+        if row.kind.value != dropped
+    )
+    update = {
+        "catalogue": name,
+        "valid_from": valid_from,
+        "bundles": bundles,
+        "rates": rates,
+        "first_increment_s": first,
+        "next_increment_s": following,
+        "rounding": draw(st.sampled_from(money.Rounding)),
+        "currency": "EUR",
+    }
+    return AUTPHONE.model_copy(update=update)
+
+
+@st.composite
+def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
+    """An account; a bundle may be booked in mid-month, end and be booked in another size."""
+    bookings = []
+    for bundle in sorted(draw(st.sets(st.sampled_from(("de", "dach", "europe", "export"))))):
+        first = draw(st.sampled_from(("2026-01-01", "2026-11-01", "2026-11-02", "2026-11-15")))
+        changes = draw(st.sampled_from((None, None, "2026-10-31", "2026-11-30", "2026-11-14")))
+        until = changes if changes and changes > first else None
+        bookings.append({"bundle": bundle, "size": "S", "from": first, "until": until})
+        if until and draw(st.booleans()):
+            again = until if draw(st.integers(0, 3)) == 0 else "2026-11-15"
+            bookings.append({"bundle": bundle, "size": "M", "from": again})
+    zones = ("Europe/Berlin", "UTC", "Asia/Kathmandu", "Pacific/Auckland")
+    return AccountSpec.model_validate(
+        {
+            "version": 1,
+            "account": name,
+            "name": name,
+            "bundles": bookings,
+            "catalogue": draw(st.sampled_from(("autphone", "autphone", "other", "none"))),
+            "country": draw(st.sampled_from(("DE", "DE", "AT", "IT"))),
+            "time_zone": draw(st.sampled_from(zones)),
+        }
+    )
+
+
+@st.composite
+def leg_lists(draw: st.DrawFn) -> list[Leg]:
+    """Some legs around the ends of months, days and clock times, most of them sound."""
+    edges_us = draw(st.lists(st.sampled_from(EDGES_US), min_size=1, max_size=3))
+    count = draw(st.integers(0, 25))
+    return [drawn_leg(draw, key, edges_us) for key in range(count)]
+
+
+def drawn_leg(draw: st.DrawFn, key: int, edges_us: Sequence[int]) -> Leg:
+    """One leg."""
+    answered_us = draw(st.sampled_from(edges_us)) + draw(st.integers(-400, 200)) * SECOND_US
+    answered_us += draw(st.sampled_from((0, 0, 1, -1, 500_000)))
+    lasts_us = draw(st.integers(0, 400)) * SECOND_US + draw(st.sampled_from((0, 0, 1, -1, 500_000)))
+    lasts_us *= draw(st.sampled_from((1, 1, 1, 1, 1, 300)))
+    return Leg(
+        key=f"pbx-1.{key}",
+        linkedid="pbx-1.0",
+        trunk="carrier",
+        payer=draw(st.sampled_from(PAYERS)),
+        why=draw(st.sampled_from(("call", "call", "forward", "transfer", "emergency"))),
+        number=draw(st.sampled_from(NUMBERS[:6]) | st.sampled_from(NUMBERS)),
+        answered_us=answered_us,
+        ended_us=answered_us + lasts_us,
+        limit_s=draw(st.sampled_from((0, 0, 0, 45, 120, -1))),
+        indeterminate=draw(st.integers(0, 15)) == 0,
+    )
+
+
+def columns(legs: Sequence[Leg], book: Book, balances: dict[PoolKey, int]) -> Rating:
+    """Rate column by column."""
+    return rate_columns(legs_of(legs), Index(book, TABLE), balances).rating()
+
+
+BALANCES = {
+    (account, f"{bundle}/{kind}/{month}"): used_s
+    for account, used_s in (("acme", 0), ("beta", 30), ("gamma", 1_000))
+    for bundle in ("de", "dach")
+    for kind in ("fixed", "mobile")
+    for month in ("2026-10-01", "2026-11-01")
+}
+
+
+@given(books(), leg_lists(), st.sampled_from(({}, BALANCES)))
+def test_both_kernels_agree(book: Book, legs: list[Leg], balances: dict[PoolKey, int]) -> None:
+    """Every leg, piece, pool and word is the same."""
+    assert columns(legs, book, balances) == rate(legs, book, balances)
+
+
+@given(books(), st.lists(leg_lists(), min_size=2, max_size=3), st.integers(1, 9))
+def test_blocks_and_calls_change_nothing(book: Book, parts: list[list[Leg]], block: int) -> None:
+    """One index for several calls, and blocks of a few legs, give what the plain kernel gives at once."""
+    legs = [replace(leg, key=f"{number}.{leg.key}") for number, part in enumerate(parts) for leg in part]
+    index, used, results = Index(book, TABLE), dict[PoolKey, int](), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "BLOCK", block)
+        for number in range(len(parts)):
+            some = [leg for leg in legs if leg.key.startswith(f"{number}.")]
+            results.append(rate_columns(legs_of(some), index, used).rating())
+            used.update(results[-1].used)
+    whole = rate(legs, book, {})
+    assert tuple(one for part in results for one in part.rated) == whole.rated
+    assert tuple(one for part in results for one in part.quarantined) == whole.quarantined
+    assert used == whole.used
+
+
+@given(st.lists(ANY_TEXT, min_size=1, max_size=50))
+def test_numbers_lead_where_the_table_says(numbers: list[str]) -> None:
+    """A column of any text whatever is looked up like each of its numbers alone."""
+    found, lengths, sound = TABLE.look_up(numbers)
+    for number, destination, length, told in zip(numbers, found, lengths, sound, strict=True):
+        digits = number[1:]
+        assert told == (number[:1] == "+" and (digits + "0").isdigit() and digits.isascii())
+        if told:
+            assert length == len(number)
+            assert destination == TABLE.destination_number(DESTINATIONS.look_up(number))
+
+
+def test_every_prefix_leads_where_the_table_says() -> None:
+    """Each bound of the table, just before it and just behind, at every length."""
+    ends = ("", "0", "9", "00000", "99999999")
+    digits = {bound.rstrip(":") + end for bound in DESTINATIONS.bounds for end in ends}
+    numbers = ["+" + one for one in sorted(digits)]
+    found, _, sound = TABLE.look_up(numbers)
+    assert sound.all()
+    assert found.tolist() == [TABLE.destination_number(DESTINATIONS.look_up(number)) for number in numbers]
+
+
+def plain_account(name: str, bundles: Sequence[str], zone: str) -> AccountSpec:
+    """An account that has booked some bundles."""
+    booked = [{"bundle": bundle, "size": "S", "from": "2026-01-01"} for bundle in bundles]
+    return AccountSpec.model_validate(
+        {
+            "version": 1,
+            "account": name,
+            "name": name,
+            "catalogue": "autphone",
+            "country": "DE",
+            "time_zone": zone,
+            "bundles": booked,
+        }
+    )
+
+
+PATTERNS = (
+    *("+4930{:07}", "+49170{:07}", "+43664{:07}", "+41446{:06}", "+12125{:06}"),
+    *("+35318{:05}", "+3906698{:05}"),
+)
+
+
+def many_legs(count: int, seed: int) -> tuple[Book, list[Leg]]:
+    """Legs of 500 accounts over the end of a month, in order of time, with everything that is rare."""
+    rng = random.Random(seed)
+    zones, bundles = ("Europe/Berlin", "Europe/Vienna", "UTC"), ("de", "dach", "europe", "export")
+    accounts = [
+        plain_account(f"a{n}", rng.sample(bundles, rng.randrange(5)), rng.choice(zones)) for n in range(500)
+    ]
+    later = AUTPHONE.model_copy(update={"valid_from": date(2026, 11, 1), "rounding": money.Rounding.UP})
+    book = bind(DESTINATIONS, [AUTPHONE, later], accounts, {f"t{n}": f"a{n}" for n in range(500)})
+    begin_us = EDGES_US[0] - 1_800 * SECOND_US
+    legs = []
+    for key in range(count):
+        answered_us = begin_us + key * 3_600 * SECOND_US // count + rng.randrange(SECOND_US)
+        rare = rng.randrange(100)
+        legs.append(
+            Leg(
+                key=str(key),
+                linkedid=str(key),
+                trunk="carrier",
+                payer=f"t{rng.randrange(501)}/{rng.randrange(60)}" if rare else "",
+                why="emergency" if rare == 1 else "call",
+                number=rng.choice(NUMBERS)
+                if rare < 10
+                else rng.choice(PATTERNS).format(rng.randrange(10**6)),
+                answered_us=answered_us,
+                ended_us=answered_us + rng.randrange(-SECOND_US if rare == 2 else 1, 2_400 * SECOND_US),
+                limit_s=rng.choice((0, 14_400, 600)),
+                indeterminate=rare == 3,
+            )
+        )
+    return book, legs
+
+
+def test_a_hundred_thousand_legs_are_rated_the_same() -> None:
+    """Both kernels say the same about every one of 100,000 legs of 500 accounts over the end of a month."""
+    book, legs = many_legs(100_000, seed=4)
+    plain = rate(legs, book, {})
+    assert rate_columns(legs_of(legs), Index(book, TABLE), {}).rating() == plain
+    assert len(plain.quarantined) > 1_000
+    assert sum(len(one.pieces) > 1 for one in plain.rated) > 5_000
+
+
+def test_no_column_holds_a_binary_fraction() -> None:
+    """NumPy makes fractions in silence; every column that comes out is of whole numbers."""
+    book, legs = many_legs(5_000, seed=5)
+    index = Index(book, TABLE)
+    for block in rate_columns(legs_of(legs), index, {}).blocks:
+        holders = (block, block.pieces, block.legs)
+        columns = [getattr(one, name) for one in holders for name in type(one).__slots__]
+        kinds = {column.dtype.kind for column in columns if isinstance(column, np.ndarray)}
+        assert kinds == {"i", "b"}
+
+
+def dear(price_micro: int) -> Book:
+    """A book with one price."""
+    rates = tuple(row.model_copy(update={"price_per_minute": price_micro}) for row in AUTPHONE.rates)
+    account = plain_account("a0", (), "UTC")
+    return bind(DESTINATIONS, [AUTPHONE.model_copy(update={"rates": rates})], [account], {"t0": "a0"})
+
+
+@pytest.mark.parametrize(
+    ("price_micro", "balances"),
+    [(10**18, {}), (-1, {}), (19_000, {("a0", "de/fixed/2026-10-01"): -1})],
+    ids=["price", "below nothing", "balance"],
+)
+def test_what_does_not_fit_is_refused(price_micro: int, balances: dict[PoolKey, int]) -> None:
+    """A number beyond what a column holds is an error, never another number."""
+    book, legs = dear(price_micro), many_legs(1, seed=1)[1]
+    if balances:
+        book = bind(DESTINATIONS, [AUTPHONE], [plain_account("a0", ("de",), "UTC")], {"t0": "a0"})
+    leg = replace(legs[0], payer="t0/1", number=NUMBERS[0], why="call", indeterminate=False)
+    with pytest.raises(ColumnRangeError):
+        rate_columns(legs_of([leg]), Index(book, TABLE), balances)
+
+
+def test_an_index_that_remembers_too_much_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory has a limit, and what it forgot it asks again."""
+    book, legs = many_legs(2_000, seed=6)
+    monkeypatch.setattr("rating.columns.index.MOST_ANSWERS", 100)
+    index, used = Index(book, TABLE), dict[PoolKey, int]()
+    results = []
+    for start in range(0, len(legs), 500):
+        results.append(rate_columns(legs_of(legs[start : start + 500]), index, used))
+        used.update(results[-1].used)
+    found = [one for result in results for one in result.rating().rated]
+    assert tuple(found) == rate(legs, book, {}).rated
+    assert len(index.payers) <= 500
