@@ -2,7 +2,7 @@
 
 Owns both files, the passwords of phones and the first PINs of mailboxes. A tenant changes in one short
 transaction, in place: the file is never replaced, which would corrupt Asterisk's open one. Refuses to talk to
-Asterisk: what it may still hold in its cache is written down with the change (`to_expire`) for control to
+Asterisk: what it may still hold in its cache is written down with the change (`expiry`) for control to
 expire.
 """
 
@@ -10,7 +10,7 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -27,10 +27,17 @@ Row = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Changed:
-    """An object of Asterisk that was added, changed or removed; kind is endpoint, auth or aor."""
+    """An object of Asterisk that was added, changed or removed.
+
+    Attributes:
+        kind: endpoint, auth or aor.
+        id: its name, that of the phone's endpoint.
+        change: tells this change of it from a later one.
+    """
 
     kind: str
     id: str
+    change: int = field(default=0, compare=False)
 
 
 def password_of(settings: Settings, endpoint: str) -> str:
@@ -98,13 +105,17 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
 def to_expire(settings: Settings) -> tuple[Changed, ...]:
     """Return what Asterisk has not yet confirmed to have forgotten."""
     with _open(settings.phones_db) as db:
-        return tuple(Changed(*row) for row in db.execute("SELECT kind, id FROM to_expire ORDER BY kind, id"))
+        rows = db.execute("SELECT kind, id, change FROM expiry ORDER BY kind, id")
+        return tuple(Changed(*row) for row in rows)
 
 
 def expired(settings: Settings, objects: Iterable[Changed]) -> None:
-    """Note that Asterisk has forgotten these."""
+    """Note that Asterisk has forgotten what `to_expire` gave; what changed again since then stays due."""
     with _transaction(settings.phones_db) as db:
-        db.executemany("DELETE FROM to_expire WHERE kind = ? AND id = ?", [(o.kind, o.id) for o in objects])
+        db.executemany(
+            "DELETE FROM expiry WHERE kind = ? AND id = ? AND change = ?",
+            [(one.kind, one.id, one.change) for one in objects],
+        )
 
 
 def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
@@ -164,8 +175,10 @@ def _replace_phones(
             db.execute("INSERT INTO owners VALUES (?, ?)", (endpoint, tenant))
         changed += [Changed(kind, endpoint) for kind, row in rows.items() if _upsert(db, kind, endpoint, row)]
     changed.sort()
-    db.executemany("INSERT INTO to_expire VALUES (?, ?) ON CONFLICT DO NOTHING",
-                   [(change.kind, change.id) for change in changed])  # fmt: skip
+    db.executemany(
+        "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
+        [(one.kind, one.id) for one in changed],
+    )
     return tuple(changed)
 
 

@@ -18,7 +18,9 @@ CREATE TABLE IF NOT EXISTS owners (id TEXT PRIMARY KEY, tenant TEXT NOT NULL) WI
 CREATE INDEX IF NOT EXISTS owners_by_tenant ON owners (tenant);
 -- Ours: objects that Asterisk may still have in its cache in an older form. Written with the change itself,
 -- removed when Asterisk has confirmed: no crash in between leaves an old password in force.
-CREATE TABLE IF NOT EXISTS to_expire (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS expiry (
+  kind TEXT, id TEXT, change INTEGER NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
 
 -- name: mailboxes
 -- `uniqueid`, `context`, `mailbox`, `password` … are names of app_voicemail. It writes a changed PIN back.

@@ -5,7 +5,10 @@ Owns what only control has: the AMI link and what is done over it. Refuses to wa
 
 import asyncio
 import logging
+import sqlite3
 from typing import Any
+
+from prometheus_client import Counter
 
 from dialplan.facts import State
 from pbxcore import phones
@@ -15,6 +18,9 @@ from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.settings import Settings
 
 EXPIRE_AT_ONCE = 50  # actions under way; far below the link's own limit
+EXPIRE_AGAIN_S = 2.0  # what failed or was missed is in force that much later
+
+EXPIRY_FAILED = Counter("pbxcore_expiry_failures_total", "Changed phones not yet expired in Asterisk")
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +30,7 @@ async def serve(settings: Settings) -> None:
     process = Process(name="control", settings=settings, state=State(longest_call_s=settings.max_call_s))
     secret = await asyncio.to_thread(ami_secret, settings)
 
-    async def catch_up(link: Link) -> None:
-        await expire(settings, link)
-
-    link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret, on_ready=catch_up)
+    link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret)
 
     async def after_reload() -> dict[str, Any]:
         return {"asterisk": await _expire_if_up(settings, link)}
@@ -35,7 +38,11 @@ async def serve(settings: Settings) -> None:
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
     async with process.running(settings.ports.agi) as tasks:
-        held = [tasks.create_task(link.run(), name="ami"), tasks.create_task(_drain(link), name="ami-events")]
+        held = [
+            tasks.create_task(link.run(), name="ami"),
+            tasks.create_task(_drain(link), name="ami-events"),
+            tasks.create_task(_keep_expired(settings, link), name="expiry"),
+        ]
         try:
             await asyncio.Event().wait()
         finally:
@@ -47,7 +54,8 @@ async def expire(settings: Settings, link: Link) -> int:
     """Make Asterisk forget every phone that changed since it last confirmed; return how many.
 
     Raises:
-        AmiError: it did not confirm; what is left is expired after the next login.
+        AmiError: it did not confirm; what is left stays due.
+        sqlite3.Error: what is due cannot be read or noted (a full disk).
     """
     changed = await asyncio.to_thread(phones.to_expire, settings)
     for first in range(0, len(changed), EXPIRE_AT_ONCE):
@@ -67,10 +75,19 @@ async def _expire_if_up(settings: Settings, link: Link) -> str:
         return "down: the change is in force when it is back"
     try:
         await expire(settings, link)
-    except AmiError as error:
-        log.warning("Asterisk did not confirm a change of phones: %s", error)
+    except (AmiError, sqlite3.Error) as error:
+        EXPIRY_FAILED.inc()
+        log.warning("phones that changed are not expired yet: %s", error)
         return f"late: {error}"
     return "done"
+
+
+async def _keep_expired(settings: Settings, link: Link) -> None:
+    """Expire after each login, and again and again what could not be expired."""
+    while True:
+        await link.ready.wait()
+        await _expire_if_up(settings, link)
+        await asyncio.sleep(EXPIRE_AGAIN_S)
 
 
 async def _drain(link: Link) -> None:

@@ -75,8 +75,18 @@ def test_a_confirmed_change_is_no_longer_due(settings: Settings) -> None:
     """What Asterisk has not confirmed stays due, over any restart of ours."""
     changed = phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
     assert phones.to_expire(settings) == changed
-    phones.expired(settings, changed[:1])
+    phones.expired(settings, phones.to_expire(settings)[:1])
     assert phones.to_expire(settings) == changed[1:]
+
+
+def test_what_changes_while_it_is_expired_stays_due(settings: Settings) -> None:
+    """A second change between Asterisk's answer and our note of it: the old password is expired again."""
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    sent = phones.to_expire(settings)
+    devices = [{"device": "a", "password": "another-password"}]
+    phones.publish(settings, _plan(e10={"devices": devices}))
+    phones.expired(settings, sent)
+    assert phones.to_expire(settings) == (phones.Changed("auth", "acme-a"),)
 
 
 def test_a_pin_that_a_user_set_stays(settings: Settings) -> None:
