@@ -10,6 +10,7 @@ makes index and database equal, so a publication that was cut off at any step is
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +24,15 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.published import file_of
+from pbxcore.published import Index, UnpublishedError, file_of, read_index
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
 PUBLISHER_LOCK = "pbxcore publisher"
 ASK_TIMEOUT_S = 5.0  # a process that does not acknowledge by then is reported, and catches up by itself
 LONGEST_ANSWER = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +77,11 @@ async def catch_up(settings: Settings, connection: Connection) -> tuple[Publishe
 
 async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...]:
     wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["tenants_in_force"])}
-    there = read_index(settings.published).get("tenants", {})
+    index = _index(settings)
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    there = index.revisions if index.trunks == trunks else {}  # trunks stand in every plan
     late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
     rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
-    trunks = tuple(trunk.name for trunk in settings.trunks)
     return tuple(
         build_plan(
             TenantSpec.model_validate_json(row["document"]), revision=int(row["revision"]), trunks=trunks
@@ -91,21 +95,19 @@ async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, 
     for plan in plans:
         write_plan(settings.published, plan)
         phones.publish(settings, plan)
-    revisions = {**read_index(settings.published).get("tenants", {})}
-    revisions |= {plan.tenant: plan.revision for plan in plans}
+    revisions = {**_index(settings).revisions, **{plan.tenant: plan.revision for plan in plans}}
     rows = await connection.fetch(SQL["numbers_in_force"])
-    write_index(
-        settings.published, revisions=revisions, numbers={row["number"]: row["tenant"] for row in rows}
-    )
+    numbers = {str(row["number"]): str(row["tenant"]) for row in rows}
+    write_index(settings.published, Index(revisions=revisions, trunks=plans[0].trunks, numbers=numbers))
 
 
-def read_index(published: Path) -> dict[str, Any]:
-    """Read what is published; empty before the first publication."""
+def _index(settings: Settings) -> Index:
+    """Read what is in force; an index that cannot be read is written anew, with everything in it."""
     try:
-        index = json.loads((published / "index.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return dict(index)
+        return read_index(settings.published)
+    except UnpublishedError:
+        log.exception("everything is published again")
+        return Index()
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -136,14 +138,15 @@ def remove_old_plans(published: Path, plan: Plan) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_index(published: Path, *, revisions: Mapping[str, int], numbers: Mapping[str, str]) -> None:
-    """Publish which revision of each tenant is in force and which tenant has which number."""
-    index = {
+def write_index(published: Path, index: Index) -> None:
+    """Put plans in force: which revision of each tenant, and which tenant has which number."""
+    entries = {
         "format": 1,
-        "tenants": dict(sorted(revisions.items())),
-        "numbers": dict(sorted(numbers.items())),
+        "trunks": index.trunks,
+        "tenants": dict(sorted(index.revisions.items())),
+        "numbers": dict(sorted(index.numbers.items())),
     }
-    write_aside(published / "index.json", json.dumps(index, indent=0) + "\n")
+    write_aside(published / "index.json", json.dumps(entries, indent=0) + "\n")
 
 
 async def ask(

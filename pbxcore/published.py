@@ -8,6 +8,7 @@ out its tenant alone, never all.
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dialplan.finding import DialplanError
@@ -27,6 +28,21 @@ class UnpublishedError(Exception):
     code = "unpublished"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What is in force.
+
+    Attributes:
+        revisions: by tenant.
+        trunks: of the machine, in the order to try, as they stand in every plan.
+        numbers: tenant by number, E.164.
+    """
+
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    trunks: tuple[str, ...] = ()
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+
 def load(folder: Path) -> Published:
     """Read every plan of the index; an empty folder gives no plans."""
     published, unread = reload(Published(), folder)
@@ -42,9 +58,10 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
         The plans in force from now on, and the tenants whose new plan cannot be used, with the reason: for
         those the old one stays, nobody else waits for them.
     """
-    wanted = revisions(folder)
-    gone = [tenant for tenant in published.plans if tenant not in wanted]
-    plans, unread = _read_all(folder, {t: r for t, r in wanted.items() if _revision(published, t) != r})
+    index = read_index(folder)
+    gone = [tenant for tenant in published.plans if tenant not in index.revisions]
+    behind = {t: r for t, r in index.revisions.items() if not _is(published.plans.get(t), r, index.trunks)}
+    plans, unread = _read_all(folder, behind)
     for tenant in gone:
         published = published.without(tenant)
     try:
@@ -59,9 +76,8 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
     return published, unread
 
 
-def _revision(published: Published, tenant: str) -> int:
-    plan = published.plans.get(tenant)
-    return plan.revision if plan else 0
+def _is(plan: Plan | None, revision: int, trunks: tuple[str, ...]) -> bool:
+    return plan is not None and (plan.revision, plan.trunks) == (revision, trunks)
 
 
 def _read_all(folder: Path, wanted: Mapping[str, int]) -> tuple[list[Plan], dict[str, str]]:
@@ -74,13 +90,21 @@ def _read_all(folder: Path, wanted: Mapping[str, int]) -> tuple[list[Plan], dict
     return plans, unread
 
 
-def revisions(folder: Path) -> Mapping[str, int]:
-    """Return the revision in force of each tenant, as the index says."""
+def read_index(folder: Path) -> Index:
+    """Read what is in force; empty before the first publication.
+
+    Raises:
+        UnpublishedError: it is there and cannot be read.
+    """
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return {str(tenant): int(revision) for tenant, revision in index["tenants"].items()}
+        return Index(
+            revisions={str(tenant): int(revision) for tenant, revision in index["tenants"].items()},
+            trunks=tuple(str(trunk) for trunk in index["trunks"]),
+            numbers={str(number): str(tenant) for number, tenant in index["numbers"].items()},
+        )
     except FileNotFoundError:
-        return {}
+        return Index()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnpublishedError(f"the index of {folder} cannot be read: {error}") from error
 

@@ -22,6 +22,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
 from pbxcore.practice import baresip, sipp
+from pbxcore.published import Index
 from pbxcore.settings import Settings, Trunk
 
 TENANT: dict[str, Any] = {
@@ -229,7 +230,9 @@ class Pbx:
                           trunks=tuple(trunk.name for trunk in self.settings.trunks))  # fmt: skip
         publication.write_plan(self.settings.published, plan)
         phones.publish(self.settings, plan)
-        publication.write_index(self.settings.published, revisions={plan.tenant: revision}, numbers={})
+        publication.write_index(
+            self.settings.published, Index(revisions={plan.tenant: revision}, trunks=plan.trunks)
+        )
 
 
 @pytest.fixture(scope="module")

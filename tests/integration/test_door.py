@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from pbxcore import door, phones, publication
+from pbxcore import database, door, phones, publication, published
 from pbxcore.door import Applied
 from pbxcore.settings import Settings, Trunk
 
@@ -39,12 +39,12 @@ extensions:
 
 
 @pytest.fixture
-def settings(short_path: Path, database: str) -> Settings:
+def settings(short_path: Path, request: pytest.FixtureRequest) -> Settings:
     """A machine whose database is fresh and on which nothing runs."""
     return Settings(
         state=short_path,
         config=CONFIG,
-        database=database,
+        database=request.getfixturevalue("database"),
         trunks=(Trunk(name="carrier", host="127.0.0.2"),),
     )
 
@@ -79,7 +79,7 @@ async def rows(settings: Settings, query: str) -> list[asyncpg.Record]:
 
 def index(settings: Settings) -> Mapping[str, Any]:
     """What is published."""
-    return publication.read_index(settings.published)
+    return dict(json.loads((settings.published / "index.json").read_text()))
 
 
 def codes(applied: Applied) -> list[tuple[str, int, str]]:
@@ -222,6 +222,20 @@ async def test_a_publication_that_was_cut_off_is_completed(
     assert [(change.revision, change.changed) for change in again.changes] == [(2, False)]
     assert [(one.tenant, one.revision) for one in again.published] == [("acme", 2)]
     assert index(settings)["tenants"] == {"acme": 2}
+
+
+async def test_another_trunk_reaches_every_plan(settings: Settings) -> None:
+    """Trunks are settings of the machine and stand in every plan: the next start publishes them."""
+    await start(settings)
+    renamed = settings.model_copy(update={"trunks": (Trunk(name="other", host="127.0.0.2"),)})
+    connection = await database.connect(renamed.database, application="test")
+    try:
+        there = await publication.catch_up(renamed, connection)
+        again = await publication.catch_up(renamed, connection)
+    finally:
+        await connection.close()
+    assert ([one.tenant for one in there], again) == (["acme"], ())
+    assert {plan.trunks for plan in published.load(settings.published).plans.values()} == {("other",)}
 
 
 async def test_catalogues_keep_each_of_their_dated_versions(settings: Settings) -> None:

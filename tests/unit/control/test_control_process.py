@@ -16,6 +16,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import publication, published
 from pbxcore.control import decision_log
 from pbxcore.control.process import Process
+from pbxcore.published import Index
 from pbxcore.settings import Settings
 
 FACTS = Facts(call="pbx-1.0", linkedid="pbx-1.0", origin=Origin.PHONE, endpoint="acme-a", actor="acme-a",
@@ -35,7 +36,7 @@ def _publish(folder: Path, *plans: Plan) -> None:
     for plan in plans:
         publication.write_plan(folder, plan)
     revisions = {plan.tenant: plan.revision for plan in plans}
-    publication.write_index(folder, revisions=revisions, numbers={})
+    publication.write_index(folder, Index(revisions=revisions))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ async def test_a_reload_swaps_what_the_index_says(settings: Settings) -> None:
         publication.write_plan(settings.published, _plan(2))
         assert await _ask(settings, {"do": "reload"}) == {"ok": True}
         assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 1, "beta": 1}
-        publication.write_index(settings.published, revisions={"acme": 2, "beta": 7}, numbers={})
+        publication.write_index(settings.published, Index(revisions={"acme": 2, "beta": 7}))
         answer = await _ask(settings, {"do": "reload"})
         assert (answer["ok"], "beta" in answer["error"]) == (False, True)
         assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 2, "beta": 1}
