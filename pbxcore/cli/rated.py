@@ -73,7 +73,8 @@ def release(
 ) -> None:
     """Rate a leg again, by the documents of today. What still cannot be rated comes back with its reason.
 
-    A leg without a recorded end is rated to its last sign of life, unless you say when it ended.
+    A leg without a recorded end is rated to its last sign of life, unless you say when it ended. Each release
+    stands for itself: what you do not name is as recorded, not as somebody named it before.
     """
     try:
         correction = Correction(payer=payer, ended_us=None if ended is None else from_iso(ended))

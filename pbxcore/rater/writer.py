@@ -60,13 +60,19 @@ class Writer:
 
     async def release(self) -> None:
         """Rate again what somebody released."""
-        while legs := await ledger.released(self.connection, RELEASES):
-            async with self.connection.transaction():
-                last = await ledger.hold(self.connection, self.turn)
-                rating = await self._rate(legs)
-                await self._write(rating, legs, last)
-                await ledger.settle(self.connection, [leg.key for leg in rating.rated])
-            self._remember(rating)
+        while await self._release_some():
+            pass
+
+    async def _release_some(self) -> bool:
+        """Rate again `RELEASES` legs at most; False if none is left."""
+        async with self.connection.transaction():
+            last = await ledger.hold(self.connection, self.turn)
+            legs = await ledger.released(self.connection, RELEASES)
+            rating = await self._rate(legs)
+            await self._write(rating, legs, last)
+            await ledger.settle(self.connection, [leg.key for leg in rating.rated])
+        self._remember(rating)
+        return bool(legs)
 
     async def _commit(
         self, assembly: Assembly, position: Position | None, file: str, bad: Sequence[BadLine]

@@ -104,7 +104,11 @@ async def write_used(connection: Connection, totals: Mapping[PoolKey, int]) -> N
 async def write_quarantined(
     connection: Connection, quarantined: Sequence[Quarantined], legs: Mapping[str, Leg]
 ) -> None:
-    """Put legs into quarantine, or back into it with the reason of today."""
+    """Put legs into quarantine, or back into it with the reason of today.
+
+    The leg of one that comes back stays as it was first written. The reason may come from what somebody asked
+    for, which stands beside it in the columns `release_*`.
+    """
     if quarantined:
         keys = [one.key for one in quarantined]
         reasons = [one.reason.value for one in quarantined]
@@ -114,13 +118,17 @@ async def write_quarantined(
 
 
 async def released(connection: Connection, limit: int) -> tuple[Leg, ...]:
-    """Return legs in quarantine that somebody asked to rate again, as they shall be rated."""
+    """Return legs in quarantine that somebody asked to rate again, as they shall be rated.
+
+    They are locked until the end of the transaction: who asks again meanwhile waits, and then either finds
+    the leg rated or leaves a request that nobody has read yet.
+    """
     rows = await connection.fetch(_SQL["released"], limit)
     return tuple(_pardoned(leg_of(row["leg"]), row["release_payer"], row["release_ended_us"]) for row in rows)
 
 
 def _pardoned(leg: Leg, payer: str | None, ended_us: int | None) -> Leg:
-    """Return a leg as it is released: who was named pays, and the end that was named, or recorded, counts."""
+    """Return a leg as it is released: this request and the record count, no earlier request does."""
     ended_us = leg.ended_us if ended_us is None else ended_us
     return replace(leg, payer=payer or leg.payer, ended_us=ended_us, indeterminate=False)
 

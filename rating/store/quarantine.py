@@ -23,6 +23,7 @@ class Waiting:
     """A leg in quarantine.
 
     Attributes:
+        leg: as it was recorded; no request changes that.
         since: when it came.
         released_by: who asked to rate it again; empty if nobody has, or if it came back.
     """
@@ -62,7 +63,11 @@ class Correction:
 
 
 async def release(connection: Connection, key: str, *, by: str, correction: Correction) -> bool:
-    """Ask to rate a leg again; False if no such leg waits."""
+    """Ask to rate a leg again; False if no such leg waits.
+
+    Each request stands for itself: it replaces one that was not taken up yet, and what it does not correct is
+    as recorded, whatever was asked before. A leg without a recorded end ends then at its last sign of life.
+    """
     async with connection.transaction():
         found = await connection.fetchval(_SQL["release"], key, by, correction.payer, correction.ended_us)
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, key)

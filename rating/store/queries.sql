@@ -29,10 +29,11 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
 ON CONFLICT (account, pool) DO UPDATE SET used_s = excluded.used_s
 
 -- name: quarantine
+-- `leg` stays what was recorded. A request is cleared by the transaction that read it FOR UPDATE, so no other.
 INSERT INTO quarantined_leg (key, reason, detail, leg)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[])
 ON CONFLICT (key) DO UPDATE
-SET reason = excluded.reason, detail = excluded.detail, leg = excluded.leg, release_at = NULL
+SET reason = excluded.reason, detail = excluded.detail, release_at = NULL
 
 -- name: settle
 UPDATE quarantined_leg SET settled_at = now() WHERE key = ANY($1)
@@ -41,6 +42,7 @@ UPDATE quarantined_leg SET settled_at = now() WHERE key = ANY($1)
 SELECT leg, release_payer, release_ended_us FROM quarantined_leg
 WHERE settled_at IS NULL AND release_at IS NOT NULL
 ORDER BY release_at, key LIMIT $1
+FOR UPDATE
 
 -- name: release
 UPDATE quarantined_leg

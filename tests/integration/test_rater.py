@@ -12,17 +12,24 @@ import pytest
 import yaml
 
 from pbxcore.database import Connection, connect
+from pbxcore.intake.memory import Memory
 from pbxcore.practice.records import World, is_billed, key, records
 from pbxcore.rater import serve
+from pbxcore.rater.book import load_book
+from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
-from rating.rated import Quarantine, Source
+from rating.destinations.load import load as load_destinations
+from rating.leg import Leg
+from rating.rated import Quarantine, Quarantined, Source
 from rating.store import ledger, quarantine, stream
 from rating.store.quarantine import Correction
+from rating.store.rows import leg_of
 from rating.store.stream import Entry
 
 CONFIG = Path(__file__).parents[2] / "config"
 WORLD = World()
 CALLS = 300
+HOUR_US = 3_600_000_000
 BILLED = {key(WORLD, number) for number in range(CALLS) if is_billed(number)}
 Running = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -249,6 +256,127 @@ async def test_what_cannot_be_rated_waits_and_is_rated_when_released(
     assert (entries[second.leg.key].payer, entries[second.leg.key].billable_s) == ("newco/1", 120)
     assert await quarantine.waiting(connection, 10) == []
     assert not await quarantine.release(connection, first.leg.key, by="test", correction=Correction())
+
+
+async def test_a_release_changes_nothing_of_what_was_recorded(
+    connection: Connection, spool: Path, rater: Running
+) -> None:
+    """A request with a mistake in it leaves the record as it was, and the next inherits nothing of it."""
+    cut = [line for line in records(2, WORLD) if "HANGUP" not in line]
+    started_again = records(1, World(first_us=WORLD.first_us + HOUR_US))
+    write(spool, "".join((*cut, *started_again)))
+    async with rater():
+        await read_to_the_end(connection, spool)
+        (recorded,) = await quarantine.waiting(connection, 10)
+        leg = recorded.leg
+        assert (recorded.reason, leg.indeterminate) == (Quarantine.INDETERMINATE, True)
+        mistaken = Correction(payer="acne/10", ended_us=leg.ended_us + 30_000_000)
+        assert await quarantine.release(connection, leg.key, by="one", correction=mistaken)
+
+        async def back() -> bool:
+            return not (await quarantine.waiting(connection, 10))[0].released_by
+
+        await until(back)
+        (waits,) = await quarantine.waiting(connection, 10)
+        assert (waits.leg, waits.reason) == (leg, Quarantine.UNKNOWN_ACCOUNT)
+        assert await quarantine.release(connection, leg.key, by="two", correction=Correction(payer="acme/10"))
+        (entry,) = await rated(connection, 1)
+    assert (entry.leg.payer, entry.leg.ended_us) == ("acme/10", leg.ended_us)
+    kept = await connection.fetchrow("SELECT leg, released_by, release_payer FROM quarantined_leg")
+    assert kept is not None
+    assert (leg_of(kept["leg"]), *kept[1:]) == (leg, "two", "acme/10")
+
+
+async def test_the_newest_request_that_was_acknowledged_is_the_one_that_is_billed(
+    database: str, connection: Connection
+) -> None:
+    """A second request, made when the writer has begun with the first but not read it, replaces it."""
+    key = await put_aside(connection)
+    blocker, writing = [await connect(database, application="test") for _ in range(2)]
+    writer = await a_writer(writing)
+    assert await quarantine.release(connection, key, by="one", correction=Correction(payer="acme/10"))
+    async with blocker.transaction():
+        await ledger.hold(blocker, writer.turn)
+        releasing = asyncio.create_task(writer.release())
+        await until(lambda: waits_for_a_lock(connection, writing))
+        assert await quarantine.release(connection, key, by="two", correction=Correction(payer="acme/11"))
+    await releasing
+    (entry,) = await rated(connection, 1)
+    assert entry.leg.payer == "acme/11"
+    for one in (blocker, writing):
+        await one.close()
+
+
+@pytest.mark.parametrize(
+    ("payer", "taken", "left"),
+    [
+        pytest.param("acne/10", True, 1, id="the first comes back: the second stands"),
+        pytest.param("acme/10", False, 0, id="the first is billed: the second is refused"),
+    ],
+)
+async def test_a_request_made_while_another_is_read_is_not_swallowed(
+    database: str,
+    connection: Connection,
+    payer: str,
+    taken: bool,  # noqa: FBT001 — a table
+    left: int,
+) -> None:
+    """Whoever asks is told the truth: the request waits to be read, or nothing is left to release."""
+    key = await put_aside(connection)
+    asking, writing = [await connect(database, application="test") for _ in range(2)]
+    writer = await a_writer(writing)
+    assert await quarantine.release(connection, key, by="one", correction=Correction(payer=payer))
+    async with writing.transaction():
+        last = await ledger.hold(writing, writer.turn)
+        legs = await ledger.released(writing, 10)
+        second = asyncio.create_task(
+            quarantine.release(asking, key, by="two", correction=Correction(payer="acme/11"))
+        )
+        await until(lambda: waits_for_a_lock(connection, asking))
+        rating = await writer._rate(legs)
+        await writer._write(rating, legs, last)
+        await ledger.settle(writing, [leg.key for leg in rating.rated])
+    assert await second is taken
+    assert [leg.payer for leg in await ledger.released(connection, 10)] == ["acme/11"] * left
+    for one in (asking, writing):
+        await one.close()
+
+
+async def put_aside(connection: Connection) -> str:
+    """Put a leg of nobody into quarantine; return its key."""
+    leg = Leg(
+        key="s-1795360000.1",
+        linkedid="s-1795360000.1",
+        trunk="carrier",
+        payer="",
+        why="",
+        number="+4930123456",
+        answered_us=WORLD.first_us,
+        ended_us=WORLD.first_us + 60_000_000,
+    )
+    why = Quarantined(key=leg.key, reason=Quarantine.NO_PAYER, detail="")
+    await ledger.write_quarantined(connection, [why], {leg.key: leg})
+    return leg.key
+
+
+async def a_writer(connection: Connection) -> Writer:
+    """Give what a rater has when it has the turn."""
+    turn = await ledger.take_turn(connection)
+    assert turn is not None
+    return Writer(
+        connection=connection,
+        turn=turn,
+        source="test",
+        book=await load_book(connection, load_destinations(CONFIG / "destinations")),
+        memory=Memory(position=None, open={}, last_us=0),
+    )
+
+
+async def waits_for_a_lock(connection: Connection, other: Connection) -> bool:
+    """Tell whether the other connection stands still before a lock."""
+    pid = other.get_server_pid()
+    found = await connection.fetchval("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", pid)
+    return bool(found == "Lock")
 
 
 async def test_one_rater_writes_and_the_other_takes_over(
