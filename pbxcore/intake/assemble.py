@@ -11,6 +11,9 @@ Which trunk channels are billed:
   no call of ours: Dial gives the caller's linkedid to what it makes), and it asked our dialplan (CALL_END).
   It is not billed. Neither sign alone is enough: a channel that a manager originates straight to a trunk has
   a linkedid of its own too, and an outside party who is transferred asks our dialplan too.
+  One that is originated straight to a trunk *and* then sent into our dialplan has both, and no record here
+  tells it from a call that came in. So nothing in asterisk-conf can originate (no right of the manager's user,
+  no module); whoever adds that lets from-trunk mark its channels before their answer.
 * Any other that was answered is a leg without payer.
 
 A channel under way when Asterisk was killed has no HANGUP. Sequences in UniqueIDs
