@@ -12,7 +12,7 @@ Which trunk channels are billed:
   It is not billed. Neither sign alone is enough: a channel that a manager originates straight to a trunk has
   a linkedid of its own too, and an outside party who is transferred asks our dialplan too.
   One that is originated straight to a trunk *and* then sent into our dialplan has both, and no record here
-  tells it from a call that came in. So nothing in asterisk-conf can originate (no right of the manager's user,
+  tells it from a call that came in. So nothing in asterisk-conf can originate (no right of our manager user,
   no module); whoever adds that lets from-trunk mark its channels before their answer.
 * Any other that was answered is a leg without payer.
 
