@@ -3,6 +3,7 @@
 Owns what is true of the whole call (who calls, what diverted it) and the sheet on which the rules write.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from dialplan.plan import Identity, Number, Owner, Plan
 from dialplan.published import Published
 from dialplan.target import Target
 
-MAX_DIVERSIONS = 5  # RFC 5806 leaves the limit to us; carriers cut at 5
+MAX_DIVERSIONS = 5  # RFC 5806 leaves the limit to us; carriers cut at 5. The same for phones' 302s
 
 # Causes of ITU-T Q.850, chosen so that Asterisk answers phones and carriers with the SIP code beside it.
 CAUSES = {
@@ -57,6 +58,7 @@ class Call:
     Attributes:
         diverted: numbers that have diverted it before it reached us, as they came and in E.164 form.
         diversions: how many they were.
+        trail: phones of ours that sent it on by a 302, of all tenants; it is rung by none of them again.
     """
 
     published: Published
@@ -65,6 +67,11 @@ class Call:
     caller: Caller
     diverted: frozenset[str] = frozenset()
     diversions: int = 0
+    trail: tuple[str, ...] = ()
+
+    def was_at(self, endpoints: Iterable[str]) -> bool:
+        """Tell whether one of these phones has sent the call on."""
+        return not frozenset(self.trail).isdisjoint(endpoints)
 
     def went_round(self, *numbers: str) -> bool:
         """Tell whether the call has been diverted by one of these numbers, or too often."""

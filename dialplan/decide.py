@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 
 from dialplan import numbers
-from dialplan.call import Call, Caller, Here, Sender, Sheet, shown
+from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
 from dialplan.decision import Decision, ListenToVoicemail, Reason, Voicemail, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out
@@ -83,14 +83,26 @@ def _dialled(sheet: Sheet, here: Here, extension: Extension, dialled: str, origi
         return emergency(sheet, plan, dialled, extension.owner)
     if dialled.startswith("*"):
         return _code(sheet, plan, extension, dialled, origin)
-    if origin is Origin.FORWARD and (dialled == extension.number or sheet.call.went_round(dialled)):
-        return sheet.reject(Reason.LOOP, "dialled", f"the call has been at {dialled} before")
+    if origin is Origin.FORWARD and (what := _loop(sheet.call, extension, dialled)):
+        return sheet.reject(Reason.LOOP, "dialled", what)
     if dialled in plan.extensions or dialled in plan.group_extensions:
         return go(sheet, here, Target(Kind.EXTENSION, dialled), sender)
     number = numbers.normalise(dialled, plan.country, plan.area_code)
     if number is None:
         return _no_number(sheet, plan, dialled)
     return to_number(sheet, here, number, sender)
+
+
+def _loop(call: Call, extension: Extension, dialled: str) -> str:
+    """Say what is wrong with a 302 of an extension's phone that sends a call round; else nothing.
+
+    Places behind what was dialled that would ring a phone of the trail are refused on the way there.
+    """
+    if dialled == extension.number or call.went_round(dialled):
+        return f"the call has been at {dialled} before"
+    if not frozenset(call.trail[1:]).isdisjoint(extension.endpoints):
+        return f"{extension.number} has sent this call on before"
+    return f"more than {MAX_DIVERSIONS} phones have sent it on" if len(call.trail) > MAX_DIVERSIONS else ""
 
 
 def _no_number(sheet: Sheet, plan: Plan, dialled: str) -> Node:
@@ -152,6 +164,7 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
         caller=caller,
         diverted=frozenset([*facts.diversions, *(number for number in known if number)]),
         diversions=len(facts.diversions),
+        trail=facts.trail or ((facts.actor,) if facts.origin is Origin.FORWARD else ()),
     )
 
 

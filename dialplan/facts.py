@@ -30,6 +30,7 @@ class Facts:
         dialled: what was dialled, untouched: an extension, a feature code, a national or an E.164 number.
         caller: the caller's number as presented, empty when anonymous.
         diversions: numbers that diverted the call before it reached us, the latest first.
+        trail: endpoints of phones of ours that sent the call on by a 302, the latest, the actor, first.
     """
 
     call: str
@@ -40,6 +41,7 @@ class Facts:
     dialled: str
     caller: str = ""
     diversions: tuple[str, ...] = ()
+    trail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

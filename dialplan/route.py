@@ -78,6 +78,8 @@ def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node |
         return _to_group(sheet, here, here.plan.group_extensions.get(name, name), sender)
     if extension.forwards.always:
         return _forward(sheet, here, extension, "always")
+    if sheet.call.was_at(extension.endpoints):
+        return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     endpoints = _others(sheet, extension.endpoints)
     if not endpoints:
         return _no_phone_left(sheet, here, extension)
@@ -129,6 +131,8 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     group = here.plan.groups.get(name)
     if group is None:
         return _missing(sheet, here, f"group or extension {name}", sender)
+    if any(sheet.call.was_at(endpoints) for endpoints in group.rounds):
+        return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     rounds = [ring for ring in (_others(sheet, endpoints) for endpoints in group.rounds) if ring]
     nodes = [_ring_round(sheet, here, group, ring) for ring in rounds]
     otherwise = _otherwise(sheet, here, group)

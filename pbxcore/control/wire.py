@@ -26,9 +26,10 @@ from dialplan.decision import (
 from dialplan.facts import Facts, Origin
 
 PROTOCOL = "1"
-ARGUMENTS = 9
+ARGUMENTS = 10  # the last one may be missing
 ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
+MAX_TRAIL = 6 * MAX_ARGUMENT  # the dialplan ends a call before a sixth phone sends it on
 MAX_COMMAND_BYTES = 1_900  # Asterisk reads an AGI line into 2,048 bytes and cuts what is beyond
 _SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
 _ARGUMENT = re.compile(r"[0-9A-Za-z_+*#.@:-]*", re.ASCII)
@@ -72,15 +73,15 @@ def question(headers: Mapping[str, str]) -> Question:
         BadQuestionError: not a question of this protocol.
     """
     arguments = [headers.get(f"agi_arg_{number}", "") for number in range(1, ARGUMENTS + 1)]
-    protocol, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion = arguments
+    protocol, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail = arguments
     if protocol != PROTOCOL:
         raise BadQuestionError(f"protocol {protocol[:20]!r} instead of {PROTOCOL}")
     if not _NONCE.fullmatch(nonce):
         raise BadQuestionError("the nonce is none")
     call = headers.get("agi_uniqueid", "")
-    for value in (call, *arguments[2:]):
-        if len(value) > MAX_ARGUMENT or not _ARGUMENT.fullmatch(value):
-            raise BadQuestionError(f"argument {value[:30]!r} is too long or holds other characters")
+    for value in (call, *arguments[2:-1]):
+        _check_argument(value, MAX_ARGUMENT)
+    _check_argument(trail, MAX_TRAIL)
     if not call or not dialled or origin not in set(Origin):
         raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
     facts = Facts(
@@ -92,8 +93,14 @@ def question(headers: Mapping[str, str]) -> Question:
         dialled=dialled,
         caller="" if caller.lower() == ANONYMOUS else caller,
         diversions=tuple(number for number in diversion.split(":") if number),
+        trail=tuple(phone for phone in trail.split(":") if phone),
     )
     return Question(nonce=nonce, facts=facts)
+
+
+def _check_argument(value: str, longest: int) -> None:
+    if len(value) > longest or not _ARGUMENT.fullmatch(value):
+        raise BadQuestionError(f"argument {value[:30]!r} is too long or holds other characters")
 
 
 def commands(decision: Decision, nonce: str) -> tuple[str, ...]:

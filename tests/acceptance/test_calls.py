@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dialplan.build import build_plan
+from dialplan.spec import TenantSpec
+from pbxcore import phones, publication
 from pbxcore.machine import asterisk
 from pbxcore.practice import sipp
 
@@ -15,6 +20,67 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
+BETA: dict[str, Any] = {
+    "version": 1,
+    "tenant": "beta",
+    "name": "Beta",
+    "account": "beta",
+    "country": "DE",
+    "area_code": "30",
+    "time_zone": "Europe/Berlin",
+    "language": "en",
+    "numbers": {"+493055520020": {"to": "extension 20"}},
+    "extensions": {str(n): {"name": f"Phone {n}", "devices": [{"device": f"p{n}"}]} for n in range(20, 24)},
+    "groups": {"all": {"extension": "70", "name": "All", "members": ["20", "21", "22"], "timeout_s": 5}},
+}
+MOST_CHANNELS = 30
+
+
+@pytest.fixture(scope="module")
+def beta(pbx: Pbx) -> Pbx:
+    """Give the PBX with a second tenant, who has four phones and a group of three."""
+    settings = pbx.settings
+    plan = build_plan(TenantSpec.model_validate(BETA), revision=1,
+                      trunks=tuple(trunk.name for trunk in settings.trunks))  # fmt: skip
+    publication.write_plan(settings.published, plan)
+    phones.publish(settings, plan)
+    index = json.loads((settings.published / "index.json").read_text())
+    index["tenants"]["beta"] = 1
+    index["numbers"] |= dict.fromkeys(plan.numbers, "beta")
+    publication.write_aside(settings.published / "index.json", json.dumps(index))
+    said = asyncio.run(publication.announce(settings.run_dir))
+    assert all(one.done for one in said), said
+    return pbx
+
+
+async def _phone(beta: Pbx, device: str) -> sipp.SippPhone:
+    """Give a registered phone of the second tenant."""
+    user = f"beta-{device}"
+    phone = dataclasses.replace(
+        beta.phone(device), user=user, password=phones.password_of(beta.settings, user)
+    )
+    await phone.register()
+    return phone
+
+
+async def _sends_on(beta: Pbx, runs: Runs, device: str, to: str) -> None:
+    """Let a phone answer every call with a 302."""
+    contact = f"Contact: <sip:{to}@{beta.server[0]}>\n"
+    scenario = sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)
+    runs.append(await (await _phone(beta, device)).take(scenario, calls=0))
+
+
+def _channels(pbx: Pbx) -> int:
+    return int(re.findall(r"(\d+) active channel", pbx.asterisk("core show channels count"))[0])
+
+
+async def _most_channels(pbx: Pbx, caller: sipp.Run) -> int:
+    """Count channels until a call has ended."""
+    most, ended = 0, asyncio.create_task(caller.wait())
+    while not ended.done():
+        most = max(most, await asyncio.to_thread(_channels, pbx))
+    await ended
+    return most
 
 
 def _last(pbx: Pbx) -> dict[str, Any]:
@@ -239,6 +305,72 @@ async def test_redirect_by_a_phone_asks_us(pbx: Pbx, runs: Runs) -> None:
     pbx.end_of(asked["call"])
     (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", "+496641110030")
+
+
+@pytest.mark.parametrize(
+    ("ways", "dialled"),
+    [
+        ({"p20": "70", "p21": "70", "p22": "70"}, "70"),
+        ({"p20": "21", "p21": "22", "p22": "21"}, "20"),
+        ({"p20": "21", "p21": "+493055520020"}, "20"),
+    ],
+    ids=["fork", "chain", "by-number"],
+)
+async def test_phones_that_send_a_call_round_end_it(
+    beta: Pbx, runs: Runs, ways: dict[str, str], dialled: str
+) -> None:
+    """Phones whose 302 lead back to each other: each way ends as a loop, with few channels."""
+    for device, to in ways.items():
+        await _sends_on(beta, runs, device, to)
+    before = len(beta.decisions())
+    runs.append(caller := await (await _phone(beta, "p23")).call(dialled, limit_s=20.0))
+    assert await _most_channels(beta, caller) < MOST_CHANNELS
+    asked = beta.decisions()[before:]
+    assert beta.end_of(asked[0]["call"])["outcome"] == "unanswered"
+    end = beta.end_of(asked[-1]["call"])
+    assert (end["outcome"], end["reason"]) == ("rejected", "loop")
+    assert len(asked) <= 1 + len(ways)
+
+
+async def test_a_circle_that_nobody_sees_has_an_end(beta: Pbx, runs: Runs) -> None:
+    """A call that phones have sent on five times is ended without a question, whoever decides."""
+    await _sends_on(beta, runs, "p20", "0021")
+    blind = "PBX_S1=ring(PJSIP/beta-p20,5,,0,0,0),PBX_N=1,PBX_VERSION=x,PBX_OK="
+    asked = 0
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        nonce = ""
+        while (line := (await reader.readline()).decode()) not in ("\n", ""):
+            if line.startswith("agi_arg_2: "):
+                nonce = line.split()[1]
+        asked += 1
+        writer.write(f'EXEC MSet "{blind}{nonce}"\n'.encode())
+        await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+
+    beta.stop("control")
+    try:
+        async with await asyncio.start_server(speak, "127.0.0.1", beta.settings.ports.agi):
+            runs.append(caller := await (await _phone(beta, "p23")).call("20", limit_s=20.0))
+            assert await _most_channels(beta, caller) < MOST_CHANNELS
+    finally:
+        beta.serve("control")
+        beta.until(lambda: beta.status("control").get("asterisk") == "up")
+    assert asked == 1 + 5
+    ends = [r[8] for r in beta.legs() if r[7] == "CALL_END"]
+    assert "outcome=rejected|by=constant|version=|reason=loop" in ends
+
+
+async def test_a_call_may_be_sent_on_twice(beta: Pbx, runs: Runs) -> None:
+    """One phone's 302 leads to the next, and the third takes the call."""
+    await _sends_on(beta, runs, "p20", "21")
+    await _sends_on(beta, runs, "p21", "22")
+    runs.append(await (await _phone(beta, "p22")).take(sipp.answering(ring_ms=0)))
+    runs.append(caller := await (await _phone(beta, "p23")).call("20", talk_ms=200))
+    said = await caller.wait()
+    assert 200 in [m.status for m in said if m.method == "INVITE"]
+    assert _last(beta)["facts"]["actor"] == "beta-p21"
 
 
 async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:

@@ -73,6 +73,7 @@ def facts(call: dict[str, Any]) -> Facts:
         dialled=call["to"],
         caller=call.get("caller", ""),
         diversions=tuple(call.get("diverted_by", ())),
+        trail=tuple(call.get("sent_on_by", ())),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from asterisk.config import Category, Config, Item
 
+from dialplan.call import MAX_DIVERSIONS
 from dialplan.numbers import COUNTRIES
 from pbxcore.control import wire
 from pbxcore.machine import asterisk
@@ -83,8 +84,13 @@ def test_the_dialplan_knows_every_step_of_the_wire() -> None:
 
 
 def test_no_variable_of_ours_is_inherited() -> None:
-    """Nothing that decides or pays goes on to another channel by itself."""
-    assert not re.search(r"\(_+PBX|_PBX_", DIALPLAN)
+    """Nothing that decides or pays goes on to another channel by itself; the phones of a 302 alone do."""
+    assert set(re.findall(r"_+PBX\w*", DIALPLAN)) == {"__PBX_TRAIL"}
+
+
+def test_the_dialplan_and_the_decision_count_to_the_same_number() -> None:
+    """Phones may send a call on as often with control and standby dead as with both alive."""
+    assert f"\nMAX_FORWARDS = {MAX_DIVERSIONS}\n" in DIALPLAN
 
 
 def test_what_a_caller_wrote_is_filtered() -> None:

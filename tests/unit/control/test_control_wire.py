@@ -43,6 +43,9 @@ def _headers(**changed: str) -> dict[str, str]:
         {"agi_arg_7": "11\n"},
         {"agi_arg_7": "1" * 101},
         {"agi_arg_8": "Ä"},
+        {"agi_arg_8": "1" * 101, "agi_arg_10": ":acme-p10"},
+        {"agi_arg_10": ":acme p10"},
+        {"agi_arg_10": ":a" * 301},
         {"agi_uniqueid": ""},
     ],
 )
@@ -66,6 +69,13 @@ def test_a_question_gives_the_facts() -> None:
     assert (asked.facts.dialled, asked.facts.caller) == ("+4930", "10")
     assert asked.facts.diversions == ("+491", "+492")
     assert wire.question(_headers()).facts.diversions == ()
+
+
+def test_phones_that_sent_a_call_on_are_facts() -> None:
+    """The trail of a 302 holds more than other arguments may; a question without one is a question."""
+    trail = tuple(f"{'t' * 20}-{'d' * 30}{n}" for n in range(5))
+    assert wire.question(_headers(agi_arg_10=":" + ":".join(trail))).facts.trail == trail
+    assert wire.question(_headers()).facts.trail == ()
 
 
 def _decision(*steps: Step, version: str = "acme@7") -> Decision:
