@@ -18,10 +18,12 @@ from rating.book import Book, PoolKey, bind
 from rating.catalogue import CatalogueSpec
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
+from rating.columns.rows import rows_of
 from rating.destinations.load import load
 from rating.leg import Leg
 from rating.periods import from_iso
 from rating.rate import Rating, rate
+from rating.store.rows import row_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 DESTINATIONS = load(CONFIG / "destinations")
@@ -294,6 +296,15 @@ def test_no_column_holds_a_binary_fraction() -> None:
         columns = [getattr(one, name) for one in holders for name in type(one).__slots__]
         kinds = {column.dtype.kind for column in columns if isinstance(column, np.ndarray)}
         assert kinds == {"i", "b"}
+
+
+def test_rows_are_those_of_the_store() -> None:
+    """Straight from columns, what COPY gets is to the letter what it gets by way of objects."""
+    book, legs = many_legs(5_000, seed=7)
+    blocks = rate_columns(legs_of(legs), Index(book, TABLE), {}).blocks
+    priced = [one for one in rate(legs, book, {}).rated if one.kind != "emergency"]
+    found = [row for block in blocks for row in rows_of(block, 1)]
+    assert found == [row_of(position, one) for position, one in enumerate(priced, 1)]
 
 
 def dear(price_micro: int) -> Book:

@@ -1,0 +1,69 @@
+"""Columns as rows of the table `rated_leg`, without an object for each leg and piece.
+
+Owns the short way from columns to COPY. Refuses to know the form better than `rating.store.rows`: a test
+holds every row against it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from rating.columns.result import Block, Names, Pieces
+
+_write = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def rows_of(block: Block, position: int) -> Sequence[tuple[object, ...]]:
+    """Return the rows of the priced legs of a block, in the order of `rating.store.rows.COLUMNS`.
+
+    Args:
+        block: without emergency calls, which are objects in `Block.others`.
+        position: of the first row in the stream.
+    """
+    legs, names = block.legs, block.names
+    accounts = [account.account for account in names.accounts]
+    places = [(one.tariff.name, one.country, one.kind, one.price.zone) for one in names.terms]
+    currencies = [one.tariff.currency for one in names.terms]
+    pieces = list(_pieces(block.pieces, names))
+    answered, ended = legs.answered_us.tolist(), legs.ended_us.tolist()
+    ends = block.first_piece.tolist()
+    columns = (
+        *(block.row, block.account, block.terms, block.duration_us, block.billable_s),
+        *(block.connection_micro, block.amount_micro),
+    )
+    cells = zip(*(column.tolist() for column in columns), ends[:-1], ends[1:], strict=True)
+    return [
+        (
+            *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
+            *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
+            *(connection, amount, currencies[terms], f"[{','.join(pieces[first:end])}]"),
+        )
+        for number, (
+            row,
+            account,
+            terms,
+            duration_us,
+            billable_s,
+            connection,
+            amount,
+            first,
+            end,
+        ) in enumerate(cells, position)
+    ]
+
+
+def _pieces(pieces: Pieces, names: Names) -> Iterator[str]:
+    """Write every piece; what stands in words is written once."""
+    slots = [(_write(pool), _write(rule)) for pool, rule in names.slots]
+    rules = [_write(terms.price.rule) for terms in names.terms]
+    columns = (
+        *(pieces.start_us, pieces.seconds, pieces.slot, pieces.before_s, pieces.after_s),
+        *(pieces.price_per_minute_micro, pieces.amount_micro, pieces.terms),
+    )
+    for start, seconds, slot, before, after, price, amount, terms in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        source, (pool, rule) = ("allowance", slots[slot]) if slot >= 0 else ("overflow", ('""', rules[terms]))
+        yield (
+            f'{{"start_us":{start},"seconds":{seconds},"source":"{source}","pool":{pool},"before_s":{before},'
+            f'"after_s":{after},"price_per_minute_micro":{price},"amount_micro":{amount},"rule":{rule}}}'
+        )

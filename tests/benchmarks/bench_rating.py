@@ -1,0 +1,280 @@
+"""How many legs a second are rated: in the kernels alone, and into PostgreSQL beside COPY of the same rows.
+
+A thousand accounts with up to four bundles, twenty extensions each, ten days up to a month's end. Everything
+runs in this process on one core; PostgreSQL is a private one beside it. Runs are repeated: the best of a
+kernel counts, the median of the database, whose rounds alternate with COPY. Every run is printed, and how
+busy the machine was with other things.
+
+Ends with one line of JSON: `kernel_legs_per_s` (column by column, the whole law: strings and arrays in,
+columns with pieces out; of payers and terms, not of numbers, it remembers what it has seen),
+`plain_legs_per_s`, `stream_legs_per_s` (from assembled legs), `spool_legs_per_s` (from lines),
+`copy_rows_per_s` (of the same rows into the same indexed table), `stream_to_copy`, `rss_growth_mb` (over the
+last two thirds of the spool).
+"""
+
+import asyncio
+import gc
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pbxcore.database import Connection, connect, migrate
+from pbxcore.intake.assemble import NOTHING_OPEN, Assembly
+from pbxcore.intake.memory import Memory
+from pbxcore.intake.spool import Spool
+from pbxcore.machine import postgres
+from pbxcore.practice.records import World, is_billed, records
+from pbxcore.rater.writer import Writer
+from rating.account import AccountSpec
+from rating.book import Book, bind
+from rating.catalogue import CatalogueSpec
+from rating.columns import Index, Legs, legs_of, rate_columns
+from rating.destinations.load import load
+from rating.leg import Leg
+from rating.periods import from_iso
+from rating.rate import rate
+from rating.store import ledger
+from rating.store.rows import COLUMNS, row_of
+
+CONFIG = Path(__file__).parents[2] / "config"
+ACCOUNTS = 1_000
+LEGS = 1_000_000
+PLAIN_LEGS = 100_000
+ROUNDS = 5
+ROUND_LEGS = 20_000
+BATCH = 4_000  # about what the spool gives at once
+CALLS = 75_000  # of which 60,000 are legs
+SECOND_US = 1_000_000
+BEGIN_US = from_iso("2026-10-22T00:00:00+00:00")
+PATTERNS = ("+4930{:07}", "+49170{:07}", "+43664{:07}", "+41446{:06}", "+1212555{:04}", "+3906698{:05}")
+
+
+def document(number: int) -> AccountSpec:
+    """Return an account."""
+    bundles = random.Random(number).sample(("de", "dach", "europe", "export"), number % 5)
+    booked = [{"bundle": bundle, "size": "S", "from": "2026-01-01"} for bundle in bundles]
+    return AccountSpec.model_validate(
+        {
+            "version": 1,
+            "account": f"a{number}",
+            "name": "",
+            "catalogue": "autphone",
+            "country": "DE",
+            "time_zone": "Europe/Berlin",
+            "bundles": booked,
+        }
+    )
+
+
+def the_book() -> Book:
+    """Return what is in force."""
+    text = (CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8")
+    accounts = [document(number) for number in range(ACCOUNTS)]
+    payers = {f"t{number}": f"a{number}" for number in range(ACCOUNTS)}
+    return bind(
+        load(CONFIG / "destinations"),
+        [CatalogueSpec.model_validate(yaml.safe_load(text))],
+        accounts,
+        {**payers, "acme": "a4"},
+    )
+
+
+def the_legs(number: int, seed: int) -> Legs:
+    """Draw legs, evenly over ten days that end a month."""
+    rng = random.Random(seed)
+    draws = np.random.default_rng(seed)
+    answered_us = BEGIN_US + np.sort(draws.integers(0, 10 * 86_400 * SECOND_US, number, dtype=np.int64))
+    keys = [f"m{seed}-1.{one}" for one in range(number)]
+    return Legs(
+        key=keys,
+        linkedid=keys,
+        trunk=["carrier"] * number,
+        payer=[f"t{rng.randrange(ACCOUNTS)}/{rng.randrange(20)}" for _ in range(number)],
+        why=["call"] * number,
+        number=[rng.choice(PATTERNS).format(rng.randrange(10_000)) for _ in range(number)],
+        answered_us=answered_us,
+        ended_us=answered_us + draws.integers(1, 600 * SECOND_US, number, dtype=np.int64),
+        limit_s=np.full(number, 14_400, dtype=np.int64),
+        version=["t@1"] * number,
+        indeterminate=np.zeros(number, dtype=np.bool_),
+    )
+
+
+def objects(legs: Legs) -> list[Leg]:
+    """Return legs as the intake gives them."""
+    return [legs.leg(row) for row in range(len(legs))]
+
+
+def rates_per_s(legs: int, work: Callable[[], object]) -> list[int]:
+    """Run something some times; return how many legs a second each time."""
+    found = []
+    print(f"load {os.getloadavg()[0]:.1f}")  # noqa: T201 — what else ran
+    for _ in range(ROUNDS):
+        gc.collect()
+        started = time.perf_counter()
+        work()
+        found.append(round(legs / (time.perf_counter() - started)))
+    return found
+
+
+def kernels(book: Book) -> tuple[int, int]:
+    """Measure both kernels, and what it costs to come from objects and go back to them."""
+    index = Index(book)
+    by_columns = columns_per_s(index)
+    some = objects(the_legs(PLAIN_LEGS, 2))
+    assert rate_columns(legs_of(some), index, {}).rating() == rate(some, book, {})
+    plain = rates_per_s(PLAIN_LEGS, lambda: rate(some, book, {}))
+    both_ways = rates_per_s(PLAIN_LEGS, lambda: rate_columns(legs_of(some), index, {}).rating())
+    say("columns", by_columns)
+    say("plain", plain)
+    say("columns, from objects to objects", both_ways)
+    return max(by_columns), max(plain)
+
+
+def columns_per_s(index: Index) -> list[int]:
+    """Measure a million legs by columns."""
+    legs = the_legs(LEGS, 1)
+    return rates_per_s(LEGS, lambda: rate_columns(legs, index, {}))
+
+
+async def stream_and_copy(book: Book, connection: Connection) -> tuple[int, int]:
+    """Measure the rater from assembled legs, and COPY of the same rows into the same indexed table."""
+    writer = await a_writer(book, connection, "assembled")
+    await connection.execute("CREATE TABLE copied (LIKE rated_leg INCLUDING ALL)")
+    streamed, copied, used = [], [], dict[tuple[str, str], int]()
+    position = count(1)
+    for seed in range(10, 10 + ROUNDS):
+        legs = objects(the_legs(ROUND_LEGS, seed))
+        rating = rate(legs, book, used)
+        used.update(rating.used)
+        rows = [row_of(next(position), leg) for leg in rating.rated]
+        streamed.append(await timed(len(legs), stream(writer, legs)))
+        copied.append(await timed(len(rows), copy(connection, rows)))
+    await same(connection)
+    say("stream", streamed)
+    say("copy", copied)
+    return round(statistics.median(streamed)), round(statistics.median(copied))
+
+
+async def stream(writer: Writer, legs: Sequence[Leg]) -> None:
+    """Give legs to the rater."""
+    for start in range(0, len(legs), BATCH):
+        await writer._commit(assembled(legs[start : start + BATCH]), None, "", ())
+
+
+async def copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write rows, nothing else."""
+    for start in range(0, len(rows), BATCH):
+        async with connection.transaction():
+            some = rows[start : start + BATCH]
+            await connection.copy_records_to_table("copied", records=some, columns=COLUMNS)
+
+
+def assembled(legs: Sequence[Leg]) -> Assembly:
+    """Return legs as if they had just ended."""
+    return Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
+
+
+async def same(connection: Connection) -> None:
+    """Make sure that both tables hold the same."""
+    differ = await connection.fetchval(
+        "SELECT count(*) FROM rated_leg AS one LEFT JOIN copied AS other USING (position) "
+        "WHERE to_jsonb(one) - 'rated_at' IS DISTINCT FROM to_jsonb(other) - 'rated_at'"
+    )
+    rows = await connection.fetchval("SELECT count(*) FROM copied")
+    assert (differ, rows) == (0, ROUNDS * ROUND_LEGS), (differ, rows)
+
+
+async def timed(legs: int, work: Awaitable[None]) -> int:
+    """Return how many legs a second."""
+    started = time.perf_counter()
+    await work
+    return round(legs / (time.perf_counter() - started))
+
+
+async def spooled(book: Book, connection: Connection, folder: Path) -> tuple[int, int]:
+    """Measure the rater from lines of the spool; return also by how many MB it grew."""
+    world = World(first_us=BEGIN_US)
+    with (folder / "legs.tsv").open("w", encoding="latin-1") as file:
+        file.writelines(records(CALLS, world))
+    spool, writer = Spool(folder), await a_writer(book, connection, "spool")
+    spool.seek(None)
+    legs = sum(map(is_billed, range(CALLS)))
+    done, early_mb, started = 0, 0, time.perf_counter()
+    async for ended in batches(spool, writer):
+        done += ended
+        if not early_mb and done * 3 > legs:
+            early_mb = memory_mb()
+    legs_per_s = round(legs / (time.perf_counter() - started))
+    assert done == legs, (done, legs)
+    spool.close()
+    return legs_per_s, memory_mb() - early_mb
+
+
+async def batches(spool: Spool, writer: Writer) -> AsyncIterator[int]:
+    """Take in everything; yield how many legs ended."""
+    while True:
+        batch = await spool.read()
+        yield len(await writer.take_in(batch))
+        if batch.at_end:
+            return
+
+
+async def a_writer(book: Book, connection: Connection, source: str) -> Writer:
+    """Take the turn."""
+    turn = await ledger.take_turn(connection)
+    assert turn
+    memory = Memory(position=None, open=NOTHING_OPEN, last_us=0)
+    return Writer(connection=connection, turn=turn, source=source, book=book, memory=memory)
+
+
+def memory_mb() -> int:
+    """Return how much memory this process has now."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def say(what: str, found: Sequence[int]) -> None:
+    """Print every run: how far they are apart is a part of the result."""
+    print(f"{what}: " + " ".join(f"{one:,}" for one in found) + " legs/s")  # noqa: T201 — what a benchmark is for
+
+
+async def databases(book: Book, folder: Path) -> dict[str, object]:
+    """Measure everything that needs a database."""
+    with postgres.running(postgres.Server(folder / "data", folder), folder / "log") as server:
+        url = postgres.url(server)
+        await migrate(url)
+        connection = await connect(url, application="bench")
+        stream_per_s, copy_per_s = await stream_and_copy(book, connection)
+        spool_per_s, growth_mb = await spooled(book, connection, folder)
+        await connection.close()
+    return {
+        "stream_legs_per_s": stream_per_s,
+        "spool_legs_per_s": spool_per_s,
+        "copy_rows_per_s": copy_per_s,
+        "stream_to_copy": round(stream_per_s / copy_per_s, 2),
+        "rss_growth_mb": growth_mb,
+    }
+
+
+def main() -> None:
+    """Run it and print one line of JSON."""
+    book = the_book()
+    kernel_per_s, plain_per_s = kernels(book)
+    with tempfile.TemporaryDirectory(prefix="pbx", dir="/tmp") as folder:
+        others = asyncio.run(databases(book, Path(folder)))
+    figures = {"kernel_legs_per_s": kernel_per_s, "plain_legs_per_s": plain_per_s, **others}
+    print(json.dumps(figures))  # noqa: T201 — a benchmark's last line is its result
+
+
+if __name__ == "__main__":
+    main()
