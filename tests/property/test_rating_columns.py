@@ -298,6 +298,49 @@ def test_no_column_holds_a_binary_fraction() -> None:
         assert kinds == {"i", "b"}
 
 
+@pytest.mark.parametrize("rounding", money.Rounding)
+@pytest.mark.parametrize("price_micro", [1, 29, 30, 31, 59, 90, 91, 150])
+def test_halves_go_where_the_plain_kernel_sends_them(rounding: money.Rounding, price_micro: int) -> None:
+    """Every rest of a division by sixty, at odd and even quotients, in each named direction."""
+    rates = tuple(row.model_copy(update={"price_per_minute": price_micro}) for row in AUTPHONE.rates)
+    by_second = {"first_increment_s": 1, "next_increment_s": 1, "rates": rates, "rounding": rounding}
+    book = bind(
+        DESTINATIONS, [AUTPHONE.model_copy(update=by_second)], [plain_account("a0", (), "UTC")], {"t0": "a0"}
+    )
+    leg = sound_leg("t0/1", EDGES_US[0])
+    legs = [replace(leg, key=str(s), ended_us=leg.answered_us + s * SECOND_US) for s in range(241)]
+    assert columns(legs, book, {}) == rate(legs, book, {})
+
+
+def test_allowances_that_change_within_a_month_are_drawn_in_the_order_of_the_legs() -> None:
+    """A narrower bundle comes in mid-month, while legs before and after it arrive mixed."""
+    bookings = [
+        {"bundle": "europe", "size": "S", "from": "2026-01-01"},
+        {"bundle": "de", "size": "S", "from": "2026-11-15"},
+    ]
+    account = AccountSpec.model_validate(
+        {**plain_account("a0", (), "UTC").model_dump(), "bundles": bookings}  # by the names of the document
+    )
+    book, change_us = bind(DESTINATIONS, [AUTPHONE], [account], {"t0": "a0"}), EDGES_US[5]
+    legs = [
+        replace(sound_leg("t0/1", change_us + (2 * (n % 3 % 2) - 1) * 10_000 * SECOND_US), key=str(n))
+        for n in range(300)
+    ]
+    plain = rate(legs, book, {})
+    assert columns(legs, book, {}) == plain
+    assert {key[1].partition("/")[0] for key in plain.used} == {"de", "europe"}
+
+
+def sound_leg(payer: str, answered_us: int) -> Leg:
+    """A leg of eight minutes with nothing wrong."""
+    return Leg(
+        key="1", linkedid="1", trunk="carrier", payer=payer, why="call",
+        number=NUMBERS[0],
+        answered_us=answered_us,
+        ended_us=answered_us + 480 * SECOND_US,
+    )
+
+
 def test_rows_are_those_of_the_store() -> None:
     """Straight from columns, what COPY gets is to the letter what it gets by way of objects."""
     book, legs = many_legs(5_000, seed=7)
