@@ -14,6 +14,8 @@ import pytest
 from pbxcore.practice import sipp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
@@ -132,6 +134,58 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     assert (end["outcome"], end["by"]) == ("answered", "constant")
     record = next(r for r in alive.legs() if r[7] == "TRUNK_LEG" and "num=112|" in r[8])
     assert "payer=acme/10|why=emergency|num=112|limit=0|version=constant|trunk=carrier" in record[8]
+
+
+@pytest.mark.parametrize("code", [480, 486, 404, 603])
+async def test_help_is_called_through_every_trunk(alive: Pbx, runs: Runs, code: int) -> None:
+    """Whatever the first carrier answers to an emergency call, the next one is tried."""
+    with _carrier_that_refuses(alive, code):
+        assert await _call(alive, runs, "112") == 200
+    end = _last_end(alive)
+    assert (end["outcome"], end["by"]) == ("answered", "constant")
+    assert [r[8].rpartition("=")[2] for r in alive.legs() if r[7] == "TRUNK_LEG"][-2:] == [
+        "carrier",
+        "backup",
+    ]
+
+
+async def test_help_that_nobody_gives_has_an_end(alive: Pbx, runs: Runs) -> None:
+    """An emergency call that every carrier refuses ends with a name and a cause."""
+    with _carrier_that_refuses(alive, 486), _carrier_that_refuses(alive, 503, name="backup"):
+        assert await _call(alive, runs, "112") >= 500
+    assert _last_end(alive)["outcome"] == "carrier-failure"
+
+
+@contextlib.contextmanager
+def _carrier_that_refuses(pbx: Pbx, code: int, *, name: str = "carrier") -> Iterator[None]:
+    """Let a carrier refuse every call for a while."""
+    folder, address = {
+        "carrier": (pbx.settings.state, "127.0.0.2"),
+        "backup": (pbx.settings.state / "backup", "127.0.0.3"),
+    }[name]
+    usual = (folder / "scenario.xml").read_text()
+    command = sipp.words(pbx.program, local=(address, pbx.carrier.port), media=pbx.carrier.media, calls=0)
+
+    def plays(scenario: str) -> None:
+        (folder / "scenario.xml").write_text(scenario)
+        pbx.stop(name, signal.SIGKILL)
+        pbx.start(name, command, TERM="dumb")
+        pbx.until(lambda: _listens(address, pbx.carrier.port))
+
+    plays(sipp.answering(ring_ms=0, start_at="refuse", code=code))
+    try:
+        yield
+    finally:
+        plays(usual)
+
+
+def _listens(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return True
+    return False
 
 
 async def test_a_port_scan_changes_nothing(alive: Pbx, runs: Runs) -> None:
