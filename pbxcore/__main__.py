@@ -1,5 +1,5 @@
 """`python -m pbxcore` is `pbxcore`."""
 
-from pbxcore.cli import app
+from pbxcore.cli import main
 
-app()
+main()

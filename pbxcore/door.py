@@ -78,7 +78,7 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str) -> Ap
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     documents, findings = read(paths, trunks=tuple(trunk.name for trunk in settings.trunks))
-    if findings:
+    if findings:  # told without the database: it may be down
         return Applied(findings=findings)
     connection = await database.connect(database.url_of(settings), application="pbxcore apply")
     try:
@@ -206,7 +206,7 @@ def _numbers(spec: TenantSpec) -> list[str]:
 def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
     return [
         Finding(
-            path=("numbers", number),
+            path=("numbers", number) if claimed == number else ("numbers", number, "stands_for"),
             code="number-taken",
             message=f"{claimed} belongs to tenant {holder[claimed]}",
             remedy="leave it there; to move it, change both documents in one go",

@@ -4,7 +4,7 @@ Owns words, tables and exit codes. Refuses to do the work: it calls the door, th
 """
 
 from pbxcore.cli import apply, check, database, decide, demo, destinations, rate, rated, revisions, run, serve
-from pbxcore.cli.app import app
+from pbxcore.cli.app import app, main
 
 __all__ = [
     "app",
@@ -14,6 +14,7 @@ __all__ = [
     "decide",
     "demo",
     "destinations",
+    "main",
     "rate",
     "rated",
     "revisions",

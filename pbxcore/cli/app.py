@@ -4,11 +4,15 @@ Exit codes: 0 done · 1 the answer is no (findings, refused change) · 2 the com
 3 something that is needed does not answer (database, Asterisk, service).
 """
 
+import sys
 from enum import IntEnum
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+
+from pbxcore.settings import Settings
 
 app = typer.Typer(
     name="pbxcore",
@@ -32,6 +36,20 @@ class Exit(IntEnum):
     NO = 1
     USAGE = 2
     UNAVAILABLE = 3
+
+
+def main() -> None:
+    """Run a command; a setting that is wrong is one line, whichever command met it first."""
+    try:
+        app()
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        for mistake in error.errors(include_url=False):
+            place = "__".join(str(part) for part in mistake["loc"])
+            message = f"the setting {place.replace('__', '.')} is wrong: {mistake['msg']}"
+            fail(message, f"mend it in config/service.yaml or in PBXCORE_{place.upper()}", Exit.USAGE)
+        sys.exit(int(Exit.USAGE))
 
 
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:

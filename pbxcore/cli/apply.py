@@ -48,8 +48,11 @@ def report(settings: Settings, paths: list[Path], author: str, *, as_json: bool)
         out.print_json(json.dumps({**asdict(applied), "findings": as_plain(applied.findings)}))
     elif applied.findings:
         show(applied.findings)
+        out.print("[bold red]✗ nothing was changed[/]")
     else:
         _show(applied)
+    if not applied.findings and not applied.changes:
+        raise fail("no documents were found", "name files, or a folder with *.yaml in it", Exit.NO)
     if applied.findings:
         raise typer.Exit(int(Exit.NO))
 

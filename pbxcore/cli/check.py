@@ -30,7 +30,7 @@ def check(
     that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. What
     passes here can be applied, unless the documents in force object.
 
-    Exit code 0: nothing is wrong. 1: something is.
+    Exit code 0: nothing is wrong. 1: something is, or no document was found.
     """
     settings = Settings()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
@@ -42,7 +42,7 @@ def check(
         out.print_json(json.dumps(_json(right, wrong)))
     else:
         _show(right, wrong)
-    if wrong:
+    if wrong or not right:
         raise typer.Exit(int(Exit.NO))
 
 
@@ -71,7 +71,7 @@ def _show(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> None:
         files = len({located.file for located in wrong})
         out.print(f"[bold red]{_count(len(wrong), 'mistake')}[/] in {_count(files, 'file')}")
     elif not right:
-        out.print("[yellow]no documents found[/]")
+        out.print("[yellow]✗ no documents found[/]\n  → name files, or a folder with *.yaml in it")
     else:
         kinds = Counter(document.kind for document in right)
         out.print(

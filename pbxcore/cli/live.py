@@ -123,7 +123,8 @@ def decision_line(entry: Mapping[str, Any], *, by: str) -> str:
     """Return one decision as a line: when, who to whom, what happens, by which plan."""
     at = datetime.fromisoformat(entry["time"]).astimezone()
     facts = entry["facts"]
-    steps = ", then ".join(_step(step) for step in entry["decision"]["steps"][:MOST_STEPS])
+    words = dict.fromkeys(_step(step) for step in entry["decision"]["steps"][:MOST_STEPS])
+    steps = ", else ".join(words)  # the way each step may lead to stands in `pbxcore decide`
     who = escape(f"{facts['caller'] or 'anonymous'} → {facts['dialled']}")
     source = f"[dim]{entry['version']}, {entry['micros']} µs[/]" + (
         "" if by == "control" else f" [yellow]by {by}[/]"

@@ -153,18 +153,17 @@ def _show(entries: Sequence[Entry]) -> None:
         out.print("[dim]no rated legs yet[/]")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("position", "ended (UTC)", "account", "payer", "why", "number", "zone", "seconds"):
-        table.add_column(column, justify="right" if column in {"position", "seconds"} else "left")
-    table.add_column("paid from")
-    table.add_column("amount", justify="right")
+    table.add_column("no", justify="right", no_wrap=True)
+    for column in ("ended (UTC)", "payer", "number"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("paid from", overflow="fold")
+    table.add_column("amount", justify="right", no_wrap=True)
     for entry in entries:
         leg = entry.leg
-        ended = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        ended = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).strftime("%m-%d %H:%M:%S")
         paid = ", ".join(_paid(piece) for piece in leg.pieces)
         amount = f"{money.text(leg.amount_micro)} {leg.currency}"
-        zone = f"{leg.zone}/{leg.kind}"
-        table.add_row(str(entry.position), ended, leg.account, leg.payer, leg.why, leg.number, zone,
-                      str(leg.billable_s), paid, amount)  # fmt: skip
+        table.add_row(str(entry.position), ended, leg.payer, leg.number, paid, amount)
     out.print(table)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from pbxcore.cli.app import Exit, app, fail
@@ -40,12 +39,7 @@ def run(
     """
     if config is not None:
         os.environ["PBXCORE_CONFIG"] = str(config)
-    try:
-        settings = Settings() if state is None else Settings(state=state)
-    except (ValidationError, ValueError) as error:
-        raise fail(
-            f"the settings are wrong: {error}", "see config/service.yaml and PBXCORE_*", Exit.USAGE
-        ) from None
+    settings = Settings() if state is None else Settings(state=state)
     console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     try:
         asyncio.run(_run(settings, console, ready_file, live=live))

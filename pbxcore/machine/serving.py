@@ -12,6 +12,7 @@ import sys
 
 import uvloop
 
+from pbxcore import metrics
 from pbxcore.machine.heartbeat import beat
 from pbxcore.machine.running import settings_of_running
 from pbxcore.machine.services import SERVICES
@@ -29,6 +30,7 @@ def serve(name: str, settings: Settings) -> None:
 
 
 async def _until_told(name: str, settings: Settings) -> None:
+    metrics.start(settings, name)  # before the module that makes its own
     module = importlib.import_module(SERVICES[name])
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(module.serve(settings), name=name)

@@ -176,7 +176,7 @@ def test_rated_prints_the_stream_for_scripts_and_a_table_for_people(
     assert json.loads(lines.splitlines()[0]) == {"position": 2, **rated_to_json(rated_leg(1))}
     code, table = command("rated")
     assert code == 0
-    assert all(part in table for part in ("acme/60", "AT-CH/mobile", "60 s dach/mobile/2026-11-01", "0.19"))
+    assert all(part in table for part in ("acme/60", "+436641234567", "60 s dach/mobile/2026-11-01", "0.19"))
 
 
 def test_quarantine_lists_and_releases(command: Callable[..., tuple[int, str]]) -> None:

@@ -122,7 +122,7 @@ def test_a_decision_is_one_line() -> None:
     """Who calls whom, what happens, by which plan and by whom; nothing that a caller sends is markup."""
     line = plain(live.decision_line(decision(), by="control"))
     assert "+4915112345678 → +493055500100" in line
-    assert "rings acme-p10 and acme-p11 for 12 s, then forward to +436641234567 paid by acme/60" in line
+    assert "rings acme-p10 and acme-p11 for 12 s, else forward to +436641234567 paid by acme/60" in line
     assert "acme@1, 80 µs" in line
     assert "by standby" in plain(live.decision_line(decision(), by="standby"))
     assert "anonymous → [red]1" in plain(
