@@ -32,7 +32,7 @@ def folder(settings: Settings) -> Path:
 
 def start(settings: Settings, process: str) -> None:
     """Keep the values of this process where `web` sees them. Comes before the first metric; twice is once."""
-    if _locks:
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR") == str(folder(settings)) and _locks:
         return
     folder(settings).mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder(settings))

@@ -1,7 +1,11 @@
 """HTTP and the command line on the stream: what billing and operators see."""
 
 import asyncio
+import contextlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -115,7 +119,7 @@ async def web(url: str, state: Path, port: int) -> AsyncIterator[httpx.AsyncClie
         await serving
 
 
-async def test_the_api_gives_the_stream_the_tenants_and_the_metrics(
+async def test_the_api_gives_the_stream_and_the_tenants(
     database: str, tmp_path: Path, free_ports: Callable[[int], list[int]]
 ) -> None:
     """Each rated leg at its position, as JSON or NDJSON; tenants with what is in force."""
@@ -129,8 +133,30 @@ async def test_the_api_gives_the_stream_the_tenants_and_the_metrics(
         assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
         (tenant,) = (await client.get("/v1/tenants")).json()
         assert (tenant["name"], tenant["revision"], tenant["numbers"]) == ("Acme", 2, ["+49301"])
-        metrics = await client.get("/metrics")
-        assert 'pbxcore_heartbeat_timestamp_seconds{process="web"}' in metrics.text
+
+
+def test_metrics_of_every_process_are_shown(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Each of our processes keeps its values where web shows them: control decides, web tells."""
+    http, agi = free_ports(2)
+    ports = json.dumps({"http": http, "agi": agi})
+    environment = {**os.environ, "PBXCORE_STATE": str(tmp_path), "PBXCORE_PORTS": ports}
+    command = [sys.executable, "-m", "pbxcore.machine.serving"]
+    processes = [subprocess.Popen([*command, name], env=environment) for name in ("web", "control")]
+
+    def shown() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            text = httpx.get(f"http://127.0.0.1:{http}/metrics").text
+            return all(word in text for word in ('process="web"', 'process="control"', "pbxcore_plans"))
+        return False
+
+    try:
+        until(shown)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(10)
 
 
 async def test_health_says_what_does_not_work(
