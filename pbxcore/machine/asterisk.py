@@ -144,10 +144,17 @@ def countries() -> str:
         name = country.lower()
         lines += ["", f"[emergency-{name}]"]
         for number in sorted(COUNTRIES[country].emergency):
-            lines.append(f"exten => {number},1,Set(PBX_HELP={number})")
-            lines.append(" same => n,Goto(emergency,s,own)")
+            for dialled in emergency_forms(number, COUNTRIES[country].calling):
+                lines.append(f"exten => {dialled},1,Set(PBX_HELP={number})")
+                lines.append(" same => n,Goto(emergency,s,1)")
         lines += ["", f"[phones-{name}]", f"include => emergency-{name}", "include => phones"]
     return "\n".join(lines) + "\n"
+
+
+def emergency_forms(number: str, calling: str) -> tuple[str, ...]:
+    """Return the ways to dial an emergency number: as it is, as an address book writes it, hidden."""
+    written = (number, f"+{calling}{number}", f"00{calling}{number}")
+    return tuple(f"{hide}{form}" for hide in ("", "*31#", "*31*") for form in written)
 
 
 def _values(settings: Settings, installation: Installation) -> dict[str, str]:

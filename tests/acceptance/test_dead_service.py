@@ -136,6 +136,33 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     assert "payer=acme/10|why=emergency|num=112|limit=0|version=constant|trunk=carrier" in record[8]
 
 
+@pytest.mark.parametrize("dialled", ["*31%23112", "*31*112", "+49112", "0049112", "*31%23+49112"])
+async def test_help_is_called_however_it_is_written(alive: Pbx, runs: Runs, dialled: str) -> None:
+    """With both dead, a prefix that hides the number or names the country keeps nobody from help."""
+    for name in ("control", "standby"):
+        if name in alive.running:
+            alive.stop(name, signal.SIGKILL)
+    assert await _call(alive, runs, dialled) == 200
+    invite = [m for m in alive.far_end("112") if m.start.startswith("INVITE")][-1]
+    assert invite.header("From").startswith("<sip:+493055500100@")
+    assert (_last_end(alive)["outcome"], _last_end(alive)["by"]) == ("answered", "constant")
+
+
+async def test_a_phone_that_sends_calls_to_help(alive: Pbx, runs: Runs) -> None:
+    """A 302 to 112 asks nobody; the number to call back is the phone's that sends the call there."""
+    bruno = alive.phone("p11")
+    await bruno.register()
+    contact = f"Contact: <sip:112@{alive.server[0]}>\n"
+    runs.append(await bruno.take(sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)))
+    before = len(alive.decisions())
+    assert await _call(alive, runs, "11", talk_ms=300) == 200
+    assert len(alive.decisions()) == before + 1
+    invite = [m for m in alive.far_end("112") if m.start.startswith("INVITE")][-1]
+    assert invite.header("From").startswith("<sip:+493055500111@")
+    record = [r[8] for r in alive.legs() if r[7] == "TRUNK_LEG"][-1]
+    assert record.startswith("payer=acme/11|why=emergency|num=112|")
+
+
 @pytest.mark.parametrize("code", [480, 486, 404, 603])
 async def test_help_is_called_through_every_trunk(alive: Pbx, runs: Runs, code: int) -> None:
     """Whatever the first carrier answers to an emergency call, the next one is tried."""

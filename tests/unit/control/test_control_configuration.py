@@ -64,7 +64,11 @@ def test_emergency_numbers_are_those_of_the_table() -> None:
         name = country.lower()
         found = re.search(rf"^\[emergency-{name}\]\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
         assert found, country
-        assert set(re.findall(r"^exten => (\w+),1", found[1], re.MULTILINE)) == set(row.emergency)
+        entries = dict(re.findall(r"^exten => ([^,]+),1,Set\(PBX_HELP=(\w+)\)", found[1], re.MULTILINE))
+        assert {dialled: number for dialled, number in entries.items() if dialled.isdigit()} == {
+            form: number for number in row.emergency for form in (number, f"00{row.calling}{number}")
+        }
+        assert entries[f"*31#+{row.calling}112"] == entries["*31*112"] == entries["*31#112"] == "112"
         assert f"[phones-{name}]\ninclude => emergency-{name}\ninclude => phones\n" in text
 
 
