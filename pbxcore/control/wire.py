@@ -157,7 +157,7 @@ def _write(step: Step) -> str:
     match step:
         case Ring():
             targets = "&".join(f"PJSIP/{endpoint}" for endpoint in step.endpoints)
-            return _call("ring", targets, step.timeout_s, *_then(step.then))
+            return _call("ring", targets, step.timeout_s, step.caller, *_then(step.then))
         case Outside():
             return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
                          int(step.hidden), step.diverting, step.payer, step.why.value, step.timeout_s,

@@ -362,6 +362,29 @@ async def test_a_circle_that_nobody_sees_has_an_end(beta: Pbx, runs: Runs) -> No
     assert "outcome=rejected|by=constant|version=|reason=loop" in ends
 
 
+@pytest.mark.parametrize(
+    ("dialled", "sender"),
+    [("+493055520020", "<sip:+493055500100@"), ("*31*+493055520020", '"Anonymous" <sip:anonymous@')],
+    ids=["number", "hidden"],
+)
+@pytest.mark.parametrize("through", ["", "p20"], ids=["direct", "sent-on"])
+async def test_another_tenants_phone_sees_a_number(
+    beta: Pbx, runs: Runs, dialled: str, sender: str, through: str
+) -> None:
+    """Who calls from another tenant is shown with a number that can be called back, or not at all."""
+    if through:
+        await _sends_on(beta, runs, through, "21")
+    rung = await (await _phone(beta, "p21" if through else "p20")).take(sipp.answering(ring_ms=0))
+    runs.append(rung)
+    anna = beta.phone("p10")
+    await anna.register()
+    runs.append(caller := await anna.call(dialled, talk_ms=200))
+    await caller.wait()
+    invite = _invite(list(await rung.wait()))
+    assert invite.header("From").startswith(sender)
+    assert "Anna" not in invite.text
+
+
 async def test_a_call_may_be_sent_on_twice(beta: Pbx, runs: Runs) -> None:
     """One phone's 302 leads to the next, and the third takes the call."""
     await _sends_on(beta, runs, "p20", "21")

@@ -116,7 +116,10 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
     ("steps", "written"),
     [
         ((Ring(endpoints=("acme-a", "acme-b"), timeout_s=9, then=Next(no_answer=2)), REJECT),
-         "ring(PJSIP/acme-a&PJSIP/acme-b,9,0,2,0)"),
+         "ring(PJSIP/acme-a&PJSIP/acme-b,9,,0,2,0)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, caller="+4930"),), "ring(PJSIP/acme-a,9,+4930,0,0,0)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, caller="anonymous"),),
+         "ring(PJSIP/acme-a,9,anonymous,0,0,0)"),
         ((OUTSIDE, REJECT),
          "outside(one:two,+43664,+4930,+4931,1,+4932,acme/60,forward,60,3600,2,2,2)"),
         ((Voicemail(mailbox="10@acme", busy=True),), "voicemail(10@acme,b)"),
