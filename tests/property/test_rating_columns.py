@@ -334,7 +334,11 @@ def test_allowances_that_change_within_a_month_are_drawn_in_the_order_of_the_leg
 def sound_leg(payer: str, answered_us: int) -> Leg:
     """A leg of eight minutes with nothing wrong."""
     return Leg(
-        key="1", linkedid="1", trunk="carrier", payer=payer, why="call",
+        key="1",
+        linkedid="1",
+        trunk="carrier",
+        payer=payer,
+        why="call",
         number=NUMBERS[0],
         answered_us=answered_us,
         ended_us=answered_us + 480 * SECOND_US,
