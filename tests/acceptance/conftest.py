@@ -61,7 +61,7 @@ TENANT: dict[str, Any] = {
         }
     },
 }  # fmt: skip
-START_LIMIT_S = 20.0
+START_LIMIT_S = 60.0  # as long as the product itself waits for Asterisk; it takes one second
 SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
 SERVE = """
 import asyncio, importlib, logging, signal, sys, uvloop
