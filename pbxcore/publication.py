@@ -99,6 +99,8 @@ async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, 
     rows = await connection.fetch(SQL["numbers_in_force"])
     numbers = {str(row["number"]): str(row["tenant"]) for row in rows}
     write_index(settings.published, Index(revisions=revisions, trunks=plans[0].trunks, numbers=numbers))
+    for plan in plans:
+        remove_old_plans(settings.published, plan)
 
 
 def _index(settings: Settings) -> Index:

@@ -105,7 +105,7 @@ def read_index(folder: Path) -> Index:
         )
     except FileNotFoundError:
         return Index()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnpublishedError(f"the index of {folder} cannot be read: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pbxcore.cli.app import Exit, app, fail
+from pbxcore.cli.app import app
 from pbxcore.machine import serving
 from pbxcore.machine.running import settings_of_running
 from pbxcore.machine.services import SERVICES
@@ -13,8 +13,4 @@ Name = StrEnum("Name", {name: name for name in SERVICES})  # type: ignore[misc] 
 @app.command(rich_help_panel="Running")
 def serve(name: Name) -> None:
     """Run one process: control, standby, rater or web. `pbxcore run` starts all of them."""
-    try:
-        settings = settings_of_running()
-    except ValueError as error:
-        raise fail(f"the settings are wrong: {error}", "see config/service.yaml", Exit.USAGE) from None
-    serving.serve(str(name), settings)
+    serving.serve(str(name), settings_of_running())

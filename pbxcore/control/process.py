@@ -133,5 +133,5 @@ class Process:
 def _age(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:
+    except OSError:  # not there yet, or not to be read now
         return 0

@@ -224,6 +224,16 @@ async def test_a_publication_that_was_cut_off_is_completed(
     assert index(settings)["tenants"] == {"acme": 2}
 
 
+async def test_old_plans_do_not_pile_up(settings: Settings) -> None:
+    """The plan in force and the one before it are kept, however often a tenant changes."""
+    await start(settings)
+    text = (CONFIG / "tenants" / "acme.yaml").read_text()
+    for seconds in (13, 14, 15):
+        await put(settings, acme=text.replace("timeout_s: 12", f"timeout_s: {seconds}"))
+    names = sorted(path.name for path in (settings.published / "tenants").iterdir())
+    assert names == ["acme.3.json", "acme.4.json"]
+
+
 async def test_another_trunk_reaches_every_plan(settings: Settings) -> None:
     """Trunks are settings of the machine and stand in every plan: the next start publishes them."""
     await start(settings)

@@ -89,6 +89,17 @@ async def test_a_reload_swaps_what_the_index_says(settings: Settings) -> None:
     assert not (settings.run_dir / "control.sock").exists()
 
 
+async def test_an_index_that_cannot_be_read_changes_nothing(settings: Settings) -> None:
+    """The plans stay as they are, and the process says so and lives."""
+    _publish(settings.published, _plan(1))
+    process = Process(name="control", settings=settings, state=State())
+    async with process.running(0):
+        (settings.published / "index.json").unlink()
+        (settings.published / "index.json").mkdir()
+        assert (await _ask(settings, {"do": "reload"}))["ok"] is False
+        assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 1}
+
+
 async def test_a_number_moves_in_one_swap(settings: Settings) -> None:
     """Two tenants exchange their numbers: no order of reading them makes one wait for the other."""
     one, two = "+493055500100", "+493055500200"
