@@ -29,6 +29,7 @@ from types import MappingProxyType
 
 from pbxcore.intake.record import BadLine, Fault, Record
 from rating.leg import Leg
+from rating.quick import quick
 
 TRUNK = "PJSIP/trunk-"
 SUFFIX = 9  # "-0000001f" behind the endpoint in a channel's name
@@ -37,6 +38,7 @@ SUFFIX = 9  # "-0000001f" behind the endpoint in a channel's name
 ORDER_S = 2
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkLeg:
     """What the dialplan said when it let a leg out."""
@@ -48,6 +50,7 @@ class TrunkLeg:
     version: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLeg:
     """A trunk channel under way.

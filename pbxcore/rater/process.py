@@ -23,6 +23,7 @@ from pbxcore.machine.running import settings_of_running
 from pbxcore.rater import book
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
+from rating.columns import Index, Numbers
 from rating.destinations import Destinations
 from rating.destinations.load import load as load_destinations
 from rating.store import ledger, quarantine
@@ -91,14 +92,14 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
             connection=connection,
             turn=turn,
             source=source.name,
-            book=await book.load_book(connection, destinations),
+            index=await _index(connection, destinations),
             memory=left,
         )
         metrics.writing().set(1)
         _log.info("writing as epoch %s from %s", turn.epoch, left.position)
         while True:
             batch = await source.read()
-            await _see_to(notes, writer, destinations)
+            await _see_to(notes, writer)
             await _step(settings, source, writer, batch)
     finally:
         connection.terminate()  # a server that does not answer must not hold us
@@ -112,13 +113,19 @@ async def _turn(connection: Connection) -> Turn:
     return turn
 
 
-async def _see_to(notes: _Notes, writer: Writer, destinations: Destinations) -> None:
+async def _see_to(notes: _Notes, writer: Writer) -> None:
     if notes.book:
         notes.book = False
-        writer.book = await book.load_book(writer.connection, destinations)
+        last = writer.index
+        writer.index = await _index(writer.connection, last.book.destinations, last.numbers)
     if notes.releases:
         notes.releases = False
         await writer.release()
+
+
+async def _index(connection: Connection, destinations: Destinations, numbers: Numbers | None = None) -> Index:
+    """Read the book in force. What is known about numbers belongs to the destinations, and stays."""
+    return Index(await book.load_book(connection, destinations), numbers)
 
 
 async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Batch) -> None:

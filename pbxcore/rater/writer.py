@@ -18,11 +18,13 @@ from pbxcore.intake.assemble import Assembly, assemble, expire
 from pbxcore.intake.memory import Memory
 from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Batch, Position
-from rating.book import Book, PoolKey
+from pbxcore.rater.pricing import Priced, price
+from rating.book import PoolKey
+from rating.columns import Index
 from rating.leg import Leg
-from rating.rate import Rating, rate
 from rating.store import ledger
 from rating.store.ledger import Connection, Turn
+from rating.store.rows import KEY
 
 MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
 RELEASES = 500  # legs at once
@@ -34,13 +36,14 @@ class Writer:
 
     Attributes:
         source: name of the source whose records are written.
+        index: the book in force, and what it answered so far.
         balances: seconds used of each pool of the accounts in `met`.
     """
 
     connection: Connection
     turn: Turn
     source: str
-    book: Book
+    index: Index
     memory: Memory
     balances: dict[PoolKey, int] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
@@ -68,10 +71,10 @@ class Writer:
         async with self.connection.transaction():
             last = await ledger.hold(self.connection, self.turn)
             legs = await ledger.released(self.connection, RELEASES)
-            rating = await self._rate(legs)
-            await self._write(rating, legs, last)
-            await ledger.settle(self.connection, [leg.key for leg in rating.rated])
-        self._remember(rating)
+            priced = await self._price(legs, last + 1)
+            await self._write(priced, legs, last)
+            await ledger.settle(self.connection, [str(row[KEY]) for row in priced.rows])
+        self._remember(priced)
         return bool(legs)
 
     async def _commit(
@@ -86,12 +89,12 @@ class Writer:
             async with self.connection.transaction():
                 last = await ledger.hold(self.connection, self.turn)
                 legs = await self._unknown(assembly.legs)
-                rating = await self._rate(legs)
-                await self._write(rating, legs, last)
+                priced = await self._price(legs, last + 1)
+                await self._write(priced, legs, last)
                 await memory.keep_bad_lines(self.connection, self.source, file, bad)
                 await memory.save(self.connection, self.source, position, assembly)
         self.memory = Memory(position=position, open=assembly.open, last_us=assembly.last_us)
-        self._remember(rating)
+        self._remember(priced)
         metrics.known_legs().inc(len(assembly.legs) - len(legs))
         metrics.open_legs().set(len(assembly.open))
         for line in bad:
@@ -103,25 +106,27 @@ class Writer:
         known = await ledger.known(self.connection, list(by_key))
         return [leg for leg in legs if leg.key not in known and by_key[leg.key] is leg]
 
-    async def _rate(self, legs: Iterable[Leg]) -> Rating:
-        accounts = {account.account for leg in legs if (account := self.book.account_of(leg.payer))}
+    async def _price(self, legs: Sequence[Leg], position: int) -> Priced:
+        book, payers = self.index.book, {leg.payer for leg in legs}
+        accounts = {account.account for payer in payers if (account := book.account_of(payer))}
         if len(self.balances) > MOST_BALANCES:
             self.balances.clear()
             self.met.clear()
         if new := accounts - self.met:
             self.balances.update(await ledger.used(self.connection, new))
             self.met |= new
-        return rate(legs, self.book, self.balances)
+        return price(legs, self.index, self.balances, position)
 
-    async def _write(self, rating: Rating, legs: Iterable[Leg], last: int) -> None:
-        await ledger.write_rated(self.connection, self.turn, last, rating.rated)
-        await ledger.write_used(self.connection, rating.used)
-        by_key = {leg.key: leg for leg in legs}
-        await ledger.write_quarantined(self.connection, rating.quarantined, by_key)
+    async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:
+        await ledger.write_rated(self.connection, self.turn, last, priced.rows)
+        await ledger.write_used(self.connection, priced.used)
+        if priced.quarantined:
+            by_key = {leg.key: leg for leg in legs}
+            await ledger.write_quarantined(self.connection, priced.quarantined, by_key)
 
-    def _remember(self, rating: Rating) -> None:
+    def _remember(self, priced: Priced) -> None:
         """Know what has been committed."""
-        self.balances.update(rating.used)
-        metrics.rated_legs().inc(len(rating.rated))
-        for one in rating.quarantined:
+        self.balances.update(priced.used)
+        metrics.rated_legs().inc(len(priced.rows))
+        for one in priced.quarantined:
             metrics.quarantined_legs().labels(reason=one.reason.value).inc()

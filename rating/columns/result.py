@@ -158,6 +158,13 @@ class RatedColumns:
     blocks: tuple[Block, ...]
     used: Mapping[PoolKey, int]
 
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Yield what could not be rated, in the order of the legs."""
+        for block in self.blocks:
+            for row in sorted(block.others):
+                if isinstance(one := block.others[row], Quarantined):
+                    yield one
+
     def rating(self) -> Rating:
         """Return the same as the plain kernel's."""
         results = [result for block in self.blocks for result in block.results()]

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from rating.book import PoolKey
 from rating.finding import RatingError
 from rating.leg import Leg
-from rating.rated import Quarantined, RatedLeg
+from rating.rated import Quarantined
 from rating.store.named import named
-from rating.store.rows import COLUMNS, json_of, leg_of, row_of
+from rating.store.rows import COLUMNS, Row, json_of, leg_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -85,13 +85,12 @@ async def used(connection: Connection, accounts: Iterable[str]) -> dict[PoolKey,
     return {(row["account"], row["pool"]): row["used_s"] for row in rows}
 
 
-async def write_rated(connection: Connection, turn: Turn, last: int, rated: Sequence[RatedLeg]) -> None:
-    """Append legs to the stream after the position `last` that `hold` returned, and tell its readers."""
-    if rated:
-        rows = [row_of(position, leg) for position, leg in enumerate(rated, last + 1)]
+async def write_rated(connection: Connection, turn: Turn, last: int, rows: Sequence[Row]) -> None:
+    """Append legs to the stream, numbered from `last` + 1 (what `hold` returned), and tell its readers."""
+    if rows:
         await connection.copy_records_to_table("rated_leg", records=rows, columns=COLUMNS)
-        await connection.execute(_SQL["move"], turn.shard, last + len(rated))
-        await connection.execute(_SQL["announce"], str(last + len(rated)))
+        await connection.execute(_SQL["move"], turn.shard, last + len(rows))
+        await connection.execute(_SQL["announce"], str(last + len(rows)))
 
 
 async def write_used(connection: Connection, totals: Mapping[PoolKey, int]) -> None:

@@ -1,15 +1,20 @@
 """Legs as rows and back. Owns the forms; refuses everything else."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
 
+from rating.columns import Block, RatedColumns
+from rating.columns.rows import rows_of
 from rating.leg import Leg
 from rating.rated import Piece, RatedLeg, Source
 
+Row = tuple[object, ...]
+
 COLUMNS = ("position", *(field.name for field in fields(RatedLeg)))
+KEY = COLUMNS.index("key")
 
 _NAMES = COLUMNS[1:-1]  # all but the pieces, which are one JSON value
 _values = attrgetter(*_NAMES)
@@ -18,10 +23,34 @@ _piece_values = attrgetter(*_PIECE)
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def row_of(position: int, leg: RatedLeg) -> tuple[object, ...]:
+def row_of(position: int, leg: RatedLeg) -> Row:
     """Return the row of a rated leg, in the order of `COLUMNS`."""
     pieces = _write([dict(zip(_PIECE, _piece_values(piece), strict=True)) for piece in leg.pieces])
     return (position, *_values(leg), pieces)
+
+
+def rows_of_rated(rated: RatedColumns, position: int) -> Sequence[Row]:
+    """Return the rows of what has a price, and of emergency calls, in the order of the legs.
+
+    Args:
+        rated: what came of some legs.
+        position: of the first row in the stream.
+    """
+    rows: list[Row] = []
+    for block in rated.blocks:
+        rows += _rows_of_block(block, position + len(rows))
+    return rows
+
+
+def _rows_of_block(block: Block, position: int) -> Sequence[Row]:
+    rows = rows_of(block, position)
+    objects = {row: leg for row, leg in block.others.items() if isinstance(leg, RatedLeg)}
+    if not objects:
+        return rows
+    found = dict(zip(block.row.tolist(), rows, strict=True)) | {
+        row: row_of(0, leg) for row, leg in objects.items()
+    }
+    return [(number, *found[row][1:]) for number, row in enumerate(sorted(found), position)]
 
 
 def rated_leg_of(row: Mapping[str, Any]) -> RatedLeg:

@@ -234,7 +234,7 @@ async def a_writer(book: Book, connection: Connection, source: str) -> Writer:
     turn = await ledger.take_turn(connection)
     assert turn
     memory = Memory(position=None, open=NOTHING_OPEN, last_us=0)
-    return Writer(connection=connection, turn=turn, source=source, book=book, memory=memory)
+    return Writer(connection=connection, turn=turn, source=source, index=Index(book), memory=memory)
 
 
 def memory_mb() -> int:

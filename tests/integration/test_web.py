@@ -21,6 +21,7 @@ from pbxcore.web import serve
 from rating.leg import Leg
 from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
 from rating.store import ledger
+from rating.store.rows import row_of
 from rating.wire import rated_to_json
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,8 @@ async def fill(url: str) -> None:
     assert turn is not None
     async with connection.transaction():
         last = await ledger.hold(connection, turn)
-        await ledger.write_rated(connection, turn, last, [rated_leg(number) for number in range(3)])
+        rows = [row_of(last + number, rated_leg(number - 1)) for number in (1, 2, 3)]
+        await ledger.write_rated(connection, turn, last, rows)
         wrong = Quarantined(key=LOST.key, reason=Quarantine.NO_PAYER, detail="it left past the decision")
         await ledger.write_quarantined(connection, [wrong], {LOST.key: LOST})
         await connection.execute(

@@ -12,13 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbxcore.rater.pricing import FEW, price
 from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
 from rating.catalogue import CatalogueSpec
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
-from rating.columns.rows import rows_of
 from rating.destinations.load import load
 from rating.leg import Leg
 from rating.periods import from_iso
@@ -346,12 +346,25 @@ def sound_leg(payer: str, answered_us: int) -> Leg:
 
 
 def test_rows_are_those_of_the_store() -> None:
-    """Straight from columns, what COPY gets is to the letter what it gets by way of objects."""
+    """Straight from columns, what is written is to the letter what it is by way of objects."""
     book, legs = many_legs(5_000, seed=7)
-    blocks = rate_columns(legs_of(legs), Index(book, TABLE), {}).blocks
-    priced = [one for one in rate(legs, book, {}).rated if one.kind != "emergency"]
-    found = [row for block in blocks for row in rows_of(block, 1)]
-    assert found == [row_of(position, one) for position, one in enumerate(priced, 1)]
+    priced, plain = price(legs, Index(book, TABLE), {}, 8), rate(legs, book, {})
+    assert {one.kind for one in plain.rated} >= {"emergency", "mobile"}
+    assert list(priced.rows) == [row_of(position, one) for position, one in enumerate(plain.rated, 8)]
+    assert plain.quarantined
+    assert (priced.quarantined, priced.used) == (plain.quarantined, plain.used)
+
+
+def test_what_does_not_fit_a_column_is_rated_all_the_same() -> None:
+    """A price beyond what a column holds is charged as the plain kernel says."""
+    book, leg = dear(10**18), many_legs(1, seed=1)[1][0]
+    leg = replace(leg, payer="t0/1", number=NUMBERS[0], why="call", indeterminate=False)
+    legs = [replace(leg, key=str(number)) for number in range(FEW + 1)]
+    plain = rate(legs, book, {})
+    assert plain.rated[0].amount_micro >= 10**18
+    assert list(price(legs, Index(book, TABLE), {}, 1).rows) == list(
+        map(row_of, range(1, FEW + 2), plain.rated)
+    )
 
 
 def dear(price_micro: int) -> Book:
