@@ -6,22 +6,13 @@ prices (the catalogue's) and phones (the tenant's).
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from rating.catalogue import CatalogueSpec, Name
+from rating.catalogue import CatalogueSpec, Name, TimeZone
 from rating.finding import Finding
 from rating.periods import next_month
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
-    return name
 
 
 class BookingSpec(BaseModel):
@@ -55,7 +46,7 @@ class AccountSpec(BaseModel):
     name: str
     catalogue: Name
     country: str = Field(pattern=r"^[A-Z]{2}$")
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    time_zone: TimeZone
     bundles: tuple[BookingSpec, ...] = ()
 
 

@@ -4,8 +4,8 @@ Owns what is in force for an account at an instant. Refuses balances: how much o
 argument of rating. The same documents make the same book.
 
 The problem: what is in force changes at a handful of instants a month (a month ends, a tariff or a bundle
-begins) and is asked for every leg. So an account's time is divided into stretches in which nothing changes,
-each worked out once, and each remembers what it answered for a destination.
+begins; with bands, a few a day) and is asked for every leg. So an account's time is divided into stretches in
+which nothing changes, each worked out once, and each remembers what it answered for a destination.
 """
 
 from bisect import bisect_right, insort
@@ -22,7 +22,8 @@ from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
 from rating.periods import day_start_us, local_day, month_start, next_month
-from rating.tariff import Price, Tariff, in_force, tariff
+from rating.tariff import Price, Tariff, in_force
+from rating.tariff import tariff as compiled
 
 MAX_STRETCHES = 512  # per account: forty years of months; what is worked out can be worked out again
 
@@ -92,6 +93,7 @@ class Stretch:
         end_us: first instant after it.
         tariff: version in force; None before the first.
         allowances: in burn order.
+        bands: of the tariff, in force throughout; the first one speaks first.
         broken: what is wrong with the account here, in words; nothing has a price then. The checks of
             documents forbid it, but a catalogue may have lost a bundle since.
     """
@@ -101,6 +103,7 @@ class Stretch:
     account: Account
     tariff: Tariff | None
     allowances: tuple[Allowance, ...]
+    bands: tuple[str, ...] = ()
     broken: str = ""
     _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -113,8 +116,10 @@ class Stretch:
             return found
 
     def _find_terms(self, destination: Destination) -> Terms | None:
-        price = self.tariff.price(destination, self.account.country) if self.tariff is not None else None
-        if self.tariff is None or price is None or self.broken:
+        if self.tariff is None or self.broken:
+            return None
+        price = self.tariff.price(destination, self.account.country, self.bands)
+        if price is None:
             return None
         covering = (
             allowance
@@ -168,13 +173,21 @@ class Book:
         versions = self.tariffs.get(account.catalogue, ())
         days = _days_of_change(today, versions, account.bookings)
         first = max(day for day in days if day <= today)
+        behind = min(day for day in days if day > today)
+        start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
+        tariff = in_force(versions, first)
+        bands: tuple[str, ...] = ()
+        if tariff is not None and tariff.timetable is not None:
+            span = tariff.timetable.at(instant_us, first)
+            start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
         allowances, broken = _allowances(first, versions, account.bookings)
         return Stretch(
-            start_us=day_start_us(first, account.zone),
-            end_us=day_start_us(min(day for day in days if day > today), account.zone),
+            start_us=start_us,
+            end_us=end_us,
             account=account,
-            tariff=in_force(versions, first),
+            tariff=tariff,
             allowances=allowances,
+            bands=bands,
             broken=broken,
         )
 
@@ -194,7 +207,7 @@ def bind(
         payers: tenant → account.
     """
     tariffs: dict[str, tuple[Tariff, ...]] = {}
-    for version in map(tariff, sorted(catalogues, key=lambda spec: spec.valid_from)):
+    for version in map(compiled, sorted(catalogues, key=lambda spec: spec.valid_from)):
         tariffs[version.catalogue] = (*tariffs.get(version.catalogue, ()), version)
     return Book(
         destinations=destinations,

@@ -81,6 +81,7 @@ def _rate_block(legs: Legs, index: Index, now: Balances) -> Block:
         priced, billable_s = priced.only(kept), billable_s[kept]
     segments, first_segment = _segments(index, priced, billable_s, cuts)
     segments.draw(now)
+    segments.lift(first_segment, priced.terms)
     pieces, first_piece, amount_micro = segments.pieces(first_segment, len(priced.row))
     connection_micro = index.terms.connection_micro.cells[priced.terms]
     return Block(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
-from rating.catalogue import CatalogueSpec
+from rating.catalogue import BandSpec, CatalogueSpec
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.columns.rows import rows_of
@@ -93,12 +93,28 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
     }
     dropped = draw(st.sampled_from(("", "", "", "mobile")))
     rates = tuple(
-        row.model_copy(update={"connection_fee": fee, "price_per_minute": row.price_per_minute + more})
+        row.model_copy(
+            update={
+                "connection_fee": fee,
+                "price_per_minute": row.per_minute_micro + more,
+                "minimum_s": draw(st.sampled_from((None, None, 1, 61, 90))),
+                "minimum_charge": draw(st.sampled_from((0, 0, 100_000, 500_000))),
+                "rounding": draw(st.sampled_from((None, None, *money.Rounding))),
+            }
+        )
         for row in AUTPHONE.rates
         if row.kind.value != dropped
     )
+    bands = draw(bands_of_a_version())
+    rates += tuple(
+        row.model_copy(update={"band": band.band, "price_per_minute": row.per_minute_micro // 3 + number})
+        for number, band in enumerate(bands)
+        for row in rates[number::2]
+    )
     update = {
         "catalogue": name,
+        "time_zone": draw(st.sampled_from(("Europe/Berlin", "Pacific/Auckland"))),
+        "bands": bands,
         "valid_from": valid_from,
         "bundles": bundles,
         "rates": rates,
@@ -108,6 +124,18 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         "currency": "EUR",
     }
     return AUTPHONE.model_copy(update=update)
+
+
+@st.composite
+def bands_of_a_version(draw: st.DrawFn) -> tuple[BandSpec, ...]:
+    """None, one or two bands with edges where legs are."""
+    bands = []
+    for name in ("night", "promo")[: draw(st.sampled_from((0, 0, 1, 2)))]:
+        times = ("00:00", "01:30", "02:30", "03:00", "11:59", "19:15")
+        begins, ends = draw(st.lists(st.sampled_from(times), min_size=2, max_size=2, unique=True))
+        window = {"from": begins, "until": ends}
+        bands.append(BandSpec.model_validate({"band": name, "name": name, "windows": [window]}))
+    return tuple(bands)
 
 
 @st.composite
