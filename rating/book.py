@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rating import account as account_document
 from rating import catalogue as catalogue_document
-from rating.account import AccountSpec, BookingSpec
+from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
@@ -82,6 +82,7 @@ class Account:
     country: str
     zone: ZoneInfo
     bookings: tuple[BookingSpec, ...]
+    buy_outs: tuple[BuyOutBookingSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class Stretch:
         tariff: version in force; None before the first.
         allowances: in burn order.
         bands: of the tariff, in force throughout; the first one speaks first.
+        buy_out: that the account has booked; empty for none.
         broken: what is wrong with the account here, in words; nothing has a price then. The checks of
             documents forbid it, but a catalogue may have lost a bundle since.
     """
@@ -104,6 +106,7 @@ class Stretch:
     tariff: Tariff | None
     allowances: tuple[Allowance, ...]
     bands: tuple[str, ...] = ()
+    buy_out: str = ""
     broken: str = ""
     _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -121,6 +124,10 @@ class Stretch:
         price = self.tariff.price(destination, self.account.country, self.bands)
         if price is None:
             return None
+        if self.buy_out:
+            free = self.tariff.bought_out(price, destination, self.account.country, self.buy_out)
+            if free is not None:
+                return Terms(destination.country, destination.kind.value, self.tariff, free, ())
         covering = (
             allowance
             for allowance in self.allowances
@@ -171,7 +178,7 @@ class Book:
     def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
         today = local_day(instant_us, account.zone)
         versions = self.tariffs.get(account.catalogue, ())
-        days = _days_of_change(today, versions, account.bookings)
+        days = _days_of_change(today, versions, (*account.bookings, *account.buy_outs))
         first = max(day for day in days if day <= today)
         behind = min(day for day in days if day > today)
         start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
@@ -181,6 +188,9 @@ class Book:
             span = tariff.timetable.at(instant_us, first)
             start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
         allowances, broken = _allowances(first, versions, account.bookings)
+        buy_out = next((one.buy_out for one in account.buy_outs if _holds(one, first)), "")
+        if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
+            broken = broken or f"{tariff.name} has no buy-out {buy_out}"
         return Stretch(
             start_us=start_us,
             end_us=end_us,
@@ -188,6 +198,7 @@ class Book:
             tariff=tariff,
             allowances=allowances,
             bands=bands,
+            buy_out=buy_out,
             broken=broken,
         )
 
@@ -244,11 +255,16 @@ def _account(spec: AccountSpec) -> Account:
         country=spec.country,
         zone=ZoneInfo(spec.time_zone),
         bookings=spec.bundles,
+        buy_outs=spec.buy_outs,
     )
 
 
+def _holds(booking: BookingSpec | BuyOutBookingSpec, day: date) -> bool:
+    return booking.first <= day and (booking.until is None or day <= booking.until)
+
+
 def _days_of_change(
-    today: date, versions: Iterable[Tariff], bookings: Iterable[BookingSpec]
+    today: date, versions: Iterable[Tariff], bookings: Sequence[BookingSpec | BuyOutBookingSpec]
 ) -> frozenset[date]:
     """Days on which something begins or has ended, from the first of this month to the first of the next."""
     days = {month_start(today), next_month(today)}
@@ -270,7 +286,7 @@ def _allowances(
     """
     found: list[tuple[tuple[int, date, date, str], Allowance]] = []
     for booking in bookings:
-        if booking.first > day or (booking.until is not None and booking.until < day):
+        if not _holds(booking, day):
             continue
         begins = max(month_start(day), booking.first)
         granted_by = in_force(versions, begins) or in_force(versions, day)

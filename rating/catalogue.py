@@ -27,6 +27,7 @@ from rating.finding import Finding
 HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
+ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
 
 
@@ -119,6 +120,18 @@ class BundleSpec(_Part):
     sizes: dict[Name, SizeSpec] = Field(min_length=1)
 
 
+class BuyOutSpec(_Part):
+    """Calls inside the account's own country for a fixed amount a month; others' services are not in it.
+
+    Attributes:
+        kinds: what is bought out; a kind that counts as one of these is, too.
+    """
+
+    name: str
+    price_per_month: Amount
+    kinds: tuple[Kind, ...] = Field(default=(Kind.FIXED, Kind.MOBILE), min_length=1)
+
+
 class WindowSpec(_Part):
     """A time of day on some weekdays, by the clock.
 
@@ -173,6 +186,7 @@ class CatalogueSpec(_Part):
     rates: tuple[RateSpec, ...] = Field(min_length=1)
     counts_as: dict[Kind, Kind] = Field(default_factory=dict)
     bundles: dict[Name, BundleSpec] = Field(default_factory=dict)
+    buy_outs: dict[Name, BuyOutSpec] = Field(default_factory=dict)
     time_zone: TimeZone | None = None
     bands: tuple[BandSpec, ...] = Field(default=(), max_length=16)
     texts: dict[str, str] = Field(default_factory=dict)
@@ -192,6 +206,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_prices(spec),
         *_check_counts_as(spec),
         *_check_bundles(spec),
+        *_check_buy_outs(spec),
     )
 
 
@@ -362,6 +377,18 @@ def _check_bundles(spec: CatalogueSpec) -> Iterator[Finding]:
         for number, zone in enumerate(bundle.zones):
             if zone not in spec.zones:
                 yield _unknown_zone(spec, ("bundles", bundle_id, "zones", number), zone)
+
+
+def _check_buy_outs(spec: CatalogueSpec) -> Iterator[Finding]:
+    for buy_out_id, buy_out in spec.buy_outs.items():
+        for number, kind in enumerate(buy_out.kinds):
+            if kind in ALWAYS_PRICED:
+                yield Finding(
+                    path=("buy_outs", buy_out_id, "kinds", number),
+                    code="always-priced",
+                    message=f"{kind} calls cannot be bought out",
+                    remedy="remove the kind: what others charge us for a service is always passed on",
+                )
 
 
 def _unknown_zone(spec: CatalogueSpec, path: tuple[str | int, ...], zone: str) -> Finding:

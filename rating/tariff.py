@@ -4,13 +4,14 @@ Owns the meaning of rows, zones and `counts_as`. Refuses accounts and instants.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from rating import money
 from rating.bands import Timetable, Window
 from rating.catalogue import (
+    ALWAYS_PRICED,
     ANY,
     HOME,
     REST,
@@ -78,6 +79,7 @@ class Tariff:
         zones: country → zone.
         rest: zone of every other country; empty: they have none.
         prices: (zone, kind, band) → price; the band is empty for what holds always.
+        buy_outs: kinds that each covers inside the account's country.
         timetable: when bands are in force; None: there are none.
     """
 
@@ -90,6 +92,7 @@ class Tariff:
     prices: Mapping[tuple[str, Kind, str], Price]
     counts_as: Mapping[Kind, Kind]
     bundles: Mapping[str, Bundle]
+    buy_outs: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     timetable: Timetable | None = None
 
     def zone(self, country: str) -> str:
@@ -118,6 +121,14 @@ class Tariff:
             kind = self.counts_as.get(kind)
         return None
 
+    def bought_out(self, price: Price, destination: Destination, home: str, buy_out: str) -> Price | None:
+        """Price under a buy-out: nothing, connection included; None where it does not reach."""
+        covers = destination.country == home and destination.kind not in ALWAYS_PRICED
+        if not covers or price.kind not in self.buy_outs[buy_out]:
+            return None
+        rule = f"{self.name} buy-out {buy_out}"
+        return replace(price, price_per_minute_micro=0, connection_micro=0, minimum_micro=0, rule=rule)
+
     def covering(self, destination: Destination, kind: Kind) -> tuple[Bundle, ...]:
         """Bundles that cover a destination that counts as `kind`, narrowest first."""
         if kind not in {Kind.FIXED, Kind.MOBILE}:
@@ -145,6 +156,7 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         prices={(rate.zone, rate.kind, rate.band or ALWAYS): _price(rate, spec, name) for rate in spec.rates},
         counts_as={**_NOT_TOLD, **spec.counts_as},
         bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
+        buy_outs={buy_out_id: frozenset(one.kinds) for buy_out_id, one in spec.buy_outs.items()},
         timetable=_timetable(spec),
     )
 

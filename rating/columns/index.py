@@ -6,7 +6,7 @@ about each. Refuses to answer anything itself: every price and every allowance c
 
 The problem: 50,000 accounts times a thousand destinations are too many questions. But accounts that booked
 the same under the same tariff differ in nothing but whose seconds are drawn. So stretches of one *shape*
-(tariff, bands, home country, allowances) share their answers, and a *slot* says where an allowance of a
+(tariff, bands, home country, what is booked) share their answers, and a *slot* says where an allowance of a
 stretch is: two for each, fixed and mobile.
 """
 
@@ -200,7 +200,8 @@ class Index:
             for one in stretch.allowances
         )
         shape = self._shapes.setdefault(
-            (tariff, stretch.account.country, stretch.broken, stretch.bands, booked), len(self._shapes)
+            (tariff, stretch.account.country, stretch.broken, stretch.bands, stretch.buy_out, booked),
+            len(self._shapes),
         )
         if shape == len(self._stretch_of_shape):
             self._stretch_of_shape.append(stretch)

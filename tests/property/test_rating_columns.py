@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
-from rating.catalogue import BandSpec, CatalogueSpec
+from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.columns.rows import rows_of
+from rating.destinations import Kind
 from rating.destinations.load import load
 from rating.leg import Leg
 from rating.periods import from_iso
@@ -49,6 +50,7 @@ EDGES_US = tuple(
 SECOND_US = 1_000_000
 PAYERS = ("acme/10", "acme/11", "acme2/1", "acme2/1", "beta/1", "beta/1", "gamma/1", "", "x/1", "lost/1")
 ANY_TEXT = st.from_regex(r"\+[0-9]{0,18}", fullmatch=True) | st.text(max_size=12)
+BOUGHT_OUT = st.sampled_from(((Kind.FIXED,), (Kind.FIXED, Kind.MOBILE), (Kind.FREEPHONE, Kind.VOIP)))
 TABLE = Numbers(DESTINATIONS)
 
 
@@ -111,10 +113,12 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         for number, band in enumerate(bands)
         for row in rates[number::2]
     )
+    bought_out = {"name": "x", "price_per_month": "9.95", "kinds": draw(BOUGHT_OUT)}
     update = {
         "catalogue": name,
         "time_zone": draw(st.sampled_from(("Europe/Berlin", "Pacific/Auckland"))),
         "bands": bands,
+        "buy_outs": {"home": BuyOutSpec.model_validate(bought_out)},
         "valid_from": valid_from,
         "bundles": bundles,
         "rates": rates,
@@ -138,6 +142,12 @@ def bands_of_a_version(draw: st.DrawFn) -> tuple[BandSpec, ...]:
     return tuple(bands)
 
 
+BUY_OUTS: tuple[list[dict[str, str]], ...] = (
+    *([], [], [{"buy_out": "home", "from": "2026-11-02"}], [{"buy_out": "lost", "from": "2026-11-15"}]),
+    [{"buy_out": "home", "from": "2026-01-01", "until": "2026-10-31"}],
+)
+
+
 @st.composite
 def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
     """An account; a bundle may be booked in mid-month, end and be booked in another size."""
@@ -157,6 +167,7 @@ def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
             "account": name,
             "name": name,
             "bundles": bookings,
+            "buy_outs": draw(st.sampled_from(BUY_OUTS)),
             "catalogue": draw(st.sampled_from(("autphone", "autphone", "other", "none"))),
             "country": draw(st.sampled_from(("DE", "DE", "AT", "IT"))),
             "time_zone": draw(st.sampled_from(zones)),
@@ -219,6 +230,7 @@ def test_blocks_and_calls_change_nothing(book: Book, parts: list[list[Leg]], blo
     index, used, results = Index(book, TABLE), dict[PoolKey, int](), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "BLOCK", block)
+        patch.setattr(kernel, "TURNS", block % 3)
         for number in range(len(parts)):
             some = [leg for leg in legs if leg.key.startswith(f"{number}.")]
             results.append(rate_columns(legs_of(some), index, used).rating())

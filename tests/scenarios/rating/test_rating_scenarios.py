@@ -25,7 +25,7 @@ SCENARIOS: list[dict[str, Any]] = [
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def book_of(bundles: list[str], offer: dict[str, Any]) -> Book:
+def book_of(bundles: list[str], offer: dict[str, Any], buy_outs: list[dict[str, Any]]) -> Book:
     """A book of the shipped documents and one account; what `offer` says replaces what the catalogue does."""
     shipped = yaml.safe_load((CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8"))
     rows = offer.get("rates", [])
@@ -35,6 +35,7 @@ def book_of(bundles: list[str], offer: dict[str, Any]) -> Book:
     written = yaml.safe_load((CONFIG / "accounts" / "acme.yaml").read_text("utf-8"))
     booked = [dict(zip(("bundle", "size"), one.split("/"), strict=True)) for one in bundles]
     written["bundles"] = [{**one, "from": "2026-01-01"} for one in booked]
+    written["buy_outs"] = buy_outs
     account = AccountSpec.model_validate(written)
     destinations = load(CONFIG / "destinations")
     assert not any(check(destinations, [catalogue], [account]))
@@ -59,7 +60,9 @@ def leg_of(number: int, call: dict[str, Any]) -> Leg:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one["promise"] for one in SCENARIOS])
 def test_a_promise_holds(scenario: dict[str, Any]) -> None:
     """Each call costs what the scenario says, of the pieces it says, or waits for the reason it says."""
-    book = book_of(scenario.get("bundles", ["dach/S"]), scenario.get("catalogue", {}))
+    book = book_of(
+        scenario.get("bundles", ["dach/S"]), scenario.get("catalogue", {}), scenario.get("buy_outs", [])
+    )
     calls = scenario["calls"]
     granted_s = {"fixed": 30_000, "mobile": 6_000}
     left = scenario.get("left", {})

@@ -113,6 +113,12 @@ def test_a_catalogue_of_another_form_is_refused(
         (("rates", 0, "band"), "night", "unknown-band", ("rates", 0, "band")),
         (("rates", 0, "band"), "night", "band-without-base", ("rates", 0, "band")),
         (("bands",), [NIGHT], "no-time-zone", ("bands",)),
+        (
+            ("buy_outs",),
+            {"home": {"name": "x", "price_per_month": "9.95", "kinds": ["fixed", "premium"]}},
+            "always-priced",
+            ("buy_outs", "home", "kinds", 1),
+        ),
         (("bands",), [NIGHT, NIGHT], "band-twice", ("bands", 1, "band")),
         (
             ("bands",),
@@ -197,6 +203,28 @@ def test_what_an_account_gets_wrong_is_found(
     booked = [{key: value for key, value in zip(keys, one, strict=True) if value} for one in bundles]
     spec = AccountSpec.model_validate({**ACCOUNT, "bundles": booked})
     assert [finding.code for finding in accounts.check(spec, [autphone])] == codes
+
+
+@pytest.mark.parametrize(
+    ("buy_outs", "codes"),
+    [
+        ([("all", "2026-01-01", None)], ["unknown-buy-out"]),
+        ([("home", "2026-02-01", "2026-01-31")], ["ends-before-it-begins"]),
+        ([("home", "2026-01-01", "2026-02-15")], ["not-a-month-end"]),
+        ([("home", "2026-01-01", "2026-03-31"), ("home", "2026-03-01", None)], ["bought-out-twice"]),
+        ([("home", "2026-01-01", "2026-02-28"), ("home", "2026-03-01", None)], []),
+    ],
+)
+def test_what_a_buy_out_gets_wrong_is_found(
+    autphone_values: Mapping[str, Any], buy_outs: list[tuple[str, str, str | None]], codes: list[str]
+) -> None:
+    """One that does not exist, months cut in two and two at once are found."""
+    offered = {"home": {"name": "x", "price_per_month": "9.95"}}
+    catalogue = CatalogueSpec.model_validate({**autphone_values, "buy_outs": offered})
+    keys = ("buy_out", "from", "until")
+    booked = [{key: value for key, value in zip(keys, one, strict=True) if value} for one in buy_outs]
+    spec = AccountSpec.model_validate({**ACCOUNT, "buy_outs": booked})
+    assert [finding.code for finding in accounts.check(spec, [catalogue])] == codes
 
 
 def test_an_account_needs_its_catalogue(autphone: CatalogueSpec) -> None:
