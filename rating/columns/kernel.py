@@ -20,7 +20,7 @@ from rating.periods import FIRST_US, LAST_US, SECOND_US
 from rating.rate import EMERGENCY, LONGEST_LEG_S, Segment, cut, rate_leg
 from rating.rated import Quarantined, RatedLeg
 
-TURNS = 16  # stretches of one account in a block, asked for in common; legs of others are rare, and ask alone
+TURNS = 16  # stretches of an account that its legs in a block ask for in common; beyond, each leg asks alone
 BLOCK = 1 << 16  # legs at once: their columns stay near the core
 
 
