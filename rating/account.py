@@ -6,22 +6,13 @@ prices (the catalogue's) and phones (the tenant's).
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from rating.catalogue import CatalogueSpec, Name
+from rating.catalogue import CatalogueSpec, Name, TimeZone
 from rating.finding import Finding
 from rating.periods import next_month
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
-    return name
 
 
 class BookingSpec(BaseModel):
@@ -36,6 +27,16 @@ class BookingSpec(BaseModel):
 
     bundle: Name
     size: Name
+    first: date = Field(alias="from")
+    until: date | None = None
+
+
+class BuyOutBookingSpec(BaseModel):
+    """A buy-out of call costs, from a day on, to the last day of a month or for good."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    buy_out: Name
     first: date = Field(alias="from")
     until: date | None = None
 
@@ -55,8 +56,9 @@ class AccountSpec(BaseModel):
     name: str
     catalogue: Name
     country: str = Field(pattern=r"^[A-Z]{2}$")
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    time_zone: TimeZone
     bundles: tuple[BookingSpec, ...] = ()
+    buy_outs: tuple[BuyOutBookingSpec, ...] = ()
 
 
 def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Finding, ...]:
@@ -81,23 +83,27 @@ def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Findi
 
 
 def _check_dates(spec: AccountSpec) -> Iterator[Finding]:
-    for number, booking in enumerate(spec.bundles):
-        path = ("bundles", number, "until")
+    booked: list[tuple[str, int, str, BookingSpec | BuyOutBookingSpec]] = [
+        *(("bundles", number, one.bundle, one) for number, one in enumerate(spec.bundles)),
+        *(("buy_outs", number, one.buy_out, one) for number, one in enumerate(spec.buy_outs)),
+    ]
+    for key, number, name, booking in booked:
+        path = (key, number, "until")
         if booking.until is None:
             continue
         if booking.until < booking.first:
             yield Finding(
                 path=path,
                 code="ends-before-it-begins",
-                message=f"{booking.bundle} ends on {booking.until}, before it begins on {booking.first}",
+                message=f"{name} ends on {booking.until}, before it begins on {booking.first}",
                 remedy="correct one of the days",
             )
         elif (next_month(booking.until) - booking.until).days != 1:
             yield Finding(
                 path=path,
                 code="not-a-month-end",
-                message=f"{booking.bundle} ends on {booking.until}, in the middle of a month",
-                remedy="bundles run by calendar months: write the last day of one",
+                message=f"{name} ends on {booking.until}, in the middle of a month",
+                remedy="what is booked runs by calendar months: write the last day of one",
             )
 
 
@@ -112,22 +118,47 @@ def _check_overlaps(spec: AccountSpec) -> Iterator[Finding]:
                     remedy="end the earlier booking on the last day of the month before",
                 )
                 break
+    for number, buy_out in enumerate(spec.buy_outs):
+        if any(_overlap(one, buy_out) for one in spec.buy_outs[:number]):
+            yield Finding(
+                path=("buy_outs", number),
+                code="bought-out-twice",
+                message="call costs are bought out twice at the same time",
+                remedy="end the earlier one on the last day of the month before",
+            )
 
 
-def _overlap(one: BookingSpec, other: BookingSpec) -> bool:
+def _overlap(one: BookingSpec | BuyOutBookingSpec, other: BookingSpec | BuyOutBookingSpec) -> bool:
     return (one.until is None or other.first <= one.until) and (
         other.until is None or one.first <= other.until
     )
 
 
 def _check_products(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iterator[Finding]:
-    ordered = sorted(versions, key=lambda version: version.valid_from)
     for number, booking in enumerate(spec.bundles):
-        for version, following in zip(ordered, [*ordered[1:], None], strict=True):
-            ended = booking.until is not None and booking.until < version.valid_from
-            replaced = following is not None and following.valid_from <= booking.first
-            if not ended and not replaced:
-                yield from _check_product(number, booking, version)
+        for version in _booked_under(booking, versions):
+            yield from _check_product(number, booking, version)
+    for number, buy_out in enumerate(spec.buy_outs):
+        for version in _booked_under(buy_out, versions):
+            if buy_out.buy_out not in version.buy_outs:
+                yield Finding(
+                    path=("buy_outs", number, "buy_out"),
+                    code="unknown-buy-out",
+                    message=f"{version.catalogue}@{version.valid_from} has no buy-out {buy_out.buy_out}",
+                    remedy="it has " + (", ".join(version.buy_outs) or "none at all"),
+                )
+
+
+def _booked_under(
+    booking: BookingSpec | BuyOutBookingSpec, versions: Sequence[CatalogueSpec]
+) -> Iterator[CatalogueSpec]:
+    """Yield the versions that are in force while something is booked."""
+    ordered = sorted(versions, key=lambda version: version.valid_from)
+    for version, following in zip(ordered, [*ordered[1:], None], strict=True):
+        ended = booking.until is not None and booking.until < version.valid_from
+        replaced = following is not None and following.valid_from <= booking.first
+        if not ended and not replaced:
+            yield version
 
 
 def _check_product(number: int, booking: BookingSpec, version: CatalogueSpec) -> Iterator[Finding]:

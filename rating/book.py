@@ -4,8 +4,8 @@ Owns what is in force for an account at an instant. Refuses balances: how much o
 argument of rating. The same documents make the same book.
 
 The problem: what is in force changes at a handful of instants a month (a month ends, a tariff or a bundle
-begins) and is asked for every leg. So an account's time is divided into stretches in which nothing changes,
-each worked out once, and each remembers what it answered for a destination.
+begins; with bands, a few a day) and is asked for every leg. So an account's time is divided into stretches in
+which nothing changes, each worked out once, and each remembers what it answered for a destination.
 """
 
 from bisect import bisect_right, insort
@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 from rating import account as account_document
 from rating import catalogue as catalogue_document
-from rating.account import AccountSpec, BookingSpec
+from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
 from rating.periods import day_start_us, local_day, month_start, next_month
-from rating.tariff import Price, Tariff, in_force, tariff
+from rating.tariff import Price, Tariff, in_force
+from rating.tariff import tariff as compiled
 
 MAX_STRETCHES = 512  # per account: forty years of months; what is worked out can be worked out again
 
@@ -81,6 +82,7 @@ class Account:
     country: str
     zone: ZoneInfo
     bookings: tuple[BookingSpec, ...]
+    buy_outs: tuple[BuyOutBookingSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ class Stretch:
         end_us: first instant after it.
         tariff: version in force; None before the first.
         allowances: in burn order.
+        bands: of the tariff, in force throughout; the first one speaks first.
+        buy_out: that the account has booked; empty for none.
         broken: what is wrong with the account here, in words; nothing has a price then. The checks of
             documents forbid it, but a catalogue may have lost a bundle since.
     """
@@ -101,6 +105,8 @@ class Stretch:
     account: Account
     tariff: Tariff | None
     allowances: tuple[Allowance, ...]
+    bands: tuple[str, ...] = ()
+    buy_out: str = ""
     broken: str = ""
     _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
 
@@ -113,9 +119,15 @@ class Stretch:
             return found
 
     def _find_terms(self, destination: Destination) -> Terms | None:
-        price = self.tariff.price(destination, self.account.country) if self.tariff is not None else None
-        if self.tariff is None or price is None or self.broken:
+        if self.tariff is None or self.broken:
             return None
+        price = self.tariff.price(destination, self.account.country, self.bands)
+        if price is None:
+            return None
+        if self.buy_out:
+            free = self.tariff.bought_out(price, destination, self.account.country, self.buy_out)
+            if free is not None:
+                return Terms(destination.country, destination.kind.value, self.tariff, free, ())
         covering = (
             allowance
             for allowance in self.allowances
@@ -166,15 +178,27 @@ class Book:
     def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
         today = local_day(instant_us, account.zone)
         versions = self.tariffs.get(account.catalogue, ())
-        days = _days_of_change(today, versions, account.bookings)
+        days = _days_of_change(today, versions, (*account.bookings, *account.buy_outs))
         first = max(day for day in days if day <= today)
+        behind = min(day for day in days if day > today)
+        start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
+        tariff = in_force(versions, first)
+        bands: tuple[str, ...] = ()
+        if tariff is not None and tariff.timetable is not None:
+            span = tariff.timetable.at(instant_us, first)
+            start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
         allowances, broken = _allowances(first, versions, account.bookings)
+        buy_out = next((one.buy_out for one in account.buy_outs if _holds(one, first)), "")
+        if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
+            broken = broken or f"{tariff.name} has no buy-out {buy_out}"
         return Stretch(
-            start_us=day_start_us(first, account.zone),
-            end_us=day_start_us(min(day for day in days if day > today), account.zone),
+            start_us=start_us,
+            end_us=end_us,
             account=account,
-            tariff=in_force(versions, first),
+            tariff=tariff,
             allowances=allowances,
+            bands=bands,
+            buy_out=buy_out,
             broken=broken,
         )
 
@@ -194,7 +218,7 @@ def bind(
         payers: tenant → account.
     """
     tariffs: dict[str, tuple[Tariff, ...]] = {}
-    for version in map(tariff, sorted(catalogues, key=lambda spec: spec.valid_from)):
+    for version in map(compiled, sorted(catalogues, key=lambda spec: spec.valid_from)):
         tariffs[version.catalogue] = (*tariffs.get(version.catalogue, ()), version)
     return Book(
         destinations=destinations,
@@ -231,11 +255,16 @@ def _account(spec: AccountSpec) -> Account:
         country=spec.country,
         zone=ZoneInfo(spec.time_zone),
         bookings=spec.bundles,
+        buy_outs=spec.buy_outs,
     )
 
 
+def _holds(booking: BookingSpec | BuyOutBookingSpec, day: date) -> bool:
+    return booking.first <= day and (booking.until is None or day <= booking.until)
+
+
 def _days_of_change(
-    today: date, versions: Iterable[Tariff], bookings: Iterable[BookingSpec]
+    today: date, versions: Iterable[Tariff], bookings: Sequence[BookingSpec | BuyOutBookingSpec]
 ) -> frozenset[date]:
     """Days on which something begins or has ended, from the first of this month to the first of the next."""
     days = {month_start(today), next_month(today)}
@@ -257,7 +286,7 @@ def _allowances(
     """
     found: list[tuple[tuple[int, date, date, str], Allowance]] = []
     for booking in bookings:
-        if booking.first > day or (booking.until is not None and booking.until < day):
+        if not _holds(booking, day):
             continue
         begins = max(month_start(day), booking.first)
         granted_by = in_force(versions, begins) or in_force(versions, day)

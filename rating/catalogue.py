@@ -1,14 +1,16 @@
 """One provider's commercial offer for calls: zones, prices, bundles.
 
 Owns the document `config/catalogues/<name>.yaml`, one dated version each, and what must be true of it.
-Refuses time zones (the account's), customers, and what is in force when (`rating.book`).
+Refuses the account's time zone, customers, and what is in force when (`rating.book`).
 """
 
 from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,7 +27,17 @@ from rating.finding import Finding
 HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
+ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
+    return name
+
 
 Amount = Annotated[
     NonNegativeInt,
@@ -36,11 +48,16 @@ Amount = Annotated[
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 CountryCode = Annotated[str, Field(pattern=r"^([A-Z]{2}|001)$")]
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 IncrementS = Annotated[int, Field(ge=1, le=3600)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ClockEnd = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class ZoneSpec(_Part):
@@ -56,18 +73,35 @@ class RateSpec(_Part):
     Attributes:
         zone: a zone of this catalogue, `home` or `any`; `home` speaks before the zone, `any` after it.
         kind: kind of the number called.
-        price_per_minute: net, decimal text.
+        band: when it speaks before the row without one; none: always.
+        price_per_minute: net, decimal text; this or `price_per_second`.
+        price_per_second: sixty of them are a minute, to the micro-unit.
         connection_fee: charged once at the answer.
         first_increment_s: as the catalogue's, unless given.
         next_increment_s: as the catalogue's, unless given.
+        minimum_s: seconds that are charged at least, before increments.
+        minimum_charge: what a call costs at least if a second of it is charged, connection fee included.
+        rounding: as the catalogue's, unless given.
     """
 
     zone: Name
     kind: Kind
-    price_per_minute: Amount
+    band: Name | None = None
+    price_per_minute: Amount | None = None
+    price_per_second: Amount | None = None
     connection_fee: Amount = 0
     first_increment_s: IncrementS | None = None
     next_increment_s: IncrementS | None = None
+    minimum_s: IncrementS | None = None
+    minimum_charge: Amount = 0
+    rounding: money.Rounding | None = None
+
+    @property
+    def per_minute_micro(self) -> int:
+        """Price of a minute, however it is written."""
+        if self.price_per_minute is None:
+            return (self.price_per_second or 0) * money.SECONDS_PER_MINUTE
+        return self.price_per_minute
 
 
 class SizeSpec(_Part):
@@ -86,6 +120,47 @@ class BundleSpec(_Part):
     sizes: dict[Name, SizeSpec] = Field(min_length=1)
 
 
+class BuyOutSpec(_Part):
+    """Calls inside the account's own country for a fixed amount a month; others' services are not in it.
+
+    Attributes:
+        kinds: what is bought out; a kind that counts as one of these is, too.
+    """
+
+    name: str
+    price_per_month: Amount
+    kinds: tuple[Kind, ...] = Field(default=(Kind.FIXED, Kind.MOBILE), min_length=1)
+
+
+class WindowSpec(_Part):
+    """A time of day on some weekdays, by the clock.
+
+    Attributes:
+        days: on which it begins.
+        begins: `from` in the document.
+        ends: `until`, not included; not after `from`: on the next day.
+    """
+
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS, min_length=1)
+    begins: Clock = Field(default="00:00", alias="from")
+    ends: ClockEnd = Field(default="24:00", alias="until")
+
+
+class BandSpec(_Part):
+    """Times at which rows of their own are in force.
+
+    Attributes:
+        first: first day on which its windows begin (`from` in the document); none: since ever.
+        until: last one, included; none: for good.
+    """
+
+    band: Name
+    name: str
+    first: date | None = Field(default=None, alias="from")
+    until: date | None = None
+    windows: tuple[WindowSpec, ...] = Field(default=(WindowSpec(),), min_length=1, max_length=32)
+
+
 class CatalogueSpec(_Part):
     """One dated version of a catalogue.
 
@@ -94,6 +169,8 @@ class CatalogueSpec(_Part):
         rounding: where a fraction of a micro-unit goes.
         counts_as: a kind without a row is priced, and covered by bundles, as another kind. Where a numbering
             plan does not tell mobile from fixed, it counts as fixed, unless a row or this says otherwise.
+        time_zone: whose clock the bands follow; the account's own begins months and versions.
+        bands: where two hold at once, the first one's row speaks.
         texts: what people read, by key.
     """
 
@@ -109,6 +186,9 @@ class CatalogueSpec(_Part):
     rates: tuple[RateSpec, ...] = Field(min_length=1)
     counts_as: dict[Kind, Kind] = Field(default_factory=dict)
     bundles: dict[Name, BundleSpec] = Field(default_factory=dict)
+    buy_outs: dict[Name, BuyOutSpec] = Field(default_factory=dict)
+    time_zone: TimeZone | None = None
+    bands: tuple[BandSpec, ...] = Field(default=(), max_length=16)
     texts: dict[str, str] = Field(default_factory=dict)
 
 
@@ -122,9 +202,11 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
     return (
         *_check_zones(spec, countries),
         *_check_rates(spec),
+        *_check_bands(spec),
         *_check_prices(spec),
         *_check_counts_as(spec),
         *_check_bundles(spec),
+        *_check_buy_outs(spec),
     )
 
 
@@ -158,19 +240,19 @@ def _check_zones(spec: CatalogueSpec, countries: Collection[str]) -> Iterator[Fi
 
 
 def _check_rates(spec: CatalogueSpec) -> Iterator[Finding]:
-    seen: set[tuple[str, Kind]] = set()
+    seen: set[tuple[str, Kind, str | None]] = set()
     for number, rate in enumerate(spec.rates):
         path = ("rates", number)
         if rate.zone not in spec.zones and rate.zone not in {HOME, ANY}:
             yield _unknown_zone(spec, (*path, "zone"), rate.zone)
-        if (rate.zone, rate.kind) in seen:
+        if (rate.zone, rate.kind, rate.band) in seen:
             yield Finding(
                 path=path,
                 code="rate-twice",
-                message=f"{rate.zone}/{rate.kind} has a price already",
+                message=f"{rate.zone}/{rate.kind} has a price {_when(rate)}already",
                 remedy="keep one of the rows",
             )
-        seen.add((rate.zone, rate.kind))
+        seen.add((rate.zone, rate.kind, rate.band))
         if rate.kind is Kind.EMERGENCY:
             yield Finding(
                 path=(*path, "kind"),
@@ -178,9 +260,75 @@ def _check_rates(spec: CatalogueSpec) -> Iterator[Finding]:
                 message="emergency calls are never priced",
                 remedy="remove the row",
             )
-        if rate.price_per_minute == 0 and rate.zone != HOME and rate.kind is not Kind.FREEPHONE:
+        yield from _check_price(rate, path)
+
+
+def _check_bands(spec: CatalogueSpec) -> Iterator[Finding]:
+    names = [band.band for band in spec.bands]
+    for number, rate in enumerate(spec.rates):
+        if rate.band is not None and rate.band not in names:
             yield Finding(
-                path=(*path, "price_per_minute"),
+                path=("rates", number, "band"),
+                code="unknown-band",
+                message=f"there is no band {rate.band}",
+                remedy="use one of " + ", ".join(names) if names else "write it under bands",
+            )
+    if names and spec.time_zone is None:
+        yield Finding(
+            path=("bands",),
+            code="no-time-zone",
+            message="nothing says by whose clock the bands begin and end",
+            remedy="write time_zone, like Europe/Berlin",
+        )
+    for number, band in enumerate(spec.bands):
+        if band.band in names[:number]:
+            yield Finding(
+                path=("bands", number, "band"),
+                code="band-twice",
+                message=f"there is a band {band.band} already",
+                remedy="write all its windows in one place",
+            )
+        if band.first is not None and band.until is not None and band.until < band.first:
+            yield Finding(
+                path=("bands", number, "until"),
+                code="ends-before-it-begins",
+                message=f"{band.band} ends on {band.until}, before it begins on {band.first}",
+                remedy="correct one of the days",
+            )
+        for place, window in enumerate(band.windows):
+            if window.begins == window.ends:
+                yield Finding(
+                    path=("bands", number, "windows", place),
+                    code="window-of-nothing",
+                    message=f"a window from {window.begins} until {window.ends} is no time or a whole day",
+                    remedy="for whole days leave both out",
+                )
+
+
+def _when(rate: RateSpec) -> str:
+    return f"in {rate.band} " if rate.band is not None else ""
+
+
+def _check_price(rate: RateSpec, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    written = [name for name in ("price_per_minute", "price_per_second") if getattr(rate, name) is not None]
+    match written:
+        case []:
+            yield Finding(
+                path=path,
+                code="price-missing",
+                message=f"{rate.zone}/{rate.kind} has no price",
+                remedy="write price_per_minute or price_per_second",
+            )
+        case [_, second]:
+            yield Finding(
+                path=(*path, second),
+                code="price-twice",
+                message=f"{rate.zone}/{rate.kind} has a price per minute and one per second",
+                remedy="keep one of them",
+            )
+        case [only] if not rate.per_minute_micro and rate.zone != HOME and rate.kind is not Kind.FREEPHONE:
+            yield Finding(
+                path=(*path, only),
                 code="free-of-charge",
                 message=f"calls to {rate.zone}/{rate.kind} would cost nothing",
                 remedy="set a price; what is included belongs into a bundle",
@@ -188,7 +336,15 @@ def _check_rates(spec: CatalogueSpec) -> Iterator[Finding]:
 
 
 def _check_prices(spec: CatalogueSpec) -> Iterator[Finding]:
-    priced = {(rate.zone, rate.kind) for rate in spec.rates}
+    priced = {(rate.zone, rate.kind) for rate in spec.rates if rate.band is None}
+    for number, rate in enumerate(spec.rates):
+        if (rate.zone, rate.kind) not in priced:
+            yield Finding(
+                path=("rates", number, "band"),
+                code="band-without-base",
+                message=f"{rate.zone}/{rate.kind} has a price {_when(rate)}and none at other times",
+                remedy="add the same row without band",
+            )
     for zone_id in spec.zones:
         for kind in (Kind.FIXED, Kind.MOBILE):
             if not priced & {(zone_id, kind), (ANY, kind)}:
@@ -221,6 +377,18 @@ def _check_bundles(spec: CatalogueSpec) -> Iterator[Finding]:
         for number, zone in enumerate(bundle.zones):
             if zone not in spec.zones:
                 yield _unknown_zone(spec, ("bundles", bundle_id, "zones", number), zone)
+
+
+def _check_buy_outs(spec: CatalogueSpec) -> Iterator[Finding]:
+    for buy_out_id, buy_out in spec.buy_outs.items():
+        for number, kind in enumerate(buy_out.kinds):
+            if kind in ALWAYS_PRICED:
+                yield Finding(
+                    path=("buy_outs", buy_out_id, "kinds", number),
+                    code="always-priced",
+                    message=f"{kind} calls cannot be bought out",
+                    remedy="remove the kind: what others charge us for a service is always passed on",
+                )
 
 
 def _unknown_zone(spec: CatalogueSpec, path: tuple[str | int, ...], zone: str) -> Finding:

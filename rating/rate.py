@@ -102,6 +102,7 @@ def _price(
     pieces: list[Piece] = []
     for segment in segments:
         draw(segment, balances, used, pieces)
+    lift(terms.price, pieces)
     return _rated(leg, account, terms, billable_s, pieces)
 
 
@@ -166,6 +167,32 @@ def draw(
     pieces.append(_overflow(start_us, seconds, terms))
 
 
+def lift(price: Price, pieces: list[Piece]) -> None:
+    """Add what is missing to the least a call costs, if a second of it is charged.
+
+    Args:
+        price: in force at the answer.
+        pieces: all of a leg.
+    """
+    if not price.minimum_micro or all(piece.source is Source.ALLOWANCE for piece in pieces):
+        return
+    missing_micro = price.minimum_micro - price.connection_micro - sum(piece.amount_micro for piece in pieces)
+    if missing_micro > 0:
+        pieces.append(
+            Piece(
+                start_us=pieces[-1].start_us + pieces[-1].seconds * SECOND_US,
+                seconds=0,
+                source=Source.MINIMUM,
+                pool="",
+                before_s=0,
+                after_s=0,
+                price_per_minute_micro=0,
+                amount_micro=missing_micro,
+                rule=price.rule,
+            )
+        )
+
+
 def _from_allowance(start_us: int, seconds: int, pool: Pool, left_s: int) -> Piece:
     return Piece(
         start_us=start_us,
@@ -190,7 +217,7 @@ def _overflow(start_us: int, seconds: int, terms: Terms) -> Piece:
         before_s=0,
         after_s=0,
         price_per_minute_micro=price_micro,
-        amount_micro=money.for_seconds(price_micro, seconds, terms.tariff.rounding),
+        amount_micro=money.for_seconds(price_micro, seconds, terms.price.rounding),
         rule=terms.price.rule,
     )
 

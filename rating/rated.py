@@ -15,6 +15,7 @@ class Source(StrEnum):
 
     ALLOWANCE = "allowance"
     OVERFLOW = "overflow"
+    MINIMUM = "minimum"  # no seconds: what is missing to the least a call costs
 
 
 @quick
@@ -25,7 +26,7 @@ class Piece:
     Attributes:
         start_us: instant at which the piece begins, microseconds since the epoch.
         seconds: billable seconds of the piece, rounding seconds included in the last one.
-        source: allowance or overflow.
+        source: allowance or overflow; minimum: the last piece, what lifts the leg to the least a call costs.
         pool: identity of the allowance, `<bundle>/<fixed|mobile>/<period start>`; empty for overflow.
         before_s: seconds left in the pool before the piece; 0 for overflow.
         after_s: seconds left after it.

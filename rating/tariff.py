@@ -4,13 +4,27 @@ Owns the meaning of rows, zones and `counts_as`. Refuses accounts and instants.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from rating import money
-from rating.catalogue import ANY, HOME, REST, BundleSpec, CatalogueSpec, RateSpec
+from rating.bands import Timetable, Window
+from rating.catalogue import (
+    ALWAYS_PRICED,
+    ANY,
+    HOME,
+    REST,
+    WEEKDAYS,
+    BandSpec,
+    BundleSpec,
+    CatalogueSpec,
+    RateSpec,
+    WindowSpec,
+)
 from rating.destinations.kind import Destination, Kind
 
+ALWAYS = ""  # stands for a band in the rows that have none
 _WHOLE_WORLD = 1_000  # breadth of a bundle that covers the rest of the world: more than there are countries
 _NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
 
@@ -19,9 +33,13 @@ _NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does no
 class Price:
     """What calls of one zone and kind cost.
 
+    A minimum in seconds is nothing else than a longer first increment, and is one here.
+
     Attributes:
         zone: zone, `home` or `any`.
         kind: what the destination counted as.
+        minimum_micro: what a call costs at least if a second of it is charged, connection fee included.
+        rounding: where a fraction of a micro-unit goes.
         rule: where the price stands, `autphone@2026-01-01 overflow DE/mobile`.
     """
 
@@ -31,6 +49,8 @@ class Price:
     connection_micro: int
     first_increment_s: int
     next_increment_s: int
+    minimum_micro: int
+    rounding: money.Rounding
     rule: str
 
 
@@ -58,25 +78,35 @@ class Tariff:
         name: `autphone@2026-01-01`.
         zones: country → zone.
         rest: zone of every other country; empty: they have none.
+        prices: (zone, kind, band) → price; the band is empty for what holds always.
+        buy_outs: kinds that each covers inside the account's country.
+        timetable: when bands are in force; None: there are none.
     """
 
     name: str
     catalogue: str
     valid_from: date
     currency: str
-    rounding: money.Rounding
     zones: Mapping[str, str]
     rest: str
-    prices: Mapping[tuple[str, Kind], Price]
+    prices: Mapping[tuple[str, Kind, str], Price]
     counts_as: Mapping[Kind, Kind]
     bundles: Mapping[str, Bundle]
+    buy_outs: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
+    timetable: Timetable | None = None
 
     def zone(self, country: str) -> str:
         """Zone of a country, empty for none."""
         return self.zones.get(country, self.rest)
 
-    def price(self, destination: Destination, home: str) -> Price | None:
-        """Price of a destination for an account at home in `home`; None where there is no row for it."""
+    def price(self, destination: Destination, home: str, bands: tuple[str, ...] = ()) -> Price | None:
+        """Price of a destination for an account at home in `home`; None where there is no row for it.
+
+        Args:
+            destination: country and kind.
+            home: country of the account.
+            bands: those in force, the first one speaks first; a row of another zone or kind has no say.
+        """
         zone = self.zone(destination.country)
         order = (HOME, zone, ANY) if destination.country == home else (zone, ANY)
         kind: Kind | None = destination.kind
@@ -84,11 +114,20 @@ class Tariff:
             if kind is None:
                 break
             for row in order:
-                price = self.prices.get((row, kind))
-                if price is not None:
-                    return price
+                for band in (*bands, ALWAYS):
+                    price = self.prices.get((row, kind, band))
+                    if price is not None:
+                        return price
             kind = self.counts_as.get(kind)
         return None
+
+    def bought_out(self, price: Price, destination: Destination, home: str, buy_out: str) -> Price | None:
+        """Price under a buy-out: nothing, connection included; None where it does not reach."""
+        covers = destination.country == home and destination.kind not in ALWAYS_PRICED
+        if not covers or price.kind not in self.buy_outs[buy_out]:
+            return None
+        rule = f"{self.name} buy-out {buy_out}"
+        return replace(price, price_per_minute_micro=0, connection_micro=0, minimum_micro=0, rule=rule)
 
     def covering(self, destination: Destination, kind: Kind) -> tuple[Bundle, ...]:
         """Bundles that cover a destination that counts as `kind`, narrowest first."""
@@ -107,7 +146,6 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         catalogue=spec.catalogue,
         valid_from=spec.valid_from,
         currency=spec.currency,
-        rounding=spec.rounding,
         zones={
             country: zone_id
             for zone_id, zone in spec.zones.items()
@@ -115,9 +153,11 @@ def tariff(spec: CatalogueSpec) -> Tariff:
             for country in zone.countries
         },
         rest=next((zone_id for zone_id, zone in spec.zones.items() if zone.countries == REST), ""),
-        prices={(rate.zone, rate.kind): _price(rate, spec, name) for rate in spec.rates},
+        prices={(rate.zone, rate.kind, rate.band or ALWAYS): _price(rate, spec, name) for rate in spec.rates},
         counts_as={**_NOT_TOLD, **spec.counts_as},
         bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
+        buy_outs={buy_out_id: frozenset(one.kinds) for buy_out_id, one in spec.buy_outs.items()},
+        timetable=_timetable(spec),
     )
 
 
@@ -128,14 +168,41 @@ def in_force(versions: Iterable[Tariff], on: date) -> Tariff | None:
 
 
 def _price(rate: RateSpec, spec: CatalogueSpec, name: str) -> Price:
+    first_s = rate.first_increment_s or spec.first_increment_s
+    next_s = rate.next_increment_s or spec.next_increment_s
+    beyond_s = max((rate.minimum_s or 0) - first_s, 0)
     return Price(
         zone=rate.zone,
         kind=rate.kind,
-        price_per_minute_micro=rate.price_per_minute,
+        price_per_minute_micro=rate.per_minute_micro,
         connection_micro=rate.connection_fee,
-        first_increment_s=rate.first_increment_s or spec.first_increment_s,
-        next_increment_s=rate.next_increment_s or spec.next_increment_s,
-        rule=f"{name} overflow {rate.zone}/{rate.kind}",
+        first_increment_s=first_s + beyond_s + -beyond_s % next_s,
+        next_increment_s=next_s,
+        minimum_micro=rate.minimum_charge,
+        rounding=rate.rounding or spec.rounding,
+        rule=f"{name} overflow {rate.zone}/{rate.kind}" + (f" {rate.band}" if rate.band else ""),
+    )
+
+
+def _timetable(spec: CatalogueSpec) -> Timetable | None:
+    if not spec.bands or spec.time_zone is None:
+        return None
+    return Timetable(
+        zone=ZoneInfo(spec.time_zone),
+        order=tuple(band.band for band in spec.bands),
+        windows=tuple(_window(band, window) for band in spec.bands for window in band.windows),
+    )
+
+
+def _window(band: BandSpec, window: WindowSpec) -> Window:
+    begins, ends = (int(text[:2]) * 60 + int(text[3:]) for text in (window.begins, window.ends))
+    return Window(
+        band=band.band,
+        weekdays=frozenset(WEEKDAYS.index(day) for day in window.days),
+        first=band.first,
+        until=band.until,
+        begins_min=begins,
+        ends_min=ends if ends > begins else ends + 24 * 60,
     )
 
 

@@ -164,6 +164,8 @@ def rated_line(leg: RatedLeg) -> str:
 def _piece(piece: Piece) -> str:
     if piece.source is Source.ALLOWANCE:
         return f"{piece.seconds} s of {piece.pool}, {piece.after_s} s left"
+    if piece.source is Source.MINIMUM:
+        return f"{text(piece.amount_micro)} to the least a call costs"
     return f"{piece.seconds} s at {text(piece.price_per_minute_micro)} a minute"
 
 

@@ -170,6 +170,8 @@ def _show(entries: Sequence[Entry]) -> None:
 def _paid(piece: Piece) -> str:
     if piece.source is Source.ALLOWANCE:
         return f"{piece.seconds} s {piece.pool} [dim]({piece.after_s} left)[/]"
+    if piece.source is Source.MINIMUM:
+        return f"{money.text(piece.amount_micro)} to the least a call costs"
     return f"{piece.seconds} s overflow"
 
 

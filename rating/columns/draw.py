@@ -18,7 +18,7 @@ import numpy as np
 from rating.book import PoolKey
 from rating.columns.arrays import Flags, Ints, fits
 from rating.columns.index import Index
-from rating.columns.result import Pieces
+from rating.columns.result import MINIMUM, OVERFLOW, Pieces
 from rating.periods import SECOND_US
 
 _NOT_READ = -1
@@ -91,6 +91,40 @@ class Segments:
                 segments, first = segments[~odd], first[~odd]
             self._draw_in_order(segments, first, covers[segments], balances)
         self._overflow()
+
+    def lift(self, legs: Ints | None, terms: Ints) -> None:
+        """Add what is missing to the least a leg costs, if a second of it is charged.
+
+        Args:
+            legs: as in `pieces`.
+            terms: in force at the answer of each leg.
+        """
+        if not self._index.has_minimum:
+            return
+        first = legs if legs is not None else np.arange(len(terms) + 1, dtype=np.int64)
+        segments, _, _, _, _, _, _, _, amount, _ = self._made[-1]  # overflow
+        charged = np.zeros(len(self._count) + 1, dtype=np.int64)
+        cost = np.zeros(len(self._count) + 1, dtype=np.int64)
+        charged[segments + 1], cost[segments + 1] = 1, amount
+        charged, cost = np.cumsum(charged)[first], np.cumsum(cost)[first]
+        missing = self._index.terms.lifted_to_micro.cells[terms]
+        missing -= cost[1:] - cost[:-1]
+        lifted = np.flatnonzero((charged[1:] > charged[:-1]) & (missing > 0))
+        last = first[lifted + 1] - 1
+        nothing = np.zeros_like(last)
+        self._make(
+            last,
+            (
+                self._start_us[last] + self._wanted_s[last] * SECOND_US,  # what was drawn is behind it
+                nothing,
+                nothing + MINIMUM,
+                nothing,
+                nothing,
+                nothing,
+                missing[lifted],
+                terms[lifted],
+            ),
+        )
 
     def pieces(self, legs: Ints | None, count: int) -> tuple[Pieces, Ints, Ints]:
         """Return all pieces, where those of each leg begin, and the amount of each leg's pieces.
@@ -209,7 +243,7 @@ class Segments:
             (
                 self._start_us[segments],
                 seconds,
-                nothing - 1,
+                nothing + OVERFLOW,
                 nothing,
                 nothing,
                 price_micro,

@@ -6,8 +6,8 @@ about each. Refuses to answer anything itself: every price and every allowance c
 
 The problem: 50,000 accounts times a thousand destinations are too many questions. But accounts that booked
 the same under the same tariff differ in nothing but whose seconds are drawn. So stretches of one *shape*
-(tariff, home country, allowances) share their answers, and a *slot* says where an allowance of a stretch is:
-two for each, fixed and mobile.
+(tariff, bands, home country, what is booked) share their answers, and a *slot* says where an allowance of a
+stretch is: two for each, fixed and mobile.
 """
 
 from collections.abc import Mapping
@@ -68,6 +68,7 @@ class _Terms:
     half_even: Column = field(default_factory=Column)
     covers: Column = field(default_factory=Column)
     mobile: Column = field(default_factory=Column)
+    lifted_to_micro: Column = field(default_factory=Column)  # the minimum, less the connection fee
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ class Index:
         self._answers: Ints = np.zeros(0, dtype=np.int64)
         self._stretch_of_shape: list[Stretch] = []
         self.terms = _Terms()
+        self.has_minimum = False  # of any terms
         self.terms_list: list[Terms] = []
         self._terms_numbers: dict[tuple[int, int], int] = {}
         self.slots = _Slots()
@@ -198,7 +200,8 @@ class Index:
             for one in stretch.allowances
         )
         shape = self._shapes.setdefault(
-            (tariff, stretch.account.country, stretch.broken, booked), len(self._shapes)
+            (tariff, stretch.account.country, stretch.broken, stretch.bands, stretch.buy_out, booked),
+            len(self._shapes),
         )
         if shape == len(self._stretch_of_shape):
             self._stretch_of_shape.append(stretch)
@@ -247,10 +250,13 @@ class Index:
         self.terms.next_s.append(price.next_increment_s)
         self.terms.connection_micro.append(fits(price.connection_micro))
         self.terms.price_micro.append(fits(price.price_per_minute_micro))
-        self.terms.rounds_up_from.append(_ROUNDS_UP_FROM[terms.tariff.rounding])
-        self.terms.half_even.append(int(terms.tariff.rounding is Rounding.HALF_EVEN))
+        self.terms.rounds_up_from.append(_ROUNDS_UP_FROM[price.rounding])
+        self.terms.half_even.append(int(price.rounding is Rounding.HALF_EVEN))
         self.terms.covers.append(_covers(stretch, terms))
         self.terms.mobile.append(int(price.kind is Kind.MOBILE))
+        beside_fee_micro = max(fits(price.minimum_micro) - price.connection_micro, 0)
+        self.terms.lifted_to_micro.append(beside_fee_micro)
+        self.has_minimum |= price.minimum_micro > 0
         self.terms_list.append(terms)
         return number
 

@@ -20,6 +20,7 @@ from rating.periods import FIRST_US, LAST_US, SECOND_US
 from rating.rate import EMERGENCY, LONGEST_LEG_S, Segment, cut, rate_leg
 from rating.rated import Quarantined, RatedLeg
 
+TURNS = 16  # stretches of an account that its legs in a block ask for in common; beyond, each leg asks alone
 BLOCK = 1 << 16  # legs at once: their columns stay near the core
 
 
@@ -81,6 +82,7 @@ def _rate_block(legs: Legs, index: Index, now: Balances) -> Block:
         priced, billable_s = priced.only(kept), billable_s[kept]
     segments, first_segment = _segments(index, priced, billable_s, cuts)
     segments.draw(now)
+    segments.lift(first_segment, priced.terms)
     pieces, first_piece, amount_micro = segments.pieces(first_segment, len(priced.row))
     connection_micro = index.terms.connection_micro.cells[priced.terms]
     return Block(
@@ -141,11 +143,22 @@ def _emergencies(why: Sequence[str]) -> list[int]:
 
 
 def _stretches(priced: _Priced, index: Index) -> Ints:
-    """Find what is in force at the answers: nearly always what was last asked for, or the one before it."""
+    """Find what is in force at the answers: nearly always what was last asked for, or the one before it.
+
+    Where it is not, one leg of each account asks and the others look again: at the edge of a band all miss.
+    """
     stretch = index.latest.cells[priced.account]
     missed = np.flatnonzero(~_holds(index, stretch, priced.answered_us))
     if len(missed):
         stretch[missed] = index.before.cells[priced.account[missed]]
+        missed = missed[~_holds(index, stretch[missed], priced.answered_us[missed])]
+    for _ in range(TURNS):
+        if not len(missed):
+            return stretch
+        accounts, first = np.unique(priced.account[missed], return_index=True)
+        for account, leg in zip(accounts.tolist(), missed[first].tolist(), strict=True):
+            index.stretch_number(account, int(priced.answered_us[leg]))
+        stretch[missed] = index.latest.cells[priced.account[missed]]
         missed = missed[~_holds(index, stretch[missed], priced.answered_us[missed])]
     for place in missed.tolist():
         stretch[place] = index.stretch_number(int(priced.account[place]), int(priced.answered_us[place]))

@@ -13,6 +13,9 @@ from rating.columns.legs import Legs
 from rating.rate import Rating
 from rating.rated import Piece, Quarantined, RatedLeg, Source
 
+OVERFLOW, MINIMUM = -1, -2  # stand for a slot where none is drawn from
+SOURCES = {OVERFLOW: Source.OVERFLOW, MINIMUM: Source.MINIMUM}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
@@ -32,8 +35,8 @@ class Pieces:
     """Columns of `rating.rated.Piece`, leg by leg, in order of time.
 
     Attributes:
-        slot: number in `Names.slots`, -1 for overflow.
-        terms: number in `Names.terms`; what overflow costs.
+        slot: number in `Names.slots`, or one of `SOURCES`.
+        terms: number in `Names.terms`; what overflow costs, what the minimum is.
     """
 
     start_us: Ints
@@ -136,7 +139,7 @@ class Block:
             yield Piece(
                 start_us=start_us,
                 seconds=seconds,
-                source=Source.ALLOWANCE if slot >= 0 else Source.OVERFLOW,
+                source=SOURCES.get(slot, Source.ALLOWANCE),
                 pool=pool,
                 before_s=before_s,
                 after_s=after_s,

@@ -7,7 +7,7 @@ holds every row against it.
 import json
 from collections.abc import Iterator, Sequence
 
-from rating.columns.result import Block, Names, Pieces
+from rating.columns.result import SOURCES, Block, Names, Pieces
 
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -62,7 +62,9 @@ def _pieces(pieces: Pieces, names: Names) -> Iterator[str]:
     for start, seconds, slot, before, after, price, amount, terms in zip(
         *(column.tolist() for column in columns), strict=True
     ):
-        source, (pool, rule) = ("allowance", slots[slot]) if slot >= 0 else ("overflow", ('""', rules[terms]))
+        source, (pool, rule) = (
+            ("allowance", slots[slot]) if slot >= 0 else (SOURCES[slot].value, ('""', rules[terms]))
+        )
         yield (
             f'{{"start_us":{start},"seconds":{seconds},"source":"{source}","pool":{pool},"before_s":{before},'
             f'"after_s":{after},"price_per_minute_micro":{price},"amount_micro":{amount},"rule":{rule}}}'

@@ -16,9 +16,10 @@ from pbxcore.rater.pricing import FEW, price
 from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
-from rating.catalogue import CatalogueSpec
+from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
+from rating.destinations import Kind
 from rating.destinations.load import load
 from rating.leg import Leg
 from rating.periods import from_iso
@@ -49,6 +50,7 @@ EDGES_US = tuple(
 SECOND_US = 1_000_000
 PAYERS = ("acme/10", "acme/11", "acme2/1", "acme2/1", "beta/1", "beta/1", "gamma/1", "", "x/1", "lost/1")
 ANY_TEXT = st.from_regex(r"\+[0-9]{0,18}", fullmatch=True) | st.text(max_size=12)
+BOUGHT_OUT = st.sampled_from(((Kind.FIXED,), (Kind.FIXED, Kind.MOBILE), (Kind.FREEPHONE, Kind.VOIP)))
 TABLE = Numbers(DESTINATIONS)
 
 
@@ -93,12 +95,30 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
     }
     dropped = draw(st.sampled_from(("", "", "", "mobile")))
     rates = tuple(
-        row.model_copy(update={"connection_fee": fee, "price_per_minute": row.price_per_minute + more})
+        row.model_copy(
+            update={
+                "connection_fee": fee,
+                "price_per_minute": row.per_minute_micro + more,
+                "minimum_s": draw(st.sampled_from((None, None, 1, 61, 90))),
+                "minimum_charge": draw(st.sampled_from((0, 0, 100_000, 500_000))),
+                "rounding": draw(st.sampled_from((None, None, *money.Rounding))),
+            }
+        )
         for row in AUTPHONE.rates
         if row.kind.value != dropped
     )
+    bands = draw(bands_of_a_version())
+    rates += tuple(
+        row.model_copy(update={"band": band.band, "price_per_minute": row.per_minute_micro // 3 + number})
+        for number, band in enumerate(bands)
+        for row in rates[number::2]
+    )
+    bought_out = {"name": "x", "price_per_month": "9.95", "kinds": draw(BOUGHT_OUT)}
     update = {
         "catalogue": name,
+        "time_zone": draw(st.sampled_from(("Europe/Berlin", "Pacific/Auckland"))),
+        "bands": bands,
+        "buy_outs": {"home": BuyOutSpec.model_validate(bought_out)},
         "valid_from": valid_from,
         "bundles": bundles,
         "rates": rates,
@@ -108,6 +128,24 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         "currency": "EUR",
     }
     return AUTPHONE.model_copy(update=update)
+
+
+@st.composite
+def bands_of_a_version(draw: st.DrawFn) -> tuple[BandSpec, ...]:
+    """None, one or two bands with edges where legs are."""
+    bands = []
+    for name in ("night", "promo")[: draw(st.sampled_from((0, 0, 1, 2)))]:
+        times = ("00:00", "01:30", "02:30", "03:00", "11:59", "19:15")
+        begins, ends = draw(st.lists(st.sampled_from(times), min_size=2, max_size=2, unique=True))
+        window = {"from": begins, "until": ends}
+        bands.append(BandSpec.model_validate({"band": name, "name": name, "windows": [window]}))
+    return tuple(bands)
+
+
+BUY_OUTS: tuple[list[dict[str, str]], ...] = (
+    *([], [], [{"buy_out": "home", "from": "2026-11-02"}], [{"buy_out": "lost", "from": "2026-11-15"}]),
+    [{"buy_out": "home", "from": "2026-01-01", "until": "2026-10-31"}],
+)
 
 
 @st.composite
@@ -129,6 +167,7 @@ def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
             "account": name,
             "name": name,
             "bundles": bookings,
+            "buy_outs": draw(st.sampled_from(BUY_OUTS)),
             "catalogue": draw(st.sampled_from(("autphone", "autphone", "other", "none"))),
             "country": draw(st.sampled_from(("DE", "DE", "AT", "IT"))),
             "time_zone": draw(st.sampled_from(zones)),
@@ -191,6 +230,7 @@ def test_blocks_and_calls_change_nothing(book: Book, parts: list[list[Leg]], blo
     index, used, results = Index(book, TABLE), dict[PoolKey, int](), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "BLOCK", block)
+        patch.setattr(kernel, "TURNS", block % 3)
         for number in range(len(parts)):
             some = [leg for leg in legs if leg.key.startswith(f"{number}.")]
             results.append(rate_columns(legs_of(some), index, used).rating())

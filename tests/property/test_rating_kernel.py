@@ -49,21 +49,24 @@ def small(minutes: int) -> dict[str, Any]:
 def books(draw: st.DrawFn) -> Book:
     """An account with some bundles, under a tariff that may change at the end of October or after."""
     first, following = draw(INCREMENTS)
-    fee = draw(st.sampled_from((0, 90_000)))
+    fee, least = draw(st.sampled_from((0, 90_000))), draw(st.sampled_from((0, 100_000, 500_000)))
     tariff = AUTPHONE.model_copy(
         update={
             **small(draw(st.integers(0, 4))),
             "first_increment_s": first,
             "next_increment_s": following,
             "rounding": draw(st.sampled_from(money.Rounding)),
-            "rates": tuple(row.model_copy(update={"connection_fee": fee}) for row in AUTPHONE.rates),
+            "rates": tuple(
+                row.model_copy(update={"connection_fee": fee, "minimum_charge": least})
+                for row in AUTPHONE.rates
+            ),
         }
     )
     later = tariff.model_copy(
         update={
             "valid_from": draw(st.sampled_from((date(2026, 11, 1), date(2026, 11, 2), date(2027, 1, 1)))),
             "rates": tuple(
-                row.model_copy(update={"price_per_minute": row.price_per_minute * 2 + 7})
+                row.model_copy(update={"price_per_minute": row.per_minute_micro * 2 + 7})
                 for row in AUTPHONE.rates
             ),
         }
@@ -143,7 +146,7 @@ def test_parts_sum_to_the_whole(book: Book, legs: list[Leg]) -> None:
         assert (
             sum(piece.amount_micro for piece in rated.pieces) + rated.connection_micro == rated.amount_micro
         )
-        assert all(piece.seconds > 0 for piece in rated.pieces)
+        assert all((piece.seconds > 0) == (piece.source is not Source.MINIMUM) for piece in rated.pieces)
         assert not limits[rated.key] or rated.billable_s <= limits[rated.key]
         starts = [piece.start_us for piece in rated.pieces]
         assert starts == sorted(starts)

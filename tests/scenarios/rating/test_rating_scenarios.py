@@ -17,17 +17,25 @@ from rating.periods import from_iso
 from rating.rate import rate
 
 CONFIG = Path(__file__).parents[3] / "config"
-SCENARIOS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "autphone.yaml").read_text("utf-8"))
+SCENARIOS: list[dict[str, Any]] = [
+    scenario
+    for name in ("autphone.yaml", "tariffs.yaml")
+    for scenario in yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))
+]
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def book_of(bundles: list[str]) -> Book:
-    """A book of the shipped documents and one account."""
-    offer = (CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8")
-    catalogue = CatalogueSpec.model_validate(yaml.safe_load(offer))
+def book_of(bundles: list[str], offer: dict[str, Any], buy_outs: list[dict[str, Any]]) -> Book:
+    """A book of the shipped documents and one account; what `offer` says replaces what the catalogue does."""
+    shipped = yaml.safe_load((CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8"))
+    rows = offer.get("rates", [])
+    replaced = {(row["zone"], row["kind"]) for row in rows}
+    kept = [row for row in shipped["rates"] if (row["zone"], row["kind"]) not in replaced]
+    catalogue = CatalogueSpec.model_validate({**shipped, **offer, "rates": [*rows, *kept]})
     written = yaml.safe_load((CONFIG / "accounts" / "acme.yaml").read_text("utf-8"))
     booked = [dict(zip(("bundle", "size"), one.split("/"), strict=True)) for one in bundles]
     written["bundles"] = [{**one, "from": "2026-01-01"} for one in booked]
+    written["buy_outs"] = buy_outs
     account = AccountSpec.model_validate(written)
     destinations = load(CONFIG / "destinations")
     assert not any(check(destinations, [catalogue], [account]))
@@ -52,7 +60,9 @@ def leg_of(number: int, call: dict[str, Any]) -> Leg:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one["promise"] for one in SCENARIOS])
 def test_a_promise_holds(scenario: dict[str, Any]) -> None:
     """Each call costs what the scenario says, of the pieces it says, or waits for the reason it says."""
-    book = book_of(scenario.get("bundles", ["dach/S"]))
+    book = book_of(
+        scenario.get("bundles", ["dach/S"]), scenario.get("catalogue", {}), scenario.get("buy_outs", [])
+    )
     calls = scenario["calls"]
     granted_s = {"fixed": 30_000, "mobile": 6_000}
     left = scenario.get("left", {})

@@ -27,6 +27,7 @@ ACCOUNT: dict[str, Any] = {
     "country": "DE",
     "time_zone": "Europe/Berlin",
 }
+NIGHT = {"band": "night", "name": "Nacht"}
 PREMIUM = {"zone": "any", "kind": "premium", "price_per_minute": "1.990"}
 
 
@@ -60,6 +61,17 @@ def changed(values: Mapping[str, Any], path: tuple[str | int, ...], value: objec
         (("rates", 0, "price_per_minute"), "0.0000001"),
         (("rates", 0, "kind"), "landline"),
         (("rates", 0, "price"), "0.019"),
+        (("rates", 0, "price_per_second"), 0.0003),
+        (("rates", 0, "minimum_s"), 0),
+        (("rates", 0, "minimum_s"), 3601),
+        (("rates", 0, "minimum_charge"), "-0.10"),
+        (("rates", 0, "rounding"), "somehow"),
+        (("time_zone",), "Europe/Atlantis"),
+        (("bands",), [{"band": "night", "name": "x", "windows": [{"days": ["holiday"]}]}]),
+        (("bands",), [{"band": "night", "name": "x", "windows": [{"from": "24:00"}]}]),
+        (("bands",), [{"band": "night", "name": "x", "windows": [{"from": 1080}]}]),
+        (("bands",), [{"band": "night", "name": "x", "windows": [{"until": "24:01"}]}]),
+        (("bands",), [{"band": "night", "name": "x", "windows": []}]),
         (("bundles", "de", "sizes", "S", "fixed_minutes"), -1),
         (("rates",), []),
     ],
@@ -89,7 +101,37 @@ def test_a_catalogue_of_another_form_is_refused(
         (("rates", 0, "zone"), "Mars", "unknown-zone", ("rates", 0, "zone")),
         (("rates", 0, "kind"), "emergency", "emergency-priced", ("rates", 0, "kind")),
         (("rates", 0, "price_per_minute"), "0", "free-of-charge", ("rates", 0, "price_per_minute")),
+        (("rates", 0), {"zone": "DE", "kind": "fixed"}, "price-missing", ("rates", 0)),
+        (("rates", 0, "price_per_second"), "0.001", "price-twice", ("rates", 0, "price_per_second")),
+        (
+            ("rates", 0),
+            {"zone": "DE", "kind": "fixed", "price_per_second": "0"},
+            "free-of-charge",
+            ("rates", 0, "price_per_second"),
+        ),
         (("counts_as", "fixed"), "fixed", "circular", ("counts_as", "fixed")),
+        (("rates", 0, "band"), "night", "unknown-band", ("rates", 0, "band")),
+        (("rates", 0, "band"), "night", "band-without-base", ("rates", 0, "band")),
+        (("bands",), [NIGHT], "no-time-zone", ("bands",)),
+        (
+            ("buy_outs",),
+            {"home": {"name": "x", "price_per_month": "9.95", "kinds": ["fixed", "premium"]}},
+            "always-priced",
+            ("buy_outs", "home", "kinds", 1),
+        ),
+        (("bands",), [NIGHT, NIGHT], "band-twice", ("bands", 1, "band")),
+        (
+            ("bands",),
+            [{**NIGHT, "from": "2026-02-01", "until": "2026-01-31"}],
+            "ends-before-it-begins",
+            ("bands", 0, "until"),
+        ),
+        (
+            ("bands",),
+            [{**NIGHT, "windows": [{"from": "08:00", "until": "08:00"}]}],
+            "window-of-nothing",
+            ("bands", 0, "windows", 0),
+        ),
         (("counts_as", "fixed"), "uan", "circular", ("counts_as", "fixed")),
         (("bundles", "de", "zones", 1), "Mars", "unknown-zone", ("bundles", "de", "zones", 1)),
     ],
@@ -163,6 +205,28 @@ def test_what_an_account_gets_wrong_is_found(
     assert [finding.code for finding in accounts.check(spec, [autphone])] == codes
 
 
+@pytest.mark.parametrize(
+    ("buy_outs", "codes"),
+    [
+        ([("all", "2026-01-01", None)], ["unknown-buy-out"]),
+        ([("home", "2026-02-01", "2026-01-31")], ["ends-before-it-begins"]),
+        ([("home", "2026-01-01", "2026-02-15")], ["not-a-month-end"]),
+        ([("home", "2026-01-01", "2026-03-31"), ("home", "2026-03-01", None)], ["bought-out-twice"]),
+        ([("home", "2026-01-01", "2026-02-28"), ("home", "2026-03-01", None)], []),
+    ],
+)
+def test_what_a_buy_out_gets_wrong_is_found(
+    autphone_values: Mapping[str, Any], buy_outs: list[tuple[str, str, str | None]], codes: list[str]
+) -> None:
+    """One that does not exist, months cut in two and two at once are found."""
+    offered = {"home": {"name": "x", "price_per_month": "9.95"}}
+    catalogue = CatalogueSpec.model_validate({**autphone_values, "buy_outs": offered})
+    keys = ("buy_out", "from", "until")
+    booked = [{key: value for key, value in zip(keys, one, strict=True) if value} for one in buy_outs]
+    spec = AccountSpec.model_validate({**ACCOUNT, "buy_outs": booked})
+    assert [finding.code for finding in accounts.check(spec, [catalogue])] == codes
+
+
 def test_an_account_needs_its_catalogue(autphone: CatalogueSpec) -> None:
     """An account with a catalogue that nobody wrote is found, with those that there are."""
     spec = AccountSpec.model_validate({**ACCOUNT, "catalogue": "nobody"})
@@ -209,6 +273,14 @@ def test_a_catalogue_survives_its_stored_form(autphone: CatalogueSpec) -> None:
     stored = autphone.model_dump_json()
     assert '"price_per_minute":"0.019000"' in stored
     assert CatalogueSpec.model_validate_json(stored) == autphone
+
+
+def test_bands_survive_their_stored_form(autphone_values: Mapping[str, Any]) -> None:
+    """With the keys of the document or of the code; their order is kept, because it decides."""
+    bands = [{**NIGHT, "from": "2026-02-01", "windows": [{"from": "22:00", "until": "06:00"}]}]
+    spec = CatalogueSpec.model_validate({**autphone_values, "time_zone": "Europe/Berlin", "bands": bands})
+    for by_alias in (True, False):
+        assert CatalogueSpec.model_validate_json(spec.model_dump_json(by_alias=by_alias)) == spec
 
 
 def test_an_account_survives_its_stored_form() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from rating import money
 from rating.book import Book, check
-from rating.catalogue import CatalogueSpec
+from rating.catalogue import CatalogueSpec, RateSpec
 from rating.destinations import Destinations
 from rating.leg import Leg
 from rating.periods import from_iso, iso
@@ -147,6 +148,72 @@ def test_seconds(  # noqa: PLR0917 — a table and three fixtures
     tariff = autphone.model_copy(update={"first_increment_s": first, "next_increment_s": following})
     rated = only(make_leg(DE_FIXED, seconds, limit_s=limit_s), make_book(catalogues=(tariff,)))
     assert rated.billable_s == billable_s == sum(piece.seconds for piece in rated.pieces)
+
+
+BY_30_AND_6 = {"first_increment_s": 30, "next_increment_s": 6}
+
+
+def with_row(catalogue: CatalogueSpec, **row: object) -> CatalogueSpec:
+    """The catalogue with another row for German landlines, by the second unless it says otherwise."""
+    written = {"zone": "DE", "kind": "fixed", "first_increment_s": 1, "next_increment_s": 1, **row}
+    others = (one for one in catalogue.rates if (one.zone, one.kind) != ("DE", "fixed"))
+    return catalogue.model_copy(update={"rates": (RateSpec.model_validate(written), *others)})
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds", "billable_s", "amount"),
+    [
+        ({"price_per_second": "0.0003"}, 61, 61, "0.018300"),
+        ({"price_per_minute": "0.018"}, 61, 61, "0.018300"),
+        ({"price_per_second": "0.000001"}, 1, 1, "0.000001"),
+        ({"price_per_second": "0.001", "minimum_s": 10}, "0.000001", 10, "0.010000"),
+        ({"price_per_second": "0.001", "minimum_s": 10}, 11, 11, "0.011000"),
+        ({"price_per_second": "0.001", "minimum_s": 10}, 0, 0, "0.000000"),
+        ({"price_per_second": "0.001", "minimum_s": 40, **BY_30_AND_6}, 31, 42, "0.042000"),
+        ({"price_per_second": "0.001", "minimum_s": 20, **BY_30_AND_6}, 31, 36, "0.036000"),
+        ({"price_per_second": "0.001", "connection_fee": "0.05"}, 10, 10, "0.060000"),
+        ({"price_per_second": "0.001", "connection_fee": "0.05"}, 0, 0, "0.050000"),
+        ({"price_per_second": "0.001", "minimum_charge": "0.10"}, 10, 10, "0.100000"),
+        ({"price_per_second": "0.001", "minimum_charge": "0.1", "connection_fee": "0.05"}, 9, 9, "0.100000"),
+        ({"price_per_second": "0.001", "minimum_charge": "0.1", "connection_fee": "0.11"}, 9, 9, "0.119000"),
+        ({"price_per_second": "0.001", "minimum_charge": "0.10"}, 101, 101, "0.101000"),
+        ({"price_per_second": "0.001", "minimum_charge": "0.10"}, 0, 0, "0.000000"),
+        ({"price_per_minute": "0.0001", "rounding": "up"}, 1, 1, "0.000002"),
+        ({"price_per_minute": "0.0001", "rounding": "down"}, 1, 1, "0.000001"),
+        ({"price_per_minute": "0.0001"}, 1, 1, "0.000002"),
+    ],
+)  # fmt: skip
+def test_a_row_says_what_a_call_costs(  # noqa: PLR0917 — a table and three fixtures
+    make_leg: MakeLeg,
+    make_book: MakeBook,
+    autphone: CatalogueSpec,
+    row: dict[str, object],
+    seconds: int | str,
+    billable_s: int,
+    amount: str,
+) -> None:
+    """Law 5 and 8: per minute or second, at least so many seconds or so much, rounded where the row says."""
+    book = make_book(catalogues=(with_row(autphone, **row),))
+    rated = only(make_leg(DE_FIXED, seconds), book)
+    assert (rated.billable_s, money.text(rated.amount_micro)) == (billable_s, amount)
+
+
+def test_the_minimum_charge_is_a_piece_of_its_own(
+    make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec
+) -> None:
+    """Law 12: it lifts what a charged second costs; a call out of the allowance alone stays free."""
+    book = make_book(
+        "de/S", catalogues=(with_row(autphone, price_per_second="0.001", minimum_charge="0.10"),)
+    )
+    pool = ("acme", "de/fixed/2026-10-01")
+    rating = rate([make_leg(DE_FIXED, 60), make_leg(DE_FIXED, 60)], book, {pool: 30_000 - 70})
+    free, split = rating.rated
+    assert (free.amount_micro, len(free.pieces)) == (0, 1)
+    assert [(piece.source.value, piece.seconds, piece.amount_micro) for piece in split.pieces] == [
+        ("allowance", 10, 0),
+        ("overflow", 50, 50_000),
+        ("minimum", 0, 50_000),
+    ]
 
 
 def test_the_example_of_law_4(make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec) -> None:
