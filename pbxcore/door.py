@@ -86,7 +86,12 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
     documents, findings = read(paths, trunks=tuple(trunk.name for trunk in settings.trunks))
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
-    bases = bases_of({_key(document): document.text for document in documents}, base)
+    return await enter(settings, documents, author=author, base=base)
+
+
+async def enter(settings: Settings, documents: Sequence[Read], *, author: str, base: Bases = None) -> Applied:
+    """Put documents that have been read in force, as `apply` does."""
+    bases = bases_of({key(document): document.text for document in documents}, base)
     connection = await database.connect(database.url_of(settings), application="pbxcore apply")
     try:
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
@@ -132,7 +137,7 @@ async def _stale(
     """Find documents made from another revision than the one in force, and that say something else."""
     found = []
     for document in documents:
-        base = bases.get(_key(document))
+        base = bases.get(key(document))
         if base is None:
             continue
         revision, same = await _compare(connection, document)
@@ -266,7 +271,8 @@ def _id(document: Read) -> str:
     return document.id
 
 
-def _key(document: Read) -> str:
+def key(document: Read) -> str:
+    """Name a document as its base does: `tenant/acme`, `catalogue/autphone@2026-01-01`."""
     return key_of(document.kind, _id(document))
 
 

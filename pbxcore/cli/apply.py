@@ -1,6 +1,7 @@
 """`pbxcore apply`: put documents in force through the door, and say what came of it."""
 
 import asyncio
+import contextlib
 import getpass
 import json
 from dataclasses import asdict
@@ -13,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pbxcore import database, door
+from pbxcore import database, door, watch
 from pbxcore.base import BaseError, Bases, Stale, key_of
-from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
 from pbxcore.door import Applied
@@ -32,6 +33,9 @@ def apply(
         list[str],
         typer.Option(help="Revision the document was made from: 7, or of several acme=7, account/acme=3."),
     ] = [],  # noqa: B006 — Typer makes a new list of it
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Go on: put in force what is saved in this folder, until Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check documents and put all of them in force, or none.
@@ -42,8 +46,35 @@ def apply(
     A document made from an older revision than the one in force is refused, and both changes are shown.
     It names its base in a comment, # base: 7, as export writes it, or --base does. Without a base it
     replaces whatever is in force.
+
+    With --watch what is saved together is one change. A file with mistakes is reported and changes nothing;
+    a document that others changed since the folder did is refused until the file is exported anew.
     """
-    report(settings_of_running(), paths, author or getpass.getuser(), base=_bases(base), as_json=as_json)
+    settings, author = settings_of_running(), author or getpass.getuser()
+    if watched:
+        _watch(settings, paths, author, as_json=as_json)
+    else:
+        report(settings, paths, author, base=_bases(base), as_json=as_json)
+
+
+def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool) -> None:
+    """Tell what becomes of each save; JSON is one object a line."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        raise fail("--watch takes one folder", "name the folder with the documents", Exit.USAGE)
+    if not as_json:
+        out.print(f"[dim]watching {escape(str(paths[0]))}; Ctrl-C ends it[/]", highlight=False)
+
+    def tell(what: Applied | Exception) -> None:
+        if isinstance(what, Exception):
+            err.print(f"[yellow]the database does not answer ({escape(str(what))}); it is tried again[/]")
+        elif what.findings or what.stale or any(change.changed for change in what.changes):
+            if as_json:
+                print(json.dumps(_plain(what), default=_iso), flush=True)  # noqa: T201 — a line for scripts
+            else:
+                show_applied(what, as_json=False)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(watch.watch(settings, paths[0], author=author, tell=tell))
 
 
 def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = None, as_json: bool) -> None:
@@ -68,8 +99,7 @@ def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = 
 def show_applied(applied: Applied, *, as_json: bool) -> None:
     """Print what became of a change."""
     if as_json:
-        plain = {**asdict(applied), "findings": as_plain(applied.findings)}
-        out.print_json(json.dumps(plain, default=_iso))
+        out.print_json(json.dumps(_plain(applied), default=_iso))
     elif applied.findings or applied.stale:
         show(applied.findings)
         for stale in applied.stale:
@@ -77,6 +107,10 @@ def show_applied(applied: Applied, *, as_json: bool) -> None:
         out.print("[bold red]✗ nothing was changed[/]")
     else:
         _show(applied)
+
+
+def _plain(applied: Applied) -> dict[str, object]:
+    return {**asdict(applied), "findings": as_plain(applied.findings)}
 
 
 def _bases(given: list[str]) -> Bases:
