@@ -23,3 +23,7 @@ FROM (SELECT DISTINCT ON (id) * FROM revision WHERE kind = 'tenant' ORDER BY id,
 LEFT JOIN (SELECT tenant, count(*) AS numbers FROM number WHERE valid @> now() GROUP BY tenant) AS held
        ON held.tenant = newest.id
 ORDER BY newest.id;
+
+-- name: newest_of_all
+SELECT DISTINCT ON (id) id, revision, created_at AS since FROM revision
+WHERE kind = 'tenant' ORDER BY id, revision DESC;

@@ -39,7 +39,7 @@ Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Def
 @app.command(rich_help_panel="Changing")
 def history(name: Name, as_json: AsJson = False) -> None:
     """Show who changed a document, and when."""
-    entries = _ask(lambda connection: revisions.history(connection, name))
+    entries = ask(lambda connection: revisions.history(connection, name))
     if as_json:
         lines = [{"kind": e.kind, "id": e.id, "revision": e.revision, "author": e.author,
                   "at": e.created_at.isoformat()} for e in entries]  # fmt: skip
@@ -119,14 +119,14 @@ def _plans(file: Path, settings: Settings) -> list[Plan]:
 
 
 def _stored(kind: str, name: str, number: int | None) -> Revision:
-    found = _ask(lambda connection: revisions.revision(connection, kind, name, number))
+    found = ask(lambda connection: revisions.revision(connection, kind, name, number))
     if found is None:
         which = f"revision {number} of " if number else ""
         raise fail(f"there is no {which}{kind} {name}", f"see `pbxcore history {name}`", Exit.NO)
     return found
 
 
-def _ask(question: Callable[[Connection], Awaitable[T]]) -> T:
+def ask(question: Callable[[Connection], Awaitable[T]]) -> T:
     """Ask the database one question."""
 
     async def asked() -> T:
