@@ -146,7 +146,7 @@ async def _stale(
                 await refuse(
                     connection,
                     kind=document.kind,
-                    name=_id(document),
+                    name=id_of(document),
                     file=document.file,
                     text=document.text,
                     base=base,
@@ -184,7 +184,7 @@ async def _check_prices(
     settings: Settings, connection: Connection, documents: Sequence[Read]
 ) -> list[Located]:
     """Judge catalogues and accounts as they will stand together: the stored ones first, then the new."""
-    new = {(document.kind, _id(document)): document for document in documents}
+    new = {(document.kind, id_of(document)): document for document in documents}
     catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
     accounts = await _standing(connection, "account", AccountSpec, new)
     destinations = await asyncio.to_thread(load, settings.config / "destinations")
@@ -224,7 +224,7 @@ def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]
 
 async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
-    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), _id(document)))
+    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
     changes = [await _store_one(connection, document, author) for document in ordered]
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
     moved = [change.id for change in changes if change.changed and change.kind == "tenant"]
@@ -236,25 +236,25 @@ async def _store(connection: Connection, documents: Sequence[Read], author: str)
 
 
 async def _store_one(connection: Connection, document: Read, author: str) -> Change:
-    name = _id(document)
+    name = id_of(document)
     revision, same = await _compare(connection, document)
     if not same:
         revision += 1
         await connection.execute(
-            SQL["store"], document.kind, name, revision, _body(document), document.text, author
+            SQL["store"], document.kind, name, revision, body(document), document.text, author
         )
     return Change(kind=document.kind, id=name, revision=revision, changed=not same, file=document.file)
 
 
 async def _compare(connection: Connection, document: Read) -> tuple[int, bool]:
     """Give the revision in force, 0 for none, and whether it says the same as a document."""
-    row = await connection.fetchrow(SQL["latest"], document.kind, _id(document))
+    row = await connection.fetchrow(SQL["latest"], document.kind, id_of(document))
     if row is None:
         return 0, False
-    return int(row["revision"]), json.loads(row["document"]) == json.loads(_body(document))
+    return int(row["revision"]), json.loads(row["document"]) == json.loads(body(document))
 
 
-def _body(document: Read) -> str:
+def body(document: Read) -> str:
     """Write a document as JSON: as it was written, dates and amounts are text."""
     return json.dumps(document.tree.value, default=str)
 
@@ -264,7 +264,7 @@ async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
     await connection.execute(SQL["end_numbers"], tenant, kept)
 
 
-def _id(document: Read) -> str:
+def id_of(document: Read) -> str:
     """Name what has revisions: each dated version of a catalogue is a document of its own."""
     if isinstance(document.spec, CatalogueSpec):
         return f"{document.id}@{document.spec.valid_from}"
@@ -273,7 +273,7 @@ def _id(document: Read) -> str:
 
 def key(document: Read) -> str:
     """Name a document as its base does: `tenant/acme`, `catalogue/autphone@2026-01-01`."""
-    return key_of(document.kind, _id(document))
+    return key_of(document.kind, id_of(document))
 
 
 def _numbers(spec: TenantSpec) -> list[str]:

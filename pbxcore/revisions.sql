@@ -27,3 +27,7 @@ ORDER BY newest.id;
 -- name: newest_of_all
 SELECT DISTINCT ON (id) id, revision, created_at AS since FROM revision
 WHERE kind = 'tenant' ORDER BY id, revision DESC;
+
+-- name: same
+-- The newest revision that says what a document says.
+SELECT max(revision) FROM revision WHERE kind = $1 AND id = $2 AND document = $3::text::jsonb;

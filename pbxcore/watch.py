@@ -7,7 +7,8 @@ What is saved together is one change: all of it or nothing. Files with mistakes 
 their next save; they are tried again together with the next files that are saved, and do not hold those back.
 A file counts as saved when it has not changed for a second and nobody has it open for writing; so neither an
 editor's half file nor a slow copy is taken. Each document's base (`pbxcore.base`) is the revision that the
-folder gave it last: what others changed in the meantime is not overwritten.
+folder gave it last, or at the start the one that its file repeats: what others changed in the meantime is
+not overwritten. Only a file that was edited while nobody watched, and names no base, replaces what is there.
 """
 
 import asyncio
@@ -15,14 +16,15 @@ import errno
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pbxcore import database, door
 from pbxcore.base import key_of
-from pbxcore.documents import decoded, read_texts
+from pbxcore.documents import Read, decoded, read_texts
 from pbxcore.door import Applied
+from pbxcore.revisions import revision_of
 from pbxcore.settings import Settings
 from pbxcore.yamltree import MAX_BYTES
 
@@ -168,6 +170,21 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
     if findings:
         return Applied(findings=findings)
-    keys = {door.key(document) for document in documents}
+    keys = {door.key(document): document for document in documents}
+    unknown = [document for key, document in keys.items() if key not in folder.bases]
     base = {key: revision for key, revision in folder.bases.items() if key in keys}
+    base |= await _repeated(settings, unknown) if unknown else {}
     return await door.enter(settings, documents, author=author, base=base)
+
+
+async def _repeated(settings: Settings, documents: Sequence[Read]) -> dict[str, int]:
+    """Give the revision that each document repeats, by `kind/id`: nobody has edited its file since."""
+    connection = await database.connect(database.url_of(settings), application="pbxcore apply")
+    try:
+        found = {
+            door.key(one): await revision_of(connection, one.kind, door.id_of(one), door.body(one))
+            for one in documents
+        }
+    finally:
+        await connection.close()
+    return {key: revision for key, revision in found.items() if revision is not None}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import json
+import signal
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -73,8 +74,14 @@ def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool)
             else:
                 show_applied(what, as_json=False)
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(watch.watch(settings, paths[0], author=author, tell=tell))
+    async def until_told() -> None:
+        watching = asyncio.ensure_future(watch.watch(settings, paths[0], author=author, tell=tell))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+    asyncio.run(until_told())
 
 
 def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = None, as_json: bool) -> None:

@@ -27,7 +27,7 @@ def tenants(as_json: AsJson = False) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for column in ("tenant", "name", "revision", "since", "by"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in {"tenant", "since"})
     table.add_column("numbers", justify="right")
     table.add_column("extensions", justify="right")
     for one in found:

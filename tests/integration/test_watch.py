@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,40 @@ async def test_what_others_changed_is_not_overwritten(settings: Settings) -> Non
         assert [entry.author for entry in stale.newer] == ["portal"]
         folder.save("acme.yaml", f"# base: 2\n{text}")
         assert [one.revision for one in (await folder.next()).changes] == [3]
+
+
+async def test_a_file_nobody_edited_does_not_take_back_a_newer_revision(settings: Settings) -> None:
+    """Starting to watch a folder that repeats an old revision changes nothing, and says so."""
+    async with watching(settings) as folder:
+        portal = settings.state / "portal.yaml"
+        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await door.apply(settings, [portal], author="portal")
+        again = asyncio.create_task(
+            watch(settings, folder.path, author="x", tell=folder.told.put_nowait, look_s=LOOK_S)
+        )
+        assert [(one.base, one.current) for one in (await folder.next()).stale] == [(1, 2)]
+        assert folder.in_force() == {"acme": 2}
+        again.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await again
+
+
+def test_the_command_ends_when_it_is_told(
+    settings: Settings, until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Each change is one line of JSON; SIGTERM ends it with exit code 0."""
+    folder, heard = settings.state / "documents", settings.state / "heard"
+    folder.mkdir()
+    (folder / "acme.yaml").write_text("tenant: [\n")
+    environment = {**os.environ, "PBXCORE_STATE": str(settings.state), "PBXCORE_CONFIG": str(CONFIG),
+                   "PBXCORE_DATABASE": settings.database}  # fmt: skip
+    command = [sys.executable, "-m", "pbxcore", "apply", "--watch", str(folder), "--json"]
+    with heard.open("w") as out, subprocess.Popen(command, stdout=out, env=environment) as process:
+        until(lambda: heard.read_text().endswith("\n"))
+        process.terminate()
+        assert process.wait(10) == 0
+    (line,) = heard.read_text().splitlines()
+    assert json.loads(line)["findings"][0]["code"] == "no-yaml"
 
 
 async def test_a_half_written_file_is_not_taken(settings: Settings) -> None:
