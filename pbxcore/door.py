@@ -97,6 +97,7 @@ async def enter(settings: Settings, documents: Sequence[Read], *, author: str, b
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
         if applied.findings or applied.stale:
             return applied
+        await connection.execute(SQL["unlock"])  # in every other case the lock goes with the connection
         published = await publication.catch_up(settings, connection)
     finally:
         await connection.close()
@@ -117,18 +118,14 @@ async def _in_turn(
     those of the transaction, have the order of the turns.
     """
     await connection.execute(SQL["lock"])
-    try:
-        async with connection.transaction():
-            stale = await _stale(connection, documents, bases)
-            if stale:
-                return Applied(stale=stale)
-            findings = await _check_against_stored(settings, connection, documents)
-            if findings:
-                return Applied(findings=findings)
-            return Applied(changes=await _store(connection, documents, author))
-    finally:
-        if not connection.is_closed():  # the lock goes with the connection
-            await connection.execute(SQL["unlock"])
+    async with connection.transaction():
+        stale = await _stale(connection, documents, bases)
+        if stale:
+            return Applied(stale=stale)
+        findings = await _check_against_stored(settings, connection, documents)
+        if findings:
+            return Applied(findings=findings)
+        return Applied(changes=await _store(connection, documents, author))
 
 
 async def _stale(
