@@ -227,14 +227,22 @@ def _text(file: File) -> str | Located:
     """Read a file, or say why it cannot be read."""
     try:
         with file.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1).decode()
-    except (OSError, UnicodeDecodeError) as unreadable:
-        reason = unreadable.strerror if isinstance(unreadable, OSError) else "it is not UTF-8"
-        message, remedy = (
-            f"the file cannot be read: {reason}",
-            "look at its name, its rights and its encoding",
-        )
-        return Located(str(file), 1, Finding(path=(), code="no-file", message=message, remedy=remedy))
+            return decoded(str(file), opened.read(MAX_BYTES + 1))
+    except OSError as unreadable:
+        return _unread(str(file), str(unreadable.strerror))
+
+
+def decoded(file: str, raw: bytes) -> str | Located:
+    """Give what a file says, or that it is no text."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _unread(file, "it is not UTF-8")
+
+
+def _unread(file: str, reason: str) -> Located:
+    message, remedy = f"the file cannot be read: {reason}", "look at its name, its rights and its encoding"
+    return Located(file, 1, Finding(path=(), code="no-file", message=message, remedy=remedy))
 
 
 def _no_kind(values: Mapping[str, Any]) -> Finding:

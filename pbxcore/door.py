@@ -1,14 +1,15 @@
 """The one door for every change: read, check, store as a revision, put in force.
 
 Owns the order of these steps. A change is one transaction: all its documents are stored or none; with any
-mistake nothing is stored and everything in force stays. What is stored is published afterwards
+mistake nothing is stored and everything in force stays. A document made from an older revision than the one
+in force is refused, with what happened since (`pbxcore.base`). What is stored is published afterwards
 (`pbxcore.publication`); a publication that was cut off is completed by the next one or at the next start.
 """
 
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication
+from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
@@ -58,40 +60,96 @@ class Applied:
     Attributes:
         changes: one per document, in the order in which they were stored; empty with findings.
         findings: every mistake, with file and line.
+        stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
     """
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Located, ...] = ()
+    stale: tuple[Stale, ...] = ()
     published: tuple[Published, ...] = field(default=())
 
 
-async def apply(settings: Settings, paths: Sequence[Path], *, author: str) -> Applied:
+async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base: Bases = None) -> Applied:
     """Check documents and, if nothing is wrong with any of them, put them all in force.
 
     Args:
         settings: of this machine.
         paths: files, or folders that are searched for `*.yaml`.
         author: who changes it; stands in the revision.
+        base: the revisions that the documents were made from, beside what they say themselves.
 
     Raises:
+        BaseError: a base is given for a document that is not there.
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     documents, findings = read(paths, trunks=tuple(trunk.name for trunk in settings.trunks))
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
+    return await enter(settings, documents, author=author, base=base)
+
+
+async def enter(settings: Settings, documents: Sequence[Read], *, author: str, base: Bases = None) -> Applied:
+    """Put documents that have been read in force, as `apply` does."""
+    bases = bases_of({key(document): document.text for document in documents}, base)
     connection = await database.connect(database.url_of(settings), application="pbxcore apply")
     try:
-        async with connection.transaction():
-            await connection.execute(SQL["lock"])
-            findings = await _check_against_stored(settings, connection, documents)
-            if findings:
-                return Applied(findings=findings)
-            changes = await _store(connection, documents, author)
+        applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
+        if applied.findings or applied.stale:
+            return applied
+        await connection.execute(SQL["unlock"])  # in every other case the lock goes with the connection
         published = await publication.catch_up(settings, connection)
     finally:
         await connection.close()
-    return Applied(changes=changes, published=published)
+    return replace(applied, published=published)
+
+
+async def _in_turn(
+    settings: Settings,
+    connection: Connection,
+    documents: Sequence[Read],
+    *,
+    author: str,
+    bases: Mapping[str, int],
+) -> Applied:
+    """Check and store while no other change can: what was true in the check still is.
+
+    The turn is taken before the transaction begins: so the instants of revisions and numbers, which are
+    those of the transaction, have the order of the turns.
+    """
+    await connection.execute(SQL["lock"])
+    async with connection.transaction():
+        stale = await _stale(connection, documents, bases)
+        if stale:
+            return Applied(stale=stale)
+        findings = await _check_against_stored(settings, connection, documents)
+        if findings:
+            return Applied(findings=findings)
+        return Applied(changes=await _store(connection, documents, author))
+
+
+async def _stale(
+    connection: Connection, documents: Sequence[Read], bases: Mapping[str, int]
+) -> tuple[Stale, ...]:
+    """Find documents made from another revision than the one in force, and that say something else."""
+    found = []
+    for document in documents:
+        base = bases.get(key(document))
+        if base is None:
+            continue
+        revision, same = await _compare(connection, document)
+        if revision != base and not same:
+            found.append(
+                await refuse(
+                    connection,
+                    kind=document.kind,
+                    name=id_of(document),
+                    file=document.file,
+                    text=document.text,
+                    base=base,
+                )
+            )
+    return tuple(found)
 
 
 async def _check_against_stored(
@@ -123,7 +181,7 @@ async def _check_prices(
     settings: Settings, connection: Connection, documents: Sequence[Read]
 ) -> list[Located]:
     """Judge catalogues and accounts as they will stand together: the stored ones first, then the new."""
-    new = {(document.kind, _id(document)): document for document in documents}
+    new = {(document.kind, id_of(document)): document for document in documents}
     catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
     accounts = await _standing(connection, "account", AccountSpec, new)
     destinations = await asyncio.to_thread(load, settings.config / "destinations")
@@ -163,7 +221,7 @@ def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]
 
 async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
-    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), _id(document)))
+    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
     changes = [await _store_one(connection, document, author) for document in ordered]
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
     moved = [change.id for change in changes if change.changed and change.kind == "tenant"]
@@ -175,15 +233,27 @@ async def _store(connection: Connection, documents: Sequence[Read], author: str)
 
 
 async def _store_one(connection: Connection, document: Read, author: str) -> Change:
-    name = _id(document)
-    row = await connection.fetchrow(SQL["latest"], document.kind, name)
-    revision = int(row["revision"]) if row else 0
-    body = json.dumps(document.tree.value, default=str)  # as it was written: dates and amounts are text
-    changed = row is None or json.loads(row["document"]) != json.loads(body)
-    if changed:
+    name = id_of(document)
+    revision, same = await _compare(connection, document)
+    if not same:
         revision += 1
-        await connection.execute(SQL["store"], document.kind, name, revision, body, document.text, author)
-    return Change(kind=document.kind, id=name, revision=revision, changed=changed, file=document.file)
+        await connection.execute(
+            SQL["store"], document.kind, name, revision, body(document), document.text, author
+        )
+    return Change(kind=document.kind, id=name, revision=revision, changed=not same, file=document.file)
+
+
+async def _compare(connection: Connection, document: Read) -> tuple[int, bool]:
+    """Give the revision in force, 0 for none, and whether it says the same as a document."""
+    row = await connection.fetchrow(SQL["latest"], document.kind, id_of(document))
+    if row is None:
+        return 0, False
+    return int(row["revision"]), json.loads(row["document"]) == json.loads(body(document))
+
+
+def body(document: Read) -> str:
+    """Write a document as JSON: as it was written, dates and amounts are text."""
+    return json.dumps(document.tree.value, default=str)
 
 
 async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
@@ -191,11 +261,16 @@ async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
     await connection.execute(SQL["end_numbers"], tenant, kept)
 
 
-def _id(document: Read) -> str:
+def id_of(document: Read) -> str:
     """Name what has revisions: each dated version of a catalogue is a document of its own."""
     if isinstance(document.spec, CatalogueSpec):
         return f"{document.id}@{document.spec.valid_from}"
     return document.id
+
+
+def key(document: Read) -> str:
+    """Name a document as its base does: `tenant/acme`, `catalogue/autphone@2026-01-01`."""
+    return key_of(document.kind, id_of(document))
 
 
 def _numbers(spec: TenantSpec) -> list[str]:

@@ -1,6 +1,9 @@
 -- name: lock
 -- One change at a time: what is checked against the database is still true when it is stored.
-SELECT pg_advisory_xact_lock(hashtext('pbxcore door'));
+SELECT pg_advisory_lock(hashtext('pbxcore door'));
+
+-- name: unlock
+SELECT pg_advisory_unlock(hashtext('pbxcore door'));
 
 -- name: latest
 SELECT revision, document FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;

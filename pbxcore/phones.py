@@ -40,6 +40,14 @@ class Changed:
     change: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many phones are published, and how many changed objects Asterisk has not yet forgotten."""
+
+    published: int
+    unexpired: int
+
+
 def password_of(settings: Settings, endpoint: str) -> str:
     """Return the SIP password of a device that no document names one for."""
     return derive(settings.state, f"phone/{endpoint}")
@@ -100,6 +108,15 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
         _replace_mailboxes(db, settings, tenant, "", ())
     with _transaction(settings.phones_db) as db:
         return _replace_phones(db, tenant, {})
+
+
+def counts(settings: Settings) -> Counts:
+    """Count what stands in the tables; nothing before the first publication."""
+    if not settings.phones_db.exists():
+        return Counts(published=0, unexpired=0)
+    with _open(settings.phones_db) as db:
+        (row,) = db.execute("SELECT (SELECT count(*) FROM ps_endpoints), (SELECT count(*) FROM expiry)")
+    return Counts(published=int(row[0]), unexpired=int(row[1]))
 
 
 def to_expire(settings: Settings) -> tuple[Changed, ...]:

@@ -36,6 +36,30 @@ class Revision(Entry):
     document: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A tenant as it is in force: its newest revision, who made it, and what it has."""
+
+    id: str
+    name: str
+    revision: int
+    since: datetime
+    author: str
+    numbers: int
+    extensions: int
+
+
+async def tenants(connection: Connection) -> Sequence[Tenant]:
+    """Give every tenant, by id."""
+    return [Tenant(**dict(row)) for row in await connection.fetch(SQL["tenants"])]
+
+
+async def revision_of(connection: Connection, kind: str, name: str, document: str) -> int | None:
+    """Give the newest revision that says what a document, JSON, says; None if there is none."""
+    found = await connection.fetchval(SQL["same"], kind, name, document)
+    return None if found is None else int(found)
+
+
 async def history(connection: Connection, name: str, *, limit: int = LONGEST_HISTORY) -> Sequence[Entry]:
     """Give the history of every document of this name, the newest revision first."""
     return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]

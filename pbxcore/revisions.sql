@@ -9,3 +9,25 @@ WHERE kind = $1 AND id = $2 AND revision = $3;
 -- name: newest
 SELECT kind, id, revision, source, document, author, created_at FROM revision
 WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+
+-- name: newer
+SELECT kind, id, revision, author, created_at FROM revision
+WHERE kind = $1 AND id = $2 AND revision > $3 ORDER BY revision DESC LIMIT $4;
+
+-- name: tenants
+-- Every tenant as it is in force. Counts of numbers are of those that lead here now.
+SELECT newest.id, document ->> 'name' AS name, revision, created_at AS since, author,
+       (SELECT count(*) FROM jsonb_object_keys(document -> 'extensions')) AS extensions,
+       coalesce(held.numbers, 0) AS numbers
+FROM (SELECT DISTINCT ON (id) * FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC) AS newest
+LEFT JOIN (SELECT tenant, count(*) AS numbers FROM number WHERE valid @> now() GROUP BY tenant) AS held
+       ON held.tenant = newest.id
+ORDER BY newest.id;
+
+-- name: newest_of_all
+SELECT DISTINCT ON (id) id, revision, created_at AS since FROM revision
+WHERE kind = 'tenant' ORDER BY id, revision DESC;
+
+-- name: same
+-- The newest revision that says what a document says.
+SELECT max(revision) FROM revision WHERE kind = $1 AND id = $2 AND document = $3::text::jsonb;

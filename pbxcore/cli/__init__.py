@@ -3,7 +3,20 @@
 Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process.
 """
 
-from pbxcore.cli import apply, check, database, decide, demo, destinations, rate, rated, revisions, run, serve
+from pbxcore.cli import (
+    apply,
+    check,
+    database,
+    decide,
+    demo,
+    destinations,
+    rate,
+    rated,
+    revisions,
+    run,
+    serve,
+    status,
+)
 from pbxcore.cli.app import app, main
 
 __all__ = [
@@ -20,4 +33,5 @@ __all__ = [
     "revisions",
     "run",
     "serve",
+    "status",
 ]

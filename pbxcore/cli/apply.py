@@ -1,17 +1,23 @@
 """`pbxcore apply`: put documents in force through the door, and say what came of it."""
 
 import asyncio
+import contextlib
 import getpass
 import json
+import signal
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from pbxcore import database, door
-from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore import database, door, watch
+from pbxcore.base import BaseError, Bases, Stale, key_of
+from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
 from pbxcore.door import Applied
@@ -24,37 +30,132 @@ from pbxcore.settings import Settings
 def apply(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
     author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
+    base: Annotated[
+        list[str],
+        typer.Option(help="Revision the document was made from: 7, or of several acme=7, account/acme=3."),
+    ] = [],  # noqa: B006 — Typer makes a new list of it
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Go on: put in force what is saved in this folder, until Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check documents and put all of them in force, or none.
 
     Calls in progress go on as they were decided; the next call is decided by the new documents. With any
     mistake nothing changes, and every mistake is listed with its line.
+
+    A document made from an older revision than the one in force is refused, and both changes are shown.
+    It names its base in a comment, # base: 7, as export writes it, or --base does. Without a base it
+    replaces whatever is in force.
+
+    With --watch what is saved together is one change. A file with mistakes is reported and changes nothing;
+    a document that others changed since the folder did is refused until the file is exported anew.
     """
-    report(settings_of_running(), paths, author or getpass.getuser(), as_json=as_json)
+    settings, author = settings_of_running(), author or getpass.getuser()
+    if watched:
+        _watch(settings, paths, author, as_json=as_json)
+    else:
+        report(settings, paths, author, base=_bases(base), as_json=as_json)
 
 
-def report(settings: Settings, paths: list[Path], author: str, *, as_json: bool) -> None:
-    """Send documents through the door and say what came of it; exit code 1 with mistakes."""
+def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool) -> None:
+    """Tell what becomes of each save; JSON is one object a line."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        raise fail("--watch takes one folder", "name the folder with the documents", Exit.USAGE)
+    if not as_json:
+        out.print(f"[dim]watching {escape(str(paths[0]))}; Ctrl-C ends it[/]", highlight=False)
+
+    def tell(what: Applied | Exception) -> None:
+        if isinstance(what, Exception):
+            err.print(f"[yellow]the database does not answer ({escape(str(what))}); it is tried again[/]")
+        elif what.findings or what.stale or any(change.changed for change in what.changes):
+            if as_json:
+                print(json.dumps(_plain(what), default=_iso), flush=True)  # noqa: T201 — a line for scripts
+            else:
+                show_applied(what, as_json=False)
+
+    async def until_told() -> None:
+        watching = asyncio.ensure_future(watch.watch(settings, paths[0], author=author, tell=tell))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+    asyncio.run(until_told())
+
+
+def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = None, as_json: bool) -> None:
+    """Send documents through the door and say what came of it; exit code 1 when nothing was changed."""
     try:
-        applied = asyncio.run(door.apply(settings, paths, author=author))
+        applied = asyncio.run(door.apply(settings, paths, author=author, base=base))
+    except BaseError as error:
+        raise fail(str(error), "name it as in --base acme=7", Exit.USAGE) from error
     except database.AWAY as away:
         raise fail(
             f"the database does not answer ({away}); nothing was changed",
             "start the machine with `make run`, or name the database: PBXCORE_DATABASE=postgresql://…",
             Exit.UNAVAILABLE,
         ) from away
+    show_applied(applied, as_json=as_json)
+    if not applied.findings and not applied.stale and not applied.changes:
+        raise fail("no documents were found", "name files, or a folder with *.yaml in it", Exit.NO)
+    if applied.findings or applied.stale:
+        raise typer.Exit(int(Exit.NO))
+
+
+def show_applied(applied: Applied, *, as_json: bool) -> None:
+    """Print what became of a change."""
     if as_json:
-        out.print_json(json.dumps({**asdict(applied), "findings": as_plain(applied.findings)}))
-    elif applied.findings:
+        out.print_json(json.dumps(_plain(applied), default=_iso))
+    elif applied.findings or applied.stale:
         show(applied.findings)
+        for stale in applied.stale:
+            _show_stale(stale)
         out.print("[bold red]✗ nothing was changed[/]")
     else:
         _show(applied)
-    if not applied.findings and not applied.changes:
-        raise fail("no documents were found", "name files, or a folder with *.yaml in it", Exit.NO)
-    if applied.findings:
-        raise typer.Exit(int(Exit.NO))
+
+
+def _plain(applied: Applied) -> dict[str, object]:
+    return {**asdict(applied), "findings": as_plain(applied.findings)}
+
+
+def _bases(given: list[str]) -> Bases:
+    """Read `7`, or `acme=7` and `account/acme=3` as often as they come."""
+    if not given:
+        return None
+    found: dict[str, int] = {}
+    for one in given:
+        name, _, number = one.rpartition("=")
+        if not number.isdecimal() or (not name and len(given) > 1):
+            raise fail(f"--base {one} is no revision", "write --base 7, or --base acme=7", Exit.USAGE)
+        if not name:
+            return int(number)
+        found[name if "/" in name else key_of("tenant", name)] = int(number)
+    return found
+
+
+def _iso(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _show_stale(stale: Stale) -> None:
+    what = f"{stale.kind} [bold]{escape(stale.id)}[/]"
+    if stale.base > stale.current:
+        out.print(f"[red]✗[/] {what} has no revision {stale.base}; the newest is {stale.current}")
+    else:
+        out.print(f"[red]✗[/] {what} was made from revision {stale.base}; {stale.current} is in force")
+    for entry in stale.newer:
+        at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
+        out.print(f"  revision {entry.revision} by [bold]{escape(entry.author)}[/] at {at}", highlight=False)
+    for title, text in (("changed since then", stale.theirs), ("changed by you", stale.yours)):
+        out.print(f"  [bold]{title}[/]")
+        for line in text.splitlines() or ["nothing"]:
+            style = {"+": "green", "-": "red"}.get(line[:1], "dim")
+            out.print(Text("    " + line, style=style), soft_wrap=True)
+    kind = "" if stale.kind == "tenant" else f" --kind {stale.kind}"
+    remedy = f"`pbxcore export {escape(stale.id)}{kind}`, make your change there, apply that"
+    out.print(f"  [green]→ {remedy}[/]\n", highlight=False)
 
 
 def _show(applied: Applied) -> None:

@@ -21,6 +21,7 @@ from dialplan.plan import Plan
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from pbxcore import database, documents, published, revisions
+from pbxcore.base import with_base, without_base
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import report
@@ -38,7 +39,7 @@ Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Def
 @app.command(rich_help_panel="Changing")
 def history(name: Name, as_json: AsJson = False) -> None:
     """Show who changed a document, and when."""
-    entries = _ask(lambda connection: revisions.history(connection, name))
+    entries = ask(lambda connection: revisions.history(connection, name))
     if as_json:
         lines = [{"kind": e.kind, "id": e.id, "revision": e.revision, "author": e.author,
                   "at": e.created_at.isoformat()} for e in entries]  # fmt: skip
@@ -57,8 +58,12 @@ def history(name: Name, as_json: AsJson = False) -> None:
 
 @app.command(rich_help_panel="Changing")
 def export(name: Name, kind: Kind = "tenant", number: Number = None) -> None:
-    """Print a document as it was written, comments included."""
-    sys.stdout.write(_stored(kind, name, number).source)
+    """Print a document as it was written, comments included.
+
+    Its first line names its revision, `# base: 7`: `pbxcore apply` refuses it once another one is in force.
+    """
+    stored = _stored(kind, name, number)
+    sys.stdout.write(with_base(stored.source, stored.revision))
 
 
 @app.command(rich_help_panel="Changing")
@@ -67,14 +72,17 @@ def rollback(
     number: Annotated[int, typer.Option("--to", min=1, help="The revision to go back to.")],
     kind: Kind = "tenant",
     author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
+    base: Annotated[
+        int | None, typer.Option(min=1, help="The revision you looked at; refused if another is in force.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put the document of an earlier revision in force again, as a new revision, through the door."""
     stored = _stored(kind, name, number)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}@{number}.yaml"
-        file.write_text(stored.source)
-        report(settings_of_running(), [file], author or getpass.getuser(), as_json=as_json)
+        file.write_text(without_base(stored.source))
+        report(settings_of_running(), [file], author or getpass.getuser(), base=base, as_json=as_json)
 
 
 @app.command(rich_help_panel="Changing")
@@ -111,14 +119,14 @@ def _plans(file: Path, settings: Settings) -> list[Plan]:
 
 
 def _stored(kind: str, name: str, number: int | None) -> Revision:
-    found = _ask(lambda connection: revisions.revision(connection, kind, name, number))
+    found = ask(lambda connection: revisions.revision(connection, kind, name, number))
     if found is None:
         which = f"revision {number} of " if number else ""
         raise fail(f"there is no {which}{kind} {name}", f"see `pbxcore history {name}`", Exit.NO)
     return found
 
 
-def _ask(question: Callable[[Connection], Awaitable[T]]) -> T:
+def ask(question: Callable[[Connection], Awaitable[T]]) -> T:
     """Ask the database one question."""
 
     async def asked() -> T:

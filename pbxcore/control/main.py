@@ -8,18 +8,24 @@ import logging
 import sqlite3
 from typing import Any
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from dialplan.facts import State
 from pbxcore import phones
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.process import Process
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.registrations import registered
 from pbxcore.settings import Settings
 
 EXPIRE_AT_ONCE = 50  # actions under way; far below the link's own limit
 EXPIRE_AGAIN_S = 2.0  # what failed or was missed is in force that much later
 
+MEASURE_S = 5.0
+
+UNEXPIRED = Gauge("pbxcore_phones_unexpired", "Changes of phones that Asterisk has not acknowledged")
+PHONES = Gauge("pbxcore_phones_published", "Phones that stand in Asterisk's tables")
+REGISTERED = Gauge("pbxcore_phones_registered", "Phones that are registered now")
 EXPIRY_FAILED = Counter("pbxcore_expiry_failures_total", "Changed phones not yet expired in Asterisk")
 
 log = logging.getLogger(__name__)
@@ -42,6 +48,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(link.run(), name="ami"),
             tasks.create_task(_drain(link), name="ami-events"),
             tasks.create_task(_keep_expired(settings, link), name="expiry"),
+            tasks.create_task(_measure(settings), name="measure"),
         ]
         try:
             await asyncio.Event().wait()
@@ -88,6 +95,22 @@ async def _keep_expired(settings: Settings, link: Link) -> None:
         await link.ready.wait()
         await _expire_if_up(settings, link)
         await asyncio.sleep(EXPIRE_AGAIN_S)
+
+
+async def _measure(settings: Settings) -> None:
+    """Count phones for the metrics, also while the link is down."""
+    while True:
+        try:
+            counted = await asyncio.to_thread(phones.counts, settings)
+        except sqlite3.Error:
+            log.warning("phones cannot be counted", exc_info=True)
+        else:
+            UNEXPIRED.set(counted.unexpired)
+            PHONES.set(counted.published)
+        there = await asyncio.to_thread(registered, settings)
+        if there is not None:
+            REGISTERED.set(there)
+        await asyncio.sleep(MEASURE_S)
 
 
 async def _drain(link: Link) -> None:

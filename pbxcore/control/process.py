@@ -31,6 +31,7 @@ from pbxcore.settings import Settings
 WATCH_S = 1.0  # a change whose announcement was lost is in force that much later
 
 TENANTS = Gauge("pbxcore_plans", "Tenants whose plan is in force in this process")
+BEHIND = Gauge("pbxcore_plans_behind", "Tenants whose published plan this process cannot use")
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class Process:
         except published_plans.UnpublishedError as error:
             return {"ok": False, "error": str(error)}
         TENANTS.set(len(self.plans.plans))
+        BEHIND.set(len(unread))
         asterisk = await self.after_reload()
         if unread:
             log.error("some published plans cannot be used: %s", unread)

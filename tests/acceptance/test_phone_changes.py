@@ -11,6 +11,8 @@ import pytest
 
 from pbxcore import phones
 from pbxcore.practice import sipp
+from pbxcore.registrations import registered
+from pbxcore.status import status
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
@@ -43,3 +45,14 @@ async def test_a_new_password_is_in_force_at_once(pbx: Pbx) -> None:
     assert _reload(pbx)["asterisk"] == "done"
     with pytest.raises(sipp.SippError):
         await pbx.phone("p14").register()
+
+
+async def test_registrations_are_counted(pbx: Pbx) -> None:
+    """A phone that registers is one more, in `status` and in the metrics' source."""
+    await pbx.phone("p12").register()
+    pbx.until(lambda: (registered(pbx.settings) or 0) >= 1, 10)
+    found = await status(pbx.settings)
+    assert found.asterisk.alive
+    assert found.asterisk.registered == registered(pbx.settings)
+    assert (found.asterisk.published, found.asterisk.unexpired) == (phones.counts(pbx.settings).published, 0)
+    assert {one.name: one.alive for one in found.processes}["control"]

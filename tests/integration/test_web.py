@@ -150,7 +150,9 @@ def test_metrics_of_every_process_are_shown(
     def shown() -> bool:
         with contextlib.suppress(httpx.TransportError):
             text = httpx.get(f"http://127.0.0.1:{http}/metrics").text
-            return all(word in text for word in ('process="web"', 'process="control"', "pbxcore_plans"))
+            gauges = ("plans", "plans_behind", "phones_published", "phones_unexpired", "phones_registered")
+            names = (f"pbxcore_{gauge}{{" for gauge in gauges)
+            return all(word in text for word in ('process="web"', 'process="control"', *names))
         return False
 
     try:

@@ -1,0 +1,88 @@
+"""`pbxcore tenants|status`: what is in force, and whether everything goes by it."""
+
+import asyncio
+import json
+from dataclasses import asdict
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pbxcore import revisions, status
+from pbxcore.cli.app import AsJson, Exit, app, out
+from pbxcore.cli.revisions import ask
+from pbxcore.machine.running import settings_of_running
+from pbxcore.status import Process, Status
+
+NAMED = 3  # tenants that lag, by name; the others by their number
+
+
+@app.command(rich_help_panel="Seeing")
+def tenants(as_json: AsJson = False) -> None:
+    """List every tenant: its revision in force, since when and by whom, its numbers and extensions."""
+    found = ask(revisions.tenants)
+    if as_json:
+        plain = [{**asdict(one), "since": one.since.isoformat()} for one in found]
+        out.print_json(json.dumps(plain))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("tenant", "name", "revision", "since", "by"):
+        table.add_column(column, no_wrap=column in {"tenant", "since"})
+    table.add_column("numbers", justify="right")
+    table.add_column("extensions", justify="right")
+    for one in found:
+        since = one.since.astimezone().isoformat(sep=" ", timespec="seconds")
+        table.add_row(
+            one.id, escape(one.name), str(one.revision), since, escape(one.author),
+            str(one.numbers), str(one.extensions),
+        )  # fmt: skip
+    out.print(table if found else "[yellow]no tenants[/]\n  → `pbxcore apply config` stores the example")
+
+
+@app.command("status", rich_help_panel="Seeing")
+def status_(as_json: AsJson = False) -> None:
+    """Show which processes answer, what each has in force and how far it lags, and Asterisk's phones.
+
+    Exit code 0: everything answers. 3: something that is needed does not.
+    """
+    found = asyncio.run(status.status(settings_of_running()))
+    if as_json:
+        out.print_json(json.dumps({"complete": found.complete, **asdict(found)}))
+    else:
+        _show(found)
+    if not found.complete:
+        raise typer.Exit(int(Exit.UNAVAILABLE))
+
+
+def _show(found: Status) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "", "in force", "lag"):
+        table.add_column(column)
+    unpublished = f"[yellow]not published: {_names(found.unpublished)}[/]" if found.unpublished else ""
+    stored = escape(found.detail) or f"{found.tenants} tenants"
+    table.add_row(_sign(ok=found.database), "database", stored, unpublished)
+    for process in found.processes:
+        table.add_row(_sign(ok=process.alive), process.name, *_force(process))
+    phones = found.asterisk
+    known = "registrations unknown" if phones.registered is None else f"{phones.registered} registered"
+    due = f"[yellow]{phones.unexpired} changes not acknowledged[/]"
+    late = due if phones.unexpired else "all acknowledged"
+    link = "" if phones.alive else "link down, "
+    table.add_row(_sign(ok=phones.alive), "Asterisk", f"{link}{phones.published} phones, {known}", late)
+    out.print(table, highlight=False)
+
+
+def _force(process: Process) -> tuple[str, str]:
+    if process.in_force is None:
+        return escape(process.detail), ""
+    lag = f"[yellow]{_names(process.behind)}, {process.lag_s} s[/]" if process.behind else "none"
+    return f"{process.in_force} tenants, {process.detail}", lag
+
+
+def _names(tenants: tuple[str, ...]) -> str:
+    more = len(tenants) - NAMED
+    return ", ".join(tenants[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sign(*, ok: bool) -> str:
+    return "[green]✓[/]" if ok else "[red]✗[/]"

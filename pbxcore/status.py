@@ -1,0 +1,159 @@
+"""How a machine is: which processes answer, what each has in force and how far it lags, and its phones.
+
+Owns the questions and their limits. Refuses to mend anything.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pbxcore import database, phones, publication, published
+from pbxcore.database.queries import named
+from pbxcore.machine.services import answers
+from pbxcore.registrations import registered
+from pbxcore.settings import Settings
+
+SQL = named(Path(__file__).with_name("revisions.sql"))
+HEALTH = named(Path(__file__).parent / "web" / "queries.sql")["health"]
+ASK_LIMIT_S = 2.0
+DECIDING = ("control", "standby")
+
+Newest = Mapping[str, tuple[int, datetime | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process of ours.
+
+    Attributes:
+        alive: it answers, and does what it is for.
+        detail: what it says, or why it does not answer.
+        in_force: tenants by whose plans it decides; None where it decides no calls.
+        behind: tenants that it does not decide by their newest revision.
+        lag_s: age of the oldest of those revisions; 0 when none, or when its age is not known.
+    """
+
+    name: str
+    alive: bool
+    detail: str
+    in_force: int | None = None
+    behind: tuple[str, ...] = ()
+    lag_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asterisk:
+    """Asterisk and its phones.
+
+    Attributes:
+        alive: control's link to it is up.
+        published: phones that stand in its tables.
+        unexpired: changes of phones that it has not acknowledged; it may still go by the old ones.
+        registered: phones that can be reached now; None when that cannot be read.
+    """
+
+    alive: bool
+    published: int
+    unexpired: int
+    registered: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A machine.
+
+    Attributes:
+        database: it answers.
+        detail: why it does not.
+        tenants: how many are stored, or published as long as the database does not answer.
+        unpublished: tenants whose newest revision is stored and not published.
+    """
+
+    database: bool
+    detail: str
+    tenants: int
+    unpublished: tuple[str, ...]
+    processes: tuple[Process, ...]
+    asterisk: Asterisk
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that is needed answers."""
+        return self.database and self.asterisk.alive and all(process.alive for process in self.processes)
+
+
+async def status(settings: Settings) -> Status:
+    """Ask everything at once; what does not answer within two seconds does not answer."""
+    index, unread = _index(settings)
+    stored, detail, rater = await _stored(settings)
+    newest = stored if stored is not None else {tenant: (n, None) for tenant, n in index.items()}
+    deciding = await asyncio.gather(*(_deciding(settings, name, newest) for name in DECIDING))
+    web = await answers("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.ports.http)  # noqa: S104 — compared, not bound
+    table = await asyncio.to_thread(phones.counts, settings)
+    asterisk = Asterisk(
+        alive=any(up for _, up in deciding),
+        published=table.published,
+        unexpired=table.unexpired,
+        registered=await asyncio.to_thread(registered, settings),
+    )
+    return Status(
+        database=stored is not None,
+        detail=detail or unread,
+        tenants=len(newest),
+        unpublished=tuple(tenant for tenant, (number, _) in newest.items() if index.get(tenant) != number),
+        processes=(
+            *(process for process, _ in deciding),
+            rater,
+            Process(name="web", alive=web, detail=f"port {settings.ports.http}"),
+        ),
+        asterisk=asterisk,
+    )
+
+
+def _index(settings: Settings) -> tuple[Mapping[str, int], str]:
+    try:
+        return published.read_index(settings.published).revisions, ""
+    except published.UnpublishedError as error:
+        return {}, str(error)
+
+
+async def _stored(settings: Settings) -> tuple[Newest | None, str, Process]:
+    """Give the newest revisions, and what the database knows of the rater."""
+    try:
+        async with asyncio.timeout(ASK_LIMIT_S):
+            connection = await database.connect(database.url_of(settings), application="pbxcore status")
+            try:
+                rows = await connection.fetch(SQL["newest_of_all"])
+                health = await connection.fetchrow(HEALTH)
+            finally:
+                await connection.close()
+    except database.AWAY as away:
+        reason = str(away) or "no answer in time"
+        unknown = Process(name="rater", alive=False, detail="unknown: the database does not answer")
+        return None, reason, unknown
+    assert health is not None
+    newest = {str(row["id"]): (int(row["revision"]), row["since"]) for row in rows}
+    writes = bool(health["writing"])
+    said = f"writes, position {health['position']}" if writes else "nobody writes rated legs"
+    return newest, "", Process(name="rater", alive=writes, detail=said)
+
+
+async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Process, bool]:
+    """Ask a process that decides; tell too whether it has a link to Asterisk."""
+    try:
+        socket = settings.run_dir / f"{name}.sock"
+        said = await publication.ask(socket, {"do": "status"}, timeout_s=ASK_LIMIT_S)
+        there = {str(tenant): int(number) for tenant, number in said["revisions"].items()}
+        pid = int(said["pid"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"does not answer ({error or 'time-out'})"
+        return Process(name=name, alive=False, detail=reason, behind=tuple(newest)), False
+    behind = tuple(tenant for tenant, (number, _) in newest.items() if there.get(tenant) != number)
+    since = [at for tenant in behind if (at := newest[tenant][1])]
+    lag = int((datetime.now(UTC) - min(since)).total_seconds()) if since else 0
+    process = Process(
+        name=name, alive=True, detail=f"process {pid}", in_force=len(there), behind=behind, lag_s=max(lag, 0)
+    )
+    return process, said.get("asterisk") == "up"

@@ -1,0 +1,238 @@
+"""A change made from an old revision is refused: nobody's change is lost under somebody else's."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from pbxcore import door
+from pbxcore.base import BaseError, Bases
+from pbxcore.cli import app
+from pbxcore.door import Applied
+from pbxcore.settings import Settings, Trunk
+
+CONFIG = Path(__file__).parents[2] / "config"
+ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
+OPERATORS = ("anna", "bruno")
+
+OTHER = """
+version: 1
+tenant: other
+name: Other
+country: DE
+time_zone: Europe/Berlin
+account: acme
+numbers:
+  "+493055500191": {to: extension 10}
+extensions:
+  "10": {name: Ten, devices: [p10]}
+"""
+
+
+def acme(seconds: int) -> str:
+    """Give the example tenant with another time of ringing."""
+    assert "timeout_s: 12" in ACME
+    return ACME.replace("timeout_s: 12", f"timeout_s: {seconds}")
+
+
+@pytest.fixture
+def settings(short_path: Path, database: str) -> Settings:
+    """A machine with the example in force, on which nothing runs."""
+    settings = Settings(
+        state=short_path,
+        config=CONFIG,
+        database=database,
+        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
+    )
+    folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
+    assert not asyncio.run(door.apply(settings, folders, author="first")).findings
+    return settings
+
+
+async def put(settings: Settings, *texts: str, author: str = "test", base: Bases = None) -> Applied:
+    """Apply documents given as text."""
+    paths = [settings.state / f"{author}-{number}.yaml" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    return await door.apply(settings, paths, author=author, base=base)
+
+
+async def fetch(settings: Settings, query: str) -> list[tuple[object, ...]]:
+    """Ask the database."""
+    connection = await asyncpg.connect(settings.database)
+    try:
+        return [tuple(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("in_the_file", [True, False])
+async def test_a_change_from_an_old_revision_is_refused_with_both_sides(
+    settings: Settings, *, in_the_file: bool
+) -> None:
+    """Who made the newer one, when, what they changed, what you change; nothing is stored."""
+    assert not (await put(settings, acme(15), author="anna", base={"tenant/acme": 1})).stale
+    text = acme(20)
+    refused = await put(settings, f"# base: 1\n{text}" if in_the_file else text,
+                        author="bruno", base=None if in_the_file else 1)  # fmt: skip
+    (stale,) = refused.stale
+    assert (refused.changes, refused.findings, refused.published) == ((), (), ())
+    assert (stale.base, stale.current) == (1, 2)
+    assert [(entry.revision, entry.author) for entry in stale.newer] == [(2, "anna")]
+    (stored,) = await fetch(settings, "SELECT created_at FROM revision WHERE id = 'acme' AND revision = 2")
+    assert stale.newer[0].created_at == stored[0]
+    assert [line for line in stale.theirs.splitlines() if "timeout" in line] == [
+        "-    timeout_s: 12",
+        "+    timeout_s: 15",
+    ]
+    assert "+    timeout_s: 20" in stale.yours.splitlines()
+    assert "timeout_s: 15" not in stale.yours
+    newest = "SELECT max(revision) FROM revision WHERE id = 'acme' AND kind = 'tenant'"
+    assert await fetch(settings, newest) == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("base", "refused"),
+    [(0, True), (1, True), (9, True), ({"tenant/acme": 1}, True), (2, False), (None, False)],
+)
+async def test_only_the_revision_in_force_is_a_base(
+    settings: Settings, base: Bases, *, refused: bool
+) -> None:
+    """An older one, none yet, one that never was: refused. No base replaces whatever is in force."""
+    await put(settings, acme(15))
+    assert bool((await put(settings, acme(20), base=base)).stale) is refused
+
+
+async def test_the_newer_of_two_bases_counts(settings: Settings) -> None:
+    """A file knows what it was exported from, its caller what came of it since."""
+    await put(settings, acme(15))
+    assert not (await put(settings, f"# base: 1\n{acme(20)}", base=2)).stale
+    assert not (await put(settings, f"# base: 3\n{acme(25)}", base=2)).stale
+
+
+async def test_sending_the_same_again_is_no_conflict(settings: Settings) -> None:
+    """Whoever did not hear the answer may ask again."""
+    first = await put(settings, acme(15), base=1)
+    again = await put(settings, acme(15), base=1)
+    assert [change.changed for change in (*first.changes, *again.changes)] == [True, False]
+
+
+async def test_one_stale_document_holds_back_all_of_a_change(settings: Settings) -> None:
+    """Of two tenants in one go neither is stored when one of them has moved on."""
+    await put(settings, acme(15))
+    refused = await put(settings, acme(20), OTHER, base={"tenant/acme": 1, "tenant/other": 0})
+    assert [stale.id for stale in refused.stale] == ["acme"]
+    assert await fetch(settings, "SELECT 1 FROM revision WHERE id = 'other'") == []
+
+
+@pytest.mark.parametrize("base", [{"tenant/nobody": 1}, {"acme": 1}])
+async def test_a_base_of_nothing_is_a_mistake(settings: Settings, base: Mapping[str, int]) -> None:
+    """A slip in a name never turns the guard off."""
+    with pytest.raises(BaseError):
+        await put(settings, acme(15), base=base)
+
+
+async def test_of_two_operators_at_once_one_wins_and_the_other_knows(settings: Settings) -> None:
+    """Both wait at the door at the same instant; the loser is shown the winner's change."""
+    key = "hashtext('pbxcore door')"
+    holder = await asyncpg.connect(settings.database)
+    await holder.execute(f"SELECT pg_advisory_lock({key})")
+    racing = [
+        asyncio.create_task(put(settings, acme(20 + n), author=name, base=1))
+        for n, name in enumerate(OPERATORS)
+    ]
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(10):
+        while (await holder.fetchval(waiting)) < len(OPERATORS):
+            pass
+    await holder.close()
+    outcomes = dict(zip(OPERATORS, await asyncio.gather(*racing), strict=True))
+    (winner,) = [name for name, applied in outcomes.items() if applied.changes]
+    (loser,) = [name for name, applied in outcomes.items() if applied.stale]
+    assert [entry.author for entry in outcomes[loser].stale[0].newer] == [winner]
+    assert f"timeout_s: {20 + OPERATORS.index(winner)}" in outcomes[loser].stale[0].theirs
+    stored = await fetch(
+        settings, "SELECT revision, author FROM revision WHERE id = 'acme' AND kind = 'tenant' ORDER BY 1"
+    )
+    assert stored == [(1, "first"), (2, winner)]
+
+
+async def test_instants_have_the_order_of_revisions(settings: Settings) -> None:
+    """A change that waited at the door has the instant of its turn, and its numbers begin then."""
+    await asyncio.gather(*(put(settings, acme(30 + n), author=f"a{n}") for n in range(5)))
+    made = await fetch(
+        settings, "SELECT revision FROM revision WHERE id = 'acme' AND kind = 'tenant' ORDER BY created_at"
+    )
+    assert made == [(n,) for n in range(1, 7)]
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Give the command line on this machine: exit code and output."""
+    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
+    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(arguments))
+        return result.exit_code, result.output
+
+    return call
+
+
+def test_an_exported_document_carries_its_base(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Export, change, apply: the second who does so is told, and starts again from a new export."""
+    mine, theirs = settings.state / "mine.yaml", settings.state / "theirs.yaml"
+    for file in (mine, theirs):
+        code, text = command("export", "acme")
+        assert (code, text.splitlines()[0]) == (0, "# base: 1")
+        file.write_text(text)
+    theirs.write_text(theirs.read_text().replace("timeout_s: 12", "timeout_s: 15"))
+    mine.write_text(mine.read_text().replace("timeout_s: 12", "timeout_s: 20"))
+    assert command("apply", str(theirs), "--author", "anna")[0] == 0
+    code, text = command("apply", str(mine), "--author", "bruno")
+    assert code == 1
+    assert "revision 2 by anna" in text
+    assert "+    timeout_s: 15" in text
+    assert "+    timeout_s: 20" in text
+    code, text = command("apply", str(mine), "--json")
+    assert (code, json.loads(text)["stale"][0]["newer"][0]["author"]) == (1, "anna")
+    again = command("export", "acme")[1]
+    assert again.startswith("# base: 2\n")
+    assert again.count("# base:") == 1
+    mine.write_text(again.replace("timeout_s: 15", "timeout_s: 20"))
+    assert command("apply", str(mine))[0] == 0
+
+
+def test_a_rollback_goes_by_its_base_and_not_by_the_old_one(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """What an old document was made from does not keep it from coming back; what you looked at does."""
+    file = settings.state / "acme.yaml"
+    for base, seconds in ((1, 15), (2, 20)):
+        file.write_text(f"# base: {base}\n{acme(seconds)}")
+        assert command("apply", str(file))[0] == 0
+    assert command("rollback", "acme", "--to", "2", "--base", "2")[0] == 1
+    assert command("rollback", "acme", "--to", "2", "--base", "3")[0] == 0
+    assert "timeout_s: 15" in command("export", "acme")[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [(["--base", "x"], 2), (["--base", "1", "--base", "2"], 2), (["--base", "nobody=1"], 2),
+     (["--base", "7"], 1), (["--base", "acme=7"], 1), (["--base", "tenant/acme=1"], 0)],
+)  # fmt: skip
+def test_a_base_on_the_command_line(
+    settings: Settings, command: Callable[..., tuple[int, str]], given: list[str], code: int
+) -> None:
+    """A number for one document, a name and a number for several; anything else is a wrong command line."""
+    file = settings.state / "acme.yaml"
+    file.write_text(acme(15))
+    assert command("apply", str(file), *given)[0] == code

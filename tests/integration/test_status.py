@@ -1,0 +1,173 @@
+"""What is in force, and whether everything goes by it: `tenants`, `status`."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dialplan.facts import State
+from pbxcore import database as db
+from pbxcore import door, publication
+from pbxcore.cli import app
+from pbxcore.control import process
+from pbxcore.control.process import Process
+from pbxcore.registrations import registered
+from pbxcore.settings import Ports, Settings, Trunk
+from pbxcore.status import Status, status
+from rating.store import ledger
+
+CONFIG = Path(__file__).parents[2] / "config"
+ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
+
+AGED = "UPDATE revision SET created_at = now() - interval '90 s' WHERE revision = 2"
+ONE_MORE = """INSERT INTO revision SELECT kind, id, 3, document, source, author FROM revision
+              WHERE revision = 2"""
+
+
+@pytest.fixture
+def settings(short_path: Path, database: str, free_ports: Callable[[int], list[int]]) -> Settings:
+    """A machine with the example in force, on which nothing runs."""
+    agi, standby_agi, http = free_ports(3)
+    settings = Settings(
+        state=short_path,
+        config=CONFIG,
+        database=database,
+        ports=Ports(agi=agi, standby_agi=standby_agi, http=http),
+        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
+    )
+    folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
+    assert not asyncio.run(door.apply(settings, folders, author="anna")).findings
+    return settings
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Give the command line on this machine: exit code and output."""
+    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
+    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+    monkeypatch.setenv("PBXCORE_PORTS", settings.ports.model_dump_json())
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(arguments))
+        return result.exit_code, result.output
+
+    return call
+
+
+@contextlib.asynccontextmanager
+async def deciding(settings: Settings, name: str, port: int, *, asterisk: str) -> AsyncIterator[Process]:
+    """Run a deciding process that has a link to Asterisk, or has none."""
+    one = Process(name=name, settings=settings, state=State(), also=lambda: {"asterisk": asterisk})
+    async with one.running(port):
+        yield one
+
+
+def asked(found: Status) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Who answers, and who is behind with what."""
+    return {one.name: (one.alive, one.behind) for one in found.processes}
+
+
+def test_tenants_says_what_is_in_force(settings: Settings, command: Callable[..., tuple[int, str]]) -> None:
+    """Revision, since when, by whom, and how much there is of it; as a table and as JSON."""
+    file = settings.state / "acme.yaml"
+    file.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+    assert command("apply", str(file), "--author", "bruno")[0] == 0
+    code, text = command("tenants", "--json")
+    (acme,) = json.loads(text)
+    assert (code, acme["id"], acme["revision"], acme["author"]) == (0, "acme", 2, "bruno")
+    plan = json.loads((settings.published / "tenants" / "acme.2.json").read_text())["document"]
+    extensions = len(plan["extensions"])
+    numbers = len(json.loads((settings.published / "index.json").read_text())["numbers"])
+    assert (acme["numbers"], acme["extensions"]) == (numbers, extensions)
+    code, table = command("tenants")
+    assert code == 0
+    assert all(word in table for word in ("acme", "Acme Maschinenbau", "bruno", acme["since"][:10]))
+
+
+async def test_a_process_that_lags_is_named_with_its_lag(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control decides by the old revision, the standby by the new one, and the stored one is newer still."""
+    monkeypatch.setattr(process, "WATCH_S", 600.0)  # control would notice by itself
+    ports = settings.ports
+    async with (
+        deciding(settings, "control", ports.agi, asterisk="up") as control,
+        deciding(settings, "standby", ports.standby_agi, asterisk="down"),
+    ):
+        before = await status(settings)
+        assert asked(before) == {
+            "control": (True, ()), "standby": (True, ()), "rater": (False, ()), "web": (False, ()),
+        }  # fmt: skip
+        assert (before.asterisk.alive, before.complete) == (True, False)
+        old = control.plans
+        connection = await db.connect(settings.database, application="test")
+        file = settings.state / "acme.yaml"
+        file.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await door.apply(settings, [file], author="anna")
+        control.plans = old
+        await connection.execute(AGED)
+        lagging = await status(settings)
+        assert asked(lagging)["control"] == (True, ("acme",))
+        assert asked(lagging)["standby"] == (True, ())
+        (lag,) = [one.lag_s for one in lagging.processes if one.name == "control"]
+        assert 90 <= lag < 120
+        assert lagging.unpublished == ()
+        await connection.execute(ONE_MORE)
+        assert (await status(settings)).unpublished == ("acme",)
+        await publication.catch_up(settings, connection)
+        assert (await status(settings)).unpublished == ()
+        assert await ledger.take_turn(connection)
+        assert asked(await status(settings))["rater"] == (True, ())
+        await connection.close()
+
+
+async def test_without_a_database_the_index_is_the_measure(settings: Settings) -> None:
+    """What is in force can be seen, and what the published files say, while the database is away."""
+    async with deciding(settings, "control", settings.ports.agi, asterisk="down"):
+        away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+        found = await status(away)
+    assert (found.database, found.tenants, found.unpublished) == (False, 1, ())
+    assert asked(found)["control"] == (True, ())
+    assert asked(found)["standby"] == (False, ("acme",))
+    assert (found.asterisk.alive, found.complete) == (False, False)
+
+
+def test_phones_and_what_is_not_acknowledged_are_counted(command: Callable[..., tuple[int, str]]) -> None:
+    """Exit code 3 while something needed does not answer; the phones' figures are there all the same."""
+    code, text = command("status", "--json")
+    found = json.loads(text)
+    phones = found["asterisk"]["published"]
+    assert (code, found["complete"], found["database"]) == (3, False, True)
+    assert phones > 0
+    assert found["asterisk"]["unexpired"] == 3 * phones  # endpoint, auth and aor, each new
+    assert found["asterisk"]["registered"] is None
+    code, table = command("status")
+    assert code == 3
+    assert f"{3 * phones} changes not acknowledged" in table
+    assert "does not answer" in table
+
+
+def test_contacts_that_ended_are_not_registered(tmp_path: Path) -> None:
+    """Only contacts of today count; a file without sense is no number, not a crash."""
+    settings = Settings(state=tmp_path)
+    assert registered(settings) is None
+    folder = tmp_path / "asterisk" / "db"
+    folder.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(folder / "astdb.sqlite3")) as file, file:
+        file.execute("CREATE TABLE astdb (key VARCHAR(256), value VARCHAR(256), PRIMARY KEY (key))")
+        later, earlier = ({"expiration_time": str(int(time.time()) + s)} for s in (60, -60))
+        file.executemany("INSERT INTO astdb VALUES (?, ?)", [
+            ("/registrar/contact/a", json.dumps(later)), ("/registrar/contact/b", json.dumps(earlier)),
+            ("/registrar/contact/c", "torn"), ("/registrar/other", json.dumps(later)),
+        ])  # fmt: skip
+    assert registered(settings) == 1
+    (folder / "astdb.sqlite3").write_bytes(b"no database" * 100)
+    assert registered(settings) is None

@@ -1,0 +1,219 @@
+"""A watched folder: what is saved is in force, what is half or wrong is not."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from pbxcore import door
+from pbxcore.door import Applied
+from pbxcore.published import read_index
+from pbxcore.settings import Settings, Trunk
+from pbxcore.watch import Folder, Stamp, look, read_saved, watch
+
+CONFIG = Path(__file__).parents[2] / "config"
+ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
+OTHER = """version: 1
+tenant: other
+name: Other
+country: DE
+time_zone: Europe/Berlin
+account: acme
+numbers:
+  "+493055500191": {to: extension 10}
+extensions:
+  "10": {name: Ten, devices: [p10]}
+"""
+LOOK_S = 0.02
+
+
+class Watched:
+    """A folder under watch, and what it said."""
+
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self.settings, self.path = settings, path
+        self.told: asyncio.Queue[Applied | Exception] = asyncio.Queue()
+
+    def save(self, name: str, text: str) -> None:
+        """Save as an editor does that writes aside."""
+        aside = self.path / f".{name}.new"
+        aside.write_text(text)
+        aside.rename(self.path / name)
+
+    async def next(self) -> Applied:
+        """Wait for what became of the next change."""
+        async with asyncio.timeout(20):
+            told = await self.told.get()
+        assert isinstance(told, Applied)
+        return told
+
+    def in_force(self) -> dict[str, int]:
+        """Give what is published."""
+        return dict(read_index(self.settings.published).revisions)
+
+
+@contextlib.asynccontextmanager
+async def watching(settings: Settings) -> AsyncIterator[Watched]:
+    """Watch a folder with the example in it."""
+    folders = [CONFIG / "catalogues", CONFIG / "accounts"]
+    assert not (await door.apply(settings, folders, author="first")).findings
+    path = settings.state / "documents"
+    path.mkdir()
+    watched = Watched(settings, path)
+    watched.save("acme.yaml", ACME)
+    task = asyncio.create_task(
+        watch(settings, path, author="folder", tell=watched.told.put_nowait, look_s=LOOK_S)
+    )
+    try:
+        first = await watched.next()
+        assert [(one.id, one.revision) for one in first.changes] == [("acme", 1)]
+        yield watched
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+def settings(short_path: Path, database: str) -> Settings:
+    """A machine on which nothing runs."""
+    trunks = (Trunk(name="carrier", host="127.0.0.2"),)
+    return Settings(state=short_path, config=CONFIG, database=database, trunks=trunks)
+
+
+async def test_a_file_with_mistakes_changes_nothing_and_holds_nobody_back(settings: Settings) -> None:
+    """It is reported with its line; the last good one stays; others go on; mended it is in force."""
+    async with watching(settings) as folder:
+        folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: soon"))
+        bad = await folder.next()
+        assert (len(bad.findings), bad.changes, folder.in_force()) == (1, (), {"acme": 1})
+        (folder.path / "odd.yaml").write_bytes(OTHER.replace("Other", "\xc4").encode("latin-1"))
+        assert [one.finding.code for one in (await folder.next()).findings] == ["no-file"]
+        folder.save("other.yaml", OTHER)
+        assert [one.id for one in (await folder.next()).changes] == ["other"]
+        folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await folder.next()
+        assert folder.in_force() == {"acme": 2, "other": 1}
+
+
+async def test_what_waits_comes_with_what_it_waited_for(settings: Settings) -> None:
+    """A tenant whose account is not there yet is in force as soon as the account's file is saved."""
+    async with watching(settings) as folder:
+        folder.save("other.yaml", OTHER.replace("account: acme", "account: later"))
+        assert [one.finding.code for one in (await folder.next()).findings] == ["unknown-account"]
+        account = (CONFIG / "accounts" / "acme.yaml").read_text()
+        folder.save("later.yaml", account.replace("account: acme", "account: later"))
+        assert [one.kind for one in (await folder.next()).changes] == ["account", "tenant"]
+
+
+async def test_what_others_changed_is_not_overwritten(settings: Settings) -> None:
+    """A save made without knowing of a newer revision is refused, both sides shown; exported anew it goes."""
+    async with watching(settings) as folder:
+        portal = settings.state / "portal.yaml"
+        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await door.apply(settings, [portal], author="portal")
+        text = ACME.replace("timeout_s: 12", "timeout_s: 20")
+        folder.save("acme.yaml", text)
+        (stale,) = (await folder.next()).stale
+        assert [entry.author for entry in stale.newer] == ["portal"]
+        folder.save("acme.yaml", f"# base: 2\n{text}")
+        assert [one.revision for one in (await folder.next()).changes] == [3]
+
+
+async def test_a_file_nobody_edited_does_not_take_back_a_newer_revision(settings: Settings) -> None:
+    """Starting to watch a folder that repeats an old revision changes nothing, and says so."""
+    async with watching(settings) as folder:
+        portal = settings.state / "portal.yaml"
+        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await door.apply(settings, [portal], author="portal")
+        again = asyncio.create_task(
+            watch(settings, folder.path, author="x", tell=folder.told.put_nowait, look_s=LOOK_S)
+        )
+        assert [(one.base, one.current) for one in (await folder.next()).stale] == [(1, 2)]
+        assert folder.in_force() == {"acme": 2}
+        again.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await again
+
+
+def test_the_command_ends_when_it_is_told(
+    settings: Settings, until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Each change is one line of JSON; SIGTERM ends it with exit code 0."""
+    folder, heard = settings.state / "documents", settings.state / "heard"
+    folder.mkdir()
+    (folder / "acme.yaml").write_text("tenant: [\n")
+    environment = {**os.environ, "PBXCORE_STATE": str(settings.state), "PBXCORE_CONFIG": str(CONFIG),
+                   "PBXCORE_DATABASE": settings.database}  # fmt: skip
+    command = [sys.executable, "-m", "pbxcore", "apply", "--watch", str(folder), "--json"]
+    with heard.open("w") as out, subprocess.Popen(command, stdout=out, env=environment) as process:
+        until(lambda: heard.read_text().endswith("\n"))
+        process.terminate()
+        assert process.wait(10) == 0
+    (line,) = heard.read_text().splitlines()
+    assert json.loads(line)["findings"][0]["code"] == "no-yaml"
+
+
+async def test_a_half_written_file_is_not_taken(settings: Settings) -> None:
+    """A valid half stays untouched as long as its writer holds it, however long; then the whole is taken."""
+    async with watching(settings) as folder:
+        whole = OTHER + '  "11": {name: Eleven, devices: [p11]}\n'
+        with (folder.path / "other.yaml").open("w") as writer:
+            writer.write(OTHER)  # by itself it has no mistake
+            writer.flush()
+            folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
+            assert [one.id for one in (await folder.next()).changes] == ["acme"]  # after all patience
+            assert "other" not in folder.in_force()
+            writer.write(whole.removeprefix(OTHER))
+        assert [one.id for one in (await folder.next()).changes] == ["other"]
+        assert '"11"' in (settings.published / "tenants" / "other.1.json").read_text()
+
+
+async def test_an_outage_is_told_once(settings: Settings) -> None:
+    """While the database is away each look tries again and says nothing new."""
+    async with watching(settings) as folder:
+        away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+        task = asyncio.create_task(
+            watch(away, folder.path, author="x", tell=folder.told.put_nowait, look_s=LOOK_S)
+        )
+        async with asyncio.timeout(20):
+            assert isinstance(await folder.told.get(), OSError)
+        for _ in range(20):
+            await asyncio.sleep(LOOK_S)
+        assert folder.told.empty()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def test_a_file_is_taken_when_it_has_settled(tmp_path: Path) -> None:
+    """Each change of a file starts its time anew; an editor's own files are none."""
+    (tmp_path / ".#acme.yaml").write_text("x")
+    file, folder = tmp_path / "acme.yaml", Folder(tmp_path)
+    file.write_text("one")
+    assert [bool(look(folder)) for _ in range(2)] == [False, False]
+    file.write_text("one, two")
+    assert [bool(look(folder)) for _ in range(3)] == [False, False, True]
+
+
+def test_what_changed_since_it_was_looked_at_is_not_read(tmp_path: Path) -> None:
+    """And reading leaves no lease behind that would hold up the next writer."""
+    file = tmp_path / "acme.yaml"
+    file.write_text("one")
+    stat = file.stat()
+    stamp = Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    assert read_saved(file, stamp) == b"one"
+    reader = os.open(file, os.O_RDONLY)
+    assert fcntl.fcntl(reader, fcntl.F_GETLEASE) == fcntl.F_UNLCK
+    os.close(reader)
+    file.write_text("one, two")
+    assert read_saved(file, stamp) is None
+    file.unlink()
+    assert read_saved(file, stamp) is None
