@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from dialplan.plan import Mailbox, Phone, Plan
+from pbxcore import lamps
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
@@ -30,8 +31,8 @@ class Changed:
     """An object of Asterisk that was added, changed or removed.
 
     Attributes:
-        kind: endpoint, auth or aor.
-        id: its name, that of the phone's endpoint.
+        kind: endpoint, auth, aor or lamp.
+        id: its name: that of the phone's endpoint, or of a lamp `<tenant>/<extension>`.
         change: tells this change of it from a later one.
     """
 
@@ -68,6 +69,7 @@ def prepare(settings: Settings) -> None:
 
     A file of an older version gets the columns that it lacks.
     """
+    lamps.prepare(settings)
     for path, name in ((settings.phones_db, "phones"), (mailboxes_db(settings), "mailboxes")):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _open(path) as db:
@@ -97,8 +99,7 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
     rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
-    with _transaction(settings.phones_db) as db:
-        return _replace_phones(db, plan.tenant, rows)
+    return _replace(settings, plan.tenant, rows, lamps.lamps_of(plan))
 
 
 def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
@@ -106,8 +107,7 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
     prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, tenant, "", ())
-    with _transaction(settings.phones_db) as db:
-        return _replace_phones(db, tenant, {})
+    return _replace(settings, tenant, {}, {})
 
 
 def counts(settings: Settings) -> Counts:
@@ -124,6 +124,12 @@ def to_expire(settings: Settings) -> tuple[Changed, ...]:
     with _open(settings.phones_db) as db:
         rows = db.execute("SELECT kind, id, change FROM expiry ORDER BY kind, id")
         return tuple(Changed(*row) for row in rows)
+
+
+def lamp_action(settings: Settings, changed: Changed) -> lamps.Action:
+    """Return the manager action that puts a changed lamp in force."""
+    with _open(settings.phones_db) as db:
+        return lamps.action(db, changed.id)
 
 
 def expired(settings: Settings, objects: Iterable[Changed]) -> None:
@@ -158,6 +164,8 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
         "allow_transfer": "yes",
         "allow_overlap": "no",
         "allow_subscribe": "yes",
+        "subscribe_context": lamps.context_of(plan.tenant),  # a phone sees lamps of its own tenant alone
+        "mwi_subscribe_replaces_unsolicited": "yes",  # one message lamp, whether a phone asks for it or not
         "trust_id_inbound": "no",
         "send_pai": "no",
     }
@@ -174,14 +182,32 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
         "default_expiration": 300,
         "maximum_expiration": 3600,
         "qualify_frequency": 0,
-        "mailboxes": "",
+        "mailboxes": phone.mailbox,
     }
     return {"endpoint": endpoint, "auth": auth, "aor": aor}
 
 
+def _replace(
+    settings: Settings, tenant: str, phones: Mapping[str, Mapping[str, Row]], hints: Mapping[str, str]
+) -> tuple[Changed, ...]:
+    """Change phones and lamps of a tenant in one transaction, with what Asterisk has to be told of it.
+
+    The file of lamps comes last: a publisher that dies before it is followed by one that does all again.
+    """
+    with _transaction(settings.phones_db) as db:
+        changed = _replace_phones(db, tenant, phones)
+        changed += [Changed("lamp", lamp) for lamp in lamps.replace(db, tenant, hints)]
+        db.executemany(
+            "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
+            [(one.kind, one.id) for one in changed],
+        )
+    lamps.write(settings, tenant, hints)
+    return tuple(sorted(changed))
+
+
 def _replace_phones(
     db: sqlite3.Connection, tenant: str, phones: Mapping[str, Mapping[str, Row]]
-) -> tuple[Changed, ...]:
+) -> list[Changed]:
     known = {row[0] for row in db.execute("SELECT id FROM owners WHERE tenant = ?", (tenant,))}
     changed = [Changed(kind, endpoint) for endpoint in known - set(phones) for kind in TABLES]
     for endpoint in known - set(phones):
@@ -191,12 +217,7 @@ def _replace_phones(
         if endpoint not in known:  # an id of another tenant fails here, and with it the whole transaction
             db.execute("INSERT INTO owners VALUES (?, ?)", (endpoint, tenant))
         changed += [Changed(kind, endpoint) for kind, row in rows.items() if _upsert(db, kind, endpoint, row)]
-    changed.sort()
-    db.executemany(
-        "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
-        [(one.kind, one.id) for one in changed],
-    )
-    return tuple(changed)
+    return changed
 
 
 def _upsert(db: sqlite3.Connection, kind: str, endpoint: str, row: Row) -> bool:

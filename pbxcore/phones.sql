@@ -4,7 +4,8 @@ CREATE TABLE IF NOT EXISTS ps_endpoints (
   id TEXT PRIMARY KEY, aors TEXT, auth TEXT, identify_by TEXT, context TEXT, accountcode TEXT, callerid TEXT, callerid_tag TEXT,
   language TEXT, mailboxes TEXT, set_var TEXT, disallow TEXT, allow TEXT, direct_media TEXT, rtp_symmetric TEXT,
   force_rport TEXT, rewrite_contact TEXT, redirect_method TEXT, allow_transfer TEXT, allow_overlap TEXT,
-  allow_subscribe TEXT, trust_id_inbound TEXT, send_pai TEXT
+  allow_subscribe TEXT, trust_id_inbound TEXT, send_pai TEXT, subscribe_context TEXT,
+  mwi_subscribe_replaces_unsolicited TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ps_auths (
   id TEXT PRIMARY KEY, auth_type TEXT, username TEXT, password TEXT, realm TEXT
@@ -16,6 +17,9 @@ CREATE TABLE IF NOT EXISTS ps_aors (
 -- Ours: which tenant an id belongs to (an id alone does not tell: both tenant and device may have a hyphen).
 CREATE TABLE IF NOT EXISTS owners (id TEXT PRIMARY KEY, tenant TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owners_by_tenant ON owners (tenant);
+-- What a hint of Asterisk looks up when somebody watches an extension, `<tenant>/<extension>` (pbxcore.lamps).
+CREATE TABLE IF NOT EXISTS lamps (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hint TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lamps_by_tenant ON lamps (tenant);
 -- Ours: objects that Asterisk may still have in its cache in an older form. Written with the change itself,
 -- removed when Asterisk has confirmed: no crash in between leaves an old password in force.
 CREATE TABLE IF NOT EXISTS expiry (

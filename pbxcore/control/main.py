@@ -6,12 +6,13 @@ Owns what only control has: the AMI link and what is done over it. Refuses to wa
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client import Counter, Gauge
 
 from dialplan.facts import State
-from pbxcore import phones
+from pbxcore import lamps, phones
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.process import Process
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
@@ -58,7 +59,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def expire(settings: Settings, link: Link) -> int:
-    """Make Asterisk forget every phone that changed since it last confirmed; return how many.
+    """Tell Asterisk of every phone and lamp that changed since it last confirmed; return how many.
 
     Raises:
         AmiError: it did not confirm; what is left stays due.
@@ -67,14 +68,25 @@ async def expire(settings: Settings, link: Link) -> int:
     changed = await asyncio.to_thread(phones.to_expire, settings)
     for first in range(0, len(changed), EXPIRE_AT_ONCE):
         batch = changed[first : first + EXPIRE_AT_ONCE]
-        # An Error answer says that the object is not cached, which is what we want.
-        await asyncio.gather(*(
-            link.action("SorceryMemoryCacheExpireObject",
-                        {"Cache": f"res_pjsip/{change.kind}", "Object": change.id})
-            for change in batch
-        ))  # fmt: skip
+        actions = await asyncio.to_thread(_actions, settings, batch)
+        answers = await asyncio.gather(*(link.action(name, fields) for name, fields in actions))
+        for (name, fields), answer in zip(actions, answers, strict=True):
+            if name == "DialplanExtensionAdd" and not answer.success:  # again would not help: say so
+                log.error("lamp %s is not changed: %s", fields, answer)
         await asyncio.to_thread(phones.expired, settings, batch)
     return len(changed)
+
+
+def _actions(settings: Settings, changed: Iterable[phones.Changed]) -> list[lamps.Action]:
+    """Give what tells Asterisk of changes; an Error answer says that what we want gone is not there."""
+    actions: list[lamps.Action] = []
+    for one in changed:
+        if one.kind == "lamp":
+            actions.append(phones.lamp_action(settings, one))
+        else:
+            fields = {"Cache": f"res_pjsip/{one.kind}", "Object": one.id}
+            actions.append(("SorceryMemoryCacheExpireObject", fields))
+    return actions
 
 
 async def _expire_if_up(settings: Settings, link: Link) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialplan.numbers import COUNTRIES
-from pbxcore import phones
+from pbxcore import lamps, phones
 from pbxcore.machine import debian
 from pbxcore.machine.errors import MachineError
 from pbxcore.secret import derive
@@ -165,6 +165,7 @@ def _values(settings: Settings, installation: Installation) -> dict[str, str]:
         "LOG": str(here / "log"),
         "MODULES": str(installation.modules),
         "MUSIC": str(_music(installation, here)),
+        "LAMPS": str(lamps.folder(settings)),
         "PHONES": str(settings.phones_db.absolute()),
         "MAILBOXES": str(phones.mailboxes_db(settings).absolute()),
         "SYSTEM": "pbx" + derive(settings.state, "systemname", length=8),

@@ -18,6 +18,11 @@ from importlib import resources
 from pathlib import Path
 
 REFUSALS = {486: "Busy Here", 503: "Service Unavailable", 404: "Not Found"}
+BODIES = {
+    "dialog": "application/dialog-info+xml",
+    "presence": "application/pidf+xml",
+    "message-summary": "application/simple-message-summary",
+}
 END_LIMIT_S = 2.0
 LIMIT_S = 60.0
 POLL_S = 0.02
@@ -131,8 +136,10 @@ class Run:
         except FileNotFoundError:
             return ()
 
-    async def until(self, *, status: int = 0, method: str = "", limit_s: float = 10.0) -> SipMessage:
-        """Wait for a message with this status or this method; return the first.
+    async def until(
+        self, *, status: int = 0, method: str = "", text: str = "", after: float = 0.0, limit_s: float = 10.0
+    ) -> SipMessage:
+        """Wait for a message with this status or method, holding a text, after an instant; give it.
 
         Raises:
             SippError: none came in time.
@@ -141,13 +148,15 @@ class Run:
             async with asyncio.timeout(limit_s):
                 while True:
                     for message in self.messages():
+                        if message.at <= after or text not in message.text:
+                            continue
                         if (status and message.status == status) or (
                             method and not message.status and message.method == method
                         ):
                             return message
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            raise SippError(f"no {status or method} within {limit_s} s\n{self._story()}", -1) from None
+            raise SippError(f"no {status or method} {text} within {limit_s} s\n{self._story()}", -1) from None
 
     def _story(self) -> str:
         lines = [f"{'>' if m.sent else '<'} {m.start}" for m in self.messages()]
@@ -309,6 +318,12 @@ class SippPhone:
         scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms,
                            patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
         return await self._start(scenario, limit_s=limit_s, out=True)
+
+    async def subscribe(self, target: str, *, event: str = "dialog", limit_s: float = LIMIT_S) -> Run:
+        """Watch an extension (`dialog`, `presence`) or the phone's own mailbox (`message-summary`)."""
+        values = {"USER": self.user, "PASSWORD": self.password, "TARGET": target, "EVENT": event,
+                  "ACCEPT": BODIES[event]}  # fmt: skip
+        return await self._start(fill("subscribe.xml", values), limit_s=limit_s, out=True)
 
     async def take(self, scenario: str, *, calls: int = 1, limit_s: float = LIMIT_S) -> Run:
         """Take calls as a scenario of `answering` says."""

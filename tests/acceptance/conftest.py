@@ -97,9 +97,11 @@ class Pbx:
         self._phones += 1
         return self.settings.ports.rtp_first + SOUND + 10 * (self._phones % ((1_000 - SOUND) // 10))
 
-    def phone(self, device: str, *, tcp: bool = False, password: str = "") -> sipp.SippPhone:
+    def phone(
+        self, device: str, *, tenant: str = "acme", tcp: bool = False, password: str = ""
+    ) -> sipp.SippPhone:
         """Give a phone of the first stack, not yet registered."""
-        user, port = f"acme-{device}", self.port()
+        user, port = f"{tenant}-{device}", self.port()
         return sipp.SippPhone(
             program=self.program,
             user=user,

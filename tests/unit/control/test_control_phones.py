@@ -38,7 +38,8 @@ def test_what_is_unchanged_needs_no_forgetting(settings: Settings) -> None:
     """Publishing the same plan again changes nothing and expires nothing."""
     plan = _plan(e10={"devices": [{"device": "a"}]})
     assert [(change.kind, change.id) for change in phones.publish(settings, plan)] == [
-        ("aor", "acme-a"), ("auth", "acme-a"), ("endpoint", "acme-a"),
+        ("aor", "acme-a"), ("auth", "acme-a"), ("endpoint", "acme-a"), ("lamp", "acme/10"),
+        ("lamp", "acme/_1[0]"),
     ]  # fmt: skip
     assert phones.publish(settings, plan) == ()
 
@@ -58,7 +59,7 @@ def test_a_device_that_is_gone_is_removed_and_forgotten(settings: Settings) -> N
     phones.publish(settings, _plan(e10={"devices": [{"device": "a"}, {"device": "b"}]}))
     phones.publish(settings, _plan("other", e10={"devices": [{"device": "a"}]}))
     changed = phones.publish(settings, _plan(e10={"devices": [{"device": "b"}]}))
-    assert {change.id for change in changed} == {"acme-a"}
+    assert {change.id for change in changed} == {"acme-a", "acme/10"}
     assert _rows(settings.phones_db, "SELECT id FROM ps_endpoints ORDER BY id") == [("acme-b",), ("other-a",)]
 
 
@@ -66,7 +67,7 @@ def test_withdrawing_leaves_nothing_of_the_tenant(settings: Settings) -> None:
     """No endpoint, password, address or mailbox is left."""
     phones.publish(settings, _plan(e10={"devices": [{"device": "a"}], "voicemail": {}}))
     phones.withdraw(settings, "acme")
-    for table in ("ps_endpoints", "ps_auths", "ps_aors", "owners"):
+    for table in ("ps_endpoints", "ps_auths", "ps_aors", "owners", "lamps"):
         assert _rows(settings.phones_db, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 — names above
     assert _rows(phones.mailboxes_db(settings), "SELECT count(*) FROM voicemail") == [(0,)]
 

@@ -1,0 +1,165 @@
+"""Lamps of extensions and of mailboxes on a real Asterisk, as a phone that subscribes sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import re
+import socket
+from typing import TYPE_CHECKING, Any
+
+from dialplan.build import build_plan
+from dialplan.spec import TenantSpec
+from pbxcore import phones
+from pbxcore.machine import asterisk
+from pbxcore.practice import sipp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.acceptance.conftest import Pbx
+
+IDLE, RINGING, IN_USE = "<state>terminated</state>", "<state>early</state>", "<state>confirmed</state>"
+THREE_SECONDS = 3 * 16_000  # bytes of 8 kHz, 16 bit
+Runs = list[sipp.Run]
+
+
+def _reload(pbx: Pbx) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(pbx.settings.run_dir / "control.sock"))
+        line.sendall(json.dumps({"do": "reload"}).encode() + b"\n")
+        return dict(json.loads(line.makefile().readline()))
+
+
+def _recorded(spool: Path) -> int:
+    """Give the bytes of the longest recording so far."""
+    return max((path.stat().st_size for path in spool.glob("*/*.wav")), default=0)
+
+
+async def _sees(watcher: sipp.Run, text: str, after: float = 0.0) -> float:
+    """Wait for a NOTIFY that says this, after an instant; give its own instant."""
+    return (await watcher.until(method="NOTIFY", text=text, after=after)).at
+
+
+async def test_a_lamp_follows_a_phone(pbx: Pbx, runs: Runs) -> None:
+    """Who watches an extension is told that it is idle, rings, talks and is idle again."""
+    anna, bruno = pbx.phone("p10"), pbx.phone("p11")
+    await anna.register()
+    await bruno.register()
+    runs.append(watcher := await pbx.phone("p13").subscribe("11"))
+    idle = await _sees(watcher, IDLE)
+    runs.append(await bruno.take(sipp.answering(ring_ms=300)))
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    rings = await _sees(watcher, RINGING, idle)
+    talks = await _sees(watcher, IN_USE, rings)
+    await caller.wait()
+    await _sees(watcher, IDLE, talks)
+
+
+async def test_presence_shows_a_registered_phone_as_open(pbx: Pbx, runs: Runs) -> None:
+    """A phone that asks for presence sees a registered extension as open, and on the phone while it talks."""
+    anna, bruno = pbx.phone("p10"), pbx.phone("p11")
+    await anna.register()
+    await bruno.register()
+    runs.append(watcher := await pbx.phone("p13").subscribe("11", event="presence"))
+    ready = await _sees(watcher, "<basic>open</basic>")
+    runs.append(await bruno.take(sipp.answering(ring_ms=100)))
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    await _sees(watcher, "On the phone", ready)
+    await caller.wait()
+
+
+async def test_a_lamp_changes_with_the_plan(pbx: Pbx, runs: Runs) -> None:
+    """A new phone lights the lamp that is watched already, a new extension has one, an old one's ends."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(watcher := await pbx.phone("p13").subscribe("11"))
+    await _sees(watcher, IDLE)
+    changed = copy.deepcopy(pbx.tenant)
+    changed["extensions"]["11"]["devices"].append({"device": "p21"})
+    changed["extensions"]["14"] = {"name": "Emil", "devices": [{"device": "p14"}]}
+    pbx.publish(changed, 2)
+    assert _reload(pbx) == {"ok": True, "asterisk": "done"}
+    added, emil = pbx.phone("p21"), pbx.phone("p14")
+    for phone in (added, emil):
+        await phone.register()
+        runs.append(await phone.take(sipp.answering(ring_ms=300)))
+    runs.append(second := await pbx.phone("p13").subscribe("14"))
+    idle = await _sees(second, IDLE)
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    await _sees(watcher, IN_USE)
+    await caller.wait()
+    runs.append(caller := await anna.call("14", talk_ms=300))
+    rings = await _sees(second, RINGING, idle)
+    await caller.wait()
+    pbx.publish(pbx.tenant, 3)
+    assert _reload(pbx)["asterisk"] == "done"
+    await _sees(second, "Subscription-State: terminated", rings)
+    runs.append(late := await pbx.phone("p13").subscribe("14"))
+    await late.until(status=404)
+
+
+async def test_lamps_outlive_a_reload(pbx: Pbx, runs: Runs) -> None:
+    """With nothing but the files, an extension is found with the phones it has now, and no other number."""
+    pbx.asterisk("dialplan reload")  # what was told over the manager link is gone
+    shown = pbx.asterisk("dialplan show lamps-acme")
+    assert "'_1[0123]' =>" in shown
+    assert "'13' =>" not in shown
+    anna, doris = pbx.phone("p10"), pbx.phone("p13")
+    await anna.register()
+    await doris.register()
+    runs.append(watcher := await pbx.phone("p11").subscribe("13"))
+    idle = await _sees(watcher, IDLE)
+    runs.append(await doris.take(sipp.answering(ring_ms=100)))
+    runs.append(caller := await anna.call("13", talk_ms=300))
+    await _sees(watcher, IN_USE, idle)
+    await caller.wait()
+    runs.append(nothing := await pbx.phone("p11").subscribe("19"))
+    await nothing.until(status=404)
+
+
+async def test_another_tenants_extension_shows_nothing(pbx: Pbx, runs: Runs) -> None:
+    """A phone finds no lamp of another tenant, and one with the same number is its own tenant's."""
+    other = {**pbx.tenant, "tenant": "beta", "numbers": {},
+             "extensions": {"11": {"name": "Bea", "devices": ["p1"]},
+                            "20": {"name": "Ben", "devices": ["p2"]}},
+             "groups": {}}  # fmt: skip
+    phones.publish(pbx.settings, build_plan(TenantSpec.model_validate(other), revision=1, trunks=()))
+    assert _reload(pbx)["asterisk"] == "done"
+    runs.append(stranger := await pbx.phone("p13").subscribe("20"))
+    await stranger.until(status=404)
+    anna, bruno = pbx.phone("p10"), pbx.phone("p11")
+    await anna.register()
+    await bruno.register()
+    beta = pbx.phone("p1", tenant="beta")
+    await beta.register()
+    runs.append(theirs := await beta.subscribe("11"))
+    await _sees(theirs, IDLE)
+    runs.append(ours := await pbx.phone("p13").subscribe("11"))
+    idle = await _sees(ours, IDLE)
+    runs.append(await bruno.take(sipp.answering(ring_ms=100)))
+    runs.append(caller := await anna.call("11", talk_ms=300))
+    await _sees(ours, IDLE, await _sees(ours, IN_USE, idle))
+    await caller.wait()
+    assert not [m for m in theirs.messages() if RINGING in m.text or IN_USE in m.text]
+
+
+async def test_a_message_lights_the_lamp_of_its_mailbox(pbx: Pbx, runs: Runs) -> None:
+    """The message lamp goes on when a caller has left a message, and off when the message is gone."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    await anna.register(expires_s=0)  # nobody rings: the mailbox answers at once
+    runs.append(watcher := await anna.subscribe("acme-p10", event="message-summary"))
+    dark = await _sees(watcher, "Messages-Waiting: no")
+    async with pbx.baresip("p11") as bruno:
+        await bruno.register()
+        await bruno.command("dial", "10")  # none of its phones is registered
+        await bruno.until("CALL_ESTABLISHED")
+        spool = asterisk.home(pbx.settings) / "spool" / "voicemail" / "acme" / "10"
+        await asyncio.to_thread(pbx.until, lambda: _recorded(spool) > THREE_SECONDS)
+        await bruno.command("hangup")
+        lit = await _sees(watcher, "Messages-Waiting: yes", dark)
+    message = re.findall(r"^msg_id=(\S+)", (spool / "INBOX" / "msg0000.txt").read_text(), re.MULTILINE)[0]
+    pbx.asterisk(f"voicemail remove 10 acme INBOX {message}")
+    await _sees(watcher, "Messages-Waiting: no", lit)
