@@ -1,7 +1,7 @@
 -- name: rated
 -- What became of the legs of one call.
 SELECT position, key, account, payer, why, number, tariff, country, kind, zone,
-       duration_us, billable_s, amount_micro, currency, pieces
+       duration_us, billable_s, connection_micro, amount_micro, currency, pieces
 FROM rated_leg WHERE linkedid = $1 AND account = $2 ORDER BY position;
 
 -- name: used

@@ -15,18 +15,18 @@ from typing import Annotated, Any
 
 import typer
 from rich.panel import Panel
-from rich.table import Table
 
 from pbxcore import demo as story
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
+from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.demo import Cast, Story
 from pbxcore.machine import debian
 from pbxcore.machine.running import running, settings_of_running
 from pbxcore.settings import Settings
+from rating import money
 
 START_LIMIT_S = 600  # the first start downloads Asterisk
 END_LIMIT_S = 30
-MICRO = 1_000_000
 
 
 @app.command(rich_help_panel="Running")
@@ -120,57 +120,10 @@ def _await_machine(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _show(told: Story) -> None:
-    out.print(_decision(told.decision))
+    out.print(decision(told.decision))
     for leg in told.rated:
-        out.print(_leg(leg))
+        out.print(rated_leg(leg))
         out.print(_balance(leg))
-
-
-def _decision(entry: dict[str, Any]) -> Panel:
-    decision = entry["decision"]
-    rows = Table.grid(padding=(0, 2))
-    for because in decision["because"]:
-        rows.add_row(f"[dim]{because['rule']}[/]", because["text"])
-    steps = "\n".join(f"  {n}. {_step(step)}" for n, step in enumerate(decision["steps"], 1))
-    body = Table.grid()
-    body.add_row(rows)
-    body.add_row(f"\nSteps for Asterisk, decided once in {entry['micros']} µs:\n{steps}")
-    return Panel(body, title=f"Decision by {entry['version']}", title_align="left")
-
-
-def _step(step: dict[str, Any]) -> str:
-    jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in (step.get("then") or {}).items() if to)
-    if step["do"] == "ring":
-        return f"ring {', '.join(step['endpoints'])} for {step['timeout_s']} s ({jumps or 'then end'})"
-    if step["do"] == "outside":
-        return (
-            f"call {step['number']} through {', '.join(step['trunks'])}, "
-            f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
-            f"paid by {step['payer']}"
-        )
-    return str(step["do"])
-
-
-def _leg(leg: dict[str, Any]) -> Panel:
-    table = Table(box=None, pad_edge=False)
-    for column in ("paid from", "seconds", "left before", "left after", "per minute", "amount"):
-        table.add_column(column, justify="left" if column == "paid from" else "right")
-    for piece in leg["pieces"]:
-        from_pool = piece["source"] == "allowance"
-        table.add_row(
-            piece["pool"] if from_pool else f"overflow ({piece['rule']})",
-            str(piece["seconds"]),
-            str(piece["before_s"]) if from_pool else "",
-            str(piece["after_s"]) if from_pool else "",
-            "" if from_pool else _money(piece["price_per_minute_micro"]),
-            _money(piece["amount_micro"]),
-        )
-    table.add_row(
-        "[bold]total", f"[bold]{leg['billable_s']}", "", "", "", f"[bold]{_money(leg['amount_micro'])}"
-    )
-    seconds = Decimal(leg["duration_us"]) / MICRO
-    title = f"Rated leg to {leg['number']} ({leg['country']} {leg['kind']}), {seconds} s, {leg['payer']} pays"
-    return Panel(table, title=title, title_align="left")
 
 
 def _balance(leg: dict[str, Any]) -> Panel:
@@ -179,13 +132,9 @@ def _balance(leg: dict[str, Any]) -> Panel:
     body = (
         f"before the call  {before:>6} s of the bundle left\n"
         f"after the call   {after:>6} s of the bundle left, "
-        f"{_money(leg['amount_micro'])} {leg['currency']} to pay"
+        f"{money.text(leg['amount_micro'])} {leg['currency']} to pay"
     )
     return Panel(body, title=f"Balance of account {leg['account']}", title_align="left")
-
-
-def _money(micro: int) -> str:
-    return f"{Decimal(micro) / MICRO:.6f}"
 
 
 def _plain(told: Story) -> dict[str, Any]:

@@ -52,15 +52,15 @@ def rated(
         if follow or as_json:
             asyncio.run(_print_lines(since or 0, follow=follow))
         else:
-            _show(_run(_recent(since)))
+            _show(run(_recent(since)))
 
 
 @waiting.command("list")
 def list_waiting(as_json: AsJson = False) -> None:
     """List the legs that wait for a person, the oldest first, and why. With --json one object a line."""
-    found = _run(_waiting())
+    found = run(_waiting())
     for one in found if as_json else ():
-        sys.stdout.write(dump(_as_json(one)) + "\n")
+        sys.stdout.write(dump(waiting_as_json(one)) + "\n")
     if not as_json:
         out.print(_table_of(found) if found else "[green]✓[/] nothing waits")
 
@@ -80,7 +80,7 @@ def release(
         correction = Correction(payer=payer, ended_us=None if ended is None else from_iso(ended))
     except ValueError as error:
         raise fail(f"--ended: {error}", "write it like 2026-11-22T10:15:30.000000Z", Exit.USAGE) from None
-    if not _run(_release(key, correction)):
+    if not run(_release(key, correction)):
         raise fail(f"no leg {key} waits", "list those that do: pbxcore quarantine list", Exit.NO)
     out.print(f"[green]✓[/] {key} is released; the rater takes it up within a second")
 
@@ -90,7 +90,7 @@ async def _print_lines(since: int, *, follow: bool) -> None:
     told = False
     while True:
         try:
-            async with _connection() as connection:
+            async with database_connection() as connection:
                 told = False
                 async for entry in stream.follow(connection, since) if follow else _all(connection, since):
                     sys.stdout.write(dump(stream.entry_to_json(entry)) + "\n")
@@ -116,23 +116,24 @@ async def _all(connection: Connection, since: int) -> AsyncIterator[Entry]:
 
 
 async def _recent(since: int | None) -> Sequence[Entry]:
-    async with _connection() as connection:
+    async with database_connection() as connection:
         newest = await stream.position(connection)
         first = max(newest - RECENT, 0) if since is None else since
         return await stream.rated_since(connection, first)
 
 
 async def _waiting() -> Sequence[Waiting]:
-    async with _connection() as connection:
+    async with database_connection() as connection:
         return await quarantine.waiting(connection, LISTED)
 
 
 async def _release(key: str, correction: Correction) -> bool:
-    async with _connection() as connection:
+    async with database_connection() as connection:
         return await quarantine.release(connection, key, by=getpass.getuser(), correction=correction)
 
 
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do something that needs the database; say so where it is away."""
     try:
         return asyncio.run(work)
     except AWAY as away:
@@ -140,7 +141,8 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @contextlib.asynccontextmanager
-async def _connection() -> AsyncIterator[Connection]:
+async def database_connection() -> AsyncIterator[Connection]:
+    """Give a connection to the database of the machine."""
     connection = await connect(url_of(settings_of_running()), application="pbxcore cli")
     try:
         yield connection
@@ -188,7 +190,8 @@ def _table_of(found: Sequence[Waiting]) -> Table:
     return table
 
 
-def _as_json(one: Waiting) -> dict[str, object]:
+def waiting_as_json(one: Waiting) -> dict[str, object]:
+    """Give a leg that waits as scripts read it."""
     return {
         "reason": one.reason.value,
         "detail": one.detail,

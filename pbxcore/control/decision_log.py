@@ -58,6 +58,28 @@ def line(facts: Facts, decision: Decision, *, at: datetime, micros: int) -> dict
     }
 
 
+def of_call(folder: Path, linkedid: str) -> list[dict[str, Any]]:
+    """Return what was decided for a call, by whichever process, in order of time.
+
+    A line that is being written, or that a full disk cut, is left out.
+    """
+    found = []
+    for path in folder.glob("*.ndjson*"):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            entries = (_entry(text) for text in file if linkedid in text)
+            found += [
+                {**one, "by": path.name.split(".")[0]} for one in entries if one["linkedid"] == linkedid
+            ]
+    return sorted(found, key=lambda one: str(one["time"]))
+
+
+def _entry(text: str) -> dict[str, Any]:
+    try:
+        return {"linkedid": "", **json.loads(text)}
+    except ValueError:
+        return {"linkedid": ""}
+
+
 class DecisionLog:
     """Appends lines in the background while `run` runs."""
 

@@ -3,10 +3,11 @@
 Owns the request. Refuses to rate: the writer of the ledger does that with everything else it writes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rating.leg import Leg
 from rating.rated import Quarantine
@@ -37,16 +38,23 @@ class Waiting:
 
 async def waiting(connection: Connection, limit: int) -> Sequence[Waiting]:
     """List what waits, the oldest first."""
-    return [
-        Waiting(
-            leg=leg_of(row["leg"]),
-            reason=Quarantine(row["reason"]),
-            detail=row["detail"],
-            since=row["quarantined_at"],
-            released_by=row["released_by"] if row["release_at"] else "",
-        )
-        for row in await connection.fetch(_SQL["waiting"], limit)
-    ]
+    return [_waiting_of(dict(row)) for row in await connection.fetch(_SQL["waiting"], limit)]
+
+
+async def waiting_of(connection: Connection, key: str) -> Waiting | None:
+    """Return a leg that waits, None if it does not."""
+    row = await connection.fetchrow(_SQL["quarantined_of"], key)
+    return _waiting_of(dict(row)) if row else None
+
+
+def _waiting_of(row: Mapping[str, Any]) -> Waiting:
+    return Waiting(
+        leg=leg_of(row["leg"]),
+        reason=Quarantine(row["reason"]),
+        detail=row["detail"],
+        since=row["quarantined_at"],
+        released_by=row["released_by"] if row["release_at"] else "",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,3 +60,10 @@ SELECT * FROM rated_leg WHERE position > $1 ORDER BY position LIMIT $2
 
 -- name: position
 SELECT position FROM stream WHERE shard = $1
+
+-- name: rated_of
+SELECT * FROM rated_leg WHERE key = $1
+
+-- name: quarantined_of
+SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM quarantined_leg
+WHERE key = $1 AND settled_at IS NULL

@@ -41,6 +41,12 @@ async def rated_since(connection: Connection, position: int, limit: int = PAGE) 
     return [Entry(row["position"], rated_leg_of(dict(row))) for row in rows]
 
 
+async def rated_of(connection: Connection, key: str) -> Entry | None:
+    """Return the entry of a leg, None if it has not been rated."""
+    row = await connection.fetchrow(_SQL["rated_of"], key)
+    return Entry(row["position"], rated_leg_of(dict(row))) if row else None
+
+
 async def position(connection: Connection, shard: int = 0) -> int:
     """Return the position of the newest entry, 0 if there is none."""
     return int(await connection.fetchval(_SQL["position"], shard))

@@ -221,6 +221,43 @@ def test_quarantine_lists_and_releases(command: Callable[..., tuple[int, str]]) 
     assert command("database", "migrate")[0] == 0
 
 
+def test_a_leg_is_explained_by_its_pieces_and_the_decision_of_its_call(
+    command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """What was decided, why and by whom, and each piece with its rule; half a line hurts nothing."""
+    (tmp_path / "decisions").mkdir()
+    because = [{"rule": "groups.sales", "text": "rings two phones"}]
+    line = {
+        "time": "2026-11-22T10:00:00.000000+00:00",
+        "call": "s-1.0",
+        "linkedid": "s-1.0",
+        "version": "acme@1",
+        "micros": 400,
+        "facts": {},
+        "decision": {"version": "acme@1", "steps": [], "because": because},
+    }
+    other = {**line, "linkedid": "s-1.00", "version": "beta@1"}
+    log = "\n".join([json.dumps(other), json.dumps(line), json.dumps(line)[:-20]])
+    (tmp_path / "decisions" / "standby.ndjson").write_text(log)
+    code, found = command("explain", "s-1.1", "--json")
+    assert (code, json.loads(found)["rated"]) == (0, {"position": 2, **rated_to_json(rated_leg(1))})
+    assert [(one["by"], one["version"]) for one in json.loads(found)["decisions"]] == [("standby", "acme@1")]
+    code, shown = command("explain", "s-1.1")
+    wanted = ("rings two phones", "acme@1", "autphone@2026-01-01 overflow AT-CH/mobile", "0.190000", "AT-CH")
+    assert (code, [part for part in wanted if part not in shown]) == (0, [])
+
+
+def test_a_leg_in_quarantine_is_explained_and_an_unknown_one_is_not(
+    command: Callable[..., tuple[int, str]],
+) -> None:
+    """The reason and the way out; exit code 1 where no leg has this key."""
+    code, shown = command("explain", "s-1.99")
+    assert code == 0
+    assert "no-payer" in shown
+    assert "pbxcore quarantine release s-1.99" in shown
+    assert command("explain", "s-1.98")[0] == 1
+
+
 def test_without_a_database_commands_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Exit code 3, and what to do."""
     monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")

@@ -1,0 +1,64 @@
+"""What a decision and a rated leg look like on a terminal, wherever they are shown.
+
+Owns the look. Refuses to find or judge them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.panel import Panel
+from rich.table import Table
+
+from rating import money
+from rating.rated import Source
+
+
+def decision(entry: Mapping[str, Any]) -> Panel:
+    """Show a line of the decision log (`pbxcore.control.decision_log`): its reasons, and the steps."""
+    decision = entry["decision"]
+    rows = Table.grid(padding=(0, 2))
+    for because in decision["because"]:
+        rows.add_row(f"[dim]{because['rule']}[/]", because["text"])
+    steps = "\n".join(f"  {n}. {_step(step)}" for n, step in enumerate(decision["steps"], 1))
+    body = Table.grid()
+    body.add_row(rows)
+    body.add_row(f"\nSteps for Asterisk, decided once in {entry['micros']} µs:\n{steps}")
+    return Panel(body, title=f"Decision by {entry['version']}", title_align="left")
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in (step.get("then") or {}).items() if to)
+    if step["do"] == "ring":
+        return f"ring {', '.join(step['endpoints'])} for {step['timeout_s']} s ({jumps or 'then end'})"
+    if step["do"] == "outside":
+        return (
+            f"call {step['number']} through {', '.join(step['trunks'])}, "
+            f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
+            f"paid by {step['payer']}"
+        )
+    return str(step["do"])
+
+
+def rated_leg(leg: Mapping[str, Any]) -> Panel:
+    """Show a rated leg, its fields by name, piece by piece."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("paid from", "seconds", "left before", "left after", "per minute", "amount"):
+        table.add_column(column, justify="left" if column == "paid from" else "right")
+    for piece in leg["pieces"]:
+        from_pool = piece["source"] == Source.ALLOWANCE
+        table.add_row(
+            piece["pool"] if from_pool else f"{piece['source']} ({piece['rule']})",
+            str(piece["seconds"]),
+            str(piece["before_s"]) if from_pool else "",
+            str(piece["after_s"]) if from_pool else "",
+            "" if from_pool else money.text(piece["price_per_minute_micro"]),
+            money.text(piece["amount_micro"]),
+        )
+    if leg["connection_micro"]:
+        table.add_row("connection fee", "", "", "", "", money.text(leg["connection_micro"]))
+    table.add_row(
+        "[bold]total", f"[bold]{leg['billable_s']}", "", "", "", f"[bold]{money.text(leg['amount_micro'])}"
+    )
+    seconds = money.text(leg["duration_us"])
+    title = f"Rated leg to {leg['number']} ({leg['country']} {leg['kind']}), {seconds} s, {leg['payer']} pays"
+    return Panel(table, title=title, title_align="left")
