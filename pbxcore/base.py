@@ -20,7 +20,12 @@ from pbxcore.database.queries import named
 from pbxcore.revisions import LONGEST_HISTORY, Entry, revision
 
 SQL = named(Path(__file__).with_name("revisions.sql"))
-HEAD = re.compile(r"(?:[ \t]*(?:#.*)?(?:\n|\Z)|---[ \t]*\n)*?#[ \t]*base:[ \t]*(\d{1,9})[ \t]*(?:\n|\Z)")
+MARK = "\ufeff"  # what some editors put before a text
+HEAD = re.compile(
+    rf"{MARK}?(?:[ \t]*(?:#.*)?(?:\r?\n|\Z)|---[ \t]*\r?\n)*?"
+    r"#[ \t]*base:[ \t]*(\d{1,9})[ \t]*(?:\r?\n|\Z)",
+    re.IGNORECASE,
+)
 Bases: TypeAlias = int | Mapping[str, int] | None
 """The base of a change's one document, or bases by `kind/id`; None: what the documents themselves say."""
 
@@ -74,12 +79,12 @@ def without_base(text: str) -> str:
     if not found:
         return text
     start = text.rfind("\n", 0, found.start(1)) + 1
-    return text[:start] + text[found.end() :]
+    return text[:start].removeprefix(MARK) + text[found.end() :]
 
 
 def with_base(text: str, number: int) -> str:
     """Write the base into a document, in the place of a former one."""
-    return f"# base: {number}\n{without_base(text)}"
+    return f"# base: {number}\n{without_base(text).removeprefix(MARK)}"
 
 
 def bases_of(texts: Mapping[str, str], given: Bases) -> dict[str, int]:

@@ -20,6 +20,7 @@ from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
+FORM = 2  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -88,6 +89,21 @@ def _lacking(db: sqlite3.Connection, script: str) -> list[tuple[str, str]]:
 def _columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
     return set(db.execute("SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c "
                           "WHERE t.type = 'table'"))  # fmt: skip
+
+
+def is_current(settings: Settings) -> bool:
+    """Tell whether every tenant's rows were written in the form of this program; another one lacks some."""
+    if not settings.phones_db.exists():
+        return False
+    with _open(settings.phones_db) as db:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+    return bool(found == FORM)
+
+
+def mark_current(settings: Settings) -> None:
+    """Note that every tenant's rows have been written in the form of this program."""
+    with _open(settings.phones_db) as db:
+        db.execute(f"PRAGMA user_version = {FORM}")
 
 
 def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:

@@ -79,7 +79,9 @@ async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...
     wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["tenants_in_force"])}
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    there = index.revisions if index.trunks == trunks else {}  # trunks stand in every plan
+    # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
+    same = index.trunks == trunks and phones.is_current(settings)
+    there = index.revisions if same else {}
     late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
     rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
     return tuple(
@@ -99,6 +101,7 @@ async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, 
     rows = await connection.fetch(SQL["numbers_in_force"])
     numbers = {str(row["number"]): str(row["tenant"]) for row in rows}
     write_index(settings.published, Index(revisions=revisions, trunks=plans[0].trunks, numbers=numbers))
+    phones.mark_current(settings)  # all of them were late if they were not current
     for plan in plans:
         remove_old_plans(settings.published, plan)
 

@@ -4,6 +4,7 @@ Owns the questions and their limits. Refuses to mend anything.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,14 +50,14 @@ class Asterisk:
 
     Attributes:
         alive: control's link to it is up.
-        published: phones that stand in its tables.
+        published: phones that stand in its tables; None when these cannot be read.
         unexpired: changes of phones that it has not acknowledged; it may still go by the old ones.
         registered: phones that can be reached now; None when that cannot be read.
     """
 
     alive: bool
-    published: int
-    unexpired: int
+    published: int | None
+    unexpired: int | None
     registered: int | None
 
 
@@ -91,11 +92,11 @@ async def status(settings: Settings) -> Status:
     newest = stored if stored is not None else {tenant: (n, None) for tenant, n in index.items()}
     deciding = await asyncio.gather(*(_deciding(settings, name, newest) for name in DECIDING))
     web = await answers("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.ports.http)  # noqa: S104 — compared, not bound
-    table = await asyncio.to_thread(phones.counts, settings)
+    table = await asyncio.to_thread(_phones, settings)
     asterisk = Asterisk(
         alive=any(up for _, up in deciding),
-        published=table.published,
-        unexpired=table.unexpired,
+        published=table.published if table else None,
+        unexpired=table.unexpired if table else None,
         registered=await asyncio.to_thread(registered, settings),
     )
     return Status(
@@ -110,6 +111,13 @@ async def status(settings: Settings) -> Status:
         ),
         asterisk=asterisk,
     )
+
+
+def _phones(settings: Settings) -> phones.Counts | None:
+    try:
+        return phones.counts(settings)
+    except (sqlite3.Error, OSError):
+        return None
 
 
 def _index(settings: Settings) -> tuple[Mapping[str, int], str]:
@@ -128,7 +136,7 @@ async def _stored(settings: Settings) -> tuple[Newest | None, str, Process]:
                 rows = await connection.fetch(SQL["newest_of_all"])
                 health = await connection.fetchrow(HEALTH)
             finally:
-                await connection.close()
+                connection.terminate()  # a goodbye to a server that does not answer has no limit
     except database.AWAY as away:
         reason = str(away) or "no answer in time"
         unknown = Process(name="rater", alive=False, detail="unknown: the database does not answer")

@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from pbxcore.revisions import revision_of
 from pbxcore.settings import Settings
 from pbxcore.yamltree import MAX_BYTES
 
+# What passes: an outage of the database, a full disk. OSError is in it, as in AWAY.
+TRY_AGAIN: tuple[type[Exception], ...] = (*database.AWAY, sqlite3.Error)
 LOOK_S = 0.5
 SETTLED_LOOKS = 2  # without a change
 PATIENCE_LOOKS = 20  # then files that go on changing do not hold back the others any longer
@@ -83,7 +86,7 @@ async def watch(settings: Settings, path: Path, *, author: str, tell: Tell, look
             if saved:
                 tell(await _take(settings, folder, saved, author))
             away = False
-        except database.AWAY as error:  # nothing is taken: the next look sees the same again
+        except TRY_AGAIN as error:  # nothing is taken: the next look sees the same again
             if not away:
                 tell(error)
             away = True
@@ -92,7 +95,10 @@ async def watch(settings: Settings, path: Path, *, author: str, tell: Tell, look
 
 def look(folder: Folder) -> dict[Path, tuple[Stamp, bytes]]:
     """Give the files that have been saved since they were taken, once all that changed are ready."""
-    stamps = {path: stamp for path in folder.path.rglob("*.yaml") if (stamp := _stamp(path))}
+    try:
+        stamps = {path: stamp for path in folder.path.rglob("*.yaml") if (stamp := _stamp(path))}
+    except FileNotFoundError:  # a folder went while it was searched: the next look sees what is there
+        return {}
     for gone in {*folder.taken, *folder.waiting} - set(stamps):
         folder.taken.pop(gone, None)
         folder.waiting.pop(gone, None)
@@ -168,12 +174,13 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     documents, wrong = read_texts(right, trunks=tuple(trunk.name for trunk in settings.trunks))
     unread = (text for _, text in texts if not isinstance(text, str))
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
-    if findings:
-        return Applied(findings=findings)
     keys = {door.key(document): document for document in documents}
     unknown = [document for key, document in keys.items() if key not in folder.bases]
+    # Kept even if this is refused: an edit of what a file repeats now starts from there.
+    folder.bases |= await _repeated(settings, unknown) if unknown else {}
+    if findings:
+        return Applied(findings=findings)
     base = {key: revision for key, revision in folder.bases.items() if key in keys}
-    base |= await _repeated(settings, unknown) if unknown else {}
     return await door.enter(settings, documents, author=author, base=base)
 
 

@@ -67,8 +67,15 @@ def _show(found: Status) -> None:
     known = "registrations unknown" if phones.registered is None else f"{phones.registered} registered"
     due = f"[yellow]{phones.unexpired} changes not acknowledged[/]"
     late = due if phones.unexpired else "all acknowledged"
+    if phones.published is None:
+        late = "[yellow]the tables of phones cannot be read[/]"
     link = "" if phones.alive else "link down, "
-    table.add_row(_sign(ok=phones.alive), "Asterisk", f"{link}{phones.published} phones, {known}", late)
+    table.add_row(
+        _sign(ok=phones.alive),
+        "Asterisk",
+        f"{link}{'?' if phones.published is None else phones.published} phones, {known}",
+        late,
+    )
     out.print(table, highlight=False)
 
 

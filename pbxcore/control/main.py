@@ -39,8 +39,10 @@ async def serve(settings: Settings) -> None:
 
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret)
 
+    turn = asyncio.Lock()  # of two at once, the older could have the last word about a lamp
+
     async def after_reload() -> dict[str, Any]:
-        return {"asterisk": await _expire_if_up(settings, link)}
+        return {"asterisk": await _expire_if_up(settings, link, turn)}
 
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
@@ -48,7 +50,7 @@ async def serve(settings: Settings) -> None:
         held = [
             tasks.create_task(link.run(), name="ami"),
             tasks.create_task(_drain(link), name="ami-events"),
-            tasks.create_task(_keep_expired(settings, link), name="expiry"),
+            tasks.create_task(_keep_expired(settings, link, turn), name="expiry"),
             tasks.create_task(_measure(settings), name="measure"),
         ]
         try:
@@ -70,10 +72,14 @@ async def expire(settings: Settings, link: Link) -> int:
         batch = changed[first : first + EXPIRE_AT_ONCE]
         actions = await asyncio.to_thread(_actions, settings, batch)
         answers = await asyncio.gather(*(link.action(name, fields) for name, fields in actions))
-        for (name, fields), answer in zip(actions, answers, strict=True):
-            if name == "DialplanExtensionAdd" and not answer.success:  # again would not help: say so
-                log.error("lamp %s is not changed: %s", fields, answer)
-        await asyncio.to_thread(phones.expired, settings, batch)
+        done = []
+        for change, (name, fields), answer in zip(batch, actions, answers, strict=True):
+            if name == "DialplanExtensionAdd" and not answer.success:  # it stays due
+                EXPIRY_FAILED.inc()
+                log.warning("lamp %s is not changed yet: %s", fields, answer)
+            else:
+                done.append(change)
+        await asyncio.to_thread(phones.expired, settings, done)
     return len(changed)
 
 
@@ -89,11 +95,12 @@ def _actions(settings: Settings, changed: Iterable[phones.Changed]) -> list[lamp
     return actions
 
 
-async def _expire_if_up(settings: Settings, link: Link) -> str:
+async def _expire_if_up(settings: Settings, link: Link, turn: asyncio.Lock) -> str:
     if not link.ready.is_set():
         return "down: the change is in force when it is back"
     try:
-        await expire(settings, link)
+        async with turn:
+            await expire(settings, link)
     except (AmiError, sqlite3.Error) as error:
         EXPIRY_FAILED.inc()
         log.warning("phones that changed are not expired yet: %s", error)
@@ -101,11 +108,11 @@ async def _expire_if_up(settings: Settings, link: Link) -> str:
     return "done"
 
 
-async def _keep_expired(settings: Settings, link: Link) -> None:
+async def _keep_expired(settings: Settings, link: Link, turn: asyncio.Lock) -> None:
     """Expire after each login, and again and again what could not be expired."""
     while True:
         await link.ready.wait()
-        await _expire_if_up(settings, link)
+        await _expire_if_up(settings, link, turn)
         await asyncio.sleep(EXPIRE_AGAIN_S)
 
 
@@ -114,7 +121,7 @@ async def _measure(settings: Settings) -> None:
     while True:
         try:
             counted = await asyncio.to_thread(phones.counts, settings)
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             log.warning("phones cannot be counted", exc_info=True)
         else:
             UNEXPIRED.set(counted.unexpired)

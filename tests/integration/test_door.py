@@ -1,7 +1,9 @@
 """The door: a change is stored and in force as a whole, or nothing of it is."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -254,3 +256,21 @@ async def test_catalogues_keep_each_of_their_dated_versions(settings: Settings) 
     later = text.replace("valid_from: 2026-01-01", "valid_from: 2027-01-01")
     applied = await put(settings, now=text, later=later)
     assert [change.id for change in applied.changes] == ["autphone@2026-01-01", "autphone@2027-01-01"]
+
+
+async def test_a_program_with_another_form_of_phones_publishes_all_again(settings: Settings) -> None:
+    """After an update a tenant nobody changes gets what the new program says of its phones, and once."""
+    await start(settings)
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db, db:
+        db.execute("DELETE FROM lamps")
+        db.execute("UPDATE ps_endpoints SET subscribe_context = NULL")
+        db.execute("PRAGMA user_version = 1")
+    connection = await database.connect(settings.database, application="test")
+    try:
+        assert [one.tenant for one in await publication.catch_up(settings, connection)] == ["acme"]
+        assert await publication.catch_up(settings, connection) == ()
+    finally:
+        await connection.close()
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
+        assert db.execute("SELECT count(*) FROM lamps WHERE id = 'acme/10'").fetchone() == (1,)
+        assert set(db.execute("SELECT subscribe_context FROM ps_endpoints")) == {("lamps-acme",)}

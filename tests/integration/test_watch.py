@@ -143,6 +143,32 @@ async def test_a_file_nobody_edited_does_not_take_back_a_newer_revision(settings
             await again
 
 
+async def test_a_mistake_beside_it_hides_not_what_a_file_started_from(settings: Settings) -> None:
+    """A folder whose first look is refused knows its other files all the same, and takes nothing back."""
+    path, heard = settings.state / "watched", asyncio.Queue[Applied | Exception]()
+    path.mkdir()
+    (path / "acme.yaml").write_text(ACME)
+    stored = [CONFIG / "catalogues", CONFIG / "accounts", path]
+    assert not (await door.apply(settings, stored, author="anna")).findings
+    (path / "other.yaml").write_text("version: 1\ntenant: other\nnonsense: 1\n")
+    work = asyncio.create_task(watch(settings, path, author="x", tell=heard.put_nowait, look_s=LOOK_S))
+    try:
+        first = await asyncio.wait_for(heard.get(), 10)
+        assert isinstance(first, Applied)
+        assert first.findings
+        portal = settings.state / "portal.yaml"
+        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        await door.apply(settings, [portal], author="portal")
+        (path / "acme.yaml").write_text(ACME.replace("timeout_s: 12", "timeout_s: 20"))
+        second = await asyncio.wait_for(heard.get(), 10)
+        assert isinstance(second, Applied)
+        assert [(one.base, one.current) for one in second.stale] == [(1, 2)]
+    finally:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+
 def test_the_command_ends_when_it_is_told(
     settings: Settings, until: Callable[[Callable[[], bool]], None]
 ) -> None:

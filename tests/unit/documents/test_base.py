@@ -18,6 +18,9 @@ from pbxcore.base import BaseError, base_of, bases_of, with_base, without_base
         ("#base:0\ntenant: acme\n", 0),
         ("---\n# Acme, by Anna\n\n# base: 12\nversion: 1\n", 12),
         ("# base: 7", 7),
+        ("# base: 7\r\nversion: 1\r\n", 7),
+        ("---\r\n# Acme\r\n\r\n# Base: 7\r\nversion: 1\r\n", 7),
+        ("\ufeff# base: 7\nversion: 1\n", 7),
     ],
 )
 def test_the_base_stands_in_a_comment_before_the_first_key(text: str, base: int | None) -> None:
