@@ -3,7 +3,8 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,7 +12,11 @@ from dialplan.build import build_plan
 from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones
+from pbxcore.control.main import expire
 from pbxcore.settings import Settings
+
+if TYPE_CHECKING:
+    from pbxcore.control.ami import Link
 
 
 @pytest.fixture
@@ -120,3 +125,15 @@ def test_secrets_are_derived_and_private(settings: Settings, tmp_path: Path) -> 
     assert len(first) == 16
     assert phones.pin_of(settings, "10@acme").isdigit()
     assert (settings.state / "secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_lamp_that_asterisk_refuses_stays_due(settings: Settings) -> None:
+    """What was refused is tried again; an object that is not cached is forgotten already."""
+
+    async def refuse(name: str, fields: dict[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(success=False, name=name, fields=fields)
+
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    assert {one.kind for one in phones.to_expire(settings)} == {"endpoint", "auth", "aor", "lamp"}
+    await expire(settings, cast("Link", SimpleNamespace(action=refuse)))
+    assert {one.kind for one in phones.to_expire(settings)} == {"lamp"}
