@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.panels import decision, rated_leg
@@ -56,5 +57,7 @@ def _show(entry: Entry | None, waiting: Waiting | None, decisions: list[dict[str
         out.print(f"Position {entry.position}; account {entry.leg.account}; tariff {entry.leg.tariff}, "
                   f"zone {entry.leg.zone}", highlight=False)  # fmt: skip
     if waiting:
-        out.print(f"[yellow]in quarantine: {waiting.reason.value}[/] {waiting.detail}", highlight=False)
-        out.print(f"  [green]→ pbxcore quarantine release {waiting.leg.key}[/]", highlight=False)
+        out.print(
+            f"[yellow]in quarantine: {waiting.reason.value}[/] {escape(waiting.detail)}", highlight=False
+        )
+        out.print(f"  [green]→ pbxcore quarantine release {escape(waiting.leg.key)}[/]", highlight=False)

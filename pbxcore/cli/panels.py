@@ -6,6 +6,7 @@ Owns the look. Refuses to find or judge them.
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -18,7 +19,7 @@ def decision(entry: Mapping[str, Any]) -> Panel:
     decision = entry["decision"]
     rows = Table.grid(padding=(0, 2))
     for because in decision["because"]:
-        rows.add_row(f"[dim]{because['rule']}[/]", because["text"])
+        rows.add_row(f"[dim]{escape(because['rule'])}[/]", escape(because["text"]))
     steps = "\n".join(f"  {n}. {_step(step)}" for n, step in enumerate(decision["steps"], 1))
     body = Table.grid()
     body.add_row(rows)

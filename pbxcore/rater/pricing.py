@@ -15,9 +15,8 @@ from rating.rate import rate
 from rating.rated import Quarantined
 from rating.store.rows import Row, row_of, rows_of_rated
 
-FEW = (
-    100  # legs up to which columns cost more than they spare; a batch of 4,000 is five times cheaper by them
-)
+# Columns cost more than they spare for fewer legs; a batch of 4,000 is five times cheaper by them.
+FEW = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,7 +226,7 @@ def test_a_leg_is_explained_by_its_pieces_and_the_decision_of_its_call(
 ) -> None:
     """What was decided, why and by whom, and each piece with its rule; half a line hurts nothing."""
     (tmp_path / "decisions").mkdir()
-    because = [{"rule": "groups.sales", "text": "rings two phones"}]
+    because = [{"rule": "groups.sales", "text": "rings two phones of [/Sales]"}]
     line = {
         "time": "2026-11-22T10:00:00.000000+00:00",
         "call": "s-1.0",
@@ -243,7 +243,13 @@ def test_a_leg_is_explained_by_its_pieces_and_the_decision_of_its_call(
     assert (code, json.loads(found)["rated"]) == (0, {"position": 2, **rated_to_json(rated_leg(1))})
     assert [(one["by"], one["version"]) for one in json.loads(found)["decisions"]] == [("standby", "acme@1")]
     code, shown = command("explain", "s-1.1")
-    wanted = ("rings two phones", "acme@1", "autphone@2026-01-01 overflow AT-CH/mobile", "0.190000", "AT-CH")
+    wanted = (
+        "rings two phones of [/Sales]",
+        "acme@1",
+        "autphone@2026-01-01 overflow AT-CH/mobile",
+        "0.190000",
+        "AT-CH",
+    )
     assert (code, [part for part in wanted if part not in shown]) == (0, [])
 
 
