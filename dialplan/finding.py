@@ -4,7 +4,9 @@ Owns the shape of a finding and the root of this package's errors. Refuses files
 document is all it knows (`pbxcore.documents` turns paths into lines).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 Path = tuple[str | int, ...]
 
@@ -30,3 +32,9 @@ class DialplanError(Exception):
     """Root of the errors of this package; `code` is stable."""
 
     code = "dialplan"
+
+
+def closest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Write a remedy that guesses which known name was meant, and says what to do if none was."""
+    match = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {match[0]}? Otherwise {otherwise}" if match else otherwise

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from dialplan.checks import CHECKS
+from dialplan.checks.register import CHECKS
 from dialplan.compile import check_together, compile_tenant
 from dialplan.decide import decide
 from dialplan.facts import Facts, Origin, State

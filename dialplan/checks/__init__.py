@@ -1,0 +1,24 @@
+"""What must be true of a tenant document so that no call gets lost (DESIGN, law 6 of the dialplan).
+
+Owns the checks that need to see more than one value; each is one small function that gives findings, and is
+registered where it stands, in the module of its subject. A later feature adds its checks to one of them, or a
+module of its own to the imports here.
+Refuses the form of single values (`dialplan.spec`) and what needs two documents (`dialplan.compile`).
+"""
+
+from dialplan.checks import names, outside, ways
+from dialplan.checks.register import CHECKS, NEEDS_ALL
+from dialplan.checks.subject import Subject
+from dialplan.finding import Finding, Path
+from dialplan.spec import TenantSpec
+
+SUBJECTS = (names, outside, ways)  # each registers its checks when it is imported
+
+
+def check_tenant(
+    spec: TenantSpec, *, trunks: tuple[str, ...], left_out: frozenset[Path] = frozenset()
+) -> tuple[Finding, ...]:
+    """Give everything that is wrong with a document, in no more than one pass over it per check."""
+    subject = Subject(spec, trunks, left_out)
+    wanted = [function for function in CHECKS if not (left_out and function in NEEDS_ALL)]
+    return tuple(finding for function in wanted for finding in function(subject))

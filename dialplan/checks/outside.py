@@ -1,0 +1,99 @@
+"""Checks of what leaves and enters: numbers, what is shown, who may call how far, and help."""
+
+from collections.abc import Iterator, Mapping
+
+from dialplan.checks.register import check, check_whole
+from dialplan.checks.subject import Subject
+from dialplan.finding import Finding, Path, closest
+from dialplan.references import Place
+from dialplan.rights import Rights, may_reach
+from dialplan.spec import TenantSpec
+from dialplan.target import Kind
+
+
+@check
+def numbers_twice(subject: Subject) -> Iterator[Finding]:
+    """A number leads to one place."""
+    holders: dict[str, str] = {number: number for number in subject.spec.numbers}
+    for number, one in subject.spec.numbers.items():
+        if one.stands_for and holders.setdefault(one.stands_for, number) != number:
+            yield Finding(
+                path=("numbers", number, "stands_for"),
+                code="number-twice",
+                message=f"{one.stands_for} already leads to {holders[one.stands_for]}",
+                remedy="let one number stand for it",
+            )
+
+
+@check
+def foreign_caller_ids(subject: Subject) -> Iterator[Finding]:
+    """What is shown outside is ours, or its right of use is recorded."""
+    recorded = {one.stands_for: one.right_of_use for one in subject.spec.numbers.values() if one.stands_for}
+    for path, caller_id in _caller_ids(subject.spec):
+        if caller_id in subject.spec.numbers or recorded.get(caller_id):
+            continue
+        if ("numbers",) in {known[:1] for known in subject.left_out}:
+            continue
+        known = caller_id in recorded
+        yield Finding(
+            path=path,
+            code="no-right-of-use" if known else "foreign-caller-id",
+            message=f"{caller_id} may not be shown: "
+            + ("no right of use is recorded" if known else "it is no number of this tenant"),
+            remedy=f"record right_of_use at the number that stands for {caller_id}"
+            if known
+            else closest(caller_id, subject.aliases, "show a number that stands under numbers"),
+        )
+
+
+@check
+def forbidden_forwards(subject: Subject) -> Iterator[Finding]:
+    """A rule sends calls outside only as far as its owner may call."""
+    for reference in subject.references:
+        target, rights = reference.target, _rights(subject.spec, reference.source)
+        outside = target.kind == Kind.NUMBER and target.name not in subject.aliases
+        if outside and not may_reach(rights, target.name, subject.spec.country):
+            yield Finding(
+                path=reference.path,
+                code="forbidden-forward",
+                message=f"{reference.source} may call {_covers(rights)} only and forwards to {target.name}",
+                remedy="widen its may_call, or forward to somewhere it may call",
+            )
+
+
+@check_whole
+def emergency_unreachable(subject: Subject) -> Iterator[Finding]:
+    """Emergency calls leave, and present a number that can be called back."""
+    if not subject.trunks:
+        yield Finding(
+            path=(),
+            code="no-trunk",
+            message="no trunk is configured: neither emergency nor other calls can leave",
+            remedy="name a carrier under trunks in config/service.yaml",
+        )
+    if not subject.spec.numbers:
+        yield Finding(
+            path=("numbers",),
+            code="no-callback-number",
+            message="the tenant has no number: emergency calls would present none that can be called back",
+            remedy="add at least one number, a temporary one will do",
+        )
+
+
+def _caller_ids(spec: TenantSpec) -> Iterator[tuple[Path, str]]:
+    for number, extension in spec.extensions.items():
+        if extension.caller_id:
+            yield ("extensions", number, "caller_id"), extension.caller_id
+    for name, group in spec.groups.items():
+        if group.caller_id:
+            yield ("groups", name, "caller_id"), group.caller_id
+
+
+def _rights(spec: TenantSpec, source: Place) -> Rights:
+    owners: Mapping[str, Mapping[str, object]] = {Kind.EXTENSION: spec.extensions, Kind.GROUP: spec.groups}
+    owner = owners.get(source.kind, {}).get(source.name)
+    return Rights(getattr(owner, "may_call", Rights.ANYWHERE))
+
+
+def _covers(rights: Rights) -> str:
+    return "its own country" if rights == Rights.COUNTRY else "inside"

@@ -1,0 +1,92 @@
+"""A document under examination, and what the checks ask it again and again.
+
+Owns each answer once per document, however many checks want it. Refuses to judge.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dialplan.finding import Path
+from dialplan.references import Place, Reference, references
+from dialplan.spec import TenantSpec
+from dialplan.target import Kind, Target
+
+SECTIONS: Mapping[Kind, str] = {
+    Kind.EXTENSION: "extensions",
+    Kind.GROUP: "groups",
+    Kind.HOURS: "hours",
+    Kind.ANNOUNCEMENT: "announcements",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A document under examination, and what the checks ask it again and again.
+
+    Attributes:
+        spec: the document.
+        trunks: trunks of the machine.
+        left_out: entries that had to be left out because their form is wrong, `("groups", "sales")`. They
+            are not missing, and what only they lead to is not unreachable.
+    """
+
+    spec: TenantSpec
+    trunks: tuple[str, ...]
+    left_out: frozenset[Path] = field(default_factory=frozenset)
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Every rule that sends a call somewhere."""
+        return tuple(references(self.spec))
+
+    @cached_property
+    def group_extensions(self) -> Mapping[str, str]:
+        """Name of the group by its internal number."""
+        return {group.extension: name for name, group in self.spec.groups.items() if group.extension}
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """The number of ours behind each number that calls may be made to."""
+        stands_for = {one.stands_for: number for number, one in self.spec.numbers.items() if one.stands_for}
+        return {**stands_for, **{number: number for number in self.spec.numbers}}
+
+    @cached_property
+    def mailboxes(self) -> frozenset[str]:
+        """Every box of the tenant."""
+        groups = (group.extension for group in self.spec.groups.values() if group.voicemail)
+        personal = (number for number, one in self.spec.extensions.items() if one.voicemail)
+        return frozenset([*personal, *(box for box in groups if box)])
+
+    @cached_property
+    def ways(self) -> Mapping[Place, tuple[Reference, ...]]:
+        """The rules of each place that send a call on."""
+        found: dict[Place, list[Reference]] = {}
+        for reference in self.references:
+            found.setdefault(reference.source, []).append(reference)
+        return {place: tuple(rules) for place, rules in found.items()}
+
+    def place(self, target: Target) -> Place | None:
+        """Give the place within the document that a target leads to; None where the call ends or leaves."""
+        if target.kind == Kind.NUMBER:
+            number = self.aliases.get(target.name)
+            return Place(Kind.NUMBER, number) if number else None
+        if target.kind == Kind.EXTENSION and target.name in self.group_extensions:
+            return Place(Kind.GROUP, self.group_extensions[target.name])
+        return None if target.kind in {Kind.BUSY, Kind.VOICEMAIL} else Place(target.kind, target.name)
+
+    @cached_property
+    def places_after(self) -> Mapping[Place, tuple[Place, ...]]:
+        """The places that each place sends calls to."""
+        after = {place: (self.place(rule.target) for rule in rules) for place, rules in self.ways.items()}
+        return {place: tuple(one for one in onward if one) for place, onward in after.items()}
+
+    def onward(self, place: Place) -> tuple[Place, ...]:
+        """Give the places that a place sends calls to."""
+        return self.places_after.get(place, ())
+
+    def names(self, kind: Kind) -> frozenset[str]:
+        """Give all names of a kind, those left out included."""
+        section = SECTIONS[kind]
+        present = frozenset(getattr(self.spec, section))
+        return present | {str(path[1]) for path in self.left_out if len(path) > 1 and path[0] == section}

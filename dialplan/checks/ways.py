@@ -1,0 +1,143 @@
+"""Checks of ways: every call ends somewhere, everything can be reached, and a decision has room for it."""
+
+from collections.abc import Iterator
+
+from dialplan import build
+from dialplan.checks.register import check, check_whole
+from dialplan.checks.subject import SECTIONS, Subject
+from dialplan.decision import MAX_STEP_BYTES, MAX_STEPS
+from dialplan.finding import Finding, Path
+from dialplan.graph import closure, cycles
+from dialplan.references import Place
+from dialplan.spec import GroupSpec, TenantSpec
+from dialplan.target import Kind
+
+MAX_RING_BYTES = MAX_STEP_BYTES - 100  # the rest of a step: timeout, jumps, caller
+PHONE_BYTES = len("PJSIP/&")  # what a phone takes in a step besides its name
+
+
+@check
+def circles(subject: Subject) -> Iterator[Finding]:
+    """No call is sent back to where it has been."""
+    for circle in cycles(subject.ways, subject.onward):
+        after = circle[1]
+        path = next(rule.path for rule in subject.ways[circle[0]] if subject.place(rule.target) == after)
+        yield Finding(
+            path=path,
+            code="cycle",
+            message="calls would go round for ever: " + " → ".join(map(str, circle)),
+            remedy="let one of them end in a mailbox, an announcement or a number outside",
+        )
+
+
+@check
+def circles_of_groups(subject: Subject) -> Iterator[Finding]:
+    """No group is its own member, not even through others."""
+    groups = subject.spec.groups
+
+    def inner(name: str) -> Iterator[str]:
+        return (subject.group_extensions[m] for m in groups[name].members if m in subject.group_extensions)
+
+    for circle in cycles(groups, inner):
+        members = groups[circle[0]].members
+        index = next(i for i, m in enumerate(members) if subject.group_extensions.get(m) == circle[1])
+        yield Finding(
+            path=("groups", circle[0], "members", index),
+            code="cycle-of-groups",
+            message="groups contain each other: " + " → ".join(f"group {name}" for name in circle),
+            remedy="take one of them out of the other",
+        )
+
+
+@check_whole
+def dead_ends(subject: Subject) -> Iterator[Finding]:
+    """Whoever can be called can be heard: by a phone, a mailbox or another way on."""
+    for number, extension in subject.spec.extensions.items():
+        if not extension.devices and not extension.forward.always and not extension.voicemail:
+            yield _dead_end(("extensions", number), f"extension {number}", "a device, a mailbox or a forward")
+    for name, group in subject.spec.groups.items():
+        if not any(build.rounds(subject.spec, group)):
+            yield _dead_end(("groups", name, "members"), f"group {name}", "a member that has a phone")
+
+
+@check_whole
+def unreachable(subject: Subject) -> Iterator[Finding]:
+    """Everything that stands in the document can be reached by some call."""
+    reached = closure(_entries(subject), subject.onward)
+    for kind in (Kind.GROUP, Kind.HOURS, Kind.ANNOUNCEMENT):
+        for name in getattr(subject.spec, SECTIONS[kind]):
+            if Place(kind, name) not in reached:
+                yield Finding(
+                    path=(SECTIONS[kind], name),
+                    code="unreachable",
+                    message=f"no call can reach {kind} {name}",
+                    remedy=f"send a number to it (`to: {kind} {name}`), or take it out",
+                )
+
+
+@check_whole
+def too_many_steps(subject: Subject) -> Iterator[Finding]:
+    """The longest way through the document fits into one decision."""
+    steps_of = {place: _steps(subject, place) for place in closure(_entries(subject), subject.onward)}
+    for entry in _entries(subject):
+        steps = sum(steps_of[place] for place in closure([entry], subject.onward))
+        if steps > MAX_STEPS:
+            yield Finding(
+                path=_path(entry),
+                code="too-many-steps",
+                message=f"a call to {entry} could need {steps} steps, {MAX_STEPS} are possible",
+                remedy="shorten the chain of forwards, or ring members together instead of in order",
+            )
+
+
+@check_whole
+def too_many_phones(subject: Subject) -> Iterator[Finding]:
+    """The phones that ring together fit into one step."""
+    for name, group in subject.spec.groups.items():
+        if any(
+            sum(len(one) + PHONE_BYTES for one in ring) > MAX_RING_BYTES
+            for ring in build.rounds(subject.spec, group)
+        ):
+            yield Finding(
+                path=("groups", name, "members"),
+                code="too-many-phones",
+                message=f"group {name} rings more phones at once than one step can name",
+                remedy="ring them in order, or divide the group",
+            )
+
+
+def _entries(subject: Subject) -> list[Place]:
+    """Give the places where a call can begin: what can be dialled, from inside and outside."""
+    return [
+        *(Place(Kind.NUMBER, number) for number in subject.spec.numbers),
+        *(Place(Kind.EXTENSION, number) for number in subject.spec.extensions),
+        *(Place(Kind.GROUP, name) for name in subject.group_extensions.values()),
+    ]
+
+
+def _path(place: Place) -> Path:
+    return ("numbers" if place.kind == Kind.NUMBER else SECTIONS[Kind(place.kind)], place.name)
+
+
+def _steps(subject: Subject, place: Place) -> int:
+    """Count the steps a place can add: its own, and those in which its rules end a call or let it out."""
+    ends = {rule.target for rule in subject.ways.get(place, ()) if subject.place(rule.target) is None}
+    return len(ends) + _own_steps(subject.spec, place)
+
+
+def _own_steps(spec: TenantSpec, place: Place) -> int:
+    if place.kind == Kind.GROUP and place.name in spec.groups:
+        group: GroupSpec = spec.groups[place.name]
+        return len(build.rounds(spec, group)) + (1 if group.voicemail else 0)
+    if place.kind == Kind.EXTENSION:
+        return 2  # its phones, and its mailbox
+    return 1
+
+
+def _dead_end(path: Path, who: str, what: str) -> Finding:
+    return Finding(
+        path=path,
+        code="dead-end",
+        message=f"a call to {who} ends without ringing or recording anything",
+        remedy=f"give it {what}",
+    )
