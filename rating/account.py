@@ -47,6 +47,7 @@ class AccountSpec(BaseModel):
     Attributes:
         country: where the account's numbers are at home; short numbers and freephone are of this country.
         time_zone: months and tariffs begin at midnight here.
+        payment: prepaid accounts call while their credit lasts, postpaid ones are invoiced.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +58,7 @@ class AccountSpec(BaseModel):
     catalogue: Name
     country: str = Field(pattern=r"^[A-Z]{2}$")
     time_zone: TimeZone
+    payment: Literal["postpaid", "prepaid"] = "postpaid"
     bundles: tuple[BookingSpec, ...] = ()
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
 

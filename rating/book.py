@@ -83,6 +83,7 @@ class Account:
     zone: ZoneInfo
     bookings: tuple[BookingSpec, ...]
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
+    prepaid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +257,7 @@ def _account(spec: AccountSpec) -> Account:
         zone=ZoneInfo(spec.time_zone),
         bookings=spec.bundles,
         buy_outs=spec.buy_outs,
+        prepaid=spec.payment == "prepaid",
     )
 
 
