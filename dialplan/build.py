@@ -19,13 +19,23 @@ from dialplan.plan import (
     Hours,
     Identity,
     Mailbox,
+    Music,
     Number,
     Owner,
     Phone,
     Plan,
 )
 from dialplan.rights import Rights
-from dialplan.spec import LONG_RING_S, RING_S, ExtensionSpec, ForwardSpec, GroupSpec, HoursSpec, TenantSpec
+from dialplan.spec import (
+    LONG_RING_S,
+    RING_S,
+    ExtensionSpec,
+    ForwardSpec,
+    GroupSpec,
+    HoursSpec,
+    MusicSpec,
+    TenantSpec,
+)
 from dialplan.target import Kind, Target, parse
 
 
@@ -55,6 +65,7 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         endpoints=MappingProxyType({e: x.number for x in extensions.values() for e in x.endpoints}),
         phones=tuple(_phones(spec, extensions)),
         mailboxes=MappingProxyType({box.box: box for box in _mailboxes(spec)}),
+        music=MappingProxyType({name: _music(one) for name, one in spec.music.items()}),
         document=spec.model_dump_json(exclude_defaults=True),
     )
 
@@ -182,8 +193,18 @@ def _phones(spec: TenantSpec, extensions: Mapping[str, Extension]) -> Iterator[P
                 name=one.name,
                 callback=extensions[number].owner.identity.network,
                 mailbox=extensions[number].mailbox,
+                music=_heard_on_hold(spec, one),
                 password=device.password or "",
             )
+
+
+def _heard_on_hold(spec: TenantSpec, extension: ExtensionSpec) -> str:
+    named = extension.on_hold or spec.on_hold or ""
+    return named if named in spec.music else ""
+
+
+def _music(one: MusicSpec) -> Music:
+    return Music(sounds=one.sounds, random=one.order == "random")
 
 
 def _mailboxes(spec: TenantSpec) -> Iterator[Mailbox]:

@@ -1,4 +1,4 @@
-"""What a change of a tenant's plan changes for callers: the same calls, decided before and after it.
+"""What a change of a plan changes for callers: the same calls, decided before and after it, and holds.
 
 Owns the choice of calls. Refuses to compare documents: a line that changes no call is no difference here,
 and a call that changes is one, wherever the line stands that changed it.
@@ -17,7 +17,7 @@ from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.facts import Facts, Origin, State
 from dialplan.hours import Week, is_open
-from dialplan.plan import Plan
+from dialplan.plan import Music, Plan
 from dialplan.published import Published
 
 DAYS = 8  # the coming week, and the day on which it began
@@ -41,6 +41,35 @@ class Changed:
     at: datetime
     before: Decision | None
     after: Decision | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An extension whose callers hear something else while it keeps them on hold.
+
+    Attributes:
+        extension: its number.
+        before: what they hear now; None: the machine's music.
+        after: what they will hear.
+    """
+
+    extension: str
+    before: Music | None
+    after: Music | None
+
+
+def held(before: Plan | None, after: Plan) -> tuple[Held, ...]:
+    """Find the extensions that put callers on hold to other music, in the order of the document."""
+    old, new = _music(before) if before else {}, _music(after)
+    return tuple(
+        Held(extension=extension, before=old.get(extension), after=music)
+        for extension, music in new.items()
+        if music != old.get(extension)
+    )
+
+
+def _music(plan: Plan) -> Mapping[str, Music | None]:
+    return {phone.extension: plan.music.get(phone.music) for phone in plan.phones}
 
 
 def difference(

@@ -125,6 +125,7 @@ class Phone:
         name: shown on other phones.
         callback: number that emergency calls present, E.164: it can be called back today.
         mailbox: `<box>@<tenant>` whose lamp it shows, or empty.
+        music: key of the plan's `music` that is heard by whom it puts on hold; empty: the machine's.
         password: as the document says; empty: derived from the machine's secret.
     """
 
@@ -133,6 +134,7 @@ class Phone:
     name: str
     callback: str
     mailbox: str
+    music: str
     password: str = field(repr=False)
 
 
@@ -143,6 +145,14 @@ class Mailbox:
     box: str
     name: str
     pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Music:
+    """What is heard on hold: sounds of the tenant, by name, in this order or in a random one."""
+
+    sounds: tuple[str, ...]
+    random: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +169,7 @@ class Plan:
         groups: by name. `group_extensions`: name by internal number.
         endpoints: extension by endpoint.
         mailboxes: by box.
+        music: by name.
         document: the document it was made from, JSON.
     """
 
@@ -184,4 +195,5 @@ class Plan:
     endpoints: Mapping[str, str]
     phones: tuple[Phone, ...]
     mailboxes: Mapping[str, Mailbox]
+    music: Mapping[str, Music]
     document: str = field(repr=False)

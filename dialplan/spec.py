@@ -21,6 +21,9 @@ from dialplan import hours, numbers, target
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 RING_S = 20  # until a rule takes over
+MAX_SOUNDS = (
+    100  # of one music: an evening of pieces; Asterisk reads the list each time somebody is put on hold
+)
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
 
 
@@ -112,9 +115,9 @@ def _not_reserved(value: str) -> str:
     raise _mistake("tenant-reserved", f"no tenant can be called {value!r}", "choose another id")
 
 
-def _short_form(key: str) -> Callable[[Any], Any]:
-    """Let a text stand for a mapping of which only `key` is given."""
-    return lambda value: {key: value} if isinstance(value, str) else value
+def _short_form(key: str, form: type = str) -> Callable[[Any], Any]:
+    """Let a text, or a value of another form, stand for a mapping of which only `key` is given."""
+    return lambda value: {key: value} if isinstance(value, form) else value
 
 
 TenantId = Annotated[
@@ -150,6 +153,15 @@ Sound = Annotated[
     str,
     _shaped(
         "[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,5}", "no-sound", "sound", "write a name like vm-goodbye"
+    ),
+]
+SoundFile = Annotated[
+    str,
+    _shaped(
+        "[a-z0-9][a-z0-9_-]{0,59}",
+        "no-sound",
+        "name of a sound of the tenant",
+        "use up to 60 of a-z, 0-9, _ and -, without folder and .wav",
     ),
 ]
 Pin = Annotated[str, _shaped("[0-9]{4,10}", "no-pin", "PIN", 'use 4 to 10 digits in quotes, "4711"')]
@@ -231,6 +243,7 @@ class ExtensionSpec(Document):
     Attributes:
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
+        on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
         may_call: `anywhere`, in the tenant's own `country`, or `inside` only; holds for forwards too.
     """
 
@@ -239,6 +252,7 @@ class ExtensionSpec(Document):
     caller_id: E164 | None = None
     voicemail: VoicemailSpec | None = None
     forward: ForwardSpec = ForwardSpec()
+    on_hold: Name | None = None
     may_call: Rights = "anywhere"
 
 
@@ -293,6 +307,20 @@ class AnnouncementSpec(Document):
     then: TargetText | None = None
 
 
+class MusicSpec(Document):
+    """What is heard on hold; a list of sounds is short for `{sounds: […]}`.
+
+    Attributes:
+        sounds: sounds of the tenant (`pbxcore sounds`), played one after the other, over and over.
+        order: `listed`, or `random`.
+    """
+
+    sounds: Annotated[tuple[SoundFile, ...], Field(strict=False, min_length=1, max_length=MAX_SOUNDS)]
+    order: Literal["listed", "random"] = "listed"
+
+    _short = model_validator(mode="before")(_short_form("sounds", list))
+
+
 class StandbySpec(Document):
     """What may be called while nobody can be asked for credit.
 
@@ -305,7 +333,11 @@ class StandbySpec(Document):
 
 
 class TenantSpec(Document):
-    """One tenant: one PBX."""
+    """One tenant: one PBX.
+
+    Attributes:
+        on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
+    """
 
     version: Literal[1]
     tenant: TenantId
@@ -321,3 +353,5 @@ class TenantSpec(Document):
     groups: dict[Name, GroupSpec] = {}
     hours: dict[Name, HoursSpec] = {}
     announcements: dict[Name, AnnouncementSpec] = {}
+    music: dict[Name, MusicSpec] = {}
+    on_hold: Name | None = None

@@ -21,6 +21,7 @@ from dialplan.compile import check_together
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 from pbxcore.form import as_written, validate
+from pbxcore.sounds import of_tenant
 from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
 
 # The kinds of documents, told by the key that names them. A kind is added by naming its spec here.
@@ -110,7 +111,7 @@ class _Draft:
 
 
 def read(
-    paths: Iterable[File], *, trunks: tuple[str, ...] = SOME_TRUNK
+    paths: Iterable[File], *, trunks: tuple[str, ...] = SOME_TRUNK, sounds: File | None = None
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Read files and check every document in them, alone and together.
 
@@ -119,6 +120,7 @@ def read(
             no document of ours, nor seems meant as one, is passed over. A file may hold several documents,
             divided by `---`.
         trunks: names of the machine's trunks; without any a tenant's emergency calls cannot leave.
+        sounds: folder of the tenants' sounds; without it nobody looks whether they are there.
 
     Returns:
         The documents with which nothing is wrong, and everything that is wrong, by file and line.
@@ -131,13 +133,13 @@ def read(
         else:
             unread.append(text)
         named |= {str(file)} if by_name else set()
-    documents, findings = read_texts(texts, trunks=trunks)
+    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds)
     told = (one for one in findings if one.finding.code != "other-document" or one.file in named)
     return documents, _in_order([*unread, *told])
 
 
 def read_texts(
-    texts: Iterable[tuple[str, str]], *, trunks: tuple[str, ...] = SOME_TRUNK
+    texts: Iterable[tuple[str, str]], *, trunks: tuple[str, ...] = SOME_TRUNK, sounds: File | None = None
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Check documents given as (name of the file, text), as `read` does."""
     drafts: list[_Draft] = []
@@ -149,7 +151,7 @@ def read_texts(
             draft = _draft(file, tree)
             (drafts if isinstance(draft, _Draft) else findings).append(draft)  # type: ignore[arg-type]  # each list takes its own
     findings += [draft.locate_form(mistake) for draft in drafts for mistake in draft.mistakes]
-    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks)]
+    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks, sounds)]
     findings += _named_twice(drafts)
     findings += _check_together(drafts)
     broken_files = {located.file for located in findings}
@@ -178,10 +180,11 @@ def _spec(kind: str) -> type[BaseModel]:
     return spec
 
 
-def _check(draft: _Draft, trunks: tuple[str, ...]) -> Iterator[Finding]:
+def _check(draft: _Draft, trunks: tuple[str, ...], sounds: File | None) -> Iterator[Finding]:
     """Give what only several values of one document can get wrong."""
     if isinstance(draft.spec, TenantSpec):
-        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out)
+        present = of_tenant(sounds, draft.spec.tenant) if sounds else None
+        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out, present=present)
 
 
 def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:

@@ -83,7 +83,8 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
         BaseError: a base is given for a document that is not there.
         database.AWAY: the database cannot be reached; nothing is stored.
     """
-    documents, findings = read(paths, trunks=tuple(trunk.name for trunk in settings.trunks))
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    documents, findings = read(paths, trunks=trunks, sounds=settings.sounds)
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
     return await enter(settings, documents, author=author, base=base)

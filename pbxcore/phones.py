@@ -1,4 +1,4 @@
-"""Phones and mailboxes of tenants, as rows that Asterisk reads from SQLite files on this machine.
+"""Phones, mailboxes and music of tenants, as rows that Asterisk reads from SQLite files on this machine.
 
 Owns both files, the passwords of phones and the first PINs of mailboxes. A tenant changes in one short
 transaction, in place: the file is never replaced, which would corrupt Asterisk's open one. Refuses to talk to
@@ -15,12 +15,12 @@ from importlib import resources
 from pathlib import Path
 
 from dialplan.plan import Mailbox, Phone, Plan
-from pbxcore import lamps
+from pbxcore import lamps, music
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
-FORM = 2  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
+FORM = 3  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -109,13 +109,18 @@ def mark_current(settings: Settings) -> None:
 def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     """Make a tenant's phones and mailboxes those of its plan; return what Asterisk must forget.
 
-    A PIN that a user changed stays until the document names another one.
+    A PIN that a user changed stays until the document names another one. The file of lamps comes last: a
+    publisher that dies before it is followed by one that does all again.
     """
     prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
     rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
-    return _replace(settings, plan.tenant, rows, lamps.lamps_of(plan))
+    with _transaction(settings.phones_db) as db:
+        music.replace(db, settings, plan)
+        changed = _replace(db, plan.tenant, rows, lamps.lamps_of(plan))
+    lamps.write(settings, plan.tenant, lamps.lamps_of(plan))
+    return changed
 
 
 def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
@@ -123,7 +128,11 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
     prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, tenant, "", ())
-    return _replace(settings, tenant, {}, {})
+    with _transaction(settings.phones_db) as db:
+        music.withdraw(db, tenant)
+        changed = _replace(db, tenant, {}, {})
+    lamps.write(settings, tenant, {})
+    return changed
 
 
 def counts(settings: Settings) -> Counts:
@@ -167,6 +176,7 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
         "accountcode": f"{plan.tenant}/{phone.extension}",
         "callerid": f'"{shown}" <{phone.extension}>',
         "language": plan.language,
+        "moh_suggest": music.class_of(plan.tenant, phone.music),
         "mailboxes": phone.mailbox,
         "set_var": f"PBX_CALLBACK={phone.callback}",
         "callerid_tag": phone.callback,  # a set_var cannot be read by the endpoint's name, this can
@@ -204,20 +214,15 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
 
 
 def _replace(
-    settings: Settings, tenant: str, phones: Mapping[str, Mapping[str, Row]], hints: Mapping[str, str]
+    db: sqlite3.Connection, tenant: str, phones: Mapping[str, Mapping[str, Row]], hints: Mapping[str, str]
 ) -> tuple[Changed, ...]:
-    """Change phones and lamps of a tenant in one transaction, with what Asterisk has to be told of it.
-
-    The file of lamps comes last: a publisher that dies before it is followed by one that does all again.
-    """
-    with _transaction(settings.phones_db) as db:
-        changed = _replace_phones(db, tenant, phones)
-        changed += [Changed("lamp", lamp) for lamp in lamps.replace(db, tenant, hints)]
-        db.executemany(
-            "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
-            [(one.kind, one.id) for one in changed],
-        )
-    lamps.write(settings, tenant, hints)
+    """Change phones and lamps of a tenant, and note with them what Asterisk has to be told of it."""
+    changed = _replace_phones(db, tenant, phones)
+    changed += [Changed("lamp", lamp) for lamp in lamps.replace(db, tenant, hints)]
+    db.executemany(
+        "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
+        [(one.kind, one.id) for one in changed],
+    )
     return tuple(sorted(changed))
 
 

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS ps_endpoints (
   language TEXT, mailboxes TEXT, set_var TEXT, disallow TEXT, allow TEXT, direct_media TEXT, rtp_symmetric TEXT,
   force_rport TEXT, rewrite_contact TEXT, redirect_method TEXT, allow_transfer TEXT, allow_overlap TEXT,
   allow_subscribe TEXT, trust_id_inbound TEXT, send_pai TEXT, subscribe_context TEXT,
-  mwi_subscribe_replaces_unsolicited TEXT
+  mwi_subscribe_replaces_unsolicited TEXT, moh_suggest TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ps_auths (
   id TEXT PRIMARY KEY, auth_type TEXT, username TEXT, password TEXT, realm TEXT
@@ -20,6 +20,11 @@ CREATE INDEX IF NOT EXISTS owners_by_tenant ON owners (tenant);
 -- What a hint of Asterisk looks up when somebody watches an extension, `<tenant>/<extension>` (pbxcore.lamps).
 CREATE TABLE IF NOT EXISTS lamps (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, hint TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lamps_by_tenant ON lamps (tenant);
+-- What is heard on hold, looked up each time (pbxcore.music); entries are paths without ending, in order.
+CREATE TABLE IF NOT EXISTS musiconhold (name TEXT PRIMARY KEY, mode TEXT NOT NULL, sort TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS musiconhold_entry (
+  name TEXT, position INTEGER, entry TEXT NOT NULL, PRIMARY KEY (name, position)
+) WITHOUT ROWID;
 -- Ours: objects that Asterisk may still have in its cache in an older form. Written with the change itself,
 -- removed when Asterisk has confirmed: no crash in between leaves an old password in force.
 CREATE TABLE IF NOT EXISTS expiry (

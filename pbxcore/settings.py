@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         return self.state / "asterisk" / "db" / "phones.sqlite"
 
     @property
+    def sounds(self) -> Path:
+        """Folder of the tenants' sounds: `<tenant>/<name>.wav`."""
+        return self.state / "sounds"
+
+    @property
     def run_dir(self) -> Path:
         """Folder of sockets; removed when everything has stopped.
 

@@ -171,7 +171,8 @@ async def _take(
 async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes], author: str) -> Applied:
     texts = [(str(path), decoded(str(path), raw)) for path, raw in sorted(saved.items())]
     right = ((file, text) for file, text in texts if isinstance(text, str))
-    documents, wrong = read_texts(right, trunks=tuple(trunk.name for trunk in settings.trunks))
+    trunks = tuple(trunk.name for trunk in settings.trunks)
+    documents, wrong = read_texts(right, trunks=trunks, sounds=settings.sounds)
     unread = (text for _, text in texts if not isinstance(text, str))
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
     keys = {door.key(document): document for document in documents}

@@ -6,19 +6,32 @@ module of its own to the imports here.
 Refuses the form of single values (`dialplan.spec`) and what needs two documents (`dialplan.compile`).
 """
 
-from dialplan.checks import names, outside, ways
+from collections.abc import Mapping
+
+from dialplan.checks import names, outside, sounds, ways
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 
-SUBJECTS = (names, outside, ways)  # each registers its checks when it is imported
+SUBJECTS = (names, outside, sounds, ways)  # each registers its checks when it is imported
 
 
 def check_tenant(
-    spec: TenantSpec, *, trunks: tuple[str, ...], left_out: frozenset[Path] = frozenset()
+    spec: TenantSpec,
+    *,
+    trunks: tuple[str, ...],
+    left_out: frozenset[Path] = frozenset(),
+    present: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
-    """Give everything that is wrong with a document, in no more than one pass over it per check."""
-    subject = Subject(spec, trunks, left_out)
+    """Give everything that is wrong with a document, in no more than one pass over it per check.
+
+    Args:
+        spec: the document.
+        trunks: names of the machine's trunks.
+        left_out: entries that had to be left out because their form is wrong.
+        present: the tenant's sounds on this machine, and what is wrong with each; None: nobody has looked.
+    """
+    subject = Subject(spec, trunks, left_out, present)
     wanted = [function for function in CHECKS if not (left_out and function in NEEDS_ALL)]
     return tuple(finding for function in wanted for finding in function(subject))

@@ -29,11 +29,14 @@ class Subject:
         trunks: trunks of the machine.
         left_out: entries that had to be left out because their form is wrong, `("groups", "sales")`. They
             are not missing, and what only they lead to is not unreachable.
+        sounds: the tenant's sounds on this machine and what is wrong with each, nothing for one that can be
+            played; None where nobody has looked.
     """
 
     spec: TenantSpec
     trunks: tuple[str, ...]
     left_out: frozenset[Path] = field(default_factory=frozenset)
+    sounds: Mapping[str, str] | None = None
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
@@ -87,6 +90,9 @@ class Subject:
 
     def names(self, kind: Kind) -> frozenset[str]:
         """Give all names of a kind, those left out included."""
-        section = SECTIONS[kind]
+        return self.named(SECTIONS[kind])
+
+    def named(self, section: str) -> frozenset[str]:
+        """Give all names of a section, those left out included."""
         present = frozenset(getattr(self.spec, section))
         return present | {str(path[1]) for path in self.left_out if len(path) > 1 and path[0] == section}

@@ -16,6 +16,7 @@ from pbxcore.cli import (
     revisions,
     run,
     serve,
+    sounds,
     status,
 )
 from pbxcore.cli.app import app, main
@@ -35,5 +36,6 @@ __all__ = [
     "revisions",
     "run",
     "serve",
+    "sounds",
     "status",
 ]

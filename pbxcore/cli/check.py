@@ -34,7 +34,7 @@ def check(
     """
     settings = Settings()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
-    right, wrong = documents.read(paths, trunks=trunks)
+    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds)
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
     right = tuple(one for one in right if one.file not in {located.file for located in mispriced})

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from dialplan.build import build_plan
 from dialplan.decision import Decision, Outside, Ring
-from dialplan.difference import Changed, difference
-from dialplan.plan import Plan
+from dialplan.difference import Changed, Held, difference, held
+from dialplan.plan import Music, Plan
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from pbxcore import database, documents, published, revisions
@@ -93,12 +93,17 @@ def diff(
     """Show what a document would change for callers, call by call. Exit code 1 if anything."""
     settings = settings_of_running()
     there = published.load(settings.published)
-    changed = [one for plan in _plans(file, settings) for one in _difference(there, plan)]
+    plans = _plans(file, settings)
+    changed = [one for plan in plans for one in _difference(there, plan)]
+    other_music = [one for plan in plans for one in held(there.plans.get(plan.tenant), plan)]
     if as_json:
-        out.print_json(json.dumps([_as_json(one) for one in changed]))
+        out.print_json(json.dumps([*map(_as_json, changed), *map(_held_as_json, other_music)]))
     else:
         _show(changed)
-    if changed:
+        for one in other_music:
+            words = f"{one.extension} puts on hold to {_music(one.before)}, then to {_music(one.after)}"
+            out.print(words, highlight=False)
+    if changed or other_music:
         raise typer.Exit(int(Exit.NO))
 
 
@@ -106,9 +111,19 @@ def _difference(there: Published, plan: Plan) -> tuple[Changed, ...]:
     return difference(there, there.plans.get(plan.tenant), plan, datetime.now(UTC))
 
 
+def _music(music: Music | None) -> str:
+    if music is None:
+        return "the machine's music"
+    return " ".join(music.sounds) + (" in random order" if music.random else "")
+
+
+def _held_as_json(one: Held) -> dict[str, object]:
+    return {"on_hold_by": one.extension, "before": _music(one.before), "after": _music(one.after)}
+
+
 def _plans(file: Path, settings: Settings) -> list[Plan]:
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    right, wrong = documents.read([file], trunks=trunks)
+    right, wrong = documents.read([file], trunks=trunks, sounds=settings.sounds)
     if wrong:
         findings.show(wrong)
         raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)

@@ -120,10 +120,10 @@ class Pbx:
                                 port=self.settings.ports.carrier, media=(port + 2, port + 9))  # fmt: skip
 
     def baresip(
-        self, device: str, *, transport: str = "udp", answers: bool = False
+        self, device: str, *, tenant: str = "acme", transport: str = "udp", answers: bool = False
     ) -> contextlib.AbstractAsyncContextManager[baresip.Baresip]:
         """Give a phone of the second stack, not yet registered."""
-        user, port = f"acme-{device}", self.port()
+        user, port = f"{tenant}-{device}", self.port()
         account = baresip.Account(user=user, password=phones.password_of(self.settings, user),
                                   server=self.server, transport=transport, answers=answers)  # fmt: skip
         modules = self.root / "usr/lib/baresip/modules"

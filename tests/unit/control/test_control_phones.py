@@ -137,3 +137,41 @@ async def test_a_lamp_that_asterisk_refuses_stays_due(settings: Settings) -> Non
     assert {one.kind for one in phones.to_expire(settings)} == {"endpoint", "auth", "aor", "lamp"}
     await expire(settings, cast("Link", SimpleNamespace(action=refuse)))
     assert {one.kind for one in phones.to_expire(settings)} == {"lamp"}
+
+
+def test_music_is_each_tenants_own(settings: Settings) -> None:
+    """Classes bear the tenant's name, sounds lie in its folder, in order; who goes takes all."""
+    music = {"a": ["two", "one"], "b": {"sounds": ["one"], "order": "random"}}
+    extension = {"name": "X", "devices": ["p"], "on_hold": "b"}
+    for tenant in ("acme", "acme2"):
+        phones.publish(
+            settings, _musical(tenant, music, {"10": extension, "11": {**extension, "devices": []}})
+        )
+    endpoints = "SELECT id, moh_suggest FROM ps_endpoints ORDER BY id"
+    assert _rows(settings.phones_db, endpoints) == [("acme-p", "acme-b"), ("acme2-p", "acme2-b")]
+    folder = settings.sounds.absolute() / "acme"
+    entries = "SELECT * FROM musiconhold_entry WHERE name LIKE 'acme-%' ORDER BY name, position"
+    assert _rows(settings.phones_db, entries) == [
+        ("acme-a", 0, f"{folder}/two"), ("acme-a", 1, f"{folder}/one"), ("acme-b", 0, f"{folder}/one"),
+    ]  # fmt: skip
+    sorts = "SELECT name, sort FROM musiconhold WHERE name LIKE 'acme-%' ORDER BY name"
+    assert _rows(settings.phones_db, sorts) == [("acme-a", ""), ("acme-b", "random")]
+    phones.withdraw(settings, "acme")
+    names = "SELECT name FROM musiconhold UNION SELECT name FROM musiconhold_entry ORDER BY name"
+    assert _rows(settings.phones_db, names) == [("acme2-a",), ("acme2-b",)]
+
+
+def test_other_sounds_of_a_class_need_no_forgetting(settings: Settings) -> None:
+    """Asterisk looks a class up at each hold; only an endpoint that names another class is expired."""
+    extensions = {"10": {"name": "X", "devices": ["p"]}}
+    phones.publish(settings, _musical("acme", {"a": ["one"]}, extensions, on_hold="a"))
+    assert phones.publish(settings, _musical("acme", {"a": ["two"]}, extensions, on_hold="a")) == ()
+    changed = phones.publish(settings, _musical("acme", {}, extensions))
+    assert changed == (phones.Changed("endpoint", "acme-p"),)
+    assert _rows(settings.phones_db, "SELECT moh_suggest FROM ps_endpoints") == [("default",)]
+
+
+def _musical(tenant: str, music: dict[str, Any], extensions: dict[str, Any], **more: str) -> Plan:
+    document = {"version": 1, "tenant": tenant, "name": tenant, "country": "DE", "time_zone": "Europe/Berlin",
+                "account": tenant, "extensions": extensions, "music": music, **more}  # fmt: skip
+    return build_plan(TenantSpec.model_validate(document), revision=1, trunks=())

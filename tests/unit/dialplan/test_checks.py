@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from dialplan.checks import check_tenant
 from dialplan.checks.register import CHECKS
 from dialplan.compile import check_together, compile_tenant
 from dialplan.decide import decide
@@ -206,6 +207,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "too-many-phones",
         ("groups", "g", "members"),
     ),
+    "music that is not there": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "on_hold": "jazz"}}},
+        "unknown-music",
+        ("extensions", "11", "on_hold"),
+    ),
+    "music that nobody hears": ({"music": {"jazz": ["one"]}}, "unheard-music", ("music", "jazz")),
 }
 
 
@@ -230,9 +237,27 @@ def test_each_law_is_checked(what: str) -> None:
     assert all(finding.message and finding.remedy for finding in findings)
 
 
+@pytest.mark.parametrize(
+    ("present", "codes"),
+    [
+        (None, []),
+        ({}, ["missing-sound", "missing-sound"]),
+        ({"one": "", "two": "it is 44100 Hz"}, ["unplayable-sound"]),
+        ({"one": "", "two": ""}, []),
+    ],
+)
+def test_sounds_are_looked_for(present: dict[str, str] | None, codes: list[str]) -> None:
+    """A sound that is not on this machine, or cannot be played, is named with the command that brings it."""
+    document = {**BASE, "music": {"jazz": ["one", "two"]}, "on_hold": "jazz"}
+    found = check_tenant(TenantSpec.model_validate(document), trunks=TRUNKS, present=present)
+    assert [finding.code for finding in found] == codes
+    assert all("pbxcore sounds add acme" in finding.remedy for finding in found)
+    assert [finding.path for finding in found][-1:] == [("music", "jazz", "sounds", 1)] * bool(codes)
+
+
 def test_every_check_is_broken_here() -> None:
     """No check is registered that this table does not see at work; without trunks one more is."""
-    broken = {code for _, code, _ in BROKEN.values()}
+    broken = {code for _, code, _ in BROKEN.values()} | {"missing-sound"}
     alone = compile_tenant(TenantSpec.model_validate(BASE), revision=1, trunks=())[1]
     assert {finding.code for finding in alone} == {"no-trunk"}
     assert len(broken) >= len(CHECKS)

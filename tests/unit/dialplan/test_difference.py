@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
-from dialplan.difference import STRANGER, difference
-from dialplan.plan import Plan
+from dialplan.difference import STRANGER, Held, difference, held
+from dialplan.plan import Music, Plan
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 
@@ -77,3 +77,17 @@ def test_a_tenant_that_comes_or_goes(before: Plan | None, after: Plan | None) ->
     found = calls(before, after)
     assert ("trunk-carrier", "+493055500100") in found
     assert ("acme-p10", "11") in found
+
+
+def test_other_music_is_told_of_the_extensions_that_play_it() -> None:
+    """An order or a choice that changes is seen at each extension that puts callers on hold to it."""
+    music = {"a": ["one", "two"], "b": {"sounds": ["one", "two"], "order": "random"}}
+    before = plan(music=music, on_hold="a")
+    extensions = {**DOCUMENT["extensions"], "11": {"name": "Bruno", "devices": ["p11"], "on_hold": "b"}}
+    listed, shuffled = Music(sounds=("one", "two"), random=False), Music(sounds=("one", "two"), random=True)
+    assert held(before, plan(2, music=music, on_hold="a")) == ()
+    assert held(before, plan(2, music=music, on_hold="a", extensions=extensions)) == (
+        Held(extension="11", before=listed, after=shuffled),
+    )
+    assert [one.after for one in held(before, plan(2))] == [None] * 3
+    assert [one.before for one in held(None, before)] == [None] * 3

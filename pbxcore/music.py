@@ -1,0 +1,36 @@
+"""Music classes of tenants, as rows that Asterisk looks up each time somebody is put on hold.
+
+Owns the names of classes and their rows. Asterisk keeps none of them in a cache: a change is heard by whoever
+is put on hold next. A class is named after its tenant, `acme-waiting`, and an endpoint names none but those
+of its own tenant: nobody hears another's.
+"""
+
+import sqlite3
+
+from dialplan.plan import Plan
+from pbxcore.settings import Settings
+
+OF_THE_MACHINE = "default"  # class in musiconhold.conf; no tenant's class has a name without a hyphen
+
+
+def class_of(tenant: str, music: str) -> str:
+    """Name the class of a tenant's music, or the machine's for none."""
+    return f"{tenant}-{music}" if music else OF_THE_MACHINE
+
+
+def replace(db: sqlite3.Connection, settings: Settings, plan: Plan) -> None:
+    """Make a tenant's classes those of its plan."""
+    withdraw(db, plan.tenant)
+    folder = settings.sounds.absolute() / plan.tenant
+    for name, music in plan.music.items():
+        key = class_of(plan.tenant, name)
+        db.execute("INSERT INTO musiconhold (name, mode, sort) VALUES (?, 'playlist', ?)",
+                   (key, "random" if music.random else ""))  # fmt: skip
+        entries = [(key, position, str(folder / sound)) for position, sound in enumerate(music.sounds)]
+        db.executemany("INSERT INTO musiconhold_entry VALUES (?, ?, ?)", entries)
+
+
+def withdraw(db: sqlite3.Connection, tenant: str) -> None:
+    """Remove a tenant's classes. A tenant's id has no hyphen, so only its own names begin like this."""
+    for table in ("musiconhold", "musiconhold_entry"):
+        db.execute(f"DELETE FROM {table} WHERE name > ? AND name < ?", (f"{tenant}-", f"{tenant}."))  # noqa: S608 — names of ours

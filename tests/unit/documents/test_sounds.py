@@ -1,0 +1,112 @@
+"""Sounds of tenants: what is taken in, what is refused, and what documents are told of them."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from pbxcore import documents, sounds
+from pbxcore.practice import tone
+
+DOCUMENT = """\
+version: 1
+tenant: acme
+name: Acme
+country: DE
+time_zone: Europe/Berlin
+account: acme
+numbers: {"+493055500100": {to: extension 10}}
+extensions: {"10": {name: Anna, devices: [p10]}}
+music:
+  waiting: [summer, rain]
+on_hold: waiting
+"""
+
+
+def wav(*, tag: int = 1, channels: int = 1, rate: int = 8_000, bits: int = 16) -> bytes:
+    """Write the head of a WAV file and a little silence."""
+    frame = channels * bits // 8
+    fmt = struct.pack("<HHIIHH", tag, channels, rate, rate * frame, frame, bits)
+    body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", 800) + bytes(800)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no WAV file"),
+        (b"ID3" + bytes(100), "no WAV file"),
+        (wav()[:30], "no WAV file"),
+        (wav().replace(b"fmt ", b"JUNK"), "no WAV file"),
+        (wav(rate=44_100, channels=2), "44100 Hz, 16 bit, 2 channels"),
+        (wav(rate=16_000), "16000 Hz, 16 bit, 1 channel"),
+        (wav(bits=8), "8000 Hz, 8 bit"),
+        (wav(tag=6, bits=8), "not plain PCM"),
+        (wav(tag=0xFFFE), "not plain PCM"),
+    ],
+)
+def test_what_asterisk_cannot_play_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    """The refusal says what the file is and how to convert it, and the sound that was there stays."""
+    folder, file = tmp_path / "sounds", tmp_path / "summer.wav"
+    sounds.add(folder, "acme", tone.write(file, 700))
+    there = (folder / "acme" / "summer.wav").read_bytes()
+    file.write_bytes(content)
+    with pytest.raises(sounds.SoundError, match=words) as refused:
+        sounds.add(folder, "acme", file)
+    assert "-r 8000 -c 1 -b 16" in refused.value.remedy
+    assert (folder / "acme" / "summer.wav").read_bytes() == there
+
+
+@pytest.mark.parametrize("name", ["Summer.wav", "sum mer.wav", "summer.mp3", ".wav", "x" * 61 + ".wav"])
+def test_a_sound_has_a_name_that_documents_can_say(tmp_path: Path, name: str) -> None:
+    """Another name is refused before anything is written."""
+    with pytest.raises(sounds.SoundError, match="no name of a sound"):
+        sounds.add(tmp_path / "sounds", "acme", tone.write(tmp_path / name, 700))
+    assert not (tmp_path / "sounds").exists()
+
+
+@pytest.mark.parametrize("tenant", ["", "Acme", "../acme", "acme-two", "trunk"])
+def test_a_folder_is_a_tenants(tmp_path: Path, tenant: str) -> None:
+    """Nothing is written anywhere but in the folder of something that can be a tenant."""
+    with pytest.raises(sounds.SoundError):
+        sounds.add(tmp_path / "sounds", tenant, tone.write(tmp_path / "summer.wav", 700))
+
+
+def test_a_file_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
+    """No converter helps against a slip of the keyboard."""
+    with pytest.raises(sounds.SoundError, match="cannot be read") as refused:
+        sounds.add(tmp_path, "acme", tmp_path / "summer.wav")
+    assert "its name" in refused.value.remedy
+
+
+def test_a_file_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    """An hour is enough for anybody on hold."""
+    file = tmp_path / "summer.wav"
+    file.write_bytes(wav())
+    with file.open("r+b") as opened:
+        opened.truncate(sounds.LARGEST_BYTES + 1)
+    assert "larger than 64 MB" in sounds.flaw(file)
+
+
+def test_documents_are_told_which_sounds_are_missing(tmp_path: Path) -> None:
+    """Line by line, and nothing once they are there; half-written files are not seen."""
+    folder = tmp_path / "sounds"
+    sounds.add(folder, "acme", tone.write(tmp_path / "summer.wav", 700))
+    (folder / "acme" / ".rain.wav.17").write_bytes(wav())
+    (folder / "acme" / ".rain.wav").write_bytes(wav())
+    _, (found,) = documents.read_texts([("acme.yaml", DOCUMENT)], sounds=folder)
+    assert (found.line, found.finding.code) == (10, "missing-sound")
+    assert "rain" in found.finding.message
+    (folder / "acme" / "rain.wav").write_bytes(wav(rate=16_000))
+    _, (found,) = documents.read_texts([("acme.yaml", DOCUMENT)], sounds=folder)
+    assert found.finding.code == "unplayable-sound"
+    (folder / "acme" / "rain.wav").write_bytes(wav())
+    assert documents.read_texts([("acme.yaml", DOCUMENT)], sounds=folder)[1] == ()
+
+
+def test_tones_are_recognised(tmp_path: Path) -> None:
+    """A tone that was written is heard, another is not, and silence is nothing."""
+    sound = tone.write(tmp_path / "a.wav", 700, duration_s=1).read_bytes()
+    assert tone.heard(sound, (440, 700)) == (700,)
+    assert tone.heard(sound, (440, 1000)) == ()
+    assert tone.heard(wav(), (440,)) == ()
