@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
-    PlainSerializer,
     PositiveInt,
 )
 
 from rating import money
+from rating import offer as offers
 from rating.destinations.kind import Kind
 from rating.finding import Finding
+from rating.offer_checks import check as check_offer
 
 HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
@@ -39,14 +39,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Amount = Annotated[
-    NonNegativeInt,
-    BeforeValidator(money.parse),
-    PlainSerializer(money.text, return_type=str, when_used="json"),
-]
-"""Micro-units inside, decimal text in the document and in its stored revision."""
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+Amount = offers.Amount
+Name = offers.Name
 CountryCode = Annotated[str, Field(pattern=r"^([A-Z]{2}|001)$")]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 IncrementS = Annotated[int, Field(ge=1, le=3600)]
@@ -172,6 +166,7 @@ class CatalogueSpec(_Part):
         time_zone: whose clock the bands follow; the account's own begins months and versions.
         bands: where two hold at once, the first one's row speaks.
         texts: what people read, by key.
+        offer: what is sold besides minutes; none: nothing can be ordered from this version.
     """
 
     version: Literal[1]
@@ -190,6 +185,7 @@ class CatalogueSpec(_Part):
     time_zone: TimeZone | None = None
     bands: tuple[BandSpec, ...] = Field(default=(), max_length=16)
     texts: dict[str, str] = Field(default_factory=dict)
+    offer: offers.OfferSpec | None = None
 
 
 def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...]:
@@ -207,6 +203,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_counts_as(spec),
         *_check_bundles(spec),
         *_check_buy_outs(spec),
+        *(check_offer(spec.offer, spec.bundles, spec.buy_outs) if spec.offer is not None else ()),
     )
 
 

@@ -32,7 +32,7 @@ from pbxcore.settings import Settings
 
 T = TypeVar("T")
 Kind = Annotated[str, typer.Option(help="tenant, account or catalogue.")]
-Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: autphone@2026-01-01.")]
+Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: NAME@2026-01-01.")]
 Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Default: the newest.")]
 
 

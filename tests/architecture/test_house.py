@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "rating.documents": frozenset({"rating", "dialplan.numbers"}),
 }
 # pydantic is for documents from outside; compiled data is frozen dataclasses.
-SPECS = frozenset({"dialplan.spec", "rating.catalogue", "rating.account"})
+SPECS = frozenset({"dialplan.spec", "rating.catalogue", "rating.account", "rating.offer"})
 # Nothing pure reads a clock, draws a random number, opens a file or talks to anybody.
 IMPURE = frozenset(
     {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
