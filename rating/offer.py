@@ -140,6 +140,7 @@ class ProductSpec(_Part):
         included: so many units cost nothing a month.
         per: its quantity is always that of this product; nobody orders it.
         when: it is there only while the contract has these options.
+        group: of the products of a group a contract has one at a time; another one begins when it has ended.
         comes_with: quantity of a new contract that does not say.
         minimum: what a contract must keep.
         maximum: what it may have.
@@ -159,6 +160,7 @@ class ProductSpec(_Part):
     included: NonNegativeInt = 0
     per: Name | None = None
     when: When = Field(default_factory=dict)
+    group: Name | None = None
     comes_with: NonNegativeInt = 0
     minimum: NonNegativeInt = 0
     maximum: PositiveInt | None = None

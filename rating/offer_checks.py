@@ -90,6 +90,13 @@ def _check_choices(offer: OfferSpec, bundles: Mapping[str, Bundled]) -> Iterator
     for name, choice in offer.choices.items():
         if choice.default is not None and choice.default not in choice.options:
             yield _unknown((*ROOT, "choices", name, "default"), "option", choice.default, choice.options)
+        if choice.up.charged == "full-month":
+            yield _finding(
+                (*ROOT, "choices", name, "up", "charged"),
+                "charged-twice",
+                "the lower option has been charged for the days before",
+                "write `charged: pro-rata`, or let it begin next-month",
+            )
     for name, bundle in bundles.items():
         if name in offer.choices or name in offer.products:
             yield _finding(

@@ -76,6 +76,8 @@ def test_an_offer_of_another_form_is_refused(
         ("accensys", ("terms", "prolongation_months"), 1, "no-term", ("terms", "prolongation_months")),
         ("accensys", ("choices", "calls", "default"), "gratis", "unknown-option",
          ("choices", "calls", "default")),
+        ("cloudpbx", ("choices", "package", "up", "charged"), "full-month", "charged-twice",
+         ("choices", "package", "up", "charged")),
         ("autphone", ("products", "dach"), {"name": WORDS}, "named-twice", ("products", "dach")),
         ("easybell", ("products", "size"), {"name": WORDS}, "named-twice", ("products", "size")),
         ("autphone", ("bundles",), None, "bundles-without-terms", ()),
