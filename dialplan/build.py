@@ -112,6 +112,7 @@ def _forwards(forward: ForwardSpec, ring_s: int) -> Forwards:
         always=_target(forward.always),
         busy=_target(forward.busy),
         no_answer=_target(no_answer.to) if no_answer else None,
+        unreachable=_target(forward.unreachable),
         ring_s=no_answer.after_s if no_answer else ring_s,
     )
 

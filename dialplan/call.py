@@ -13,6 +13,7 @@ from dialplan.hours import local_time
 from dialplan.layout import Node
 from dialplan.plan import Identity, Number, Owner, Plan
 from dialplan.published import Published
+from dialplan.switch import Switch, SwitchKind
 from dialplan.target import Target
 
 MAX_DIVERSIONS = 5  # RFC 5806 leaves the limit to us; carriers cut at 5. The same for phones' 302s
@@ -106,12 +107,17 @@ class Sender:
 
 @dataclass(slots=True)
 class Sheet:
-    """A decision being made: why so far, by which plans, and the places already worked out."""
+    """A decision being made: why so far, by which plans, places worked out, switches to be changed."""
 
     call: Call
     because: list[Because] = field(default_factory=list)
     versions: dict[str, None] = field(default_factory=dict)
     places: dict[PlaceKey, Node | None] = field(default_factory=dict)
+    changes: list[Switch] = field(default_factory=list)
+
+    def switched(self, tenant: str, kind: SwitchKind, subject: str) -> str:
+        """Give what a switch says at the instant of the call; empty: nothing."""
+        return self.call.state.switches.value(tenant, kind, subject, self.call.now)
 
     def note(self, rule: str, text: str) -> None:
         """Write down that a rule spoke."""

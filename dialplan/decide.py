@@ -7,9 +7,9 @@ gets a decision, the same one each time; what cannot be done is a decision to re
 import re
 from datetime import datetime
 
-from dialplan import numbers
+from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
-from dialplan.decision import Decision, ListenToVoicemail, Reason, Voicemail, Why
+from dialplan.decision import Decision, Reason, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out
 from dialplan.outside import emergency
@@ -22,9 +22,6 @@ TRUNK = "trunk-"  # endpoints of carriers: what they present is never one of our
 NOBODY = "-"  # version of a decision that no plan made
 
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
-OWN_MAILBOX = "*97"
-ANY_MAILBOX = "*98"  # before a box: listen, after its PIN
-LEAVE_MESSAGE = "*99"  # before a box: speak
 
 _INTERNAL = re.compile(r"[0-9]{1,8}")
 _WHY = {Origin.PHONE: Why.CALL, Origin.TRANSFER: Why.TRANSFER, Origin.FORWARD: Why.FORWARD}
@@ -73,16 +70,32 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
     sheet.enter(plan)
     if hidden:
         sheet.note("features.*31", "the caller's number is not shown")
+    if dialled.startswith(("*", "#")):
+        return _finish(sheet, _code(sheet, facts, plan, extension, dialled))
     return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
 
 
+def _code(sheet: Sheet, facts: Facts, plan: Plan, extension: Extension, dialled: str) -> Node:
+    """Do what a feature code asks for."""
+    code, argument = codes.read(dialled)
+    return codes.dial(
+        codes.Asked(
+            sheet=sheet,
+            here=Here(plan),
+            extension=extension,
+            code=code,
+            argument=argument,
+            endpoint=facts.actor,
+            origin=facts.origin,
+        )
+    )
+
+
 def _dialled(sheet: Sheet, here: Here, extension: Extension, dialled: str, origin: Origin) -> Node | None:
-    """Read what was dialled: emergency first, then codes, then numbers inside, then numbers outside."""
+    """Read what was dialled: emergency first, then numbers inside, then numbers outside."""
     plan, sender = here.plan, Sender(extension.owner, "dialled", _WHY[origin])
     if dialled in plan.emergency:
         return emergency(sheet, plan, dialled, extension.owner)
-    if dialled.startswith("*"):
-        return _code(sheet, plan, extension, dialled, origin)
     if origin is Origin.FORWARD and (what := _loop(sheet.call, extension, dialled)):
         return sheet.reject(Reason.LOOP, "dialled", what)
     if dialled in plan.extensions or dialled in plan.group_extensions:
@@ -111,22 +124,6 @@ def _no_number(sheet: Sheet, plan: Plan, dialled: str) -> Node:
             Reason.UNKNOWN_NUMBER, "dialled", f"there is no extension {dialled} in {plan.tenant}"
         )
     return sheet.reject(Reason.INVALID_NUMBER, "dialled", f"{dialled[:40]!r} is no telephone number")
-
-
-def _code(sheet: Sheet, plan: Plan, extension: Extension, dialled: str, origin: Origin) -> Node:
-    """Do what a feature code asks for. Only a phone's own call may listen; messages may be transferred to."""
-    code, box = dialled[:3], dialled[3:]
-    if code == LEAVE_MESSAGE and box in plan.mailboxes:
-        sheet.note(f"features.{LEAVE_MESSAGE}", f"leaves a message in mailbox {box}")
-        return Node(Voicemail(mailbox=f"{box}@{plan.tenant}"))
-    own = extension.number if dialled == OWN_MAILBOX else ""
-    wanted = own or (box if code == ANY_MAILBOX else "")
-    if origin is Origin.PHONE and wanted in plan.mailboxes:
-        sheet.note(f"features.{code}", f"listens to mailbox {wanted} after its PIN")
-        return Node(ListenToVoicemail(mailbox=f"{wanted}@{plan.tenant}"))
-    return sheet.reject(
-        Reason.UNKNOWN_NUMBER, f"features.{code}", f"there is no mailbox behind {dialled[:20]!r}"
-    )
 
 
 def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hidden: bool) -> Caller:
@@ -187,4 +184,4 @@ def _finish(sheet: Sheet, first: Node | None) -> Decision:
     if cut:
         sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")
     version = "+".join(sheet.versions) or NOBODY
-    return Decision(version=version, steps=steps, because=tuple(sheet.because))
+    return Decision(version=version, steps=steps, because=tuple(sheet.because), changes=tuple(sheet.changes))

@@ -11,6 +11,8 @@ step. Index `END` (0) ends the call; the first step is number 1.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialplan.switch import Switch
+
 END = 0
 MAX_STEPS = 40  # channel variables of one decision; a plan that needs more does not compile
 MAX_STEP_BYTES = 1_900  # an AGI line is cut near 2,047 bytes
@@ -124,7 +126,14 @@ class Reject:
     reason: Reason
 
 
-Step = Ring | Outside | Voicemail | ListenToVoicemail | Play | Reject
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Answer and tell the caller by sounds, one after the other, that it is done. Ends the call."""
+
+    sounds: tuple[str, ...]
+
+
+Step = Ring | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +158,10 @@ class Decision:
             tenants; `-` where no plan was asked.
         steps: at least one, at most `MAX_STEPS`.
         because: the explanation, in the order in which the rules spoke.
+        changes: switches that have to be kept before the answer is sent: its steps say that they are.
     """
 
     version: str
     steps: tuple[Step, ...]
     because: tuple[Because, ...]
+    changes: tuple[Switch, ...] = ()

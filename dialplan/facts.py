@@ -6,6 +6,8 @@ Owns the vocabulary of the question. Refuses to interpret: numbers stand here as
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialplan.switch import NO_SWITCHES, Switches
+
 
 class Origin(StrEnum):
     """How the asking channel came to ask."""
@@ -51,7 +53,9 @@ class State:
     Attributes:
         blind: no rater can be asked (standby): law 8 of the dialplan applies.
         longest_call_s: longest duration of any outside call but an emergency call; 0 for none.
+        switches: what users have switched, of all tenants.
     """
 
     blind: bool = False
     longest_call_s: int = 0
+    switches: Switches = NO_SWITCHES

@@ -46,11 +46,16 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwards:
-    """Where calls to an extension go on; None where its mailbox takes them, or else the call ends."""
+    """Where calls to an extension go on; None where its mailbox takes them, or else the call ends.
+
+    Attributes:
+        unreachable: no phone of the extension is registered; None: as `no_answer`.
+    """
 
     always: Target | None = None
     busy: Target | None = None
     no_answer: Target | None = None
+    unreachable: Target | None = None
     ring_s: int
 
 

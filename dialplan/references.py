@@ -58,3 +58,4 @@ def _of_extension(number: str, extension: ExtensionSpec) -> Iterator[tuple[Place
     yield place, (*path, "always"), forward.always
     yield place, (*path, "busy"), forward.busy
     yield place, (*path, "no_answer", "to"), forward.no_answer.to if forward.no_answer else None
+    yield place, (*path, "unreachable"), forward.unreachable

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from dialplan.call import Here, PlaceKey, Sender, Sheet, rejection
 from dialplan.decision import Play, Reason, Ring, Voicemail
+from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
 from dialplan.hours import is_open
 from dialplan.layout import Node
 from dialplan.outside import leave
@@ -76,8 +77,11 @@ def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node |
     extension = here.plan.extensions.get(name)
     if extension is None:
         return _to_group(sheet, here, here.plan.group_extensions.get(name, name), sender)
-    if extension.forwards.always:
-        return _forward(sheet, here, extension, "always")
+    at_once = forward_of(sheet, here, extension, "always")
+    if at_once:
+        return _follow(sheet, here, extension, "always", at_once)
+    if is_undisturbed(sheet, here, name):
+        return _undisturbed(sheet, here, extension)
     if sheet.call.was_at(extension.endpoints):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     endpoints = _others(sheet, extension.endpoints)
@@ -87,36 +91,44 @@ def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node |
     sheet.note(f"extensions.{name}", f"rings {', '.join(endpoints)} for {ring_s} s")
     node = Node(Ring(endpoints=endpoints, timeout_s=ring_s, caller=_caller(sheet, here)))
     node.busy = _forward(sheet, here, extension, "busy")
-    node.no_answer = node.unreachable = _forward(sheet, here, extension, "no_answer")
+    node.no_answer, node.unreachable = _unanswered(sheet, here, extension)
     return node
+
+
+def _unanswered(sheet: Sheet, here: Here, extension: Extension) -> tuple[Node | None, Node | None]:
+    """Follow the forwards of a call that nobody answers and of one that rings no phone: often the same."""
+    no_answer = forward_of(sheet, here, extension, "no_answer")
+    unreachable = forward_of(sheet, here, extension, "unreachable")
+    node = _follow(sheet, here, extension, "no_answer", no_answer) if no_answer else None
+    if unreachable == no_answer:
+        return node, node
+    return node, _follow(sheet, here, extension, "unreachable", unreachable) if unreachable else None
+
+
+def _undisturbed(sheet: Sheet, here: Here, extension: Extension) -> Node | None:
+    """Treat an extension that is not to be disturbed as busy."""
+    sheet.note(f"switches.{extension.number}.do-not-disturb", "is not to be disturbed and therefore busy")
+    return _forward(sheet, here, extension, "busy") or rejection(Reason.BUSY)
 
 
 def _no_phone_left(sheet: Sheet, here: Here, extension: Extension) -> Node | None:
     """Go on where an extension has no phone that could ring: none at all, or only the caller's."""
     if not extension.endpoints:
         sheet.note(f"extensions.{extension.number}", "has no phone")
-        return _forward(sheet, here, extension, "no_answer")
+        return _forward(sheet, here, extension, "unreachable")
     sheet.note(f"extensions.{extension.number}", "is the caller's own phone and therefore busy")
     return _forward(sheet, here, extension, "busy") or rejection(Reason.BUSY)
 
 
-_WHEN = {
-    "always": "at once",
-    "busy": "when busy",
-    "no_answer": "when nobody answers or no phone is registered",
-}
+def _forward(sheet: Sheet, here: Here, extension: Extension, when: When) -> Node | None:
+    """Send a call on as the extension's forwards say; None: the call ends."""
+    forward = forward_of(sheet, here, extension, when)
+    return _follow(sheet, here, extension, when, forward) if forward else None
 
 
-def _forward(sheet: Sheet, here: Here, extension: Extension, when: str) -> Node | None:
-    """Follow a personal forward. The mailbox takes what no forward takes."""
-    target: Target | None = getattr(extension.forwards, when)
-    rule = f"extensions.{extension.number}.forward.{when}"
-    if target is None and extension.mailbox:
-        target, rule = Target(Kind.VOICEMAIL, extension.number), f"extensions.{extension.number}.voicemail"
-    if target is None:
-        return None
-    sheet.note(rule, f"{_WHEN[when]}: {target}")
-    node = go(sheet, here, target, Sender(extension.owner, rule))
+def _follow(sheet: Sheet, here: Here, extension: Extension, when: When, forward: Forward) -> Node | None:
+    sheet.note(forward.rule, f"{IN_WORDS[when]}: {forward.to}")
+    node = go(sheet, here, forward.to, Sender(extension.owner, forward.rule))
     return _greeting_busy(node) if when == "busy" else node
 
 
@@ -133,12 +145,14 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return _missing(sheet, here, f"group or extension {name}", sender)
     if any(sheet.call.was_at(endpoints) for endpoints in group.rounds):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
-    rounds = [ring for ring in (_others(sheet, endpoints) for endpoints in group.rounds) if ring]
+    rounds = [ring for ring in (_willing(sheet, here, endpoints) for endpoints in group.rounds) if ring]
     nodes = [_ring_round(sheet, here, group, ring) for ring in rounds]
     otherwise = _otherwise(sheet, here, group)
     for node, after in zip(nodes, [*nodes[1:], otherwise], strict=False):
         node.busy = node.no_answer = node.unreachable = after
-    return nodes[0] if nodes else otherwise
+    if nodes or otherwise:
+        return nodes[0] if nodes else otherwise
+    return sheet.reject(Reason.BUSY, f"groups.{group.name}", "all are calling or not to be disturbed")
 
 
 def _ring_round(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...]) -> Node:
@@ -209,6 +223,15 @@ def _missing(sheet: Sheet, here: Here, what: str, sender: Sender) -> Node:
 def _others(sheet: Sheet, endpoints: tuple[str, ...]) -> tuple[str, ...]:
     """Leave out the phone that calls: it is off the hook."""
     return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
+
+
+def _willing(sheet: Sheet, here: Here, endpoints: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out of a group's phones those of extensions that are not to be disturbed."""
+    others = _others(sheet, endpoints)
+    if not sheet.call.state.switches.any_of(here.plan.tenant):
+        return others
+    extension_of = here.plan.endpoints
+    return tuple(one for one in others if not is_undisturbed(sheet, here, extension_of[one]))
 
 
 def _caller(sheet: Sheet, here: Here) -> str:

@@ -214,12 +214,14 @@ class ForwardSpec(Document):
     Attributes:
         always: at once, no phone rings.
         busy: all phones are busy.
-        no_answer: nobody answered in time, or no phone of the extension is registered.
+        no_answer: nobody answered in time.
+        unreachable: no phone of the extension is registered. Default: as `no_answer`.
     """
 
     always: TargetText | None = None
     busy: TargetText | None = None
     no_answer: NoAnswerSpec | None = None
+    unreachable: TargetText | None = None
 
 
 class VoicemailSpec(Document):

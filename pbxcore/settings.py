@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return self.state / "sounds"
 
     @property
+    def switches_db(self) -> Path:
+        """SQLite file of what users switched (`pbxcore.switches`)."""
+        return self.state / "switches.sqlite"
+
+    @property
     def run_dir(self) -> Path:
         """Folder of sockets; removed when everything has stopped.
 

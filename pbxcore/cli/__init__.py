@@ -18,6 +18,7 @@ from pbxcore.cli import (
     serve,
     sounds,
     status,
+    switches,
 )
 from pbxcore.cli.app import app, main
 
@@ -38,4 +39,5 @@ __all__ = [
     "serve",
     "sounds",
     "status",
+    "switches",
 ]

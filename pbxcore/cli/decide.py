@@ -1,6 +1,8 @@
 """`pbxcore decide`: show what would happen to a call, and why, without Asterisk and without a database."""
 
 import json
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from dialplan.compile import compile_tenant
 from dialplan.decide import decide as decide_call
 from dialplan.decision import (
     END,
+    Confirm,
     Decision,
     ListenToVoicemail,
     Next,
@@ -28,10 +31,14 @@ from dialplan.decision import (
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
-from pbxcore import documents, published
+from dialplan.switch import NO_SWITCHES, Switches, from_text
+from pbxcore import documents, published, switches
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.control.decision_log import switch_to_json
 from pbxcore.settings import Settings
+
+SWITCH_FORMS = "'acme/10 do-not-disturb on' or 'acme/10 forward-always number +436641234567'"
 
 _FILES = typer.Option("--tenant-file", "-f", help="Tenant document; may be given several times.")
 _FOLDER = typer.Option("--state", help="Folder of published plans, var/published, instead of documents.")
@@ -45,6 +52,9 @@ _TRANSFERRED = typer.Option(
 )
 _FORWARDED = typer.Option("--forwarded-by", help="Phone that answered with a 302: its rights, its account.")
 _AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. Default: now.")
+_SWITCH = typer.Option(
+    "--switch", help="Something switched besides, 'acme/10 do-not-disturb on'; may be given several times."
+)
 _BLIND = typer.Option("--blind", help="As the standby decides: nobody can be asked for credit.")
 
 
@@ -61,6 +71,7 @@ def decide(
     transferred_by: Annotated[str, _TRANSFERRED] = "",
     forwarded_by: Annotated[str, _FORWARDED] = "",
     at: Annotated[str, _AT] = "",
+    switch: Annotated[list[str] | None, _SWITCH] = None,
     blind: Annotated[bool, _BLIND] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +80,7 @@ def decide(
     [bold]pbxcore decide -f config/tenants/acme.yaml --from acme-p10 --to 11[/]
     [bold]pbxcore decide -f config/tenants/acme.yaml --trunk carrier --to +493022200100[/]
 
-    Without --tenant-file and --state the plans in force on this machine are asked.
+    Without --tenant-file and --state the plans and switches in force on this machine are asked.
     """
     settings = Settings()
     plans = (
@@ -84,7 +95,10 @@ def decide(
         forwarder=forwarded_by,
     )
     now = _instant(at)
-    decision = decide_call(plans, facts, State(blind=blind, longest_call_s=settings.max_call_s), now)
+    here = not (tenant_file or state)
+    switched = _switches(switch or (), settings if here else None, now)
+    known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched)
+    decision = decide_call(plans, facts, known, now)
     if as_json:
         out.print_json(json.dumps(_json(decision, now)))
     else:
@@ -128,6 +142,22 @@ def _instant(at: str) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
+def _switches(texts: Iterable[str], settings: Settings | None, now: datetime) -> Switches:
+    """Give what is switched on this machine, if it is asked, and for a trial besides."""
+    trials = []
+    for text in texts:
+        trial = from_text(text, now)
+        if trial is None:
+            raise fail(f"{escape(text)!r} is no switch", f"write it like {SWITCH_FORMS}", Exit.USAGE)
+        trials.append(trial)
+    try:
+        kept = switches.read(settings.switches_db) if settings else NO_SWITCHES
+    except sqlite3.Error as unread:
+        message = f"the switches in force cannot be read: {unread}"
+        raise fail(message, "look at the file in the state folder", Exit.UNAVAILABLE) from unread
+    return kept.updated(trials)
+
+
 def _from_documents(files: list[Path], settings: Settings) -> Published:
     """Compile the tenants of documents; revision 1 stands for what is not applied yet."""
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
@@ -160,7 +190,9 @@ def _json(decision: Decision, now: datetime) -> dict[str, object]:
         {"step": number, "do": _kind(step), **asdict(step)} for number, step in enumerate(decision.steps, 1)
     ]
     because = [asdict(line) for line in decision.because]
-    return {"version": decision.version, "at": now.isoformat(), "steps": steps, "because": because}
+    changes = [switch_to_json(one) for one in decision.changes]
+    return {"version": decision.version, "at": now.isoformat(), "steps": steps, "because": because,
+            "changes": changes}  # fmt: skip
 
 
 def _kind(step: Step) -> str:
@@ -188,7 +220,7 @@ def _ladder(decision: Decision) -> Table:
     return ladder
 
 
-def _rung(step: Step) -> tuple[str, str, str]:
+def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each kind of step
     """Give what a step does, with whom, and what follows."""
     match step:
         case Ring():
@@ -203,6 +235,8 @@ def _rung(step: Step) -> tuple[str, str, str]:
             return "[blue]play[/]", step.sound, f"then {_jump(step.then)}"
         case Reject():
             return "[red]refuse[/]", f"{step.reason} (cause {step.cause})", ""
+        case Confirm():
+            return "[green]confirm[/]", ", ".join(step.sounds), ""
 
 
 def _leg(step: Outside) -> str:

@@ -1,20 +1,25 @@
 """Answers one question: facts in, decision out, within its deadline.
 
 Owns the way from an AGI request to channel variables. Refuses to decide: that is the decider's, a function.
+
+What a decision changes is kept before its answer is sent. If it cannot be kept there is no answer, the
+dialplan asks the standby, and if that cannot either the call fails: nobody hears a confirmation of nothing.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from prometheus_client import Counter, Histogram
 
 from dialplan.decision import Decision
 from dialplan.facts import Facts
+from dialplan.switch import Switch
 from pbxcore.control import decision_log, wire
 from pbxcore.control.decision_log import DecisionLog
 from pbxcore.control.fastagi import Answer, Headers, Send, SessionError
+from pbxcore.switches import UnkeptError
 
 DECISION_LIMIT_S = 0.3  # DESIGN: later the standby is faster
 
@@ -29,9 +34,16 @@ SECONDS = Histogram(
 logger = logging.getLogger(__name__)
 
 Decider = Callable[[Facts], Decision]
+Keep = Callable[[tuple[Switch, ...]], Awaitable[None]]
+"""Keeps what a decision changes; raises `UnkeptError` if it cannot."""
 
 
-def answering(decide: Decider, log: DecisionLog) -> Answer:
+async def nowhere(changes: tuple[Switch, ...]) -> None:
+    """Keep nothing."""
+    raise UnkeptError(f"there is no place for {len(changes)} changes")
+
+
+def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere) -> Answer:
     """Return what `pbxcore.control.fastagi.listen` calls for each request."""
 
     async def answer(headers: Headers, send: Send) -> None:
@@ -47,6 +59,8 @@ def answering(decide: Decider, log: DecisionLog) -> Answer:
         if took_s > DECISION_LIMIT_S:
             REFUSED.labels("late").inc()
             raise SessionError("late")
+        if decision.changes:
+            await _keep(keep, decision)
         for command in commands:
             await send(command)
         log.note(
@@ -54,6 +68,15 @@ def answering(decide: Decider, log: DecisionLog) -> Answer:
         )
 
     return answer
+
+
+async def _keep(keep: Keep, decision: Decision) -> None:
+    try:
+        await keep(decision.changes)
+    except UnkeptError as error:
+        REFUSED.labels(error.code).inc()
+        logger.error("a caller's change is not kept: %s", error)  # noqa: TRY400 — its words say enough
+        raise SessionError(error.code) from error
 
 
 def _decide(decide: Decider, question: wire.Question) -> tuple[Decision, tuple[str, ...], float]:

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from dialplan.decision import Decision, Step
 from dialplan.facts import Facts
+from dialplan.switch import Switch
 
 MAX_WAITING = 10_000  # lines; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
@@ -27,6 +28,7 @@ STEP_NAMES = {
     "ListenToVoicemail": "listen-to-voicemail",
     "Play": "play",
     "Reject": "reject",
+    "Confirm": "confirm",
 }
 
 LINES = Counter(
@@ -42,7 +44,14 @@ def to_json(decision: Decision) -> dict[str, Any]:
         "version": decision.version,
         "steps": [_step(step) for step in decision.steps],
         "because": [dataclasses.asdict(because) for because in decision.because],
+        "changes": [switch_to_json(one) for one in decision.changes],
     }
+
+
+def switch_to_json(one: Switch) -> dict[str, Any]:
+    """Return a switch as plain values."""
+    until = one.until.isoformat() if one.until else None
+    return {**dataclasses.asdict(one), "since": one.since.isoformat(), "until": until}
 
 
 def line(facts: Facts, decision: Decision, *, at: datetime, micros: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.facts import Facts, State
 from dialplan.published import Published
+from dialplan.switch import Switch
 from pbxcore import published as published_plans
+from pbxcore import switches
 from pbxcore.control import fastagi
 from pbxcore.control import socket as local_socket
 from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
 from pbxcore.settings import Settings
+from pbxcore.switches import View
 
 WATCH_S = 1.0  # a change whose announcement was lost is in force that much later
 
@@ -48,6 +51,7 @@ class Process:
     Attributes:
         name: control or standby; names its socket and log.
         plans: in force; swapped whole.
+        switches: what users switched, as this process knows it.
         after_reload: what else a change needs; its result joins the acknowledgement.
     """
 
@@ -55,13 +59,24 @@ class Process:
     settings: Settings
     state: State
     plans: Published = field(default_factory=Published)
+    switches: View = field(init=False)
     started: float = field(default_factory=time.time)
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
 
+    def __post_init__(self) -> None:
+        self.switches = View(self.settings.switches_db)
+
     def decide(self, facts: Facts) -> Decision:
-        """Decide by the plans in force now."""
+        """Decide by the plans and switches in force now."""
+        known = self.switches.look()
+        if known is not self.state.switches:
+            self.state = replace(self.state, switches=known)
         return decide(self.plans, facts, self.state, datetime.now(UTC))
+
+    async def keep(self, changes: tuple[Switch, ...]) -> None:
+        """Keep what a decision changes, without holding up other calls meanwhile."""
+        await asyncio.to_thread(switches.keep, self.settings.switches_db, changes)
 
     @contextlib.asynccontextmanager
     async def running(self, port: int) -> AsyncIterator[asyncio.TaskGroup]:
@@ -70,7 +85,8 @@ class Process:
         self.plans = await asyncio.to_thread(published_plans.load, self.settings.published)
         TENANTS.set(len(self.plans.plans))
         decisions = DecisionLog(self.settings.decisions / f"{self.name}.ndjson")
-        answer = answering(self.decide, decisions)
+        self.switches.look()  # what takes longer, reading all of them, is done before the first call
+        answer = answering(self.decide, decisions, self.keep)
         async with (
             asyncio.TaskGroup() as tasks,
             fastagi.listen("127.0.0.1", port, answer),
@@ -86,6 +102,7 @@ class Process:
             finally:
                 for task in held:
                     task.cancel()
+                self.switches.close()
 
     async def handle(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request of the local socket."""

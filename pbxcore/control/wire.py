@@ -13,6 +13,7 @@ from dialplan.decision import (
     END,
     MAX_STEP_BYTES,
     MAX_STEPS,
+    Confirm,
     Decision,
     ListenToVoicemail,
     Next,
@@ -152,7 +153,7 @@ def _jumps(step: Step) -> tuple[int, ...]:
             return ()
 
 
-def _write(step: Step) -> str:
+def _write(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
     """Write one step as the label and arguments of `[step]` in extensions.conf."""
     match step:
         case Ring():
@@ -170,6 +171,8 @@ def _write(step: Step) -> str:
             return _call("play", step.sound, step.then)
         case Reject():
             return _call("reject", step.cause, step.reason.value)
+        case Confirm():
+            return _call("confirm", "&".join(step.sounds))
 
 
 def _then(then: Next) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Whatever a tenant's document says and whoever calls: a bounded decision, the same each time."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,11 @@ from dialplan.call import CAUSES
 from dialplan.checks import check_tenant
 from dialplan.compile import check_together
 from dialplan.decide import decide
-from dialplan.decision import END, MAX_STEPS, Decision, Next, Outside, Play, Reject, Ring, Why
+from dialplan.decision import END, MAX_STEPS, Confirm, Decision, Next, Outside, Play, Reject, Ring, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published, plan_from_json, plan_to_json
 from dialplan.spec import TenantSpec
+from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
 
 EXTENSIONS = ["10", "11", "12", "13"]
 GROUPS = ["red", "blue"]
@@ -180,7 +182,36 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
 
 
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001 — made UTC at once
-states = st.builds(State, blind=st.booleans(), longest_call_s=st.sampled_from([0, 600, 14_400]))
+ALWAYS_KNOWN = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def switches(tenants: list[str]) -> st.SearchStrategy[list[Switch]]:
+    """Draw switches of tenants: of any extension, to anywhere or to nonsense, some of which run out."""
+    return st.lists(
+        st.builds(
+            Switch,
+            tenant=st.sampled_from(tenants),
+            kind=st.sampled_from(SwitchKind),
+            subject=st.sampled_from([*EXTENSIONS, *EXTENSIONS, "60", "99"]),
+            value=st.one_of(targets, targets, st.sampled_from(["", "on", "off"]), st.text(max_size=20)),
+            since=st.just(ALWAYS_KNOWN),
+            by=st.just("x"),
+            until=st.one_of(
+                st.none(),
+                st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 — made UTC at once
+            ),
+        ),
+        max_size=8,
+    )
+
+
+states = st.builds(
+    State,
+    blind=st.booleans(),
+    longest_call_s=st.sampled_from([0, 600, 14_400]),
+    switches=switches(list(NUMBERS)).map(NO_SWITCHES.updated),
+)
+without_switches = st.builds(State, blind=st.booleans(), longest_call_s=st.sampled_from([0, 600, 14_400]))
 endpoints = st.sampled_from([f"{tenant}-p{number}" for tenant in NUMBERS for number in EXTENSIONS])
 dialled = st.sampled_from(
     [
@@ -193,6 +224,12 @@ dialled = st.sampled_from(
         "*9810",
         "*9911",
         "*31#089123456",
+        "*7211",
+        "*72+436641234567",
+        "*73",
+        "*92*089123456#",
+        "#61#",
+        "*78",
         "112",
         "0",
         "99",
@@ -276,7 +313,7 @@ def test_every_call_is_decided_whatever_the_documents_say(  # noqa: PLR0917 — 
 
 
 @relaxed
-@given(sound_tenants(), questions, states, instants)
+@given(sound_tenants(), questions, without_switches, instants)
 def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
 ) -> None:
@@ -296,6 +333,60 @@ def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
             assert step.number not in plans.numbers, "own numbers stay on-net"
             assert bool(step.diverting) == (step.why is not Why.CALL)
             assert not state.blind or 0 < step.limit_s <= 3600
+
+
+@relaxed
+@given(sound_tenants(), questions, states, instants)
+def test_whatever_is_switched_a_forward_is_paid_by_its_owner(
+    spec: TenantSpec, facts: Facts, state: State, now: datetime
+) -> None:
+    """Switches send calls anywhere, but never unpaid or to a stranger's phone, and none is changed unsaid."""
+    plans = published(spec)
+    decision = decide(plans, facts, state, now)
+    assert_bounded(decision)
+    assert bool(decision.changes) == any(isinstance(step, Confirm) for step in decision.steps)
+    for step in decision.steps:
+        if isinstance(step, Ring):
+            assert all(endpoint.startswith("one-") for endpoint in step.endpoints)
+        if isinstance(step, Outside) and step.why is not Why.EMERGENCY:
+            assert step.payer.startswith("one/")
+            assert step.number not in plans.numbers
+
+
+@relaxed
+@given(tenants("one"), tenants("two"), questions, states, switches(list(NUMBERS)), instants)
+def test_a_switch_that_has_run_out_changes_nothing(  # noqa: PLR0917 — what a decision depends on
+    one: TenantSpec, two: TenantSpec, facts: Facts, state: State, old: list[Switch], now: datetime
+) -> None:
+    """Neither do those that were cleared: the decision is that without them."""
+    gone = [dataclasses.replace(switch, until=now - timedelta(seconds=1)) for switch in old[::2]]
+    cleared = [dataclasses.replace(switch, value="") for switch in old[1::2]]
+    later = state.switches.updated([*gone, *cleared])
+    keys = {(switch.tenant, switch.kind, switch.subject) for switch in (*gone, *cleared)}
+    others = (
+        switch
+        for tenant in NUMBERS
+        for switch in state.switches.of(tenant, now)
+        if (switch.tenant, switch.kind, switch.subject) not in keys
+    )
+    without = dataclasses.replace(state, switches=NO_SWITCHES.updated(others))
+    plans = published(one, two)
+    assert decide(plans, facts, dataclasses.replace(state, switches=later), now) == decide(
+        plans, facts, without, now
+    )
+
+
+@relaxed
+@given(tenants("one"), tenants("two"), questions, states, switches(["two"]), instants)
+def test_a_switch_touches_no_other_tenant(  # noqa: PLR0917 — what a decision depends on
+    one: TenantSpec, two: TenantSpec, facts: Facts, state: State, changes: list[Switch], now: datetime
+) -> None:
+    """A call in which only one tenant takes part is decided alike, whatever another switches."""
+    plans = published(one, two)
+    decision = decide(plans, facts, state, now)
+    changed = dataclasses.replace(state, switches=state.switches.updated(changes))
+    if "two" not in decision.version:
+        assert decide(plans, facts, changed, now) == decision
 
 
 @relaxed

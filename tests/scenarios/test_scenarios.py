@@ -1,5 +1,6 @@
 """The scenarios: call in, decision out, in words an operator reads."""
 
+import dataclasses
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,10 +11,22 @@ import yaml
 
 from dialplan.compile import compile_tenant
 from dialplan.decide import decide
-from dialplan.decision import END, ListenToVoicemail, Next, Outside, Play, Reject, Ring, Step, Voicemail
+from dialplan.decision import (
+    END,
+    Confirm,
+    ListenToVoicemail,
+    Next,
+    Outside,
+    Play,
+    Reject,
+    Ring,
+    Step,
+    Voicemail,
+)
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
+from dialplan.switch import NO_SWITCHES, Switch, from_text
 from pbxcore.documents import read_texts
 
 ROOT = Path(__file__).parents[2]
@@ -48,11 +61,14 @@ def test_the_call_is_decided_as_the_scenario_says(path: Path, index: int) -> Non
     call = content["calls"][index]
     now = call.get("at", content["at"])
     assert isinstance(now, datetime)
-    decision = decide(published, facts(call), State(blind=call.get("blind", False)), now)
+    state = State(blind=call.get("blind", False), switches=NO_SWITCHES.updated(switches(call, now)))
+    decision = decide(published, facts(call), state, now)
     steps = [f"{number} {in_words(step)}" for number, step in enumerate(decision.steps, 1)]
     assert steps == call["steps"], call["name"]
     rules = iter(line.rule for line in decision.because)
     assert all(rule in rules for rule in call.get("why", ())), (call["name"], decision.because)
+    changes = [f"{one.tenant}/{one.subject} {one.kind} {one.value}".rstrip() for one in decision.changes]
+    assert changes == call.get("changes", []), call["name"]
     assert decision.version == call.get("version", decision.version)
     assert decision.because, "every decision says why"
 
@@ -77,7 +93,18 @@ def facts(call: dict[str, Any]) -> Facts:
     )
 
 
-def in_words(step: Step) -> str:
+def switches(call: dict[str, Any], now: datetime) -> list[Switch]:
+    """Read what is switched: a text, or a text with `until`."""
+    found = []
+    for one in call.get("switched", ()):
+        text, until = (one, None) if isinstance(one, str) else (one["what"], one["until"])
+        switch = from_text(text, now)
+        assert switch, text
+        found.append(dataclasses.replace(switch, until=until))
+    return found
+
+
+def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
     """Say a step in the words of the scenarios."""
     match step:
         case Ring():
@@ -98,6 +125,8 @@ def in_words(step: Step) -> str:
             return f"play {step.sound}, then {jump(step.then)}"
         case Reject():
             return f"refuse {step.reason}"
+        case Confirm():
+            return f"confirm {', '.join(step.sounds)}"
 
 
 def jumps(then: Next) -> str:

@@ -1,0 +1,210 @@
+"""Feature codes: what a phone can ask for by dialling a star or a hash and two digits.
+
+Owns the one table of codes, how what was dialled is read, and what each code does. A later feature adds its
+rows to `CODES`. Refuses to keep what a code changes: a change is part of the decision, and whoever answers
+keeps it before it confirms (`pbxcore.control.deciding`).
+
+Two notations are usual and both are known: the star codes of North America (`*72` number, `*73`) and the
+service codes of Europe (ETSI ETS 300 738: `*21*` number `#`, `#21#`). A code says what shall be, none
+toggles: asked twice, as the standby is when control could not keep the change, it does the same.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dialplan import numbers
+from dialplan.call import Call, Caller, Here, Sender, Sheet, rejection
+from dialplan.decision import Confirm, ListenToVoicemail, Reason, Reject, Voicemail
+from dialplan.facts import Origin
+from dialplan.layout import Node
+from dialplan.plan import Extension, Plan
+from dialplan.route import go
+from dialplan.switch import CLEARED, FORWARDS, OFF, ON, Switch, SwitchKind
+from dialplan.target import Kind, Target, parse
+
+LENGTH = 3  # of a code; what is dialled after it is its argument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A code as it was dialled: by which extension's phone, and with what after it."""
+
+    sheet: Sheet
+    here: Here
+    extension: Extension
+    code: str
+    argument: str
+    endpoint: str
+    origin: Origin
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the phone's tenant."""
+        return self.here.plan
+
+    @property
+    def rule(self) -> str:
+        """What stands in the explanation."""
+        return f"features.{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A row of the table: what the code is for, in words for users, and what it does."""
+
+    what: str
+    does: Callable[[Asked], Node]
+    argument: str = ""  # what is dialled after it, in words; empty: nothing
+
+
+def dial(asked: Asked) -> Node:
+    """Do what a code asks for."""
+    code = CODES.get(asked.code)
+    if code is None:
+        return _no_code(asked, f"there is no code {asked.code}")
+    return code.does(asked)
+
+
+def read(dialled: str) -> tuple[str, str]:
+    """Take what was dialled apart: `*72123`, `*72*123` and `*72*123#` are `*72` and `123`."""
+    return dialled[:LENGTH], dialled[LENGTH:].removesuffix("#").removeprefix("*")
+
+
+# --- mailboxes -------------------------------------------------------------------------------------------
+
+
+def _own_mailbox(asked: Asked) -> Node:
+    return _listen(asked, asked.extension.number if not asked.argument else "")
+
+
+def _any_mailbox(asked: Asked) -> Node:
+    return _listen(asked, asked.argument)
+
+
+def _listen(asked: Asked, box: str) -> Node:
+    """Let a phone's own call listen; who is transferred there must not."""
+    if asked.origin is not Origin.PHONE or box not in asked.plan.mailboxes:
+        return _no_code(asked, f"there is no mailbox behind {asked.code}{asked.argument[:20]}")
+    asked.sheet.note(asked.rule, f"listens to mailbox {box} after its PIN")
+    return Node(ListenToVoicemail(mailbox=f"{box}@{asked.plan.tenant}"))
+
+
+def _leave_message(asked: Asked) -> Node:
+    box = asked.argument
+    if box not in asked.plan.mailboxes:
+        return _no_code(asked, f"there is no mailbox behind {asked.code}{box[:20]}")
+    asked.sheet.note(asked.rule, f"leaves a message in mailbox {box}")
+    return Node(Voicemail(mailbox=f"{box}@{asked.plan.tenant}"))
+
+
+# --- switches --------------------------------------------------------------------------------------------
+
+
+def switch(asked: Asked, kind: SwitchKind, subject: str, value: str) -> Switch:
+    """Make the switch that a code asks for."""
+    tenant, now = asked.plan.tenant, asked.sheet.call.now
+    return Switch(tenant=tenant, kind=kind, subject=subject, value=value, since=now, by=asked.endpoint)
+
+
+def confirm(asked: Asked, one: Switch, *sounds: str) -> Node:
+    """Switch something and confirm it; only by a phone's own call, not by one that was sent to the code."""
+    if asked.origin is not Origin.PHONE:
+        return _no_code(asked, "a call that was sent here cannot switch anything")
+    asked.sheet.changes.append(one)
+    asked.sheet.note(asked.rule, f"{one.kind} of {one.subject}: {one.value or 'cleared'}")
+    return Node(Confirm(sounds=sounds))
+
+
+def _forward(asked: Asked, when: str) -> Node:
+    target = target_of(asked.plan, asked.argument)
+    if target is None:
+        text = f"{asked.argument[:40]!r} is neither an extension nor a telephone number"
+        return asked.sheet.reject(Reason.INVALID_NUMBER, asked.rule, text)
+    one = switch(asked, FORWARDS[when], asked.extension.number, str(target))
+    refusal = objection(asked.sheet, asked.here, asked.extension, one)
+    if refusal:
+        text = f"calls to {asked.extension.number} may not be sent on to {target}"
+        return asked.sheet.reject(refusal, asked.rule, text)
+    return confirm(asked, one, _SOUNDS[when], "activated")
+
+
+def _no_forward(asked: Asked, when: str) -> Node:
+    """Switch a forward off; one that the document names has to be overruled."""
+    value = OFF if getattr(asked.extension.forwards, when) else CLEARED
+    one = switch(asked, FORWARDS[when], asked.extension.number, value)
+    return confirm(asked, one, _SOUNDS[when], "de-activated")
+
+
+def _do_not_disturb(asked: Asked, value: str) -> Node:
+    one = switch(asked, SwitchKind.DO_NOT_DISTURB, asked.extension.number, value)
+    return confirm(asked, one, "do-not-disturb", "activated" if value else "de-activated")
+
+
+def target_of(plan: Plan, dialled: str) -> Target | None:
+    """Read where to forward as one would dial it; None: nowhere."""
+    if dialled in plan.extensions or dialled in plan.group_extensions:
+        return Target(Kind.EXTENSION, dialled)
+    number = numbers.normalise(dialled, plan.country, plan.area_code)
+    return Target(Kind.NUMBER, number) if number else None
+
+
+def objection(sheet: Sheet, here: Here, extension: Extension, forward: Switch) -> Reason | None:
+    """Give the reason for which calls that an extension forwards would be refused; None: they would not.
+
+    A call is sent on for a trial, with the switch set: it must not come back, and the extension must be
+    allowed to pay for it. What depends on the hour, on credit or on who calls is asked again for each call.
+    """
+    state = replace(sheet.call.state, switches=sheet.call.state.switches.updated((forward,)))
+    nobody = Caller(number="")
+    trial = Sheet(Call(published=sheet.call.published, state=state, now=sheet.call.now, caller=nobody))
+    target = parse(forward.value)
+    own = Target(Kind.EXTENSION, extension.number)
+    trial.places[here.plan.tenant, here.trail, own, ""] = rejection(Reason.LOOP)
+    node = go(trial, here, target, Sender(extension.owner, "trial"))
+    if node and isinstance(node.step, Reject) and node.step.reason in _FOR_GOOD:
+        return node.step.reason
+    return None
+
+
+_FOR_GOOD = frozenset({Reason.LOOP, Reason.NOT_ALLOWED, Reason.UNKNOWN_NUMBER, Reason.NO_TRUNK})
+_SOUNDS = {
+    "always": "call-fwd-unconditional",
+    "busy": "call-fwd-on-busy",
+    "no_answer": "call-fwd-no-ans",
+    "unreachable": "call-forwarding",
+}
+_WORDS = {
+    "always": "every call",
+    "busy": "calls while busy",
+    "no_answer": "calls that nobody answers",
+    "unreachable": "calls while no phone is registered",
+}
+
+
+def _no_code(asked: Asked, text: str) -> Node:
+    return asked.sheet.reject(Reason.UNKNOWN_NUMBER, asked.rule, text)
+
+
+def _forward_codes(when: str, *codes: tuple[str, str]) -> dict[str, Code]:
+    found: dict[str, Code] = {}
+    for on, off in codes:
+        found[on] = Code(f"forward {_WORDS[when]}", partial(_forward, when=when), "number or extension")
+        found[off] = Code(f"no longer forward {_WORDS[when]}", partial(_no_forward, when=when))
+    return found
+
+
+CODES: Mapping[str, Code] = {
+    **_forward_codes("always", ("*72", "*73"), ("*21", "#21")),
+    **_forward_codes("busy", ("*90", "*91"), ("*67", "#67")),
+    **_forward_codes("no_answer", ("*92", "*93"), ("*61", "#61")),
+    **_forward_codes("unreachable", ("*94", "*95"), ("*62", "#62")),
+    "*78": Code("do not disturb", partial(_do_not_disturb, value=ON)),
+    "*79": Code("may be disturbed again", partial(_do_not_disturb, value=CLEARED)),
+    "*26": Code("do not disturb", partial(_do_not_disturb, value=ON)),
+    "#26": Code("may be disturbed again", partial(_do_not_disturb, value=CLEARED)),
+    "*97": Code("listen to one's own mailbox", _own_mailbox),
+    "*98": Code("listen to a mailbox after its PIN", _any_mailbox, "mailbox"),
+    "*99": Code("leave a message without ringing", _leave_message, "mailbox"),
+}
+"""Every code but `*31` (before a number: do not show mine), which is a way to dial (`dialplan.decide`)."""

@@ -1,0 +1,64 @@
+"""Where an extension sends its calls on: what its user switched first, then the document, then its mailbox.
+
+Owns the order in which these speak, and do-not-disturb. Refuses to follow a forward (`dialplan.route`) and to
+say whether its owner may (`dialplan.outside`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dialplan.call import Here, Sheet
+from dialplan.plan import Extension
+from dialplan.switch import FORWARDS, OFF, SwitchKind
+from dialplan.target import Kind, Target, parse
+
+When = Literal["always", "busy", "no_answer", "unreachable"]
+
+IN_WORDS: dict[When, str] = {
+    "always": "at once",
+    "busy": "when busy",
+    "no_answer": "when nobody answers",
+    "unreachable": "when no phone is registered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A forward that applies: where to, and the rule that says so."""
+
+    to: Target
+    rule: str
+
+
+def forward_of(sheet: Sheet, here: Here, extension: Extension, when: When) -> Forward | None:
+    """Give the forward that applies to a call; None: the call is not sent on.
+
+    A forward that is switched off leaves the call to the mailbox. What says nothing of unreachable phones
+    treats them like phones that nobody answers. A mailbox takes what no forward takes, but never at once.
+    """
+    said = _said(sheet, here, extension, when)
+    if said is None and when == "unreachable":
+        said = _said(sheet, here, extension, "no_answer")
+    if isinstance(said, Forward):
+        return said
+    if when == "always" or not extension.mailbox:
+        return None
+    return Forward(Target(Kind.VOICEMAIL, extension.number), f"extensions.{extension.number}.voicemail")
+
+
+def is_undisturbed(sheet: Sheet, here: Here, number: str) -> bool:
+    """Tell whether the user of an extension wants no phone of theirs to ring now."""
+    return bool(sheet.switched(here.plan.tenant, SwitchKind.DO_NOT_DISTURB, number))
+
+
+def _said(sheet: Sheet, here: Here, extension: Extension, when: When) -> Forward | Literal["off"] | None:
+    """Give what switch or document say of one case; None: nothing."""
+    kind = FORWARDS[when]
+    switched = sheet.switched(here.plan.tenant, kind, extension.number)
+    if switched == OFF:
+        return "off"
+    target = parse(switched) if switched else None
+    if target:
+        return Forward(target, f"switches.{extension.number}.{kind}")
+    written: Target | None = getattr(extension.forwards, when)
+    return Forward(written, f"extensions.{extension.number}.forward.{when}") if written else None

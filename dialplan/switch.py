@@ -1,0 +1,116 @@
+"""Switches: what users change by phone or command line, without a revision of the document.
+
+Owns what can be switched, and which switch is in force at an instant. Refuses to know where switches are kept
+(`pbxcore.switches`) and what they do to a call (`dialplan.forwarding`).
+
+A switch that has run out is not removed: it is not in force at `now`, which is an argument. A switch without
+a value is one that was cleared; the document speaks again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from dialplan.shelves import Shelves
+
+CLEARED = ""
+ON = "on"
+OFF = "off"  # overrules what the document says; CLEARED lets it speak again
+
+
+class SwitchKind(StrEnum):
+    """Everything that can be switched; `subject` and `value` of a switch depend on it."""
+
+    FORWARD_ALWAYS = "forward-always"  # of an extension; a target, or off
+    FORWARD_BUSY = "forward-busy"
+    FORWARD_NO_ANSWER = "forward-no-answer"
+    FORWARD_UNREACHABLE = "forward-unreachable"
+    DO_NOT_DISTURB = "do-not-disturb"  # of an extension; on
+
+
+FORWARDS: Mapping[str, SwitchKind] = {
+    "always": SwitchKind.FORWARD_ALWAYS,
+    "busy": SwitchKind.FORWARD_BUSY,
+    "no_answer": SwitchKind.FORWARD_NO_ANSWER,
+    "unreachable": SwitchKind.FORWARD_UNREACHABLE,
+}
+"""The switch that overrules each personal forward, by the forward's key in the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """One thing that was switched.
+
+    Attributes:
+        subject: what it belongs to within the tenant: an extension.
+        value: what it says; empty: cleared.
+        since: when it was set, with a time zone.
+        by: who set it: a phone's endpoint, or a user of the command line.
+        until: from when on it says nothing any more, with a time zone; None: it stays.
+    """
+
+    tenant: str
+    kind: SwitchKind
+    subject: str
+    value: str
+    since: datetime
+    by: str
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it is in force at an instant; one without zone is UTC."""
+        if self.value == CLEARED or self.until is None:
+            return self.value != CLEARED
+        return (now if now.tzinfo else now.replace(tzinfo=UTC)) < self.until
+
+
+def from_text(text: str, now: datetime) -> Switch | None:
+    """Read a switch as people write it for a trial, `acme/10 forward-always number +436641234567`.
+
+    Returns:
+        The switch, set at `now`; None where the text is none.
+    """
+    place, _, words = text.strip().partition(" ")
+    kind, _, value = words.strip().partition(" ")
+    tenant, _, subject = place.partition("/")
+    if not (tenant and subject and value.strip()) or kind not in set(SwitchKind):
+        return None
+    return Switch(
+        tenant=tenant, kind=SwitchKind(kind), subject=subject, value=value.strip(), since=now, by="trial"
+    )
+
+
+Key = tuple[SwitchKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """All switches. A change gives another `Switches`; whoever holds this one goes on with it."""
+
+    tenants: Shelves[Mapping[Key, Switch]] = field(default_factory=Shelves)
+
+    def value(self, tenant: str, kind: SwitchKind, subject: str, now: datetime) -> str:
+        """Give what a switch says at an instant; empty where it says nothing."""
+        of_tenant = self.tenants.get(tenant)
+        one = of_tenant.get((kind, subject)) if of_tenant else None
+        return one.value if one and one.holds(now) else CLEARED
+
+    def any_of(self, tenant: str) -> bool:
+        """Tell whether a tenant may have switches: most have none, and need not be asked one by one."""
+        return bool(self.tenants.get(tenant))
+
+    def of(self, tenant: str, now: datetime) -> Iterator[Switch]:
+        """Give a tenant's switches in force at an instant."""
+        return (one for one in (self.tenants.get(tenant) or {}).values() if one.holds(now))
+
+    def updated(self, changes: Iterable[Switch]) -> "Switches":
+        """Give a copy with changes; of two to one thing the later in the row counts."""
+        changed: dict[str, dict[Key, Switch]] = {}
+        for one in changes:
+            of_tenant = changed.setdefault(one.tenant, dict(self.tenants.get(one.tenant) or {}))
+            of_tenant[one.kind, one.subject] = one
+        return Switches(self.tenants.updated(changed)) if changed else self
+
+
+NO_SWITCHES = Switches()

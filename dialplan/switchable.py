@@ -1,0 +1,72 @@
+"""Whether a switch may be set: its subject is there, its value is one, and it may lead where it leads.
+
+Owns the check of a switch that comes from elsewhere than a phone's code; a later kind adds its row to
+`_VALUES`. Refuses to set it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialplan import numbers
+from dialplan.call import Call, Caller, Here, Sheet
+from dialplan.codes import objection
+from dialplan.facts import State
+from dialplan.plan import Plan
+from dialplan.published import Published
+from dialplan.switch import FORWARDS, OFF, ON, Switch, SwitchKind
+from dialplan.target import Kind, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Why a switch is refused, and what to do about it."""
+
+    message: str
+    remedy: str
+
+
+def mistake(published: Published, state: State, switch: Switch, now: datetime) -> Mistake | None:
+    """Give what is wrong with a switch; None: it may be set."""
+    plan = published.plans.get(switch.tenant)
+    if plan is None:
+        return Mistake(f"no tenant {switch.tenant} is in force", "publish it with `pbxcore apply`")
+    if switch.until is not None and switch.until <= now:
+        return Mistake("it would have run out already", "give an instant that is to come")
+    sheet = Sheet(Call(published=published, state=state, now=now, caller=Caller(number="")))
+    return _VALUES[switch.kind](sheet, plan, switch)
+
+
+def _do_not_disturb(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
+    if switch.value != ON:
+        return Mistake(f"{switch.value!r} is no value for {switch.kind}", "write on, or clear it")
+    return _no_extension(plan, switch.subject)
+
+
+def _forward(sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
+    missing = _no_extension(plan, switch.subject)
+    if missing or switch.value == OFF:
+        return missing
+    target = parse(switch.value)
+    if target is None or (target.kind is Kind.NUMBER and not numbers.is_e164(target.name)):
+        return Mistake(
+            f"{switch.value!r} is no place to send a call to",
+            'write "number +436641234567", "extension 11", or off',
+        )
+    reason = objection(sheet, Here(plan), plan.extensions[switch.subject], switch)
+    if reason:
+        text = f"calls to {switch.subject} may not be sent on to {target}: {reason}"
+        return Mistake(text, "choose another place, or widen the extension's may_call")
+    return None
+
+
+def _no_extension(plan: Plan, subject: str) -> Mistake | None:
+    if subject in plan.extensions:
+        return None
+    return Mistake(f"there is no extension {subject} in {plan.tenant}", "name one of its extensions")
+
+
+_VALUES: Mapping[SwitchKind, Callable[[Sheet, Plan, Switch], Mistake | None]] = {
+    **dict.fromkeys(FORWARDS.values(), _forward),
+    SwitchKind.DO_NOT_DISTURB: _do_not_disturb,
+}

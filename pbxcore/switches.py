@@ -1,0 +1,147 @@
+"""Where switches are kept: one SQLite file on Asterisk's host, which control, standby and command line share.
+
+Owns the file, what a process knows of it, and how a change gets in. Works without PostgreSQL and whoever of
+them is dead: each reads and writes by itself. Refuses to judge a switch (`dialplan.codes`).
+
+A process looks before each decision whether another connection has written: SQLite keeps a counter of that in
+shared memory (`PRAGMA data_version`), a look costs 5 µs, and only what has changed since is read.
+A commit survives the death of any process. It does not wait for the disk: a loss of power may take back the
+last changes, and never tears the file.
+"""
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import Counter
+
+from dialplan.switch import NO_SWITCHES, Switch, Switches, SwitchKind
+from pbxcore.database.queries import named
+
+WRITE_LIMIT_S = 0.5  # another writer holds the file for less than a millisecond; a caller waits for this one
+
+UNREAD = Counter(
+    "pbxcore_switches_unread_total", "Looks at the switches that failed; the last known ones hold"
+)
+
+log = logging.getLogger(__name__)
+
+_QUERIES = named(Path(__file__).with_name("switches.sql"))
+
+
+class UnkeptError(Exception):
+    """A change could not be kept; nothing of it is in force.
+
+    Attributes:
+        code: stable word for logs and metrics.
+    """
+
+    code = "unkept"
+
+
+class View:
+    """The switches as one process knows them, for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._version = 0
+        self._last = 0  # change
+        self._known = NO_SWITCHES
+
+    def look(self) -> Switches:
+        """Give what is switched now. If the file cannot be read, what was known last holds."""
+        try:
+            if self._db is None:
+                self._db = _open(self._path)
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._read(self._db)
+                self._version = version
+        except (sqlite3.Error, OSError) as error:
+            UNREAD.inc()
+            if self._db is not None:
+                log.warning("the switches cannot be read: %s", error)
+            self.close()
+        return self._known
+
+    def close(self) -> None:
+        """Let the file go; the next look opens it again."""
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+        self._db, self._version = None, 0
+
+    def _read(self, db: sqlite3.Connection) -> None:
+        rows = db.execute(_QUERIES["changes"], (self._last,)).fetchall()
+        self._known = self._known.updated(filter(None, map(_switch, rows)))
+        self._last = max((row[-1] for row in rows), default=self._last)
+
+
+def read(path: Path) -> Switches:
+    """Give what is switched, for one look; nothing where there is no file yet.
+
+    Raises:
+        sqlite3.Error: the file cannot be read.
+    """
+    if not path.exists():
+        return NO_SWITCHES
+    with contextlib.closing(_open(path)) as db:
+        rows = db.execute(_QUERIES["changes"], (0,)).fetchall()
+    return NO_SWITCHES.updated(filter(None, map(_switch, rows)))
+
+
+def keep(path: Path, changes: Iterable[Switch]) -> None:
+    """Keep changes, all or none; when this returns they are in force for every process.
+
+    Raises:
+        UnkeptError: the disk is full, the file is held by somebody else, or no file can be made.
+    """
+    try:
+        with contextlib.closing(_open(path)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(_QUERIES["keep"], map(_row, changes))
+            db.execute("COMMIT")  # a connection that is closed without takes all of it back
+    except (sqlite3.Error, OSError) as error:
+        raise UnkeptError(f"the switches cannot be written: {error}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=WRITE_LIMIT_S, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'switches'").fetchone():
+            db.executescript(_QUERIES["switches"])
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _row(one: Switch) -> tuple[str | None, ...]:
+    until = one.until.astimezone(UTC).isoformat() if one.until else None
+    since = one.since.astimezone(UTC).isoformat()
+    return one.tenant, one.kind.value, one.subject, one.value, since, one.by, until
+
+
+def _switch(row: tuple[str, ...]) -> Switch | None:
+    """Read a row; None for one that only another version of this program understands."""
+    tenant, kind, subject, value, since, by, until, _ = row
+    try:
+        return Switch(
+            tenant=tenant,
+            kind=SwitchKind(kind),
+            subject=subject,
+            value=value,
+            since=datetime.fromisoformat(since),
+            by=by,
+            until=datetime.fromisoformat(until) if until else None,
+        )
+    except ValueError:
+        log.warning("a switch of %s is not understood: %s %s", tenant, kind, subject)
+        return None

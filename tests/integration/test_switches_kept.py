@@ -1,0 +1,125 @@
+"""The file of switches between processes: what one keeps, the others know with their next call."""
+
+import dataclasses
+import multiprocessing
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
+from pbxcore import switches
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+ONE = Switch(
+    tenant="acme",
+    kind=SwitchKind.FORWARD_ALWAYS,
+    subject="10",
+    value="extension 11",
+    since=NOW,
+    by="acme-p10",
+)
+SPAWN = multiprocessing.get_context("spawn")
+WRITERS, EACH = 4, 25
+
+
+def _value(view: switches.View, subject: str = "10") -> str:
+    return view.look().value("acme", SwitchKind.FORWARD_ALWAYS, subject, NOW)
+
+
+def _write_many(path: Path, writer: int) -> None:
+    for number in range(EACH):
+        switches.keep(path, [dataclasses.replace(ONE, subject=f"{writer}-{number}")])
+
+
+def test_without_a_file_nothing_is_switched(tmp_path: Path) -> None:
+    """A look makes the file, so that whoever comes first may be first."""
+    path = tmp_path / "state" / "switches.sqlite"
+    assert switches.read(path) == NO_SWITCHES
+    assert _value(switches.View(path)) == ""
+    assert path.exists()
+
+
+def test_what_another_process_keeps_is_known_at_the_next_look(tmp_path: Path) -> None:
+    """Set, changed and cleared elsewhere: each look knows all of it, and the same once nothing changes."""
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    known = view.look()
+    for value in ("extension 11", "number +436641234567", ""):
+        writer = SPAWN.Process(target=switches.keep, args=(path, [dataclasses.replace(ONE, value=value)]))
+        writer.start()
+        writer.join(30)
+        assert writer.exitcode == 0
+        assert view.look() is not known
+        known = view.look()
+        assert view.look() is known
+        assert _value(view) == value
+    view.close()
+
+
+def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Every change of four processes is there, for who looked on all the time and for who comes new."""
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    writers = [SPAWN.Process(target=_write_many, args=(path, number)) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        view.look()
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    wanted = {f"{writer}-{number}" for writer in range(WRITERS) for number in range(EACH)}
+    assert {one.subject for one in view.look().of("acme", NOW)} == wanted
+    assert switches.read(path) == view.look()
+    view.close()
+
+
+def test_a_switch_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+    """With its instants, whatever their zone."""
+    path = tmp_path / "switches.sqlite"
+    until = datetime.fromisoformat("2026-12-24T18:00:00+01:00")
+    switches.keep(path, [dataclasses.replace(ONE, until=until)])
+    assert list(switches.read(path).of("acme", NOW)) == [dataclasses.replace(ONE, until=until)]
+
+
+def test_changes_are_kept_together_or_not_at_all(tmp_path: Path) -> None:
+    """Somebody who holds the file too long is no reason to keep half of it, or to say that it is kept."""
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    view.look()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(switches.UnkeptError):
+        switches.keep(path, [ONE, dataclasses.replace(ONE, subject="11")])
+    assert _value(view) == "", "a look does not wait for who writes"
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert list(switches.read(path).of("acme", NOW)) == []
+    view.close()
+
+
+def test_what_a_later_version_wrote_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A kind of switch that we do not know stays in the file and disturbs nobody."""
+    path = tmp_path / "switches.sqlite"
+    switches.keep(path, [ONE])
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO switches VALUES ('acme', 'teleport', '10', 'mars', '2026', 'x', NULL, 99)")
+    db.close()
+    assert list(switches.read(path).of("acme", NOW)) == [ONE]
+    assert "teleport" not in caplog.text or "not understood" in caplog.text
+
+
+def test_a_file_that_cannot_be_read_leaves_what_was_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Calls go on by the last known switches, and whoever reads the log learns why."""
+    path = tmp_path / "switches.sqlite"
+    switches.keep(path, [ONE])
+    view = switches.View(path)
+    assert _value(view) == "extension 11"
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE switches")
+    db.close()
+    assert _value(view) == "extension 11"
+    assert "cannot be read" in caplog.text
+    view.close()
