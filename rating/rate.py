@@ -250,6 +250,7 @@ def _rated(
         connection_micro=terms.price.connection_micro,
         amount_micro=amount_micro,
         currency=terms.tariff.currency,
+        limit_s=leg.limit_s,
         pieces=tuple(pieces),
     )
 
@@ -276,6 +277,7 @@ def _emergency(leg: Leg, book: Book, account: Account | None) -> RatedLeg:
         connection_micro=0,
         amount_micro=0,
         currency=in_force.currency if in_force is not None else "",
+        limit_s=leg.limit_s,
         pieces=(),
     )
 

@@ -60,6 +60,7 @@ class RatedLeg:
         zone: zone of the tariff that priced it.
         duration_us: exact duration.
         billable_s: after increments.
+        limit_s: longest duration that was authorised, 0 for none: re-rating needs it.
         connection_micro: connection fee, charged once.
         amount_micro: total.
         currency: ISO 4217.
@@ -83,6 +84,7 @@ class RatedLeg:
     connection_micro: int
     amount_micro: int
     currency: str
+    limit_s: int = 0
     pieces: tuple[Piece, ...]
 
 

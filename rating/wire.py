@@ -68,6 +68,7 @@ _RATED_FIELDS: dict[str, type] = {
     "currency": str,
     "pieces": list,
 }
+_RATED_DEFAULTS: Line = {"limit_s": 0}
 _WHYS = frozenset({"", "call", "forward", "transfer", "emergency"})
 
 
@@ -128,6 +129,7 @@ def rated_to_json(rated: RatedLeg) -> Line:
         "amount_micro": rated.amount_micro,
         "currency": rated.currency,
         "pieces": [piece_to_json(piece) for piece in rated.pieces],
+        "limit_s": rated.limit_s,
     }
 
 
@@ -153,7 +155,7 @@ def rated_from_json(line: str | bytes) -> RatedLeg:
     Raises:
         WireError: what is wrong, with the names of the fields.
     """
-    read = _fields(_parse(line), _RATED_FIELDS, {})
+    read = _fields(_parse(line), _RATED_FIELDS, _RATED_DEFAULTS)
     same = ("key", "linkedid", "account", "payer", "why", "number", "tariff", "country", "kind", "zone")
     return RatedLeg(
         **{name: read[name] for name in same},
@@ -164,6 +166,7 @@ def rated_from_json(line: str | bytes) -> RatedLeg:
         connection_micro=_amount(read, "connection"),
         amount_micro=_amount(read, "amount"),
         currency=read["currency"],
+        limit_s=read["limit_s"],
         pieces=tuple(_piece(piece) for piece in read["pieces"]),
     )
 

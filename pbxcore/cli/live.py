@@ -67,7 +67,8 @@ async def rated(settings: Settings) -> AsyncIterator[str]:
                 since = await stream.position(connection) if since is None else since
                 async for entry in stream.follow(connection, since):
                     since = entry.position
-                    yield rated_line(entry.leg)
+                    if not entry.correction:  # a close may write a hundred thousand
+                        yield rated_line(entry.leg)
         await asyncio.sleep(AWAY_S)
 
 

@@ -40,8 +40,8 @@ def _step(step: Mapping[str, Any]) -> str:
     return str(step["do"])
 
 
-def rated_leg(leg: Mapping[str, Any]) -> Panel:
-    """Show a rated leg, its fields by name, piece by piece."""
+def rated_leg(leg: Mapping[str, Any], *, correction: int = 0) -> Panel:
+    """Show a rated leg or a correction of it, its fields by name, piece by piece."""
     table = Table(box=None, pad_edge=False)
     for column in ("paid from", "seconds", "left before", "left after", "per minute", "amount"):
         table.add_column(column, justify="left" if column == "paid from" else "right")
@@ -58,8 +58,14 @@ def rated_leg(leg: Mapping[str, Any]) -> Panel:
     if leg["connection_micro"]:
         table.add_row("connection fee", "", "", "", "", money.text(leg["connection_micro"]))
     table.add_row(
-        "[bold]total", f"[bold]{leg['billable_s']}", "", "", "", f"[bold]{money.text(leg['amount_micro'])}"
+        "[bold]difference" if correction else "[bold]total",
+        f"[bold]{leg['billable_s']}",
+        "",
+        "",
+        "",
+        f"[bold]{money.text(leg['amount_micro'])}",
     )
     seconds = money.text(leg["duration_us"])
-    title = f"Rated leg to {leg['number']} ({leg['country']} {leg['kind']}), {seconds} s, {leg['payer']} pays"
+    what = f"Correction {correction} of the leg" if correction else "Rated leg"
+    title = f"{what} to {leg['number']} ({leg['country']} {leg['kind']}), {seconds} s, {leg['payer']} pays"
     return Panel(table, title=title, title_align="left")

@@ -164,6 +164,8 @@ def _show(entries: Sequence[Entry]) -> None:
         leg = entry.leg
         ended = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).strftime("%m-%d %H:%M:%S")
         paid = ", ".join(_paid(piece) for piece in leg.pieces)
+        if entry.correction:
+            paid = f"[yellow]corrects {entry.corrects}[/] {paid}"
         amount = f"{money.text(leg.amount_micro)} {leg.currency}"
         table.add_row(str(entry.position), ended, leg.payer, leg.number, paid, amount)
     out.print(table)

@@ -10,6 +10,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE TABLE public.closed_month (
+    account text NOT NULL,
+    month date NOT NULL,
+    "position" bigint NOT NULL,
+    closed_by text NOT NULL,
+    closed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT closed_month_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+COMMENT ON TABLE public.closed_month IS 'Months that are closed, and with them every month before; rows are added, never changed.';
+
+COMMENT ON COLUMN public.closed_month."position" IS 'Of the newest row in the stream then: no later one is billed in this month.';
+
 CREATE TABLE public.number (
     number text NOT NULL,
     tenant text NOT NULL,
@@ -101,11 +114,24 @@ CREATE TABLE public.rated_leg (
     currency text NOT NULL,
     pieces jsonb NOT NULL,
     rated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT rated_leg_billable_s_check CHECK ((billable_s >= 0)),
+    limit_s bigint,
+    billing_month date NOT NULL,
+    corrects bigint,
+    correction smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT rated_leg_billable_s_check CHECK (((billable_s >= 0) OR (correction > 0))),
+    CONSTRAINT rated_leg_corrects_check CHECK (((corrects IS NULL) = (correction = 0))),
     CONSTRAINT rated_leg_duration_us_check CHECK ((duration_us >= 0))
 );
 
 COMMENT ON TABLE public.rated_leg IS 'The rated stream; rows are added, never changed.';
+
+COMMENT ON COLUMN public.rated_leg.limit_s IS 'Longest duration that was authorised, 0 for none; empty if it was not kept.';
+
+COMMENT ON COLUMN public.rated_leg.billing_month IS 'First day of the month whose invoice charges it.';
+
+COMMENT ON COLUMN public.rated_leg.corrects IS 'Position of the leg that this row corrects; empty for a leg itself.';
+
+COMMENT ON COLUMN public.rated_leg.correction IS '0: the leg. 1, 2, …: what it costs more or less than the rows before say.';
 
 CREATE TABLE public.revision (
     kind text NOT NULL,
@@ -139,10 +165,16 @@ COMMENT ON COLUMN public.spool_position.last_us IS 'Time of the newest record ta
 CREATE TABLE public.stream (
     shard smallint NOT NULL,
     epoch bigint DEFAULT 0 NOT NULL,
-    "position" bigint DEFAULT 0 NOT NULL
+    "position" bigint DEFAULT 0 NOT NULL,
+    rerating bigint DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE public.stream IS 'One row per writer. Every writing transaction locks it first: so the order of positions is the order of commits, and a reader past position n has seen everything up to n. epoch counts writers; one of an older epoch writes nothing.';
+
+COMMENT ON COLUMN public.stream.rerating IS 'Counts re-ratings and closings. A writer that finds another count than last time reads balances and closed months again.';
+
+ALTER TABLE ONLY public.closed_month
+    ADD CONSTRAINT closed_month_pkey PRIMARY KEY (account, month);
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_has_one_tenant EXCLUDE USING gist (number WITH =, valid WITH &&) DEFERRABLE;
@@ -160,7 +192,7 @@ ALTER TABLE ONLY public.quarantined_line
     ADD CONSTRAINT quarantined_line_pkey PRIMARY KEY (spool, file, line_start);
 
 ALTER TABLE ONLY public.rated_leg
-    ADD CONSTRAINT rated_leg_key_key UNIQUE (key);
+    ADD CONSTRAINT rated_leg_key_correction UNIQUE (key, correction);
 
 ALTER TABLE ONLY public.rated_leg
     ADD CONSTRAINT rated_leg_pkey PRIMARY KEY ("position");
@@ -182,7 +214,7 @@ CREATE INDEX quarantined_leg_release ON public.quarantined_leg USING btree (rele
 
 CREATE INDEX quarantined_leg_waiting ON public.quarantined_leg USING btree (quarantined_at, key) WHERE (settled_at IS NULL);
 
-CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, ended_us, key);
+CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, billing_month, ended_us, key);
 
 COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
 

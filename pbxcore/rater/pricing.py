@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rating.book import Book, PoolKey
+from rating.closing import Months
 from rating.columns import Index, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.leg import Leg
@@ -33,7 +34,9 @@ class Priced:
     used: Mapping[PoolKey, int]
 
 
-def price(legs: Sequence[Leg], index: Index, balances: Mapping[PoolKey, int], position: int) -> Priced:
+def price(
+    legs: Sequence[Leg], index: Index, balances: Mapping[PoolKey, int], position: int, months: Months
+) -> Priced:
     """Rate legs in the order given.
 
     Args:
@@ -41,19 +44,25 @@ def price(legs: Sequence[Leg], index: Index, balances: Mapping[PoolKey, int], po
         index: the book, and what it answered so far.
         balances: seconds used so far of each pool of their accounts.
         position: of the first row in the stream.
+        months: in which legs are billed.
     """
     if len(legs) <= FEW:
-        return _plainly(legs, index.book, balances, position)
+        return _plainly(legs, index.book, balances, position, months)
     try:
         rated = rate_columns(legs_of(legs), index, balances)
     except (ColumnRangeError, OverflowError):
-        return _plainly(legs, index.book, balances, position)
+        return _plainly(legs, index.book, balances, position, months)
     return Priced(
-        rows=rows_of_rated(rated, position), quarantined=tuple(rated.quarantined()), used=rated.used
+        rows=rows_of_rated(rated, position, months), quarantined=tuple(rated.quarantined()), used=rated.used
     )
 
 
-def _plainly(legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], position: int) -> Priced:
+def _plainly(
+    legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], position: int, months: Months
+) -> Priced:
     rating = rate(legs, book, balances)
-    rows = [row_of(number, leg) for number, leg in enumerate(rating.rated, position)]
+    rows = [
+        row_of(number, leg, months.of(leg.account, leg.ended_us))
+        for number, leg in enumerate(rating.rated, position)
+    ]
     return Priced(rows=rows, quarantined=rating.quarantined, used=rating.used)

@@ -4,13 +4,14 @@ Owns what must be committed together (rated legs, balances, quarantine, open leg
 it. Refuses to go on after a failure: whether a commit that was not answered has happened, only the database
 knows. So whoever uses a writer throws it away with its connection, and the next one reads what is true.
 
-Balances are read when an account is first met: with the turn nobody else changes them. Nothing here grows
-with the number of legs.
+Balances and closed months are read when an account is first met, and again when somebody has rated legs again
+or closed a month: nobody else changes them. Nothing here grows with the number of legs.
 """
 
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from pbxcore import metrics
 from pbxcore.intake import memory
@@ -20,6 +21,7 @@ from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Batch, Position
 from pbxcore.rater.pricing import Priced, price
 from rating.book import PoolKey
+from rating.closing import Months
 from rating.columns import Index
 from rating.leg import Leg
 from rating.store import ledger
@@ -38,6 +40,8 @@ class Writer:
         source: name of the source whose records are written.
         index: the book in force, and what it answered so far.
         balances: seconds used of each pool of the accounts in `met`.
+        first_open: of those accounts that have closed a month, the first that is not.
+        rerating: the count under which these were read.
     """
 
     connection: Connection
@@ -46,7 +50,9 @@ class Writer:
     index: Index
     memory: Memory
     balances: dict[PoolKey, int] = field(default_factory=dict)
+    first_open: dict[str, date] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
+    rerating: int = -1
 
     async def take_in(self, batch: Batch) -> Sequence[Leg]:
         """Store everything a batch says; return the legs that ended in it."""
@@ -69,7 +75,7 @@ class Writer:
     async def _release_some(self) -> bool:
         """Rate again `RELEASES` legs at most; False if none is left."""
         async with self.connection.transaction():
-            last = await ledger.hold(self.connection, self.turn)
+            last = await self._hold()
             legs = await ledger.released(self.connection, RELEASES)
             priced = await self._price(legs, last + 1)
             await self._write(priced, legs, last)
@@ -87,7 +93,7 @@ class Writer:
             return
         with metrics.commit_seconds().time():
             async with self.connection.transaction():
-                last = await ledger.hold(self.connection, self.turn)
+                last = await self._hold()
                 legs = await self._unknown(assembly.legs)
                 priced = await self._price(legs, last + 1)
                 await self._write(priced, legs, last)
@@ -100,6 +106,19 @@ class Writer:
         for line in bad:
             metrics.spool_bad_lines().labels(fault=line.fault.value).inc()
 
+    async def _hold(self) -> int:
+        """Begin to write; return the position of the newest row."""
+        held = await ledger.hold(self.connection, self.turn)
+        if held.rerating != self.rerating:
+            self._forget()
+            self.rerating = held.rerating
+        return held.position
+
+    def _forget(self) -> None:
+        self.balances.clear()
+        self.first_open.clear()
+        self.met.clear()
+
     async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
         """Leave out what has been rated or put aside before, so that it draws from no allowance again."""
         by_key = {leg.key: leg for leg in reversed(legs)}
@@ -110,12 +129,12 @@ class Writer:
         book, payers = self.index.book, {leg.payer for leg in legs}
         accounts = {account.account for payer in payers if (account := book.account_of(payer))}
         if len(self.balances) > MOST_BALANCES:
-            self.balances.clear()
-            self.met.clear()
+            self._forget()
         if new := accounts - self.met:
             self.balances.update(await ledger.used(self.connection, new))
+            self.first_open.update(await ledger.first_open(self.connection, new))
             self.met |= new
-        return price(legs, self.index, self.balances, position)
+        return price(legs, self.index, self.balances, position, Months(book, self.first_open))
 
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:
         await ledger.write_rated(self.connection, self.turn, last, priced.rows)

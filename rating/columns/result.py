@@ -91,6 +91,7 @@ class Block:
         ]
         pieces = list(self._pieces())
         answered, ended = self.legs.answered_us.tolist(), self.legs.ended_us.tolist()
+        limits = self.legs.limit_s.tolist()
         priced = zip(self.row.tolist(), *numbers, strict=True)
         following = next(priced, None)
         for row in range(len(self.legs)):
@@ -117,6 +118,7 @@ class Block:
                 connection_micro=connection,
                 amount_micro=amount,
                 currency=terms.tariff.currency,
+                limit_s=limits[row],
                 pieces=tuple(pieces[first:end]),
             )
             following = next(priced, None)

@@ -6,14 +6,17 @@ holds every row against it.
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rating.columns.result import SOURCES, Block, Names, Pieces
 
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def rows_of(block: Block, position: int) -> Sequence[tuple[object, ...]]:
+def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
     """Return the rows of the priced legs of a block, in the order of `rating.store.rows.COLUMNS`.
+
+    The last column, the month in which they are billed, is not here: the store knows it.
 
     Args:
         block: without emergency calls, which are objects in `Block.others`.
@@ -24,7 +27,7 @@ def rows_of(block: Block, position: int) -> Sequence[tuple[object, ...]]:
     places = [(one.tariff.name, one.country, one.kind, one.price.zone) for one in names.terms]
     currencies = [one.tariff.currency for one in names.terms]
     pieces = list(_pieces(block.pieces, names))
-    answered, ended = legs.answered_us.tolist(), legs.ended_us.tolist()
+    answered, ended, limits = legs.answered_us.tolist(), legs.ended_us.tolist(), legs.limit_s.tolist()
     ends = block.first_piece.tolist()
     columns = (
         *(block.row, block.account, block.terms, block.duration_us, block.billable_s),
@@ -35,7 +38,7 @@ def rows_of(block: Block, position: int) -> Sequence[tuple[object, ...]]:
         (
             *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
             *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
-            *(connection, amount, currencies[terms], f"[{','.join(pieces[first:end])}]"),
+            *(connection, amount, currencies[terms], limits[row], f"[{','.join(pieces[first:end])}]"),
         )
         for number, (
             row,

@@ -12,6 +12,9 @@ until the commit. So the transaction with the next positions learns them only af
 committed or has vanished with its numbers: whoever has read up to position n has missed nothing up to n, and
 there are no gaps.
 
+**Others write, too**: who closes a month or rates again (`rating.store.closing`) locks the same row, without
+the turn, and counts there (`rerating`): a writer that finds another count reads balances and months again.
+
 **Exactly once.** Legs that are `known` are taken out *before* rating, so that they draw from no allowance
 again. With one writer nothing can come in between; the unique key on `rated_leg` is the proof, and fails the
 transaction rather than let half of a leg in.
@@ -19,12 +22,14 @@ transaction rather than let half of a leg in.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rating.book import PoolKey
 from rating.finding import RatingError
 from rating.leg import Leg
+from rating.periods import next_month
 from rating.rated import Quarantined
 from rating.store.named import named
 from rating.store.rows import COLUMNS, Row, json_of, leg_of
@@ -47,6 +52,18 @@ class Turn:
     epoch: int
 
 
+class Held(NamedTuple):
+    """What holds while a writing transaction lasts.
+
+    Attributes:
+        position: of the newest row in the stream.
+        rerating: how often legs were rated again or a month closed; memories of another count are over.
+    """
+
+    position: int
+    rerating: int
+
+
 class TurnLostError(RatingError):
     """Another writer has been given the turn."""
 
@@ -60,16 +77,16 @@ async def take_turn(connection: Connection, shard: int = 0) -> Turn | None:
     return Turn(shard, await connection.fetchval(_SQL["begin_epoch"], shard))
 
 
-async def hold(connection: Connection, turn: Turn) -> int:
-    """Begin to write, first of all in a transaction; return the position of the newest rated leg.
+async def hold(connection: Connection, turn: Turn) -> Held:
+    """Begin to write, first of all in a transaction.
 
     Raises:
         TurnLostError: nothing may be written any more.
     """
-    last = await connection.fetchval(_SQL["hold"], turn.shard, turn.epoch)
-    if last is None:
+    row = await connection.fetchrow(_SQL["hold"], turn.shard, turn.epoch)
+    if row is None:
         raise TurnLostError(f"epoch {turn.epoch} of shard {turn.shard} is over")
-    return int(last)
+    return Held(row["position"], row["rerating"])
 
 
 async def known(connection: Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -83,6 +100,12 @@ async def used(connection: Connection, accounts: Iterable[str]) -> dict[PoolKey,
     """Return the seconds that accounts have drawn, by account and pool."""
     rows = await connection.fetch(_SQL["used"], list(accounts))
     return {(row["account"], row["pool"]): row["used_s"] for row in rows}
+
+
+async def first_open(connection: Connection, accounts: Iterable[str]) -> dict[str, date]:
+    """Return the first month that is not closed, of the accounts that have closed one."""
+    rows = await connection.fetch(_SQL["last_closed"], list(accounts))
+    return {row["account"]: next_month(row["month"]) for row in rows}
 
 
 async def write_rated(connection: Connection, turn: Turn, last: int, rows: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ SELECT pg_try_advisory_lock(1886544747, $1)
 UPDATE stream SET epoch = epoch + 1 WHERE shard = $1 RETURNING epoch
 
 -- name: hold
-SELECT position FROM stream WHERE shard = $1 AND epoch = $2 FOR UPDATE
+SELECT position, rerating FROM stream WHERE shard = $1 AND epoch = $2 FOR UPDATE
 
 -- name: move
 UPDATE stream SET position = $2 WHERE shard = $1
@@ -22,6 +22,9 @@ SELECT key FROM quarantined_leg WHERE key = ANY($1)
 
 -- name: used
 SELECT account, pool, used_s FROM pool_used WHERE account = ANY($1)
+
+-- name: last_closed
+SELECT account, max(month) AS month FROM closed_month WHERE account = ANY($1) GROUP BY account
 
 -- name: write_used
 INSERT INTO pool_used (account, pool, used_s)
@@ -62,7 +65,7 @@ SELECT * FROM rated_leg WHERE position > $1 ORDER BY position LIMIT $2
 SELECT position FROM stream WHERE shard = $1
 
 -- name: rated_of
-SELECT * FROM rated_leg WHERE key = $1
+SELECT * FROM rated_leg WHERE key = $1 ORDER BY correction
 
 -- name: quarantined_of
 SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM quarantined_leg

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import date
 from operator import attrgetter
 from typing import Any
 
+from rating.closing import Months
 from rating.columns import Block, RatedColumns
 from rating.columns.rows import rows_of
 from rating.leg import Leg
@@ -13,42 +15,44 @@ from rating.rated import Piece, RatedLeg, Source
 
 Row = tuple[object, ...]
 
-COLUMNS = ("position", *(field.name for field in fields(RatedLeg)))
+COLUMNS = ("position", *(field.name for field in fields(RatedLeg)), "billing_month")
 KEY = COLUMNS.index("key")
 
-_NAMES = COLUMNS[1:-1]  # all but the pieces, which are one JSON value
+_ACCOUNT, _ENDED = COLUMNS.index("account"), COLUMNS.index("ended_us")
+_NAMES = COLUMNS[1:-2]  # all but the pieces, which are one JSON value
 _values = attrgetter(*_NAMES)
 _PIECE = tuple(field.name for field in fields(Piece))
 _piece_values = attrgetter(*_PIECE)
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def row_of(position: int, leg: RatedLeg) -> Row:
-    """Return the row of a rated leg, in the order of `COLUMNS`."""
+def row_of(position: int, leg: RatedLeg, month: date) -> Row:
+    """Return the row of a rated leg that is billed in a month, in the order of `COLUMNS`."""
     pieces = _write([dict(zip(_PIECE, _piece_values(piece), strict=True)) for piece in leg.pieces])
-    return (position, *_values(leg), pieces)
+    return (position, *_values(leg), pieces, month)
 
 
-def rows_of_rated(rated: RatedColumns, position: int) -> Sequence[Row]:
+def rows_of_rated(rated: RatedColumns, position: int, months: Months) -> Sequence[Row]:
     """Return the rows of what has a price, and of emergency calls, in the order of the legs.
 
     Args:
         rated: what came of some legs.
         position: of the first row in the stream.
+        months: in which they are billed.
     """
     rows: list[Row] = []
     for block in rated.blocks:
-        rows += _rows_of_block(block, position + len(rows))
+        rows += _rows_of_block(block, position + len(rows), months)
     return rows
 
 
-def _rows_of_block(block: Block, position: int) -> Sequence[Row]:
-    rows = rows_of(block, position)
+def _rows_of_block(block: Block, position: int, months: Months) -> Sequence[Row]:
+    rows = [(*row, months.of(row[_ACCOUNT], row[_ENDED])) for row in rows_of(block, position)]
     objects = {row: leg for row, leg in block.others.items() if isinstance(leg, RatedLeg)}
     if not objects:
         return rows
     found = dict(zip(block.row.tolist(), rows, strict=True)) | {
-        row: row_of(0, leg) for row, leg in objects.items()
+        row: row_of(0, leg, months.of(leg.account, leg.ended_us)) for row, leg in objects.items()
     }
     return [(number, *found[row][1:]) for number, row in enumerate(sorted(found), position)]
 
@@ -56,7 +60,9 @@ def _rows_of_block(block: Block, position: int) -> Sequence[Row]:
 def rated_leg_of(row: Mapping[str, Any]) -> RatedLeg:
     """Return the rated leg of a row."""
     pieces = (Piece(**{**piece, "source": Source(piece["source"])}) for piece in json.loads(row["pieces"]))
-    return RatedLeg(**{name: row[name] for name in _NAMES}, pieces=tuple(pieces))
+    values = {name: row[name] for name in _NAMES}
+    values["limit_s"] = values["limit_s"] or 0  # of legs that schema 0001 stored nothing is known
+    return RatedLeg(**values, pieces=tuple(pieces))
 
 
 def json_of(leg: Leg) -> str:

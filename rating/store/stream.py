@@ -7,14 +7,18 @@ stands in `rating.store.ledger`.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rating.rated import RatedLeg
 from rating.store.ledger import Connection
 from rating.store.named import named
 from rating.store.rows import rated_leg_of
 from rating.wire import rated_to_json
+
+if TYPE_CHECKING:
+    import asyncpg
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 CHANNEL = "rated"  # the writer tells here that there is more
@@ -24,27 +28,48 @@ LOOK_S = 5  # between looks when no news come: a notification is a favour, no pr
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A rated leg and where it stands in the stream."""
+    """A rated leg, or a correction of one, and where it stands in the stream.
+
+    Attributes:
+        month: first day of the month in which it is billed.
+        corrects: position of the leg that a correction is of.
+        correction: 0 for a leg itself, then 1, 2, …
+    """
 
     position: int
     leg: RatedLeg
+    month: date
+    corrects: int | None = None
+    correction: int = 0
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
-    """Write an entry as a line of the stream: the rated leg (`rating.wire`) with its position in front."""
-    return {"position": entry.position, **rated_to_json(entry.leg)}
+    """Write an entry as a line of the stream: the rated leg (`rating.wire`) and its place."""
+    line = {"position": entry.position, **rated_to_json(entry.leg), "billing_month": f"{entry.month:%Y-%m}"}
+    if not entry.correction:
+        return line
+    return {**line, "type": "correction", "corrects": entry.corrects, "correction": entry.correction}
 
 
 async def rated_since(connection: Connection, position: int, limit: int = PAGE) -> Sequence[Entry]:
     """Return the entries after a position, at most `limit`."""
     rows = await connection.fetch(_SQL["rated_since"], position, limit)
-    return [Entry(row["position"], rated_leg_of(dict(row))) for row in rows]
+    return [_entry_of(row) for row in rows]
 
 
-async def rated_of(connection: Connection, key: str) -> Entry | None:
-    """Return the entry of a leg, None if it has not been rated."""
-    row = await connection.fetchrow(_SQL["rated_of"], key)
-    return Entry(row["position"], rated_leg_of(dict(row))) if row else None
+async def rated_of(connection: Connection, key: str) -> Sequence[Entry]:
+    """Return the entry of a leg and those of its corrections; none if it has not been rated."""
+    return [_entry_of(row) for row in await connection.fetch(_SQL["rated_of"], key)]
+
+
+def _entry_of(row: "asyncpg.Record") -> Entry:
+    return Entry(
+        position=row["position"],
+        leg=rated_leg_of(dict(row)),
+        month=row["billing_month"],
+        corrects=row["corrects"],
+        correction=row["correction"],
+    )
 
 
 async def position(connection: Connection, shard: int = 0) -> int:

@@ -37,6 +37,7 @@ from pbxcore.rater.writer import Writer
 from rating.account import AccountSpec
 from rating.book import Book, bind
 from rating.catalogue import CatalogueSpec
+from rating.closing import Months
 from rating.columns import Index, Legs, legs_of, rate_columns
 from rating.destinations.load import load
 from rating.leg import Leg
@@ -151,12 +152,12 @@ async def stream_and_copy(book: Book, connection: Connection) -> tuple[int, int]
     writer = await a_writer(book, connection, "assembled")
     await connection.execute("CREATE TABLE copied (LIKE rated_leg INCLUDING ALL)")
     streamed, copied, used = [], [], dict[tuple[str, str], int]()
-    position = count(1)
+    position, months = count(1), Months(book, {})
     for seed in range(10, 10 + ROUNDS):
         legs = objects(the_legs(ROUND_LEGS, seed))
         rating = rate(legs, book, used)
         used.update(rating.used)
-        rows = [row_of(next(position), leg) for leg in rating.rated]
+        rows = [row_of(next(position), leg, months.of(leg.account, leg.ended_us)) for leg in rating.rated]
         streamed.append(await timed(len(legs), stream(writer, legs)))
         copied.append(await timed(len(rows), copy(connection, rows)))
     await same(connection)

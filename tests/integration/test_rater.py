@@ -327,7 +327,7 @@ async def test_a_request_made_while_another_is_read_is_not_swallowed(
     writer = await a_writer(writing)
     assert await quarantine.release(connection, key, by="one", correction=Correction(payer=payer))
     async with writing.transaction():
-        last = await ledger.hold(writing, writer.turn)
+        last = await writer._hold()
         legs = await ledger.released(writing, 10)
         second = asyncio.create_task(
             quarantine.release(asking, key, by="two", correction=Correction(payer="acme/11"))
@@ -406,7 +406,7 @@ async def test_a_writer_whose_turn_is_over_writes_nothing(database: str) -> None
     assert new is not None
     with pytest.raises(ledger.TurnLostError):
         await ledger.hold(one, old)
-    assert await ledger.hold(two, new) == 0
+    assert await ledger.hold(two, new) == (0, 0)
     for connection in (one, two):
         await connection.close()
 
@@ -465,7 +465,7 @@ async def test_a_leg_is_in_the_stream_when_its_channel_has_hung_up(
 
 
 PLANS = {
-    ("ledger", "known"): {"rated_leg_key_key", "quarantined_leg_pkey"},
+    ("ledger", "known"): {"rated_leg_key_correction", "quarantined_leg_pkey"},
     ("ledger", "used"): {"pool_used_pkey"},
     ("ledger", "released"): {"quarantined_leg_release"},
     ("quarantine", "waiting"): {"quarantined_leg_waiting"},
@@ -492,7 +492,8 @@ async def fill(connection: Connection) -> None:
     await connection.execute(
         """
         INSERT INTO rated_leg
-        SELECT n, 'k' || n, '', 'acme', '', '', '', '', '', '', '', n, n, 0, 0, 0, 0, '', '[]'
+        SELECT n, 'k' || n, '', 'acme', '', '', '', '', '', '', '', n, n, 0, 0, 0, 0, '', '[]', now(), 0,
+               '2026-11-01'
         FROM generate_series(1, 20000) AS n;
         INSERT INTO pool_used SELECT 'account' || n, 'pool', 1 FROM generate_series(1, 20000) AS n;
         INSERT INTO quarantined_leg (key, reason, detail, leg, settled_at, release_at)

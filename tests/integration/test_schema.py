@@ -14,6 +14,13 @@ from pbxcore.database import connect, migrate
 from pbxcore.machine import postgres as postgresql
 
 SCHEMA = Path(pbxcore.database.__file__).parent / "schema.sql"
+LEG = (
+    "INSERT INTO rated_leg (position, key, linkedid, account, payer, why, number, tariff, country, kind, "
+    "zone, answered_us, ended_us, duration_us, billable_s, connection_micro, amount_micro, currency, pieces)"
+)
+ROW = "(1, 'k', '', 'acme', '', '', '', '', '', '', '', 0, 1793487480000000, 0, 60, 0, 0, 'EUR', '[]')"
+LEG_NOW = LEG.replace(")", ", billing_month, corrects, correction)")
+ROW_NOW = ROW.replace(")", ", '2026-10-01', NULL, 0)")
 
 
 def dump(url: str) -> str:
@@ -67,6 +74,12 @@ async def test_migrating_again_changes_nothing(database: str) -> None:
         "INSERT INTO revision VALUES ('tenant', 'acme', 0, '{}', '', 'x')",
         "INSERT INTO revision VALUES ('tenant', 'a', 1, '{}', '', 'x'), ('tenant', 'a', 1, '{}', '', 'y')",
         "INSERT INTO pool_used VALUES ('acme', 'de/fixed', -1)",
+        "INSERT INTO closed_month VALUES ('acme', '2026-10-02', 1, 'x')",
+        "INSERT INTO closed_month VALUES ('a', '2026-10-01', 1, 'x'), ('a', '2026-10-01', 2, 'y')",
+        pytest.param(LEG + " VALUES " + ROW, id="a writer of schema 0001, which knows no months"),
+        LEG_NOW + f" VALUES {ROW_NOW}, {ROW_NOW}".replace("(1,", "(2,", 1),
+        LEG_NOW + f" VALUES {ROW_NOW}".replace("NULL, 0)", "NULL, 1)"),
+        LEG_NOW + f" VALUES {ROW_NOW}".replace("NULL, 0)", "7, 0)"),
     ],
 )
 async def test_the_schema_refuses_what_must_never_be(database: str, statement: str) -> None:

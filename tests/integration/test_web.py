@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -93,8 +94,10 @@ async def fill(url: str) -> None:
     assert turn is not None
     async with connection.transaction():
         last = await ledger.hold(connection, turn)
-        rows = [row_of(last + number, rated_leg(number - 1)) for number in (1, 2, 3)]
-        await ledger.write_rated(connection, turn, last, rows)
+        rows = [
+            row_of(last.position + number, rated_leg(number - 1), date(2026, 11, 1)) for number in (1, 2, 3)
+        ]
+        await ledger.write_rated(connection, turn, last.position, rows)
         wrong = Quarantined(key=LOST.key, reason=Quarantine.NO_PAYER, detail="it left past the decision")
         await ledger.write_quarantined(connection, [wrong], {LOST.key: LOST})
         await connection.execute(
@@ -128,7 +131,10 @@ async def test_the_api_gives_the_stream_and_the_tenants(
     await fill(database)
     async with web(database, tmp_path, *free_ports(1)) as client:
         answer = (await client.get("/v1/rated", params={"since": 1, "limit": 1})).json()
-        assert answer == {"legs": [{"position": 2, **rated_to_json(rated_leg(1))}], "position": 2}
+        assert answer == {
+            "legs": [{"position": 2, **rated_to_json(rated_leg(1)), "billing_month": "2026-11"}],
+            "position": 2,
+        }
         lines = await client.get("/v1/rated", headers={"accept": "application/x-ndjson"})
         assert [json.loads(line)["position"] for line in lines.text.splitlines()] == [1, 2, 3]
         assert (await client.get("/v1/rated", params={"since": 3})).json() == {"legs": [], "position": 3}
@@ -203,7 +209,11 @@ def test_rated_prints_the_stream_for_scripts_and_a_table_for_people(
     """NDJSON with positions, from any position; a table with what paid for a leg."""
     code, lines = command("rated", "--json", "--since", "1")
     assert (code, [json.loads(line)["position"] for line in lines.splitlines()]) == (0, [2, 3])
-    assert json.loads(lines.splitlines()[0]) == {"position": 2, **rated_to_json(rated_leg(1))}
+    assert json.loads(lines.splitlines()[0]) == {
+        "position": 2,
+        **rated_to_json(rated_leg(1)),
+        "billing_month": "2026-11",
+    }
     code, table = command("rated")
     assert code == 0
     assert all(part in table for part in ("acme/60", "+436641234567", "60 s dach/mobile/2026-11-01", "0.19"))
@@ -240,7 +250,10 @@ def test_a_leg_is_explained_by_its_pieces_and_the_decision_of_its_call(
     log = "\n".join([json.dumps(other), json.dumps(line), json.dumps(line)[:-20]])
     (tmp_path / "decisions" / "standby.ndjson").write_text(log)
     code, found = command("explain", "s-1.1", "--json")
-    assert (code, json.loads(found)["rated"]) == (0, {"position": 2, **rated_to_json(rated_leg(1))})
+    assert (code, json.loads(found)["rated"]) == (
+        0,
+        {"position": 2, **rated_to_json(rated_leg(1)), "billing_month": "2026-11"},
+    )
     assert [(one["by"], one["version"]) for one in json.loads(found)["decisions"]] == [("standby", "acme@1")]
     code, shown = command("explain", "s-1.1")
     wanted = (

@@ -17,6 +17,7 @@ from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
 from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec
+from rating.closing import Months
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.destinations import Kind
@@ -388,9 +389,13 @@ def sound_leg(payer: str, answered_us: int) -> Leg:
 def test_rows_are_those_of_the_store() -> None:
     """Straight from columns, what is written is to the letter what it is by way of objects."""
     book, legs = many_legs(5_000, seed=7)
-    priced, plain = price(legs, Index(book, TABLE), {}, 8), rate(legs, book, {})
+    months = Months(book, {})
+    priced, plain = price(legs, Index(book, TABLE), {}, 8, months), rate(legs, book, {})
     assert {one.kind for one in plain.rated} >= {"emergency", "mobile"}
-    assert list(priced.rows) == [row_of(position, one) for position, one in enumerate(plain.rated, 8)]
+    assert list(priced.rows) == [
+        row_of(position, one, months.of(one.account, one.ended_us))
+        for position, one in enumerate(plain.rated, 8)
+    ]
     assert plain.quarantined
     assert (priced.quarantined, priced.used) == (plain.quarantined, plain.used)
 
@@ -402,9 +407,11 @@ def test_what_does_not_fit_a_column_is_rated_all_the_same() -> None:
     legs = [replace(leg, key=str(number)) for number in range(FEW + 1)]
     plain = rate(legs, book, {})
     assert plain.rated[0].amount_micro >= 10**18
-    assert list(price(legs, Index(book, TABLE), {}, 1).rows) == list(
-        map(row_of, range(1, FEW + 2), plain.rated)
-    )
+    months = Months(book, {})
+    assert list(price(legs, Index(book, TABLE), {}, 1, months).rows) == [
+        row_of(position, one, months.of(one.account, one.ended_us))
+        for position, one in enumerate(plain.rated, 1)
+    ]
 
 
 def dear(price_micro: int) -> Book:

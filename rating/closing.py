@@ -1,0 +1,171 @@
+"""Months of an account, and rating its open legs again in canonical order.
+
+Owns in which month a leg is billed, the canonical order, and what re-rating changes. Refuses to know which
+months are closed (an argument), and to change a leg that was told: what differs is a correction.
+
+The problem: allowances are shared, so what a leg costs depends on which legs came before it, and legs come in
+late and out of order. Before a month is closed, all open legs of the account are rated once more, together:
+a leg over midnight draws from two months, so no month can be had alone. What closed legs drew stays drawn.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from rating.book import Book, PoolKey
+from rating.correction import difference, differs
+from rating.leg import Leg
+from rating.periods import FIRST_US, LAST_US, day_start_us, local_day, month_start, next_month
+from rating.rate import Rating, rate
+from rating.rated import Quarantine, Quarantined, RatedLeg, Source
+
+UTC = ZoneInfo("UTC")
+
+Kernel = Callable[[Sequence[Leg], Book, Mapping[PoolKey, int]], Rating]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A rated leg as it stands after all its corrections.
+
+    Attributes:
+        month: in which it is billed.
+    """
+
+    leg: RatedLeg
+    month: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerating:
+    """What came of rating legs again.
+
+    Attributes:
+        changed: legs as they stand and as they should be, in canonical order.
+        used: seconds used of the pools that have given more or less than before.
+        unpriced: legs that had a price and have none by the documents of today. Then nothing may be written:
+            what the others cost depends on them.
+    """
+
+    changed: tuple[tuple[Standing, RatedLeg], ...]
+    used: Mapping[PoolKey, int]
+    unpriced: tuple[Quarantined, ...]
+
+
+class Months:
+    """In which month legs are billed: that of the hangup, or the first open one after a close.
+
+    Args:
+        book: knows the zones of accounts.
+        first_open: account → its first month that is not closed; an account that is missing has closed none.
+    """
+
+    def __init__(self, book: Book, first_open: Mapping[str, date]) -> None:
+        self._book = book
+        self._first_open = first_open
+        self._latest: dict[ZoneInfo, tuple[int, int, date]] = {}
+
+    def of(self, account: str, ended_us: int) -> date:
+        """Return the first day of the month in which a leg is billed."""
+        known = self._book.accounts.get(account)
+        zone = UTC if known is None else known.zone  # an emergency call that nobody is known to pay for
+        begins_us, behind_us, month = self._latest.get(zone, (0, 0, date.min))
+        if not begins_us <= ended_us < behind_us:
+            ended_us = min(max(ended_us, FIRST_US), LAST_US - 1)  # an emergency call, whatever its clock said
+            month = month_start(local_day(ended_us, zone))
+            self._latest[zone] = day_start_us(month, zone), day_start_us(next_month(month), zone), month
+        first = self._first_open.get(account)
+        return month if first is None or first < month else first
+
+
+def is_over(month: date, zone: ZoneInfo, now_us: int) -> bool:
+    """Tell whether a month has ended by the clocks of a zone."""
+    return now_us >= day_start_us(next_month(month), zone)
+
+
+def canonical(one: Standing) -> tuple[date, int, str]:
+    """Return the place of a leg in canonical order: its month, its hangup, its key.
+
+    But for legs that came after the close of their month this is (hangup, key).
+    """
+    return one.month, one.leg.ended_us, one.leg.key
+
+
+def rerate(
+    legs: Iterable[Standing], book: Book, balances: Mapping[PoolKey, int], kernel: Kernel = rate
+) -> Rerating:
+    """Rate legs again in canonical order; the same legs in any order give the same.
+
+    Args:
+        legs: all open legs of some accounts, as they stand.
+        book: what is in force. Who pays is not asked again: a leg stays with the account that has it.
+        balances: seconds used of each pool, what these legs drew included.
+        kernel: `rating.rate.rate`, or one that agrees with it.
+    """
+    ordered = sorted(legs, key=canonical)
+    opening = _opening(ordered, balances)
+    accounts = {one.leg.account for one in ordered}
+    payers = replace(book, payers={account: account for account in accounts})
+    rating = kernel([_leg_of(one.leg) for one in ordered], payers, opening)
+    after = {leg.key: leg for leg in rating.rated}
+    unpriced = (*rating.quarantined, *_other_currencies(ordered, after))
+    if unpriced:
+        return Rerating(changed=(), used={}, unpriced=unpriced)
+    pairs = ((one, after[one.leg.key]) for one in ordered)
+    return Rerating(
+        changed=tuple((one, leg) for one, leg in pairs if differs(one.leg, leg)),
+        used={
+            pool: used_s
+            for pool, used_s in {**opening, **rating.used}.items()
+            if used_s != balances.get(pool, 0)
+        },
+        unpriced=(),
+    )
+
+
+def corrections(rerating: Rerating) -> tuple[RatedLeg, ...]:
+    """Return what re-rating changes as corrections, in canonical order."""
+    return tuple(difference(one.leg, leg) for one, leg in rerating.changed)
+
+
+def _opening(legs: Iterable[Standing], balances: Mapping[PoolKey, int]) -> dict[PoolKey, int]:
+    """Return what pools had given without these legs, for every pool they drew from."""
+    drawn: Counter[PoolKey] = Counter()
+    for one in legs:
+        for piece in one.leg.pieces:
+            if piece.source is Source.ALLOWANCE:
+                drawn[one.leg.account, piece.pool] += piece.seconds
+    opening = {pool: balances.get(pool, 0) - seconds for pool, seconds in drawn.items()}
+    assert all(seconds >= 0 for seconds in opening.values()), "legs drew more than their pools have given"
+    return {**balances, **opening}
+
+
+def _leg_of(rated: RatedLeg) -> Leg:
+    """Return the leg as the kernel takes it; its account stands for its payer."""
+    return Leg(
+        key=rated.key,
+        linkedid=rated.linkedid,
+        trunk="",
+        payer=rated.account,
+        why=rated.why,
+        number=rated.number,
+        answered_us=rated.answered_us,
+        ended_us=rated.ended_us,
+        limit_s=rated.limit_s,
+    )
+
+
+def _other_currencies(legs: Iterable[Standing], after: Mapping[str, RatedLeg]) -> Iterable[Quarantined]:
+    """Find legs whose account has moved to a catalogue in another currency since."""
+    for one in legs:
+        leg = after.get(one.leg.key)
+        if leg is None or leg.currency == one.leg.currency:
+            continue
+        if one.leg.amount_micro or differs(one.leg, leg):  # what costs nothing has no currency
+            yield Quarantined(
+                key=leg.key,
+                reason=Quarantine.NO_PRICE,
+                detail=f"it was charged in {one.leg.currency}, {leg.tariff} is in {leg.currency}",
+            )

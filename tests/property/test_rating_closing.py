@@ -1,0 +1,294 @@
+"""Closing on generated legs: whatever the order of arrival, a closed month is a clean run's, and stays."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rating.account import AccountSpec
+from rating.book import Book, PoolKey, bind
+from rating.catalogue import CatalogueSpec
+from rating.closing import Kernel, Months, Standing, corrections, rerate
+from rating.columns import Index, Numbers, legs_of, rate_columns
+from rating.correction import differs, standing
+from rating.destinations.load import load
+from rating.leg import Leg
+from rating.periods import from_iso, next_month
+from rating.rate import Rating, rate
+from rating.rated import RatedLeg, Source
+
+CONFIG = Path(__file__).parents[2] / "config"
+DESTINATIONS = load(CONFIG / "destinations")
+AUTPHONE = CatalogueSpec.model_validate(
+    yaml.safe_load((CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8"))
+)
+TABLE = Numbers(DESTINATIONS)
+NUMBERS = ("+493012345678", "+4915112345678", "+4312345678", "+436641234567", "+12125551234", "112")
+EDGES_US = tuple(from_iso(f"2026-{day}T23:00:00+00:00") for day in ("09-30", "10-31", "11-30"))
+OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (10, 11, 12))
+NUMBER_OF_LEGS = 14
+
+
+def by_columns(legs: Sequence[Leg], book: Book, balances: dict[PoolKey, int]) -> Rating:
+    """Rate by the other kernel."""
+    return rate_columns(legs_of(legs), Index(book, TABLE), balances).rating()
+
+
+KERNELS: tuple[Kernel, ...] = (rate, by_columns)  # type: ignore[assignment]  # a dict is a mapping
+
+
+@st.composite
+def books(draw: st.DrawFn, prices: int = 1) -> Book:
+    """An account with small bundles, so that a few legs empty them; `prices` times the price of a minute."""
+    bundles = {}
+    minutes = draw(st.integers(0, 3))
+    for name, bundle in AUTPHONE.bundles.items():
+        size = bundle.sizes["S"].model_copy(update={"fixed_minutes": minutes, "mobile_minutes": minutes})
+        bundles[name] = bundle.model_copy(update={"sizes": {"S": size}})
+    fee, least = draw(st.sampled_from((0, 90_000))), draw(st.sampled_from((0, 500_000)))
+    rates = tuple(
+        row.model_copy(
+            update={
+                "price_per_minute": row.per_minute_micro * prices,
+                "connection_fee": fee,
+                "minimum_charge": least,
+            }
+        )
+        for row in AUTPHONE.rates
+    )
+    tariff = AUTPHONE.model_copy(
+        update={"bundles": bundles, "rates": rates, "first_increment_s": draw(st.sampled_from((1, 60)))}
+    )
+    booked = draw(st.sets(st.sampled_from(("de", "dach", "export")), min_size=1))
+    values: dict[str, Any] = {
+        "version": 1,
+        "account": "acme",
+        "name": "Acme",
+        "catalogue": "autphone",
+        "country": "DE",
+        "time_zone": "Europe/Berlin",
+        "bundles": [{"bundle": one, "size": "S", "from": "2026-01-01"} for one in sorted(booked)],
+    }
+    return bind(DESTINATIONS, [tariff], [AccountSpec.model_validate(values)], {"acme": "acme"})
+
+
+@st.composite
+def leg_lists(draw: st.DrawFn) -> list[Leg]:
+    """Some legs around the ends of three months, many of which end in the same instant."""
+    legs = []
+    for number in range(draw(st.integers(1, NUMBER_OF_LEGS))):
+        ended_us = draw(st.sampled_from(EDGES_US)) + draw(st.integers(-4, 4)) * 60_000_000
+        legs.append(
+            Leg(
+                key=f"pbx-1.{number}",
+                linkedid="pbx-1.0",
+                trunk="carrier",
+                payer="acme/10",
+                why="call",
+                number=draw(st.sampled_from(NUMBERS)),
+                answered_us=ended_us - draw(st.integers(0, 300_000_000)),
+                ended_us=ended_us,
+                limit_s=draw(st.sampled_from((0, 0, 45, 120))),
+            )
+        )
+    return legs
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the store keeps, in memory: rows that are only ever added, balances, closed months."""
+
+    book: Book
+    kernel: Kernel = rate
+    rows: list[tuple[RatedLeg, date]] = field(default_factory=list)
+    used: dict[PoolKey, int] = field(default_factory=dict)
+    first_open: dict[str, date] = field(default_factory=dict)
+
+    def take_in(self, legs: Iterable[Leg]) -> None:
+        """Rate what is new, as it comes."""
+        known = {leg.key for leg, _ in self.rows}
+        months = Months(self.book, self.first_open)
+        for leg in legs:
+            if leg.key not in known:
+                rating = rate([leg], self.book, self.used)
+                self.used |= rating.used
+                self.rows += [(one, months.of(one.account, one.ended_us)) for one in rating.rated]
+
+    def standing(self) -> list[Standing]:
+        """Every leg as it stands."""
+        by_key: dict[str, list[tuple[RatedLeg, date]]] = {}
+        for row in self.rows:
+            by_key.setdefault(row[0].key, []).append(row)
+        return [
+            Standing(leg=standing(first[0], [leg for leg, _ in rest]), month=first[1])
+            for first, *rest in by_key.values()
+        ]
+
+    def open(self) -> list[Standing]:
+        """Open legs as they stand."""
+        first = self.first_open.get("acme", date.min)
+        return [one for one in self.standing() if one.month >= first]
+
+    def rerate(self) -> int:
+        """Rate what is open again; return how many corrections that made."""
+        found = rerate(self.open(), self.book, self.used, self.kernel)
+        assert not found.unpriced
+        added = corrections(found)
+        self.rows += [(leg, one.month) for leg, (one, _) in zip(added, found.changed, strict=True)]
+        self.used |= found.used
+        return len(added)
+
+    def close(self, month: date) -> None:
+        """Close a month."""
+        if month >= self.first_open.get("acme", date.min):
+            self.rerate()
+            self.first_open["acme"] = next_month(month)
+
+    def bill(self, month: date) -> list[tuple[object, ...]]:
+        """What a month's invoice says: each leg with its seconds, pools and amounts, summed over all rows."""
+        sums: dict[str, Counter[object]] = {}
+        for leg, billed in self.rows:
+            if billed == month:
+                found = sums.setdefault(leg.key, Counter())
+                found["seconds"] += leg.billable_s
+                found["micro"] += leg.amount_micro
+                for piece in leg.pieces:
+                    found[piece.pool] += piece.seconds
+        return sorted(
+            (key, *sorted((str(k), v) for k, v in found.items() if v)) for key, found in sums.items()
+        )
+
+
+def drawn(legs: Iterable[RatedLeg]) -> dict[PoolKey, int]:
+    """What rows say was drawn."""
+    found: Counter[PoolKey] = Counter()
+    for leg in legs:
+        for piece in leg.pieces:
+            if piece.source is Source.ALLOWANCE:
+                found[leg.account, piece.pool] += piece.seconds
+    return {pool: seconds for pool, seconds in found.items() if seconds}
+
+
+def clean_run(legs: Iterable[Leg], book: Book) -> Ledger:
+    """Rate legs in canonical order, nothing closed, nothing corrected."""
+    ledger = Ledger(book)
+    ledger.take_in(sorted(legs, key=lambda leg: (leg.ended_us, leg.key)))
+    return ledger
+
+
+@given(books(), leg_lists(), st.randoms(use_true_random=False), st.sampled_from(KERNELS))
+def test_the_order_of_arrival_changes_no_closed_month(
+    book: Book,
+    legs: list[Leg],
+    random: Random,
+    kernel: Kernel,
+) -> None:
+    """Legs in any order, months closed one after the other: each invoice is that of a clean run."""
+    clean, shuffled = clean_run(legs, book), Ledger(book, kernel)
+    random.shuffle(legs)
+    shuffled.take_in(legs)
+    for month in (OCTOBER, NOVEMBER, DECEMBER):
+        shuffled.close(month)
+        assert shuffled.bill(month) == clean.bill(month)
+    assert {pool: used_s for pool, used_s in shuffled.used.items() if used_s} == clean.used
+
+
+@given(books(), leg_lists(), st.randoms(use_true_random=False))
+def test_original_and_corrections_sum_to_a_clean_run(book: Book, legs: list[Leg], random: Random) -> None:
+    """As it stands, every leg is charged and draws as in canonical order; sums over all rows say the same."""
+    clean, shuffled = clean_run(legs, book), Ledger(book)
+    random.shuffle(legs)
+    shuffled.take_in(legs)
+    shuffled.rerate()
+    wanted = {one.leg.key: one.leg for one in clean.standing()}
+    found = {one.leg.key: one.leg for one in shuffled.standing()}
+    assert found.keys() == wanted.keys()
+    assert not [key for key in wanted if differs(found[key], wanted[key])]
+    rows = [leg for leg, _ in shuffled.rows]
+    assert sum(leg.amount_micro for leg in rows) == sum(leg.amount_micro for leg in wanted.values())
+    assert drawn(rows) == drawn(found.values()) == clean.used
+
+
+@given(books(), leg_lists(), st.randoms(use_true_random=False))
+def test_parts_of_a_correction_sum_to_the_whole(book: Book, legs: list[Leg], random: Random) -> None:
+    """Pieces taken back and pieces charged add up to the difference; each draw begins where it says."""
+    ledger = Ledger(book)
+    random.shuffle(legs)
+    ledger.take_in(legs)
+    ledger.rerate()
+    for leg, _ in ledger.rows:
+        assert sum(piece.seconds for piece in leg.pieces) == leg.billable_s
+        assert sum(piece.amount_micro for piece in leg.pieces) + leg.connection_micro == leg.amount_micro
+        drawing = [piece for piece in leg.pieces if piece.source is Source.ALLOWANCE]
+        assert all(piece.after_s == piece.before_s - piece.seconds for piece in drawing)
+
+
+@given(books(), leg_lists(), st.randoms(use_true_random=False))
+def test_replay_thrice_and_shuffled_changes_nothing(book: Book, legs: list[Leg], random: Random) -> None:
+    """Legs that come again, and months that are closed again, leave every row and balance as it was."""
+    ledger = Ledger(book)
+    ledger.take_in(legs)
+    ledger.close(OCTOBER)
+    before, used = list(ledger.rows), dict(ledger.used)
+    for _ in range(3):
+        random.shuffle(legs)
+        ledger.take_in(legs)
+        ledger.close(OCTOBER)
+    assert (ledger.rows, ledger.used) == (before, used)
+
+
+@given(books(), leg_lists(), leg_lists(), st.randoms(use_true_random=False))
+def test_a_late_leg_goes_to_the_next_invoice_and_changes_no_closed_one(
+    book: Book,
+    legs: list[Leg],
+    late: list[Leg],
+    random: Random,
+) -> None:
+    """After a close nothing is billed in that month any more, and late legs in any order cost the same."""
+    late = [replace(leg, key=f"late-{leg.key}") for leg in late]
+    found = []
+    for _ in range(2):
+        ledger = Ledger(book)
+        ledger.take_in(legs)
+        ledger.close(OCTOBER)
+        closed = ledger.bill(OCTOBER)
+        random.shuffle(late)
+        ledger.take_in(late)
+        assert ledger.bill(OCTOBER) == closed
+        ledger.close(NOVEMBER)
+        assert ledger.bill(OCTOBER) == closed
+        found.append(ledger.bill(NOVEMBER))
+    assert found[0] == found[1]
+
+
+@given(st.data(), leg_lists(), st.randoms(use_true_random=False))
+def test_rating_again_twice_changes_nothing(data: st.DataObject, legs: list[Leg], random: Random) -> None:
+    """The second time finds nothing to correct, under another tariff, too."""
+    ledger = Ledger(data.draw(books()))
+    random.shuffle(legs)
+    ledger.take_in(legs)
+    ledger.rerate()
+    assert ledger.rerate() == 0
+    ledger.book = data.draw(books(prices=2))
+    ledger.rerate()
+    assert ledger.rerate() == 0
+    wanted = {one.leg.key: one.leg for one in clean_run(legs, ledger.book).standing()}
+    assert not any(differs(one.leg, wanted[one.leg.key]) for one in ledger.standing())
+
+
+@given(books(), leg_lists(), st.randoms(use_true_random=False))
+def test_both_kernels_find_the_same_corrections(book: Book, legs: list[Leg], random: Random) -> None:
+    """Corrections by columns are those of the law, to the last word."""
+    random.shuffle(legs)
+    ledger = Ledger(book)
+    ledger.take_in(legs)
+    plain, columns = (rerate(ledger.open(), book, ledger.used, kernel) for kernel in KERNELS)
+    assert corrections(plain) == corrections(columns)
+    assert plain.used == columns.used
