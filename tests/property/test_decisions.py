@@ -14,6 +14,7 @@ from dialplan.compile import check_together
 from dialplan.decide import decide
 from dialplan.decision import END, MAX_STEPS, Confirm, Decision, Next, Outside, Play, Reject, Ring, Why
 from dialplan.facts import Facts, Origin, State
+from dialplan.flow import Box, diagrams, ways
 from dialplan.published import Published, plan_from_json, plan_to_json
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
@@ -424,3 +425,18 @@ def test_findings_point_into_the_document(one: TenantSpec, two: TenantSpec) -> N
         assert finding.message
         assert finding.remedy
         assert finding.path[0] in sections
+
+
+def _boxes(box: Box) -> list[Box]:
+    return [box, *(deeper for following in box.then for deeper in _boxes(following))]
+
+
+@given(sound_tenants())
+def test_the_call_flow_shows_every_rule_once(spec: TenantSpec) -> None:
+    """On paper nothing is drawn twice, and a box that refers elsewhere refers to what is drawn."""
+    boxes = [box for one in diagrams(spec) for box in _boxes(one.root)]
+    leading = [box.place for box in boxes if box.then]
+    assert len(leading) == len(set(leading))
+    assert {box.place for box in boxes if box.elsewhere} <= set(leading)
+    rules = {place for place in ways(spec) if place.kind in {"group", "hours", "announcement"}}
+    assert rules <= set(leading)

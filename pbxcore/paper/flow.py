@@ -1,0 +1,286 @@
+"""The call flow of a tenant as a document to hand to the customer: PDF, or SVG pages.
+
+Owns what is said about each place, in the customer's language, and the pages around the diagrams. Refuses to
+follow calls: `dialplan.flow` says what leads where.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.resources import files
+from typing import Literal
+
+import typst
+
+from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
+from dialplan.hours import DAYS
+from dialplan.numbers import calling_code
+from dialplan.references import Place
+from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, TenantSpec
+from dialplan.target import Kind
+from pbxcore.paper.layout import Card, Drawing, draw
+from pbxcore.paper.words import counted, dated, words
+
+MEMBERS_SHOWN = 6  # in a box; the table of groups has them all
+NUMBERS_SHOWN = 8
+
+TO = "\u2013"  # en dash, between two days and two times
+
+Format = Literal["pdf", "svg"]
+Row = tuple[str, ...]  # a line break within a cell is one on paper
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every part of the document needs."""
+
+    spec: TenantSpec
+    words: Words
+    steps: Steps
+    drawn_at: Mapping[Place, int]  # number of the diagram that shows a place with what follows it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titled:
+    """A diagram and its heading."""
+
+    title: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """All that the pages say, as the template `flow.typ` reads it; tables are rows of its columns."""
+
+    words: Words
+    language: str
+    name: str
+    stand: str
+    numbers: tuple[Row, ...]
+    diagrams: tuple[Titled, ...]
+    hours: tuple[Row, ...]
+    groups: tuple[Row, ...]
+    extensions: tuple[Row, ...]
+
+
+def flow(spec: TenantSpec, *, language: str, stand: str, form: Format = "pdf") -> tuple[bytes, ...]:
+    """Draw the call flow of a document that has no mistakes.
+
+    Args:
+        spec: the tenant.
+        language: one of `pbxcore.paper.words.LANGUAGES`.
+        stand: what the reader should know about its age, "revision 7 · 2026-11-26".
+        form: `pdf` gives one file, `svg` one a page.
+
+    Returns:
+        The files. The same arguments give the same bytes.
+    """
+    return _typeset(content(spec, language=language, stand=stand), form)
+
+
+def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
+    """Give all that the pages say."""
+    said, found = words(language), diagrams(spec)
+    page = Page(spec, said, ways(spec), _drawn_at(found))
+    return Content(
+        words=said,
+        language=language,
+        name=spec.name,
+        stand=stand,
+        numbers=tuple(_numbers(page)),
+        diagrams=tuple(_diagram(page, number, one) for number, one in enumerate(found, start=1)),
+        hours=tuple(_hours(page, name, rule) for name, rule in spec.hours.items()),
+        groups=tuple(_group(page, name, group) for name, group in spec.groups.items()),
+        extensions=tuple(_extension(page, number, one) for number, one in spec.extensions.items()),
+    )
+
+
+def _typeset(content: Content, form: Format) -> tuple[bytes, ...]:
+    folder = files("pbxcore.paper")
+    made = typst.compile(
+        str(folder.joinpath("flow.typ")),
+        font_paths=[str(folder.joinpath("fonts"))],
+        ignore_system_fonts=True,
+        format=form,
+        sys_inputs={"content": json.dumps(asdict(content))},
+        timestamp=0,
+    )
+    return tuple(made) if isinstance(made, list) else (made,)
+
+
+def _drawn_at(found: tuple[Diagram, ...]) -> dict[Place, int]:
+    return {box.place: number for number, one in enumerate(found, start=1)
+            for box in _boxes(one.root) if not box.elsewhere}  # fmt: skip
+
+
+def _boxes(box: Box) -> Iterator[Box]:
+    yield box
+    for following in box.then:
+        yield from _boxes(following)
+
+
+def _diagram(page: Page, number: int, diagram: Diagram) -> Titled:
+    card = _card(page, diagram.root, None, shown_in=number)
+    if diagram.numbers:
+        numbers = [_written(one) for one in diagram.numbers]
+        lines = _shortened(page, numbers, NUMBERS_SHOWN)
+        card = Card(kind="entry", title=page.words["calls_to"], lines=lines, then=(card,))
+    title = page.words["diagram"].format(number=number)
+    return Titled(title=f"{title} · {_title(page, diagram.root.place)}", drawing=draw(card))
+
+
+def _card(page: Page, box: Box, parent: Place | None, *, shown_in: int) -> Card:
+    place = box.place
+    way = _when(page, box.way, parent) if box.way else ""
+    if box.elsewhere:
+        there = page.drawn_at[place]
+        see = (page.words["see"].format(number=there),) if there != shown_in else ()
+        return Card(kind=place.kind, title=_title(page, place), lines=see, way=way, faint=True)
+    return Card(
+        kind=place.kind,
+        title=_title(page, place),
+        lines=tuple(_lines(page, place)),
+        way=way,
+        then=tuple(_card(page, following, place, shown_in=shown_in) for following in box.then),
+    )
+
+
+def _when(page: Page, way: Way, parent: Place | None) -> str:
+    """Say under which condition a call takes a way; a rule without words of its own is named by its key."""
+    announced = parent is not None and parent.kind == Kind.ANNOUNCEMENT
+    key = "when.announced" if announced else f"when.{way.when}"
+    when = page.words.get(key, way.when.rpartition(".")[2])
+    if not way.after_s:
+        return when
+    return page.words["when.after"].format(when=when, seconds=way.after_s)
+
+
+def _title(page: Page, place: Place) -> str:
+    """Name a place as its owner knows it."""
+    return _TITLES[place.kind](page, place.name)
+
+
+def _group_title(page: Page, name: str) -> str:
+    group = page.spec.groups[name]
+    return f"{page.words['group']} {group.name}" + (f" ({group.extension})" if group.extension else "")
+
+
+def _owner(spec: TenantSpec, box: str) -> str:
+    """Name whose mailbox it is."""
+    if box in spec.extensions:
+        return spec.extensions[box].name
+    return next((group.name for group in spec.groups.values() if group.extension == box), box)
+
+
+_TITLES: Mapping[str, Callable[[Page, str], str]] = {
+    Kind.EXTENSION: lambda page, name: f"{page.spec.extensions[name].name} ({name})",
+    Kind.GROUP: _group_title,
+    Kind.VOICEMAIL: lambda page, name: page.words["voicemail"].format(name=_owner(page.spec, name)),
+    Kind.HOURS: lambda page, name: f"{page.words['hours']} {name}",
+    Kind.ANNOUNCEMENT: lambda page, name: page.words["announcement"].format(name=name),
+    Kind.NUMBER: lambda _page, name: _written(name),
+    Kind.BUSY: lambda page, _name: page.words["busy"],
+}
+
+
+def _lines(page: Page, place: Place) -> Iterator[str]:
+    """Say what happens at a place."""
+    spec, words = page.spec, page.words
+    match place.kind:
+        case Kind.EXTENSION:
+            yield counted(words, "phone", len(spec.extensions[place.name].devices))
+        case Kind.GROUP:
+            group = spec.groups[place.name]
+            yield f"{words['rings']} {words[f'strategy.{group.strategy}']}:"
+            yield from _shortened(page, _members(page, group), MEMBERS_SHOWN)
+        case Kind.HOURS:
+            rule = spec.hours[place.name]
+            yield from (_localised(line, words) for line in rule.open)
+            if rule.exceptions:
+                yield counted(words, "exception", len(rule.exceptions))
+        case Kind.NUMBER if place.name not in spec.numbers:
+            yield words["outside"]
+
+
+def _members(page: Page, group: GroupSpec) -> list[str]:
+    spec = page.spec
+    names = {extension: one.name for extension, one in spec.extensions.items()}
+    names |= {one.extension: one.name for one in spec.groups.values() if one.extension}
+    return [f"{member} {names.get(member, '')}".rstrip() for member in group.members]
+
+
+def _written(number: str) -> str:
+    """Write a number as people read it, its country code apart: `+49 3022200100`."""
+    code = calling_code(number)
+    return f"+{code} {number[len(code) + 1 :]}" if code else number
+
+
+def _shortened(page: Page, texts: list[str], limit: int) -> tuple[str, ...]:
+    if len(texts) <= limit:
+        return tuple(texts)
+    return (*texts[: limit - 1], page.words["and_more"].format(count=len(texts) - limit + 1))
+
+
+def _localised(line: str, words: Words) -> str:
+    """Write `Mon-Fri 08:00-18:00` with the days of a language."""
+    days, _, spans = line.partition(" ")
+    for day in DAYS:
+        days = days.replace(day, words[day])
+    return f"{days.replace('-', TO).replace(',', ', ')} {spans.replace('-', TO)}"
+
+
+def _numbers(page: Page) -> Iterator[Row]:
+    for number, did in page.spec.numbers.items():
+        if not did.stands_for and did.to.startswith(f"{Kind.EXTENSION} "):
+            continue  # stands beside its extension
+        stage = page.words["own_number"]
+        if did.stands_for:
+            stage = page.words["temporary"].format(number=_written(did.stands_for))
+        yield (_written(number), stage, _onward(page, Place(Kind.NUMBER, number)))
+
+
+def _onward(page: Page, place: Place) -> str:
+    """Say in one line where calls go on from a place."""
+    said = []
+    for way in page.steps.get(place, ()):
+        when = "" if place.kind == Kind.NUMBER and not way.when else f"{_when(page, way, place)}: "
+        said.append(f"{when}{_title(page, way.to)}")
+    return "\n".join(said)
+
+
+def _hours(page: Page, name: str, rule: HoursSpec) -> Row:
+    closed = page.words["all_closed"]
+    exceptions = (
+        f"{dated(page.words, date.fromisoformat(day))}  {' '.join(spans).replace('-', TO) or closed}"
+        for day, spans in sorted(rule.exceptions.items())
+    )
+    return (
+        name,
+        "\n".join(_localised(line, page.words) for line in rule.open),
+        "\n".join(exceptions),
+        _onward(page, Place(Kind.HOURS, name)),
+    )
+
+
+def _group(page: Page, name: str, group: GroupSpec) -> Row:
+    return (
+        group.extension or "",
+        group.name,
+        page.words[f"strategy.{group.strategy}"],
+        "\n".join(_members(page, group)),
+        _onward(page, Place(Kind.GROUP, name)),
+    )
+
+
+def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
+    direct = (_written(did) for did, one in page.spec.numbers.items() if one.to == f"extension {number}")
+    return (
+        number,
+        extension.name,
+        str(len(extension.devices)),
+        "\n".join(direct),
+        _written(extension.caller_id) if extension.caller_id else "",
+        _onward(page, Place(Kind.EXTENSION, number)),
+    )

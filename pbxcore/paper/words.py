@@ -1,0 +1,36 @@
+"""The words of a page in the languages of the providers' customers.
+
+Owns `words.yaml`. Refuses a language that has no words: half a page in English helps nobody.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+LANGUAGES = ("de", "en", "it", "nl")
+OTHERWISE = "en"  # for a tenant whose language is none of them
+
+
+@cache
+def words(language: str) -> Mapping[str, str]:
+    """Give the words of a language by key."""
+    table = yaml.safe_load(files("pbxcore.paper").joinpath("words.yaml").read_text())
+    return {key: entry[language] for key, entry in table.items()}
+
+
+def language_of(wanted: str) -> str:
+    """Give the language of a page for somebody who speaks one."""
+    return wanted if wanted in LANGUAGES else OTHERWISE
+
+
+def counted(words: Mapping[str, str], key: str, count: int) -> str:
+    """Say a number of things: `phone_one` or `phone_many`, with `{count}` filled in."""
+    return words[f"{key}_one" if count == 1 else f"{key}_many"].format(count=count)
+
+
+def dated(words: Mapping[str, str], day: date) -> str:
+    """Write a date as the language does."""
+    return day.strftime(words["date"])

@@ -1,0 +1,143 @@
+"""The call flow on paper says what the document says, in each language, on pages that hold it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dialplan.flow import Box, diagrams, ways
+from dialplan.references import Place
+from dialplan.spec import TenantSpec
+from dialplan.target import Kind
+from pbxcore.paper.flow import TO, content, flow
+from pbxcore.paper.layout import BOX_PT, TITLE_CHARS, Card, draw
+from pbxcore.paper.words import LANGUAGES, language_of, words
+
+CHECKOUT = Path(__file__).parents[3]
+ACME = TenantSpec.model_validate(yaml.safe_load((CHECKOUT / "config/tenants/acme.yaml").read_text()))
+
+
+def tenant(**parts: object) -> TenantSpec:
+    """Make a document of two extensions and what a test adds."""
+    extensions = {
+        "10": {"name": "Anna", "devices": ["p10"]},
+        "11": {"name": "Bruno", "devices": ["p11"], "voicemail": {}},
+    }
+    base = {"version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
+            "account": "acme", "extensions": extensions}  # fmt: skip
+    return TenantSpec.model_validate({**base, **parts})
+
+
+def shape(box: Box) -> object:
+    """Write a tree as text and lists, so that a table can show it."""
+    name = f"{box.place}{' …' if box.elsewhere else ''}"
+    return [name, *(shape(following) for following in box.then)] if box.then else name
+
+
+def test_the_numbers_of_acme_lead_through_hours_to_the_group() -> None:
+    """A number's diagram follows the hours, the group and what becomes of a call that nobody takes."""
+    first, *others = diagrams(ACME)
+    assert first.numbers == ("+493055500100",)
+    assert shape(first.root) == [
+        "hours office", ["group sales", "number +436641234567"], "voicemail 10"]  # fmt: skip
+    assert not others
+
+
+MAILBOX = [
+    ({}, [("voicemail", "voicemail 11")]),
+    ({"busy": "busy"}, [("busy", "busy"), ("no_answer", "voicemail 11")]),
+    ({"no_answer": "extension 10"}, [("no_answer", "extension 10"), ("busy", "voicemail 11")]),
+    ({"always": "extension 10"}, [("always", "extension 10")]),
+    ({"busy": "busy", "no_answer": "busy"}, [("busy", "busy"), ("no_answer", "busy")]),
+]
+
+
+@pytest.mark.parametrize(("forward", "expected"), MAILBOX)
+def test_a_mailbox_takes_what_no_forward_takes(forward: dict[str, str], expected: list[Any]) -> None:
+    """What a mailbox takes by itself stands in the drawing as if a rule said it."""
+    extensions = {
+        "10": {"name": "Anna", "devices": ["p10"]},
+        "11": {"name": "Bruno", "devices": ["p11"], "voicemail": {}, "forward": forward},
+    }
+    found = ways(tenant(extensions=extensions))[Place(Kind.EXTENSION, "11")]
+    assert [(way.when, str(way.to).strip()) for way in found] == expected
+
+
+def test_a_place_that_numbers_share_is_drawn_once() -> None:
+    """Numbers that lead to one place share a diagram; another diagram refers to it."""
+    spec = tenant(
+        numbers={"+493055500101": {"to": "group a"}, "+493055500102": {"to": "group b"},
+                 "+493055500103": {"to": "group a"}},
+        groups={"a": {"name": "A", "members": ["10"], "otherwise": "group b"},
+                "b": {"name": "B", "members": ["11"], "otherwise": "busy"}},
+    )  # fmt: skip
+    first, second = diagrams(spec)
+    assert first.numbers == ("+493055500101", "+493055500103")
+    assert shape(first.root) == ["group a", "group b …"]
+    assert shape(second.root) == ["group b", "busy "]
+
+
+def test_a_tree_that_is_too_deep_goes_on_in_another_diagram() -> None:
+    """A chain longer than a page is wide is cut, and the cut names a diagram that continues it."""
+    groups = {f"g{n}": {"name": f"G{n}", "members": ["10"], "otherwise": f"group g{n + 1}"} for n in range(9)}
+    groups["g9"] = {"name": "G9", "members": ["11"], "otherwise": "busy"}
+    found = diagrams(tenant(groups=groups, numbers={"+493055500101": {"to": "group g0"}}))
+    assert [str(one.root.place) for one in found] == ["group g0", "group g3", "group g6", "group g9"]
+    assert [one.numbers for one in found] == [("+493055500101",), (), (), ()]
+
+
+def test_a_tenant_without_numbers_still_has_a_flow() -> None:
+    """Groups and hours that only phones inside call are drawn too."""
+    spec = tenant(groups={"a": {"name": "A", "extension": "60", "members": ["10"], "otherwise": "busy"}})
+    assert [shape(one.root) for one in diagrams(spec)] == [["group a", "busy "]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_word(language: str) -> None:
+    """No page mixes languages: strategies and rules of the documents have words in each."""
+    said = words(language)
+    assert all(said.values())
+    assert said.keys() == words("en").keys()
+    strategies = TenantSpec.model_json_schema()["$defs"]["GroupSpec"]["properties"]["strategy"]["enum"]
+    assert {f"strategy.{strategy}" for strategy in strategies} <= said.keys()
+    assert {f"when.{way.when}" for found in ways(ACME).values() for way in found} <= said.keys()
+
+
+def test_another_language_reads_english() -> None:
+    """A tenant whose language has no words gets a page in English, not none."""
+    assert language_of("fr") == "en"
+    assert language_of("nl") == "nl"
+
+
+def test_the_pages_say_hours_members_and_times_in_the_customers_language() -> None:
+    """Days, conditions and seconds are written as the customer speaks."""
+    said = content(ACME, language="de", stand="Fassung 7")
+    boxes = [box for one in said.diagrams for box in one.drawing.boxes]
+    texts = {text for box in boxes for text in (box.way, *box.title, *box.lines)}
+    assert {f"Mo{TO}Fr 08:00{TO}18:00", "keine Antwort nach 12 s", "geschlossen", "10 Anna Albrecht"} <= texts
+    temporary = "vorläufig, bis +49 3022200100 portiert ist"
+    assert ("+49 3055500100", temporary, "Öffnungszeiten office") in said.numbers
+
+
+def test_boxes_do_not_overlap_and_stand_right_of_what_leads_to_them() -> None:
+    """However high boxes are, each has its place."""
+    leaf = Card(kind="busy", title="a long title that " * 3, lines=("line",) * 4, way="when busy")
+    middle = Card(kind="group", title="G", lines=("m",) * 9, then=(leaf, leaf))
+    drawing = draw(Card(kind="hours", title="H", then=(middle, leaf, middle)))
+    for index, one in enumerate(drawing.boxes):
+        for other in drawing.boxes[index + 1 :]:
+            apart_x = abs(one.x - other.x) >= BOX_PT
+            apart_y = one.y + one.height <= other.y or other.y + other.height <= one.y
+            assert apart_x or apart_y
+    assert all(box.x >= 0 and box.y >= 0 for box in drawing.boxes)
+    assert all(arrow.x2 > arrow.x1 for arrow in drawing.arrows)
+    assert all(len(line) <= TITLE_CHARS for box in drawing.boxes for line in box.title)
+
+
+def test_the_same_document_gives_the_same_bytes() -> None:
+    """A drawing can be compared and filed: nothing of the moment is in it."""
+    once, again = (flow(ACME, language="it", stand="revisione 7") for _ in range(2))
+    assert once == again
+    assert once[0].startswith(b"%PDF")
+    assert flow(ACME, language="it", stand="revisione 7", form="svg")[0].startswith(b"<svg")
