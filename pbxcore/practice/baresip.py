@@ -20,7 +20,6 @@ EVENT_LIMIT_S = 15.0
 END_LIMIT_S = 3.0
 EXPIRES_S = 300
 POLL_S = 0.05
-SOUND_BYTES_PER_S = 16_000  # 8 kHz, 16 bit
 MAX_EVENTS = 1_000  # of one phone's life; far more than any story has
 
 
@@ -95,25 +94,6 @@ class Baresip:
         """Return the sound that was heard, as a WAV file; empty before the first call has ended."""
         files = sorted(self.folder.glob("heard*.wav"))
         return files[-1].read_bytes() if files else b""
-
-    async def hears(self, duration_s: float, *, limit_s: float = EVENT_LIMIT_S) -> None:
-        """Wait until this much more sound has come in.
-
-        Raises:
-            BaresipError: it did not come in time.
-        """
-        enough = self._heard_bytes() + int(duration_s * SOUND_BYTES_PER_S)
-        try:
-            async with asyncio.timeout(limit_s):
-                while True:
-                    if self._heard_bytes() >= enough:
-                        return
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            raise BaresipError(f"no {duration_s} s of sound within {limit_s} s\n{self._said()}") from None
-
-    def _heard_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.folder.glob("heard*.wav"))
 
     async def _connect(self, port: int) -> None:
         async with asyncio.timeout(START_LIMIT_S):

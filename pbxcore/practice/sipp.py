@@ -27,6 +27,7 @@ END_LIMIT_S = 2.0
 LIMIT_S = 60.0
 POLL_S = 0.02
 LONG_MS = 3_600_000
+TALK_BEFORE_HOLD_MS = 1_000
 _BLOCK = re.compile(r"^-{40,} (\S+[ T]\S+)\n", re.MULTILINE)
 _DIRECTION = re.compile(r"^(?:UDP|TCP) message (sent|received)[^\n]*\n\n", re.MULTILINE)
 
@@ -264,16 +265,27 @@ def calling(  # noqa: PLR0913 — what a caller can do
     patience_ms: int = 30_000,
     refer_to: str = "",
     refer_after_ms: int = 300,
+    holds: int = 0,
+    hold_ms: int = 1_500,
 ) -> str:
-    """Return a scenario that calls a number, talks and hangs up."""
+    """Return a scenario that calls a number, talks, with a second of talk before each hold, and hangs up."""
     sender = from_header or f"<sip:{user}@[remote_ip]>"
-    refer = ""
+    dialog = f"From: {sender};tag=[pid]c[call_number]\n[last_To:]"
+    refer = _holds(dialog, holds, hold_ms)
     if refer_to:
-        dialog = f"From: {sender};tag=[pid]c[call_number]\n[last_To:]"
-        refer = fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
+        refer += fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
     values = {"NUMBER": number, "USER": user, "PASSWORD": password, "FROM": sender, "HEADERS": headers,
               "TALK_MS": str(talk_ms), "PATIENCE_MS": str(patience_ms), "AFTER_ANSWER": refer}  # fmt: skip
     return fill("call.xml", values)
+
+
+def _holds(dialog: str, holds: int, hold_ms: int) -> str:
+    values = {"DIALOG": dialog, "TALK_MS": str(TALK_BEFORE_HOLD_MS), "HOLD_MS": str(hold_ms)}
+    numbers = ((first, first + 1) for first in range(10, 10 + 2 * holds, 2))  # between INVITE and REFER
+    return "".join(
+        fill("hold.xml", {**values, "HOLD_CSEQ": str(hold), "RESUME_CSEQ": str(resume)})
+        for hold, resume in numbers
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,18 +317,20 @@ class SippPhone:
         finally:
             await run.end()
 
-    async def call(
+    async def call(  # noqa: PLR0913 — what a caller can do
         self,
         number: str,
         *,
         talk_ms: int = 1_000,
         patience_ms: int = 30_000,
         refer_to: str = "",
+        holds: int = 0,
+        hold_ms: int = 1_500,
         limit_s: float = LIMIT_S,
     ) -> Run:
-        """Call a number."""
-        scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms,
-                           patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
+        """Call a number; put the other side on hold some times."""
+        scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms, holds=holds,
+                           hold_ms=hold_ms, patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
         return await self._start(scenario, limit_s=limit_s, out=True)
 
     async def subscribe(self, target: str, *, event: str = "dialog", limit_s: float = LIMIT_S) -> Run:

@@ -12,7 +12,7 @@ import pytest
 from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication, sounds
-from pbxcore.practice import tone
+from pbxcore.practice import sipp, tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 VOICE, WAITING, BRAND, SECOND, THEIRS = 440, 700, 1000, 1300, 1700  # Hz; a phone's voice is 440
 TONES = (VOICE, WAITING, BRAND, SECOND, THEIRS)
-LISTEN_S = 0.6
+Runs = list[sipp.Run]
 
 
 def _reload(pbx: Pbx) -> dict[str, Any]:
@@ -44,78 +44,55 @@ def _with_music(pbx: Pbx, music: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-async def _talk(caller: Baresip, called: Baresip, number: str) -> None:
-    for phone in (caller, called):
-        await phone.register()
-    await caller.command("dial", number)
-    for phone in (caller, called):
-        await phone.until("CALL_ESTABLISHED")
-    await called.hears(LISTEN_S)
-
-
-async def _hold(holder: Baresip, held: Baresip) -> None:
-    await holder.command("hold")
-    await held.hears(LISTEN_S)
-
-
-async def _resume(holder: Baresip, held: Baresip) -> None:
-    await holder.command("resume")
-    await held.hears(LISTEN_S)
-
-
-async def _end(caller: Baresip, called: Baresip) -> tuple[int, ...]:
-    """End a call; give what the called side has heard."""
-    await caller.command("hangup")
+async def _heard(caller: sipp.Run, called: Baresip) -> tuple[int, ...]:
+    """Wait until a call is over; give what the called side has heard. A sipp phone echoes its voice."""
+    await caller.wait()
     await called.until("CALL_CLOSED")
     return tone.heard(called.heard(), TONES)
 
 
 @pytest.fixture
 def music(pbx: Pbx, tmp_path: Path) -> Pbx:
-    """Give the PBX with two sounds and two classes of its tenant in force."""
+    """Give the PBX with three sounds and two classes of its tenant in force."""
     _bring(pbx, tmp_path, "acme", waiting=WAITING, brand=BRAND, second=SECOND)
     pbx.publish(_with_music(pbx, {"waiting": ["waiting"], "brand": ["brand"]}), 2)
     assert _reload(pbx)["asterisk"] == "done"
     return pbx
 
 
-async def test_a_held_caller_hears_the_tenants_music(music: Pbx) -> None:
+async def test_a_held_caller_hears_the_tenants_music(music: Pbx, runs: Runs) -> None:
     """Between voices the other side hears the tenant's sound, and the changed one at the next hold."""
-    async with music.baresip("p10") as anna, music.baresip("p11", answers=True) as bruno:
-        await _talk(anna, bruno, "11")
-        await _hold(anna, bruno)
-        await _resume(anna, bruno)
+    async with music.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        runs.append(anna := await music.phone("p10").call("11", holds=2))
+        await anna.until(method="INVITE", text="a=sendonly")
         music.publish(_with_music(music, {"waiting": ["second"], "brand": ["brand"]}), 3)
         assert _reload(music)["asterisk"] == "done"
-        await _hold(anna, bruno)
-        await _resume(anna, bruno)
-        assert await _end(anna, bruno) == (VOICE, WAITING, VOICE, SECOND, VOICE)
+        assert await _heard(anna, bruno) == (VOICE, WAITING, VOICE, SECOND, VOICE)
 
 
-async def test_an_extension_may_have_music_of_its_own(music: Pbx) -> None:
+async def test_an_extension_may_have_music_of_its_own(music: Pbx, runs: Runs) -> None:
     """Who is put on hold by an extension with `on_hold` hears that."""
-    async with music.baresip("p13") as doris, music.baresip("p11", answers=True) as bruno:
-        await _talk(doris, bruno, "11")
-        await _hold(doris, bruno)
-        assert await _end(doris, bruno) == (VOICE, BRAND)
+    async with music.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        runs.append(doris := await music.phone("p13").call("11", holds=1))
+        assert await _heard(doris, bruno) == (VOICE, BRAND, VOICE)
 
 
-async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path) -> None:
+async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path, runs: Runs) -> None:
     """The list is played from its first sound to its last, and from the first again."""
-    for name, frequency_hz in (("b", WAITING), ("c", BRAND), ("a", SECOND)):
-        sounds.add(
-            music.settings.sounds, "acme", tone.write(tmp_path / f"{name}.wav", frequency_hz, duration_s=1)
-        )
+    for name, hz in (("b", WAITING), ("c", BRAND), ("a", SECOND)):
+        file = tone.write(tmp_path / f"{name}.wav", hz, duration_s=1)
+        sounds.add(music.settings.sounds, "acme", file)
     music.publish(_with_music(music, {"waiting": ["b", "c", "a"], "brand": ["brand"]}), 3)
     assert _reload(music)["asterisk"] == "done"
-    async with music.baresip("p10") as anna, music.baresip("p11", answers=True) as bruno:
-        await _talk(anna, bruno, "11")
-        await anna.command("hold")
-        await bruno.hears(3.6)
-        assert await _end(anna, bruno) == (VOICE, WAITING, BRAND, SECOND, WAITING)
+    async with music.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        runs.append(anna := await music.phone("p10").call("11", holds=1, hold_ms=3_600))
+        assert await _heard(anna, bruno) == (VOICE, WAITING, BRAND, SECOND, WAITING, VOICE)
 
 
-async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path) -> None:
+async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Runs) -> None:
     """A class of the same name is each tenant's own; a tenant without music has the machine's."""
     _bring(music, tmp_path, "beta", waiting=THEIRS)
     beta = {
@@ -130,16 +107,13 @@ async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path) -> None:
     index["tenants"]["beta"] = 1
     publication.write_aside(music.settings.published / "index.json", json.dumps(index))
     assert _reload(music)["asterisk"] == "done"
-    async with (
-        music.baresip("p20", tenant="beta") as one,
-        music.baresip("p21", tenant="beta", answers=True) as two,
-    ):
-        await _talk(one, two, "21")
-        await _hold(one, two)
-        assert await _end(one, two) == (VOICE, THEIRS)
+    async with music.baresip("p21", tenant="beta", answers=True) as theirs:
+        await theirs.register()
+        runs.append(caller := await music.phone("p20", tenant="beta").call("21", holds=1))
+        assert await _heard(caller, theirs) == (VOICE, THEIRS, VOICE)
     music.publish(music.tenant, 4)
     assert _reload(music)["asterisk"] == "done"
-    async with music.baresip("p10") as anna, music.baresip("p11", answers=True) as bruno:
-        await _talk(anna, bruno, "11")
-        await _hold(anna, bruno)
-        assert await _end(anna, bruno) == (VOICE,)
+    async with music.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        runs.append(anna := await music.phone("p10").call("11", holds=1))
+        assert await _heard(anna, bruno) == (VOICE,)
