@@ -3,11 +3,17 @@
 Owns the order of these steps. A change is one transaction: all its documents are stored or none; with any
 mistake nothing is stored and everything in force stays. A document made from an older revision than the one
 in force is refused, with what happened since (`pbxcore.base`). What is stored is published afterwards
-(`pbxcore.publication`); a publication that was cut off is completed by the next one or at the next start.
+(`pbxcore.publication`); a publication that was cut off is completed by itself (`pbxcore.completion`).
+
+Whoever sends a change learns which of three became of it, whatever dies meanwhile: nothing is stored (the
+error says so), all of it is stored (`Applied.pending` says what is still missing), or, if the database died
+over the commit and does not come back in time, that nobody can know yet (`pbxcore.receipt.UnansweredError`).
 """
 
 import asyncio
+import contextlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,12 +23,13 @@ from pydantic import BaseModel
 
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import database, publication
+from pbxcore import database, publication, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
 from pbxcore.publication import Published
+from pbxcore.receipt import Receipt, is_stored, receipt_of
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
 from rating.book import check
@@ -32,6 +39,7 @@ from rating.destinations.load import load
 SQL = named(Path(__file__).with_name("door.sql"))
 Spec = TypeVar("Spec", bound=BaseModel)
 ORDER = ("catalogue", "account", "tenant")  # each may refer to what stands before it
+GOODBYE_S = 2.0  # a server that does not answer is left without one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +70,14 @@ class Applied:
         findings: every mistake, with file and line.
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
+        pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
     """
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Located, ...] = ()
     stale: tuple[Stale, ...] = ()
     published: tuple[Published, ...] = field(default=())
+    pending: str = ""
 
 
 async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base: Bases = None) -> Applied:
@@ -81,6 +91,8 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
 
     Raises:
         BaseError: a base is given for a document that is not there.
+        BusyError: another change does not come to its end; nothing is stored.
+        UnansweredError: the database died over the commit; all is stored or nothing.
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
@@ -93,15 +105,31 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
 async def enter(settings: Settings, documents: Sequence[Read], *, author: str, base: Bases = None) -> Applied:
     """Put documents that have been read in force, as `apply` does."""
     bases = bases_of({key(document): document.text for document in documents}, base)
-    connection = await database.connect(database.url_of(settings), application="pbxcore apply")
+    connection = await _connect(settings, author)
     try:
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
         if applied.findings or applied.stale:
             return applied
-        await connection.execute(SQL["unlock"])  # in every other case the lock goes with the connection
-        published = await publication.catch_up(settings, connection)
+        return await _publish(settings, connection, applied)
     finally:
-        await connection.close()
+        with contextlib.suppress(*database.AWAY):
+            await connection.close(timeout=GOODBYE_S)
+
+
+async def _connect(settings: Settings, author: str) -> Connection:
+    """Connect under a name that tells those who wait whom they wait for."""
+    name = f"pbxcore apply by {author} (process {os.getpid()})"
+    return await database.connect(database.url_of(settings), application=name)
+
+
+async def _publish(settings: Settings, connection: Connection, applied: Applied) -> Applied:
+    """Publish what is stored; whatever hinders that, it is stored, and the machine itself completes it."""
+    changed = [change.id for change in applied.changes if change.changed and change.kind == "tenant"]
+    try:
+        await turn.give_back(connection, turn.DOOR)  # in every other case it goes with the connection
+        published = await publication.catch_up(settings, connection, asked_for=changed)
+    except publication.PUT_OFF as error:
+        return replace(applied, pending=str(error) or type(error).__name__)
     return replace(applied, published=published)
 
 
@@ -118,15 +146,31 @@ async def _in_turn(
     The turn is taken before the transaction begins: so the instants of revisions and numbers, which are
     those of the transaction, have the order of the turns.
     """
-    await connection.execute(SQL["lock"])
-    async with connection.transaction():
-        stale = await _stale(connection, documents, bases)
-        if stale:
-            return Applied(stale=stale)
-        findings = await _check_against_stored(settings, connection, documents)
-        if findings:
-            return Applied(findings=findings)
-        return Applied(changes=await _store(connection, documents, author))
+    await turn.take(connection, turn.DOOR)
+    changes: tuple[Change, ...] = ()
+    receipt: Receipt | None = None
+    try:
+        async with connection.transaction():
+            stale = await _stale(connection, documents, bases)
+            if stale:
+                return Applied(stale=stale)
+            findings = await _check_against_stored(settings, connection, documents)
+            if findings:
+                return Applied(findings=findings)
+            changes = await _store(connection, documents, author)
+            receipt = await _receipt(connection, changes, author)
+    except database.AWAY:
+        if receipt is None or not await is_stored(settings, receipt):
+            raise
+    return Applied(changes=changes)
+
+
+async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:
+    """Give what this change is known by if its commit is not answered; None if it stores nothing."""
+    new = next((change for change in changes if change.changed), None)
+    if new is None:
+        return None
+    return await receipt_of(connection, kind=new.kind, name=new.id, revision=new.revision, author=author)
 
 
 async def _stale(

@@ -1,10 +1,3 @@
--- name: lock
--- One change at a time: what is checked against the database is still true when it is stored.
-SELECT pg_advisory_lock(hashtext('pbxcore door'));
-
--- name: unlock
-SELECT pg_advisory_unlock(hashtext('pbxcore door'));
-
 -- name: latest
 SELECT revision, document FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
@@ -22,6 +15,15 @@ WHERE number = ANY ($1::text[]) AND upper_inf(valid) AND NOT tenant = ANY ($2::t
 
 -- name: store
 INSERT INTO revision (kind, id, revision, document, source, author) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: instant
+-- That of the transaction: the revisions that it stores carry it.
+SELECT now();
+
+-- name: stored
+-- Whether a transaction that never answered was committed: its first revision, by its own instant.
+SELECT EXISTS (SELECT FROM revision
+               WHERE kind = $1 AND id = $2 AND revision = $3 AND created_at = $4 AND author = $5);
 
 -- name: defer
 SET CONSTRAINTS number_has_one_tenant DEFERRED;

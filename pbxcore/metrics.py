@@ -75,6 +75,12 @@ def heartbeat() -> Gauge:
 
 
 @cache
+def publications_completed() -> Counter:
+    """Changes that somebody else had stored and not put in force: a process of ours, or an apply, died."""
+    return Counter("pbxcore_publications_completed", "Revisions put in force for a publisher that died")
+
+
+@cache
 def spool_lines() -> Counter:
     """Records taken in."""
     return Counter("pbxcore_spool_records", "Records taken in from the spool")

@@ -5,32 +5,36 @@ sees the old or the new one, whole. Refuses to judge: what arrives here was chec
 
 The database says what ought to be in force, the index of the published files says what is: each revision's
 plan has a file of its own, and renaming the index puts all of a change in force in one instant. `catch_up`
-makes index and database equal, so a publication that was cut off at any step is completed by the next one.
+makes index and database equal, so a publication that was cut off at any step is completed by the next one, at
+the latest by the running machine itself (`pbxcore.completion`).
 """
 
 import asyncio
 import json
 import logging
 import os
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dialplan.build import build_plan
+from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
-from pbxcore import phones
-from pbxcore.database import Connection
+from pbxcore import phones, turn
+from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
 from pbxcore.published import Index, UnpublishedError, file_of, read_index
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
-PUBLISHER_LOCK = "pbxcore publisher"
 ASK_TIMEOUT_S = 5.0  # a process that does not acknowledge by then is reported, and catches up by itself
 LONGEST_ANSWER = 1 << 20
+# What keeps a publication from its end and passes; OSError, in AWAY, is a full disk too.
+PUT_OFF: tuple[type[Exception], ...] = (*AWAY, turn.BusyError, sqlite3.Error)
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,8 @@ class Acknowledgement:
     """What one process said to a new revision.
 
     Attributes:
-        process: `control` or `standby`.
-        done: it decides by the new revision from now on.
+        process: `control`, `standby` or `Asterisk`.
+        done: it goes by the new revision from now on.
         detail: why not; empty when done.
     """
 
@@ -59,50 +63,99 @@ class Published:
     acknowledged: tuple[Acknowledgement, ...]
 
 
-async def catch_up(settings: Settings, connection: Connection) -> tuple[Published, ...]:
+async def catch_up(
+    settings: Settings, connection: Connection, *, asked_for: Collection[str] = ()
+) -> tuple[Published, ...]:
     """Publish every tenant whose newest revision is not in force yet; return what was published.
 
     One publisher at a time: a second one waits and finds nothing left to do.
+
+    Args:
+        settings: of this machine.
+        connection: to the database.
+        asked_for: tenants that belong to the answer even if another publisher was quicker.
+
+    Raises:
+        PUT_OFF: it was cut off, or another publisher does not come to its end; the next one completes it.
     """
-    await connection.execute("SELECT pg_advisory_lock(hashtext($1))", PUBLISHER_LOCK)
+    await turn.take(connection, turn.PUBLISHER)
     try:
-        plans = await _behind(settings, connection)
-        if plans:
-            await _write(settings, connection, plans)
+        behind = await _behind(settings, connection)
+        if behind.plans:  # from here on nothing is needed of the database
+            _write(settings, behind)
     finally:
-        await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", PUBLISHER_LOCK)
-    said = await announce(settings.run_dir) if plans else ()
-    return tuple(Published(tenant=one.tenant, revision=one.revision, acknowledged=said) for one in plans)
+        await turn.give_back(connection, turn.PUBLISHER)
+    there = {plan.tenant: plan.revision for plan in behind.plans}
+    there |= {tenant: behind.wanted[tenant] for tenant in asked_for}
+    said = await announce(settings.run_dir) if there else ()
+    return tuple(Published(tenant=tenant, revision=there[tenant], acknowledged=said) for tenant in there)
 
 
-async def _behind(settings: Settings, connection: Connection) -> tuple[Plan, ...]:
-    wanted = {str(row["id"]): int(row["revision"]) for row in await connection.fetch(SQL["tenants_in_force"])}
+async def is_complete(settings: Settings, connection: Connection) -> bool:
+    """Tell whether everything that is stored is published; a change under way may not be, for a moment."""
+    there = _index(settings).revisions
+    newest = await connection.fetch(SQL["tenants_in_force"])
+    return all(there.get(str(row["id"])) == int(row["revision"]) for row in newest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Behind:
+    """What ought to be in force and is not: all of it as it was in the database in one instant.
+
+    Attributes:
+        wanted: the newest revision of every tenant.
+        numbers: tenant by number, those of all tenants.
+        plans: of those whose newest revision is not in force.
+    """
+
+    wanted: Mapping[str, int]
+    numbers: Mapping[str, str]
+    plans: tuple[Plan, ...]
+
+
+async def _behind(settings: Settings, connection: Connection) -> _Behind:
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
     same = index.trunks == trunks and phones.is_current(settings)
     there = index.revisions if same else {}
-    late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
-    rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
-    return tuple(
-        build_plan(
-            TenantSpec.model_validate_json(row["document"]), revision=int(row["revision"]), trunks=trunks
-        )
-        for row in rows
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        newest = await connection.fetch(SQL["tenants_in_force"])
+        wanted = {str(row["id"]): int(row["revision"]) for row in newest}
+        late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
+        rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
+        held = await connection.fetch(SQL["numbers_in_force"]) if late else []
+    return _Behind(
+        wanted=wanted,
+        numbers={str(row["number"]): str(row["tenant"]) for row in held},
+        plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
     )
 
 
-async def _write(settings: Settings, connection: Connection, plans: tuple[Plan, ...]) -> None:
-    """Write plans and phones first, the index last: it says that everything before it is done."""
-    for plan in plans:
+def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:
+    """Build the plan of a stored document; None if this version of the program cannot read it.
+
+    Such a tenant keeps the plan that is in force, and holds nobody else back.
+    """
+    try:
+        spec = TenantSpec.model_validate_json(row["document"])
+        return build_plan(spec, revision=int(row["revision"]), trunks=trunks)
+    except (ValueError, DialplanError):
+        log.exception("revision %s of %s cannot be published", row["revision"], row["id"])
+        return None
+
+
+def _write(settings: Settings, behind: _Behind) -> None:
+    """Write plans first, then phones, the index last: it says that everything before it is done."""
+    for plan in behind.plans:
         write_plan(settings.published, plan)
+    for plan in behind.plans:
         phones.publish(settings, plan)
-    revisions = {**_index(settings).revisions, **{plan.tenant: plan.revision for plan in plans}}
-    rows = await connection.fetch(SQL["numbers_in_force"])
-    numbers = {str(row["number"]): str(row["tenant"]) for row in rows}
-    write_index(settings.published, Index(revisions=revisions, trunks=plans[0].trunks, numbers=numbers))
+    revisions = {**_index(settings).revisions, **{plan.tenant: plan.revision for plan in behind.plans}}
+    trunks = behind.plans[0].trunks
+    write_index(settings.published, Index(revisions=revisions, trunks=trunks, numbers=behind.numbers))
     phones.mark_current(settings)  # all of them were late if they were not current
-    for plan in plans:
+    for plan in behind.plans:
         remove_old_plans(settings.published, plan)
 
 
@@ -178,16 +231,34 @@ async def ask(
 
 
 async def announce(run_dir: Path) -> tuple[Acknowledgement, ...]:
-    """Tell control and standby that the index has changed; gather what they say."""
-    return tuple(await asyncio.gather(*(_announce_to(run_dir, name) for name in ("control", "standby"))))
+    """Tell control and standby that the index has changed; gather what they and, by control, Asterisk say."""
+    control, standby = await asyncio.gather(*(_reload(run_dir, name) for name in ("control", "standby")))
+    return (_said("control", control), _said("standby", standby), _of_asterisk(control))
 
 
-async def _announce_to(run_dir: Path, process: str) -> Acknowledgement:
+async def _reload(run_dir: Path, process: str) -> Mapping[str, Any] | str:
+    """Give the answer of a process, or why there is none."""
     try:
-        answer = await ask(run_dir / f"{process}.sock", {"do": "reload"})
+        return await ask(run_dir / f"{process}.sock", {"do": "reload"})
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
-        return Acknowledgement(process=process, done=False, detail=f"does not answer ({error or 'time-out'})")
+        return f"does not answer ({error or 'time-out'})"
+
+
+def _said(process: str, answer: Mapping[str, Any] | str) -> Acknowledgement:
+    if isinstance(answer, str):
+        return Acknowledgement(process=process, done=False, detail=answer)
     done = answer.get("ok") is True
     return Acknowledgement(
         process=process, done=done, detail="" if done else str(answer.get("error", answer))
     )
+
+
+def _of_asterisk(answer: Mapping[str, Any] | str) -> Acknowledgement:
+    """Give what control says of Asterisk: it may still go by what it has read of phones before."""
+    said = (
+        "not told, control does not answer"
+        if isinstance(answer, str)
+        else str(answer.get("asterisk", "not told"))
+    )
+    done = said == "done"
+    return Acknowledgement(process="Asterisk", done=done, detail="" if done else said)

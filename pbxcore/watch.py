@@ -16,21 +16,21 @@ import errno
 import fcntl
 import os
 import signal
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbxcore import database, door
+from pbxcore import database, door, publication
 from pbxcore.base import key_of
 from pbxcore.documents import Read, decoded, read_texts
 from pbxcore.door import Applied
+from pbxcore.receipt import UnansweredError
 from pbxcore.revisions import revision_of
 from pbxcore.settings import Settings
 from pbxcore.yamltree import MAX_BYTES
 
-# What passes: an outage of the database, a full disk. OSError is in it, as in AWAY.
-TRY_AGAIN: tuple[type[Exception], ...] = (*database.AWAY, sqlite3.Error)
+# What passes: an outage of the database, somebody who keeps the turn, a full disk.
+TRY_AGAIN: tuple[type[Exception], ...] = (*publication.PUT_OFF, UnansweredError)
 LOOK_S = 0.5
 SETTLED_LOOKS = 2  # without a change
 PATIENCE_LOOKS = 20  # then files that go on changing do not hold back the others any longer

@@ -23,7 +23,9 @@ from pbxcore.cli.findings import show
 from pbxcore.door import Applied
 from pbxcore.machine.running import settings_of_running
 from pbxcore.publication import Published
+from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
+from pbxcore.turn import BusyError
 
 
 @app.command(rich_help_panel="Changing")
@@ -67,7 +69,8 @@ def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool)
 
     def tell(what: Applied | Exception) -> None:
         if isinstance(what, Exception):
-            err.print(f"[yellow]the database does not answer ({escape(str(what))}); it is tried again[/]")
+            reason = escape(str(what) or type(what).__name__)
+            err.print(f"[yellow]nothing can be stored now ({reason}); it is tried again[/]", highlight=False)
         elif what.findings or what.stale or any(change.changed for change in what.changes):
             if as_json:
                 print(json.dumps(_plain(what), default=_iso), flush=True)  # noqa: T201 — a line for scripts
@@ -90,9 +93,17 @@ def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = 
         applied = asyncio.run(door.apply(settings, paths, author=author, base=base))
     except BaseError as error:
         raise fail(str(error), "name it as in --base acme=7", Exit.USAGE) from error
+    except BusyError as busy:
+        raise fail(f"{busy}; nothing was changed", "send it again", Exit.UNAVAILABLE) from busy
+    except UnansweredError as lost:
+        raise fail(
+            f"{lost}: all of the change is stored, and in force by itself when it is back, or nothing of it",
+            "send it again when it is back: that changes nothing if it was stored",
+            Exit.UNAVAILABLE,
+        ) from lost
     except database.AWAY as away:
         raise fail(
-            f"the database does not answer ({away}); nothing was changed",
+            f"the database does not answer ({away or type(away).__name__}); nothing was changed",
             "start the machine with `make run`, or name the database: PBXCORE_DATABASE=postgresql://…",
             Exit.UNAVAILABLE,
         ) from away
@@ -166,15 +177,21 @@ def _show(applied: Applied) -> None:
     for change in applied.changes:
         there = published.get(change.id) if change.kind == "tenant" else None
         sign = "[green]✓[/]" if change.changed else "[dim]=[/]"
-        where = _where(there) if change.changed else "[dim]unchanged[/]"
+        where = _where(change.kind, there) if change.changed else "[dim]unchanged[/]"
         table.add_row(sign, f"{change.kind} [bold]{change.id}[/]", str(change.revision), where)
     out.print(table)
+    if applied.pending:
+        out.print(
+            f"[yellow]stored, and in force by itself soon: {escape(applied.pending)}[/]", highlight=False
+        )
 
 
-def _where(published: Published | None) -> str:
-    if published is None:
+def _where(kind: str, published: Published | None) -> str:
+    if kind != "tenant":
         return "rater, with the next leg"
+    if published is None:
+        return "[yellow]not yet[/]"
     return ", ".join(
-        one.process if one.done else f"[yellow]{one.process} {one.detail}: follows when it is back[/]"
+        one.process if one.done else f"[yellow]{one.process} {escape(one.detail)}: follows when it is back[/]"
         for one in published.acknowledged
     )

@@ -97,7 +97,7 @@ def _actions(settings: Settings, changed: Iterable[phones.Changed]) -> list[lamp
 
 async def _expire_if_up(settings: Settings, link: Link, turn: asyncio.Lock) -> str:
     if not link.ready.is_set():
-        return "down: the change is in force when it is back"
+        return "down"
     try:
         async with turn:
             await expire(settings, link)

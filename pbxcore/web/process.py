@@ -1,4 +1,4 @@
-"""The process: the application on its port, until cancelled."""
+"""The process: the application on its port and the look for cut-off publications, until cancelled."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from pbxcore import metrics
+from pbxcore.completion import keep_complete
 from pbxcore.settings import Settings
 from pbxcore.web.api import application
 
@@ -42,9 +43,15 @@ async def serve(settings: Settings) -> None:
     )
     with socket.create_server((settings.bind, settings.ports.http)) as listener:
         async with asyncio.TaskGroup() as group:
-            beating = group.create_task(_beat(), name="heartbeat metric")
-            await _until_cancelled(_Server(config), listener, group)
-            beating.cancel()
+            beside = (
+                group.create_task(_beat(), name="heartbeat metric"),
+                group.create_task(keep_complete(settings), name="completion"),
+            )
+            try:
+                await _until_cancelled(_Server(config), listener, group)
+            finally:
+                for task in beside:
+                    task.cancel()
 
 
 async def _until_cancelled(server: uvicorn.Server, listener: socket.socket, group: asyncio.TaskGroup) -> None:

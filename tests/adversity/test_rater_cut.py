@@ -1,12 +1,11 @@
 """The rater's connection is cut at every single message: nothing is lost, nothing doubled."""
 
+from __future__ import annotations
+
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -19,73 +18,20 @@ from pbxcore.settings import Settings
 from rating.rated import Source
 from rating.store import stream
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.adversity.conftest import Between, Proxy
+
 CONFIG = Path(__file__).parents[2] / "config"
 WORLD = World(longest_s=60)
 CALLS = 1_500
 CUTS = 90  # messages of a session until its second batch is committed
-SOCKET = ".s.PGSQL.5432"
-
-
-class Proxy:
-    """Stands before PostgreSQL; cuts the n-th connection at the client's n-th message.
-
-    Attributes:
-        cuts: connections cut so far.
-        deliver: whether the message at which it cuts still reaches the server, and only its answer is lost.
-    """
-
-    def __init__(self, server: str, *, deliver: bool) -> None:
-        self.server = server
-        self.deliver = deliver
-        self.cuts = 0
-        self.passing: set[asyncio.Task[None]] = set()
-
-    async def pass_on(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        """Be in between until the cut."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.passing.add(task)
-        server, forth = await asyncio.open_unix_connection(self.server)
-        answers = asyncio.create_task(self._copy(server, back))
-        left = self.cuts + 1 if self.cuts < CUTS else 0
-        try:
-            while data := await client.read(1 << 20):
-                left -= 1
-                if left == 0:
-                    self.cuts += 1
-                    answers.cancel()
-                    if self.deliver:
-                        forth.write(data)
-                        await forth.drain()
-                    break
-                forth.write(data)
-                await forth.drain()
-        finally:
-            answers.cancel()
-            for writer in (forth, back):
-                writer.close()
-
-    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await source.read(1 << 20):
-                sink.write(data)
-                await sink.drain()
-
-
-@asynccontextmanager
-async def between(url: str, folder: Path, *, deliver: bool) -> AsyncIterator[tuple[Proxy, str]]:
-    """Give a proxy before a database, and the URL that leads through it."""
-    (host,) = parse_qs(urlsplit(url).query)["host"]
-    proxy = Proxy(f"{host}/{SOCKET}", deliver=deliver)
-    listener = await asyncio.start_unix_server(proxy.pass_on, folder / SOCKET)
-    async with listener:
-        yield proxy, url.replace(host, str(folder))
-        await asyncio.wait(proxy.passing, timeout=5)
 
 
 @pytest.mark.parametrize("deliver", [False, True], ids=["message lost", "answer lost"])
 async def test_a_cut_at_any_message_loses_and_doubles_nothing(
-    database: str, tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch, *, deliver: bool
+    database: str, tmp_path: Path, between: Between, monkeypatch: pytest.MonkeyPatch, *, deliver: bool
 ) -> None:
     """Ninety sessions, each cut one message later, commits included; then all is as it should be."""
     monkeypatch.setattr(process, "FIRST_WAIT_S", 0.001)
@@ -102,7 +48,7 @@ async def test_a_cut_at_any_message_loses_and_doubles_nothing(
         await connection.execute(
             "INSERT INTO revision VALUES ($1, $2, 1, $3, '', 'test')", kind, name, document
         )
-    async with between(database, short_path, deliver=deliver) as (proxy, url):
+    async with between(database, range(1, CUTS + 1), deliver=deliver) as (proxy, url):
         settings = Settings(state=tmp_path, config=CONFIG, database=url)
         settings.spool.mkdir(parents=True)
         serving = asyncio.create_task(serve(settings))

@@ -40,17 +40,6 @@ extensions:
 """
 
 
-@pytest.fixture
-def settings(short_path: Path, request: pytest.FixtureRequest) -> Settings:
-    """A machine whose database is fresh and on which nothing runs."""
-    return Settings(
-        state=short_path,
-        config=CONFIG,
-        database=request.getfixturevalue("database"),
-        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
-    )
-
-
 async def put(settings: Settings, **texts: str) -> Applied:
     """Apply documents given as text."""
     folder = settings.state / "documents"
@@ -186,6 +175,7 @@ async def test_a_change_is_in_force_with_its_phones(settings: Settings) -> None:
     assert [one.process for one in applied.published[0].acknowledged if not one.done] == [
         "control",
         "standby",
+        "Asterisk",
     ]
 
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from typer.testing import CliRunner
 
 from pbxcore import door
 from pbxcore.base import BaseError, Bases
-from pbxcore.cli import app
 from pbxcore.door import Applied
-from pbxcore.settings import Settings, Trunk
+from pbxcore.settings import Settings
 
 CONFIG = Path(__file__).parents[2] / "config"
 ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
@@ -40,14 +38,8 @@ def acme(seconds: int) -> str:
 
 
 @pytest.fixture
-def settings(short_path: Path, database: str) -> Settings:
-    """A machine with the example in force, on which nothing runs."""
-    settings = Settings(
-        state=short_path,
-        config=CONFIG,
-        database=database,
-        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
-    )
+def settings(settings: Settings) -> Settings:
+    """The machine with the example in force."""
     folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
     assert not asyncio.run(door.apply(settings, folders, author="first")).findings
     return settings
@@ -168,21 +160,6 @@ async def test_instants_have_the_order_of_revisions(settings: Settings) -> None:
         settings, "SELECT revision FROM revision WHERE id = 'acme' AND kind = 'tenant' ORDER BY created_at"
     )
     assert made == [(n,) for n in range(1, 7)]
-
-
-@pytest.fixture
-def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Give the command line on this machine: exit code and output."""
-    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
-    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
-    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
-    monkeypatch.setenv("COLUMNS", "250")
-
-    def call(*arguments: str) -> tuple[int, str]:
-        result = CliRunner().invoke(app, list(arguments))
-        return result.exit_code, result.output
-
-    return call
 
 
 def test_an_exported_document_carries_its_base(

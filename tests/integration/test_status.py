@@ -9,16 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from dialplan.facts import State
 from pbxcore import database as db
 from pbxcore import door, publication
-from pbxcore.cli import app
 from pbxcore.control import process
 from pbxcore.control.process import Process
 from pbxcore.registrations import registered
-from pbxcore.settings import Ports, Settings, Trunk
+from pbxcore.settings import Ports, Settings
 from pbxcore.status import Status, status
 from rating.store import ledger
 
@@ -31,35 +29,13 @@ ONE_MORE = """INSERT INTO revision SELECT kind, id, 3, document, source, author 
 
 
 @pytest.fixture
-def settings(short_path: Path, database: str, free_ports: Callable[[int], list[int]]) -> Settings:
-    """A machine with the example in force, on which nothing runs."""
+def settings(settings: Settings, free_ports: Callable[[int], list[int]]) -> Settings:
+    """The machine with the example in force, and ports of its own."""
     agi, standby_agi, http = free_ports(3)
-    settings = Settings(
-        state=short_path,
-        config=CONFIG,
-        database=database,
-        ports=Ports(agi=agi, standby_agi=standby_agi, http=http),
-        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
-    )
+    settings = settings.model_copy(update={"ports": Ports(agi=agi, standby_agi=standby_agi, http=http)})
     folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
     assert not asyncio.run(door.apply(settings, folders, author="anna")).findings
     return settings
-
-
-@pytest.fixture
-def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Give the command line on this machine: exit code and output."""
-    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
-    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
-    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
-    monkeypatch.setenv("PBXCORE_PORTS", settings.ports.model_dump_json())
-    monkeypatch.setenv("COLUMNS", "250")
-
-    def call(*arguments: str) -> tuple[int, str]:
-        result = CliRunner().invoke(app, list(arguments))
-        return result.exit_code, result.output
-
-    return call
 
 
 @contextlib.asynccontextmanager

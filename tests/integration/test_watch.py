@@ -10,12 +10,10 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import pytest
-
 from pbxcore import door
 from pbxcore.door import Applied
 from pbxcore.published import read_index
-from pbxcore.settings import Settings, Trunk
+from pbxcore.settings import Settings
 from pbxcore.watch import Folder, Stamp, look, read_saved, watch
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -79,13 +77,6 @@ async def watching(settings: Settings) -> AsyncIterator[Watched]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-@pytest.fixture
-def settings(short_path: Path, database: str) -> Settings:
-    """A machine on which nothing runs."""
-    trunks = (Trunk(name="carrier", host="127.0.0.2"),)
-    return Settings(state=short_path, config=CONFIG, database=database, trunks=trunks)
 
 
 async def test_a_file_with_mistakes_changes_nothing_and_holds_nobody_back(settings: Settings) -> None:

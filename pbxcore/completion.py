@@ -1,0 +1,49 @@
+"""The machine's own look for what is stored and not in force, because whoever published it died.
+
+Owns that look, every second, as a task of `web`. Refuses to store anything and to give up.
+"""
+
+import asyncio
+import logging
+
+from pbxcore import database, metrics, publication
+from pbxcore.database import Connection
+from pbxcore.settings import Settings
+
+LOOK_S = 1.0
+IN_VAIN_S = 60.0  # until the next look when one could not help: a document that this program cannot read
+
+log = logging.getLogger(__name__)
+
+
+async def keep_complete(settings: Settings) -> None:
+    """Complete publications that were cut off, until cancelled."""
+    told = ""
+    while True:
+        try:
+            await _look_again_and_again(settings)
+        except publication.PUT_OFF as error:
+            if str(error) != told:
+                told = str(error)
+                log.warning("what is stored cannot be published now, it is tried again: %s", error)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _look_again_and_again(settings: Settings) -> None:
+    connection = await database.connect(database.url_of(settings), application="pbxcore completion")
+    try:
+        while True:
+            helped = await publication.is_complete(settings, connection) or await _complete(
+                settings, connection
+            )
+            await asyncio.sleep(LOOK_S if helped else IN_VAIN_S)
+    finally:
+        connection.terminate()  # a goodbye to a server that does not answer has no limit
+
+
+async def _complete(settings: Settings, connection: Connection) -> bool:
+    """Publish what is late; usually it was only under way, and there is nothing left to do."""
+    for one in await publication.catch_up(settings, connection):
+        metrics.publications_completed().inc()
+        log.info("completed: %s is in force in revision %d", one.tenant, one.revision)
+    return await publication.is_complete(settings, connection)
