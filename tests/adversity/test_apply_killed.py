@@ -42,7 +42,7 @@ STAGES = (
     "sqlite execute in _replace_mailboxes",
     "sqlite execute in _replace_phones",
     "sqlite executemany in _replace",
-    "file replace in write of _replace",
+    "file replace in write of publish",
     "file replace in write_aside of write_index",
     "sqlite execute in mark_current",
     "ask control",
