@@ -15,6 +15,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TypeAlias
 
+from pbxcore.callers import Sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.revisions import LONGEST_HISTORY, Entry, revision
@@ -50,6 +51,7 @@ class Stale:
         newer: who made the revisions after the base, the newest first.
         theirs: what they changed, a unified diff from the base.
         yours: what the refused document changes, a unified diff from the base.
+        callers: what both mean for callers; None where a document decides no calls.
     """
 
     kind: str
@@ -60,6 +62,7 @@ class Stale:
     newer: tuple[Entry, ...]
     theirs: str
     yours: str
+    callers: Sides | None = None
 
 
 def key_of(kind: str, name: str) -> str:

@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
+from pbxcore.callers import both_sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
@@ -108,7 +110,11 @@ async def enter(settings: Settings, documents: Sequence[Read], *, author: str, b
     connection = await _connect(settings, author)
     try:
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
-        if applied.findings or applied.stale:
+        if applied.stale:
+            await turn.give_back(connection, turn.DOOR)  # nobody waits for what comes now
+            specs = {key(document): document.spec for document in documents}
+            return Applied(stale=await _for_callers(settings, connection, applied.stale, specs))
+        if applied.findings:
             return applied
         return await _publish(settings, connection, applied)
     finally:
@@ -195,6 +201,23 @@ async def _stale(
                 )
             )
     return tuple(found)
+
+
+async def _for_callers(
+    settings: Settings, connection: Connection, refused: Iterable[Stale], specs: Mapping[str, BaseModel]
+) -> tuple[Stale, ...]:
+    """Add what both sides of each refused tenant mean for callers."""
+    now = datetime.now(UTC)
+    told = []
+    for stale in refused:
+        yours = specs[key_of(stale.kind, stale.id)]
+        sides = None
+        if isinstance(yours, TenantSpec):
+            sides = await both_sides(
+                settings, connection, yours, base=stale.base, current=stale.current, now=now
+            )
+        told.append(replace(stale, callers=sides))
+    return tuple(told)
 
 
 async def _check_against_stored(

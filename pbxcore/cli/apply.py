@@ -5,7 +5,7 @@ import contextlib
 import getpass
 import json
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,8 @@ from rich.text import Text
 
 from pbxcore import database, door, watch
 from pbxcore.base import BaseError, Bases, Stale, key_of
+from pbxcore.callers import Consequences, Sides
+from pbxcore.cli import calls
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
@@ -26,6 +28,8 @@ from pbxcore.publication import Published
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
 from pbxcore.turn import BusyError
+
+MOST_CALLS = 10  # of each side of a refused change; the screen is for both
 
 
 @app.command(rich_help_panel="Changing")
@@ -128,7 +132,14 @@ def show_applied(applied: Applied, *, as_json: bool) -> None:
 
 
 def _plain(applied: Applied) -> dict[str, object]:
-    return {**asdict(applied), "findings": as_plain(applied.findings)}
+    stale = [{**asdict(replace(one, callers=None)), "callers": _sides(one.callers)} for one in applied.stale]
+    return {**asdict(replace(applied, stale=())), "findings": as_plain(applied.findings), "stale": stale}
+
+
+def _sides(sides: Sides | None) -> dict[str, object] | None:
+    if sides is None:
+        return None
+    return {"theirs": calls.as_json(sides.theirs), "yours": calls.as_json(sides.yours)}
 
 
 def _bases(given: list[str]) -> Bases:
@@ -159,14 +170,22 @@ def _show_stale(stale: Stale) -> None:
     for entry in stale.newer:
         at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
         out.print(f"  revision {entry.revision} by [bold]{escape(entry.author)}[/] at {at}", highlight=False)
-    for title, text in (("changed since then", stale.theirs), ("changed by you", stale.yours)):
-        out.print(f"  [bold]{title}[/]")
-        for line in text.splitlines() or ["nothing"]:
-            style = {"+": "green", "-": "red"}.get(line[:1], "dim")
-            out.print(Text("    " + line, style=style), soft_wrap=True)
+    sides = stale.callers
+    _show_side("changed since then", stale.theirs, sides.theirs if sides else None)
+    _show_side("changed by you", stale.yours, sides.yours if sides else None)
     kind = "" if stale.kind == "tenant" else f" --kind {stale.kind}"
     remedy = f"`pbxcore export {escape(stale.id)}{kind}`, make your change there, apply that"
     out.print(f"  [green]→ {remedy}[/]\n", highlight=False)
+
+
+def _show_side(title: str, text: str, callers: Consequences | None) -> None:
+    out.print(f"  [bold]{title}[/]")
+    for line in text.splitlines() or ["nothing"]:
+        style = {"+": "green", "-": "red"}.get(line[:1], "dim")
+        out.print(Text("    " + line, style=style), soft_wrap=True)
+    if callers is not None:
+        out.print("  [bold]for callers[/]")
+        calls.show(callers, most=MOST_CALLS)
 
 
 def _show(applied: Applied) -> None:

@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from dialplan.build import build_plan
-from dialplan.decision import Decision, Outside, Ring
-from dialplan.difference import Changed, Held, difference, held
-from dialplan.plan import Music, Plan
-from dialplan.published import Published
+from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import database, documents, published, revisions
 from pbxcore.base import with_base, without_base
-from pbxcore.cli import findings
+from pbxcore.callers import consequences
+from pbxcore.cli import calls, findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.database import Connection
@@ -93,32 +90,15 @@ def diff(
     """Show what a document would change for callers, call by call. Exit code 1 if anything."""
     settings = settings_of_running()
     there = published.load(settings.published)
-    plans = _plans(file, settings)
-    changed = [one for plan in plans for one in _difference(there, plan)]
-    other_music = [one for plan in plans for one in held(there.plans.get(plan.tenant), plan)]
+    plans, now = _plans(file, settings), datetime.now(UTC)
+    changed = [consequences(there, there.plans.get(plan.tenant), plan, now) for plan in plans]
     if as_json:
-        out.print_json(json.dumps([*map(_as_json, changed), *map(_held_as_json, other_music)]))
+        out.print_json(json.dumps([one for tenant in changed for one in calls.as_json(tenant)]))
     else:
-        _show(changed)
-        for one in other_music:
-            words = f"{one.extension} puts on hold to {_music(one.before)}, then to {_music(one.after)}"
-            out.print(words, highlight=False)
-    if changed or other_music:
+        for tenant in changed:
+            calls.show(tenant)
+    if any(changed):
         raise typer.Exit(int(Exit.NO))
-
-
-def _difference(there: Published, plan: Plan) -> tuple[Changed, ...]:
-    return difference(there, there.plans.get(plan.tenant), plan, datetime.now(UTC))
-
-
-def _music(music: Music | None) -> str:
-    if music is None:
-        return "the machine's music"
-    return " ".join(music.sounds) + (" in random order" if music.random else "")
-
-
-def _held_as_json(one: Held) -> dict[str, object]:
-    return {"on_hold_by": one.extension, "before": _music(one.before), "after": _music(one.after)}
 
 
 def _plans(file: Path, settings: Settings) -> list[Plan]:
@@ -157,43 +137,3 @@ def ask(question: Callable[[Connection], Awaitable[T]]) -> T:
         raise fail(
             f"the database does not answer ({away})", "start the machine with `make run`", Exit.UNAVAILABLE
         ) from away
-
-
-def _show(changed: list[Changed]) -> None:
-    if not changed:
-        out.print("[green]=[/] No call goes another way.")
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("caller", "dials", "from", "now", "then"):
-        table.add_column(column)
-    for one in changed:
-        at = one.at.strftime("%a %H:%M")
-        table.add_row(one.caller, one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
-    out.print(table)
-
-
-def _as_json(one: Changed) -> dict[str, object]:
-    return {
-        "caller": one.caller,
-        "dialled": one.dialled,
-        "at": one.at.isoformat(),
-        "before": brief(one.before),
-        "after": brief(one.after),
-    }
-
-
-def brief(decision: Decision | None) -> str:
-    """Say a decision in a few words: its steps, one after the other."""
-    if decision is None:
-        return "not possible"
-    return ", then ".join(_step(step) for step in decision.steps)
-
-
-def _step(step: object) -> str:
-    if isinstance(step, Ring):
-        return f"ring {'+'.join(step.endpoints)} {step.timeout_s} s"
-    if isinstance(step, Outside):
-        return f"{step.number} for {step.payer}"
-    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:"}
-    key = next(key for key in words if hasattr(step, key))
-    return f"{words[key]} {getattr(step, key)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from dialplan.decision import Ring
 from pbxcore import door
 from pbxcore.base import BaseError, Bases
 from pbxcore.door import Applied
@@ -85,6 +86,36 @@ async def test_a_change_from_an_old_revision_is_refused_with_both_sides(
     assert "timeout_s: 15" not in stale.yours
     newest = "SELECT max(revision) FROM revision WHERE id = 'acme' AND kind = 'tenant'"
     assert await fetch(settings, newest) == [(2,)]
+
+
+async def test_a_refusal_says_what_both_sides_change_for_callers(settings: Settings) -> None:
+    """Call by call from the base on: what others made of it, and what the refused change would."""
+    await put(settings, acme(15), author="anna")
+    (stale,) = (await put(settings, "# a word\n" + acme(12), base=0)).stale
+    assert stale.callers
+    assert {one.before for one in stale.callers.theirs.calls} == {None}, (
+        "from a base without a plan all is new"
+    )
+    (stale,) = (await put(settings, acme(20), base=1)).stale
+    assert stale.callers
+    for side, seconds in ((stale.callers.theirs, 15), (stale.callers.yours, 20)):
+        rings = {
+            (one.caller, step.timeout_s)
+            for one in side.calls if one.after
+            for step in one.after.steps if isinstance(step, Ring)
+        }  # fmt: skip
+        assert ("trunk-carrier", seconds) in rings
+    assert not stale.callers.yours.holds
+
+
+async def test_a_base_with_a_number_that_moved_on_is_compared_by_itself(settings: Settings) -> None:
+    """Another tenant has today what the base had: the refusal is told all the same."""
+    number, another = "+493055500111", "+493055500112"
+    assert not (await put(settings, ACME.replace(number, another))).findings
+    assert not (await put(settings, OTHER.replace("+493055500191", number))).findings
+    (stale,) = (await put(settings, acme(20).replace(number, another), base=1)).stale
+    assert stale.callers
+    assert {number, another} <= {one.dialled for one in stale.callers.yours.calls}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +211,12 @@ def test_an_exported_document_carries_its_base(
     assert "+    timeout_s: 15" in text
     assert "+    timeout_s: 20" in text
     code, text = command("apply", str(mine), "--json")
-    assert (code, json.loads(text)["stale"][0]["newer"][0]["author"]) == (1, "anna")
+    (stale,) = json.loads(text)["stale"]
+    assert (code, stale["newer"][0]["author"]) == (1, "anna")
+    ways = {side: {one["after"] for one in stale["callers"][side]} for side in ("theirs", "yours")}
+    assert any("15 s" in way for way in ways["theirs"])
+    assert any("20 s" in way for way in ways["yours"])
+    assert not any("20 s" in way for way in ways["theirs"])
     again = command("export", "acme")[1]
     assert again.startswith("# base: 2\n")
     assert again.count("# base:") == 1

@@ -1,0 +1,78 @@
+"""Words for what a change means for callers: calls that go another way, and other music on hold.
+
+Owns how `diff` and a refused `apply` show it. Refuses to find it out (`pbxcore.callers` does).
+"""
+
+from rich.markup import escape
+from rich.table import Table
+
+from dialplan.decision import Decision, Outside, Ring
+from dialplan.difference import Changed, Held
+from dialplan.plan import Music
+from pbxcore.callers import Consequences
+from pbxcore.cli.app import out
+
+
+def show(found: Consequences, *, most: int | None = None) -> None:
+    """Print the calls and holds that change, or that there are none; of calls at most so many."""
+    if not found.calls:
+        out.print("[green]=[/] No call goes another way.")
+    else:
+        _show_calls(found, len(found.calls) if most is None else most)
+    for one in found.holds:
+        words = f"{one.extension} puts on hold to {_music(one.before)}, then to {_music(one.after)}"
+        out.print(escape(words), highlight=False)
+
+
+def as_json(found: Consequences) -> list[dict[str, object]]:
+    """Give the same for scripts, without a limit."""
+    return [*map(_call, found.calls), *map(_hold, found.holds)]
+
+
+def _call(one: Changed) -> dict[str, object]:
+    return {
+        "caller": one.caller,
+        "dialled": one.dialled,
+        "at": one.at.isoformat(),
+        "before": brief(one.before),
+        "after": brief(one.after),
+    }
+
+
+def _hold(one: Held) -> dict[str, object]:
+    return {"on_hold_by": one.extension, "before": _music(one.before), "after": _music(one.after)}
+
+
+def _show_calls(found: Consequences, most: int) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("caller", "dials", "from", "now", "then"):
+        table.add_column(column)
+    for one in found.calls[:most]:
+        at = one.at.strftime("%a %H:%M")
+        table.add_row(one.caller, one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
+    out.print(table)
+    if len(found.calls) > most:
+        out.print(f"and {len(found.calls) - most} more; --json has them all", highlight=False)
+
+
+def brief(decision: Decision | None) -> str:
+    """Say a decision in a few words: its steps, one after the other."""
+    if decision is None:
+        return "not possible"
+    return ", then ".join(_step(step) for step in decision.steps)
+
+
+def _step(step: object) -> str:
+    if isinstance(step, Ring):
+        return f"ring {'+'.join(step.endpoints)} {step.timeout_s} s"
+    if isinstance(step, Outside):
+        return f"{step.number} for {step.payer}"
+    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:"}
+    key = next(key for key in words if hasattr(step, key))
+    return f"{words[key]} {getattr(step, key)}"
+
+
+def _music(music: Music | None) -> str:
+    if music is None:
+        return "the machine's music"
+    return " ".join(music.sounds) + (" in random order" if music.random else "")
