@@ -19,11 +19,13 @@ from dialplan.plan import (
     Hours,
     Identity,
     Mailbox,
+    Member,
     Music,
     Number,
     Owner,
     Phone,
     Plan,
+    Strategy,
 )
 from dialplan.rights import Rights
 from dialplan.spec import (
@@ -75,23 +77,30 @@ def endpoint(tenant: str, device: str) -> str:
     return f"{tenant}-{device}"
 
 
-def rounds(spec: TenantSpec, group: GroupSpec) -> tuple[tuple[str, ...], ...]:
-    """Give the endpoints of a group that ring together, round by round; a phone rings once in a round."""
-    by_member = [tuple(_member_devices(spec, member, frozenset())) for member in group.members]
-    if group.strategy == "in_order":
-        return tuple(member for member in by_member if member)
-    return (tuple(dict.fromkeys(chain.from_iterable(by_member))),)
+def members(spec: TenantSpec, group: GroupSpec) -> tuple[Member, ...]:
+    """Give the members of a group that have a phone, each once."""
+    found = (_member(spec, number) for number in dict.fromkeys(group.members))
+    return tuple(member for member in found if member.endpoints)
 
 
-def _member_devices(spec: TenantSpec, member: str, inside: frozenset[str]) -> Iterator[str]:
-    """Give the endpoints of a member; of a group that is one, those of its members."""
-    extension = spec.extensions.get(member)
-    if extension:
-        yield from (endpoint(spec.tenant, device.device) for device in extension.devices)
-    nested = next((name for name, group in spec.groups.items() if group.extension == member), "")
+def _member(spec: TenantSpec, number: str) -> Member:
+    extensions = tuple(dict.fromkeys(_extensions_of(spec, number, frozenset())))
+    devices = chain.from_iterable(spec.extensions[one].devices for one in extensions)
+    return Member(
+        number=number,
+        endpoints=tuple(dict.fromkeys(endpoint(spec.tenant, device.device) for device in devices)),
+        payers=tuple(f"{spec.tenant}/{one}" for one in extensions),
+    )
+
+
+def _extensions_of(spec: TenantSpec, number: str, inside: frozenset[str]) -> Iterator[str]:
+    """Give the extension of a member; of a group that is one, those of its members."""
+    if number in spec.extensions:
+        yield number
+    nested = next((name for name, group in spec.groups.items() if group.extension == number), "")
     if nested and nested not in inside:
         for inner in spec.groups[nested].members:
-            yield from _member_devices(spec, inner, inside | {nested})
+            yield from _extensions_of(spec, inner, inside | {nested})
 
 
 def _extension(spec: TenantSpec, number: str, one: ExtensionSpec) -> Extension:
@@ -122,7 +131,8 @@ def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
     return Group(
         name=name,
         extension=one.extension or "",
-        rounds=rounds(spec, one),
+        strategy=Strategy(one.strategy),
+        members=members(spec, one),
         timeout_s=one.timeout_s,
         otherwise=_target(one.otherwise),
         mailbox=mailbox,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dialplan.decision import Because, Reason, Reject, Why
+from dialplan.decision import Because, Hunt, Reason, Reject, Why
 from dialplan.facts import State
 from dialplan.hours import local_time
 from dialplan.layout import Node
@@ -105,11 +105,20 @@ class Sender:
     why: Why = Why.FORWARD
 
 
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A ring group that this call may come to, and the step that rings its first member."""
+
+    hunt: Hunt
+    first: Node
+
+
 @dataclass(slots=True)
 class Sheet:
     """A decision being made: why so far, by which plans, places worked out, switches to be changed."""
 
     call: Call
+    hunts: list[Underway] = field(default_factory=list)
     because: list[Because] = field(default_factory=list)
     versions: dict[str, None] = field(default_factory=dict)
     places: dict[PlaceKey, Node | None] = field(default_factory=dict)

@@ -5,13 +5,14 @@ gets a decision, the same one each time; what cannot be done is a decision to re
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
 from dialplan.decision import Decision, Reason, Why
 from dialplan.facts import Facts, Origin, State
-from dialplan.layout import Node, lay_out
+from dialplan.layout import Node, lay_out, rings_first
 from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
 from dialplan.published import Published
@@ -184,4 +185,11 @@ def _finish(sheet: Sheet, first: Node | None) -> Decision:
     if cut:
         sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")
     version = "+".join(sheet.versions) or NOBODY
-    return Decision(version=version, steps=steps, because=tuple(sheet.because), changes=tuple(sheet.changes))
+    hunts = tuple(replace(one.hunt, at_once=one.first is rings_first(node)) for one in sheet.hunts)
+    return Decision(
+        version=version,
+        steps=steps,
+        because=tuple(sheet.because),
+        changes=tuple(sheet.changes),
+        hunts=hunts,
+    )

@@ -150,6 +150,27 @@ class Because:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """What a process that remembers whose turn it is learns from a decision.
+
+    Attributes:
+        group: payer of the ring group, `<tenant>/<group>`.
+        strategy: how its members take turns.
+        next_turn: whose turn it is after this call, counted from 0 in the order of the document.
+        first: payers of the member that rings first.
+        rings_s: how long the group rings if nobody answers.
+        at_once: the call comes to this group first, whatever happens; otherwise it may never get there.
+    """
+
+    group: str
+    strategy: str
+    next_turn: int
+    first: tuple[str, ...]
+    rings_s: int
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The complete answer to one question.
 
@@ -159,9 +180,11 @@ class Decision:
         steps: at least one, at most `MAX_STEPS`.
         because: the explanation, in the order in which the rules spoke.
         changes: switches that have to be kept before the answer is sent: its steps say that they are.
+        hunts: the ring groups it may come to whose members take turns.
     """
 
     version: str
     steps: tuple[Step, ...]
     because: tuple[Because, ...]
     changes: tuple[Switch, ...] = ()
+    hunts: tuple[Hunt, ...] = ()

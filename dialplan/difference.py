@@ -96,7 +96,7 @@ def difference(
             one = _changed(old, new, _facts(caller, dialled), at)
             if one is None:
                 continue
-            ways = (one.before and one.before.steps, one.after and one.after.steps)
+            ways = (_way(one.before), _way(one.after))
             if ways not in told:
                 told.add(ways)
                 changed.append(one)
@@ -112,9 +112,14 @@ def _with(published: Published, plan: Plan | None, *, instead_of: Plan | None) -
 def _changed(old: Published, new: Published, facts: Facts, at: datetime) -> Changed | None:
     was = decide(old, facts, State(), at) if _asks(old, facts) else None
     will = decide(new, facts, State(), at) if _asks(new, facts) else None
-    if (was and was.steps) == (will and will.steps):
+    if _way(was) == _way(will):
         return None
     return Changed(caller=facts.endpoint, dialled=facts.dialled, at=at, before=was, after=will)
+
+
+def _way(decision: Decision | None) -> object:
+    """Give what a caller could notice: the steps, and how the members of groups take turns in other calls."""
+    return decision and (decision.steps, tuple((hunt.group, hunt.strategy) for hunt in decision.hunts))
 
 
 def _asks(published: Published, facts: Facts) -> bool:

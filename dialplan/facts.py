@@ -3,10 +3,14 @@
 Owns the vocabulary of the question. Refuses to interpret: numbers stand here as they came.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from dialplan.switch import NO_SWITCHES, Switches
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Origin(StrEnum):
@@ -47,6 +51,27 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What an extension has done for callers, as far as is remembered.
+
+    Attributes:
+        last: when it last answered a call or was the first to ring for one.
+        day: day of the tenant on which it answered `calls`.
+        calls: calls that it answered on that day.
+        ringing: calls of groups that rang it first, and that nobody has answered yet.
+    """
+
+    last: datetime = NEVER
+    day: date = date.min
+    calls: int = 0
+    ringing: int = 0
+
+    def calls_on(self, today: date) -> int:
+        """Count what it has to do with today: answered, and about to be."""
+        return self.ringing + (self.calls if self.day == today else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What the deciding process knows besides the plan; all of it may be unknown.
 
@@ -54,8 +79,14 @@ class State:
         blind: no rater can be asked (standby): law 8 of the dialplan applies.
         longest_call_s: longest duration of any outside call but an emergency call; 0 for none.
         switches: what users have switched, of all tenants.
+        draw: a number drawn for this question, not negative, from a range that no list of members exhausts.
+        turns: whose turn it is in a ring group, by its payer `<tenant>/<group>`.
+        served: what each extension has done, by its payer `<tenant>/<extension>`.
     """
 
     blind: bool = False
     longest_call_s: int = 0
     switches: Switches = NO_SWITCHES
+    draw: int = 0
+    turns: Mapping[str, int] = field(default_factory=dict)
+    served: Mapping[str, Served] = field(default_factory=dict)

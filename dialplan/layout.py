@@ -32,6 +32,14 @@ def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
     return tuple(_numbered(node, numbers) for node in order[:MAX_STEPS]), len(order) > MAX_STEPS
 
 
+def rings_first(root: Node) -> Node:
+    """Give the step that a call comes to whatever happens: the first one that is no announcement."""
+    node = root
+    while isinstance(node.step, Play) and node.then:
+        node = node.then
+    return node
+
+
 def _forward_order(root: Node) -> list[Node]:
     """Order nodes so that every way leads forward: reverse of the order in which a deep walk leaves them."""
     left: dict[Node, None] = {}

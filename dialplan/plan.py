@@ -7,6 +7,7 @@ is another plan (`dialplan.published` swaps it whole).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from dialplan.hours import Week
@@ -71,18 +72,45 @@ class Extension:
     owner: Owner
 
 
+class Strategy(StrEnum):
+    """Who of a ring group rings when; all but the first let one member ring after the other."""
+
+    SIMULTANEOUS = "simultaneous"
+    LINEAR = "linear"
+    ROUND_ROBIN = "round_robin"
+    RANDOM = "random"
+    LEAST_RECENT = "least_recent"
+    FEWEST_CALLS = "fewest_calls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member of a ring group: an extension, or another group, whose phones then ring as one member's.
+
+    Attributes:
+        number: internal number, as the document names it.
+        endpoints: phones that ring.
+        payers: `<tenant>/<extension>` of those phones.
+    """
+
+    number: str
+    endpoints: tuple[str, ...]
+    payers: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A ring group.
 
     Attributes:
-        rounds: endpoints that ring together; one round after the other.
-        timeout_s: how long each round rings.
+        members: in the order of the document; each has a phone.
+        timeout_s: how long a member rings, or all together.
     """
 
     name: str
     extension: str
-    rounds: tuple[tuple[str, ...], ...]
+    strategy: Strategy
+    members: tuple[Member, ...]
     timeout_s: int
     otherwise: Target | None
     mailbox: str

@@ -4,16 +4,17 @@ Owns what each kind of place does with a call; a later kind adds its function to
 the call came here (`dialplan.decide`) and what a leg outside needs (`dialplan.outside`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from dialplan.call import Here, PlaceKey, Sender, Sheet, rejection
-from dialplan.decision import Play, Reason, Ring, Voicemail
+from dialplan.call import Here, PlaceKey, Sender, Sheet, Underway, rejection
+from dialplan.decision import Hunt, Play, Reason, Ring, Voicemail
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
-from dialplan.hours import is_open
+from dialplan.hours import is_open, local_time
+from dialplan.hunt import IN_WRITTEN_ORDER, in_turn, rounds
 from dialplan.layout import Node
 from dialplan.outside import leave
-from dialplan.plan import Extension, Group, Number
+from dialplan.plan import Extension, Group, Member, Number, Strategy
 from dialplan.rights import may_reach
 from dialplan.target import Kind, Target
 
@@ -143,16 +144,38 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     group = here.plan.groups.get(name)
     if group is None:
         return _missing(sheet, here, f"group or extension {name}", sender)
-    if any(sheet.call.was_at(endpoints) for endpoints in group.rounds):
+    if any(sheet.call.was_at(member.endpoints) for member in group.members):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
-    rounds = [ring for ring in (_willing(sheet, here, endpoints) for endpoints in group.rounds) if ring]
-    nodes = [_ring_round(sheet, here, group, ring) for ring in rounds]
+    order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
+    if group.strategy is not Strategy.SIMULTANEOUS:
+        words = group.strategy.replace("_", " ")
+        sheet.note(f"groups.{name}.strategy", f"{words}: {', '.join(member.number for member in order)}")
+    together = [ring for ring in (_willing(sheet, here, phones) for phones in rounds(group, order)) if ring]
+    nodes = [_ring_round(sheet, here, group, ring) for ring in together]
+    sheet.hunts += _hunt(group, order, together, nodes)
     otherwise = _otherwise(sheet, here, group)
     for node, after in zip(nodes, [*nodes[1:], otherwise], strict=False):
         node.busy = node.no_answer = node.unreachable = after
     if nodes or otherwise:
         return nodes[0] if nodes else otherwise
     return sheet.reject(Reason.BUSY, f"groups.{group.name}", "all are calling or not to be disturbed")
+
+
+def _hunt(
+    group: Group, order: Sequence[Member], together: Sequence[tuple[str, ...]], nodes: Sequence[Node]
+) -> Iterator[Underway]:
+    """Tell what a process that remembers turns has to know of a group's call."""
+    if nodes and group.strategy not in IN_WRITTEN_ORDER:
+        first = next(one for one in order if not frozenset(together[0]).isdisjoint(one.endpoints))
+        place = group.members.index(first)
+        hunt = Hunt(
+            group=group.owner.payer,
+            strategy=group.strategy,
+            next_turn=(place + 1) % len(group.members),
+            first=first.payers,
+            rings_s=group.timeout_s * len(nodes),
+        )
+        yield Underway(hunt, nodes[0])
 
 
 def _ring_round(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...]) -> Node:

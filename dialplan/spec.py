@@ -115,6 +115,11 @@ def _not_reserved(value: str) -> str:
     raise _mistake("tenant-reserved", f"no tenant can be called {value!r}", "choose another id")
 
 
+def _former_word(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
+    """Read `in_order`, as `linear` was called when plans were published that are in force today."""
+    return "linear" if value == "in_order" else value
+
+
 def _short_form(key: str, form: type = str) -> Callable[[Any], Any]:
     """Let a text, or a value of another form, stand for a mapping of which only `key` is given."""
     return lambda value: {key: value} if isinstance(value, form) else value
@@ -176,6 +181,7 @@ E164 = Annotated[str, AfterValidator(_number)]
 TargetText = Annotated[str, AfterValidator(_target)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 Rights = Literal["anywhere", "country", "inside"]
+Strategies = Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"]
 
 
 class Document(BaseModel):
@@ -263,14 +269,17 @@ class GroupSpec(Document):
 
     Attributes:
         extension: internal number of the group; it also pays for what `otherwise` sends outside.
-        strategy: `simultaneous`, or `in_order`: one member after the other, each for `timeout_s`.
+        strategy: `simultaneous`, or one member after the other, each for `timeout_s`: in the order written
+            (`linear`), beginning with the one after the last call's (`round_robin`), in any order (`random`),
+            the one first that has waited longest for a call (`least_recent`) or that has answered the fewest
+            today (`fewest_calls`).
         members: extensions, or extensions of other groups, whose phones then ring like members.
         otherwise: where a call goes that no member answers.
     """
 
     name: Label
     extension: ExtensionId | None = None
-    strategy: Literal["simultaneous", "in_order"] = "simultaneous"
+    strategy: Annotated[Strategies, BeforeValidator(_former_word)] = "simultaneous"
     members: Annotated[tuple[ExtensionId, ...], Field(strict=False, min_length=1)]
     timeout_s: RingSeconds = RING_S
     otherwise: TargetText | None = None

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         return self.state / "switches.sqlite"
 
     @property
+    def turns_file(self) -> Path:
+        """Where control keeps whose turn it is in ring groups (`pbxcore.control.turns`)."""
+        return self.state / "turns.json"
+
+    @property
     def run_dir(self) -> Path:
         """Folder of sockets; removed when everything has stopped.
 

@@ -56,7 +56,7 @@ def dead_ends(subject: Subject) -> Iterator[Finding]:
         if not extension.devices and not extension.forward.always and not extension.voicemail:
             yield _dead_end(("extensions", number), f"extension {number}", "a device, a mailbox or a forward")
     for name, group in subject.spec.groups.items():
-        if not any(build.rounds(subject.spec, group)):
+        if not build.members(subject.spec, group):
             yield _dead_end(("groups", name, "members"), f"group {name}", "a member that has a phone")
 
 
@@ -86,7 +86,7 @@ def too_many_steps(subject: Subject) -> Iterator[Finding]:
                 path=_path(entry),
                 code="too-many-steps",
                 message=f"a call to {entry} could need {steps} steps, {MAX_STEPS} are possible",
-                remedy="shorten the chain of forwards, or ring members together instead of in order",
+                remedy="shorten the chain of forwards, or ring the members of groups together",
             )
 
 
@@ -94,15 +94,16 @@ def too_many_steps(subject: Subject) -> Iterator[Finding]:
 def too_many_phones(subject: Subject) -> Iterator[Finding]:
     """The phones that ring together fit into one step."""
     for name, group in subject.spec.groups.items():
-        if any(
-            sum(len(one) + PHONE_BYTES for one in ring) > MAX_RING_BYTES
-            for ring in build.rounds(subject.spec, group)
-        ):
+        members = build.members(subject.spec, group)
+        rings = [frozenset(member.endpoints) for member in members]
+        if group.strategy == "simultaneous":
+            rings = [frozenset().union(*rings)]
+        if any(sum(len(one) + PHONE_BYTES for one in ring) > MAX_RING_BYTES for ring in rings):
             yield Finding(
                 path=("groups", name, "members"),
                 code="too-many-phones",
                 message=f"group {name} rings more phones at once than one step can name",
-                remedy="ring them in order, or divide the group",
+                remedy="ring one member after the other (`strategy: linear`), or divide the group",
             )
 
 
@@ -128,7 +129,8 @@ def _steps(subject: Subject, place: Place) -> int:
 def _own_steps(spec: TenantSpec, place: Place) -> int:
     if place.kind == Kind.GROUP and place.name in spec.groups:
         group: GroupSpec = spec.groups[place.name]
-        return len(build.rounds(spec, group)) + (1 if group.voicemail else 0)
+        rounds = 1 if group.strategy == "simultaneous" else len(build.members(spec, group))
+        return rounds + (1 if group.voicemail else 0)
     if place.kind == Kind.EXTENSION:
         return 2  # its phones, and its mailbox
     return 1

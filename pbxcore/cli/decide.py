@@ -55,6 +55,9 @@ _AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. D
 _SWITCH = typer.Option(
     "--switch", help="Something switched besides, 'acme/10 do-not-disturb on'; may be given several times."
 )
+_DRAW = typer.Option(
+    min=0, help="Another draw: for `random` another order, where turns are taken another first member."
+)
 _BLIND = typer.Option("--blind", help="As the standby decides: nobody can be asked for credit.")
 
 
@@ -73,6 +76,7 @@ def decide(
     at: Annotated[str, _AT] = "",
     switch: Annotated[list[str] | None, _SWITCH] = None,
     blind: Annotated[bool, _BLIND] = False,
+    draw: Annotated[int, _DRAW] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show what would happen to a call, step by step, and which rules say so.
@@ -97,7 +101,7 @@ def decide(
     now = _instant(at)
     here = not (tenant_file or state)
     switched = _switches(switch or (), settings if here else None, now)
-    known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched)
+    known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched, draw=draw)
     decision = decide_call(plans, facts, known, now)
     if as_json:
         out.print_json(json.dumps(_json(decision, now)))

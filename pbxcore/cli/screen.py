@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dialplan.hours import is_open
+from dialplan.hunt import rounds
 from dialplan.plan import Extension, Plan
 from dialplan.target import Kind, Target
 from pbxcore.phones import password_of, pin_of
@@ -69,7 +70,8 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[tuple[str, str, str]]:
             pin = box.pin or pin_of(settings, extension.mailbox)
             yield f"{LISTEN}{extension.number}", "a phone", f"{extension.name}'s mailbox, PIN {pin}"
     for group in list(plan.groups.values())[:MANY]:
-        rings = f"group {group.name} rings {sum(map(len, group.rounds))} phones"
+        phones = sum(map(len, rounds(group, group.members)))
+        rings = f"group {group.name} rings {phones} phones"
         yield group.extension, "a phone", _then(rings, group.otherwise)
     for named in sorted(plan.named_numbers)[:1]:
         practice = next((trunk for trunk in settings.trunks if trunk.practice), None)

@@ -6,15 +6,19 @@ Owns what only control has: the AMI link and what is done over it. Refuses to wa
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import Counter, Gauge
 
 from dialplan.facts import State
+from dialplan.hours import local_time
+from dialplan.published import Published
 from pbxcore import lamps, phones
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.process import Process
+from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings
@@ -23,6 +27,7 @@ EXPIRE_AT_ONCE = 50  # actions under way; far below the link's own limit
 EXPIRE_AGAIN_S = 2.0  # what failed or was missed is in force that much later
 
 MEASURE_S = 5.0
+CHANNEL_SUFFIX = len("-0000001a")  # Asterisk numbers the channels of an endpoint
 
 UNEXPIRED = Gauge("pbxcore_phones_unexpired", "Changes of phones that Asterisk has not acknowledged")
 PHONES = Gauge("pbxcore_phones_published", "Phones that stand in Asterisk's tables")
@@ -34,7 +39,10 @@ log = logging.getLogger(__name__)
 
 async def serve(settings: Settings) -> None:
     """Run control until cancelled."""
-    process = Process(name="control", settings=settings, state=State(longest_call_s=settings.max_call_s))
+    turns = Turns(settings.turns_file)
+    process = Process(
+        name="control", settings=settings, state=State(longest_call_s=settings.max_call_s), turns=turns
+    )
     secret = await asyncio.to_thread(ami_secret, settings)
 
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret)
@@ -47,9 +55,11 @@ async def serve(settings: Settings) -> None:
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
     async with process.running(settings.ports.agi) as tasks:
+        turns.load(frozenset(process.plans.plans))
         held = [
             tasks.create_task(link.run(), name="ami"),
-            tasks.create_task(_drain(link), name="ami-events"),
+            tasks.create_task(_follow(link, process, turns), name="ami-events"),
+            tasks.create_task(turns.run(), name="turns"),
             tasks.create_task(_keep_expired(settings, link, turn), name="expiry"),
             tasks.create_task(_measure(settings), name="measure"),
         ]
@@ -132,7 +142,21 @@ async def _measure(settings: Settings) -> None:
         await asyncio.sleep(MEASURE_S)
 
 
-async def _drain(link: Link) -> None:
-    """Take events off the link; live state is built from them later."""
+async def _follow(link: Link, process: Process, turns: Turns) -> None:
+    """Take events off the link; what phones answer, and what nobody did, is remembered for ring groups."""
     while True:
-        await link.events.get()
+        event = await link.events.get()
+        if event.event == "DialEnd":
+            _answered(event, process.plans, turns)
+        elif event.event == "Hangup":
+            turns.ended(event.get("Linkedid", ""))
+
+
+def _answered(event: Mapping[str, str], plans: Published, turns: Turns) -> None:
+    """Remember that a phone of a tenant has answered; trunks and Local channels are nobody's phone."""
+    endpoint = event.get("DestChannel", "").removeprefix("PJSIP/")[:-CHANNEL_SUFFIX]
+    plan = plans.plan_of_endpoint(endpoint)
+    if plan:
+        now = datetime.now(UTC)
+        payer = f"{plan.tenant}/{plan.endpoints[endpoint]}"
+        turns.answered(event.get("DestLinkedid", ""), payer, now, local_time(now, plan.zone).date())

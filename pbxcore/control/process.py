@@ -6,6 +6,7 @@ Owns one deciding process from start to end. Refuses to know what only control d
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import time
@@ -28,6 +29,7 @@ from pbxcore.control import fastagi
 from pbxcore.control import socket as local_socket
 from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
+from pbxcore.control.turns import Turns
 from pbxcore.settings import Settings
 from pbxcore.switches import View
 
@@ -52,6 +54,7 @@ class Process:
         name: control or standby; names its socket and log.
         plans: in force; swapped whole.
         switches: what users switched, as this process knows it.
+        turns: what is remembered of ring groups; None: every call is the first one.
         after_reload: what else a change needs; its result joins the acknowledgement.
     """
 
@@ -60,6 +63,7 @@ class Process:
     state: State
     plans: Published = field(default_factory=Published)
     switches: View = field(init=False)
+    turns: Turns | None = None
     started: float = field(default_factory=time.time)
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
@@ -68,11 +72,19 @@ class Process:
         self.switches = View(self.settings.switches_db)
 
     def decide(self, facts: Facts) -> Decision:
-        """Decide by the plans and switches in force now."""
+        """Decide by the plans, switches and turns known now."""
+        now = datetime.now(UTC)
         known = self.switches.look()
         if known is not self.state.switches:
             self.state = replace(self.state, switches=known)
-        return decide(self.plans, facts, self.state, datetime.now(UTC))
+        state = replace(self.state, draw=drawn(facts.call))
+        if self.turns is None:
+            return decide(self.plans, facts, state, now)
+        self.turns.forget(now)
+        state = replace(state, turns=self.turns.next, served=self.turns.served)
+        decision = decide(self.plans, facts, state, now)
+        self.turns.take(facts.linkedid, decision.hunts, now)
+        return decision
 
     async def keep(self, changes: tuple[Switch, ...]) -> None:
         """Keep what a decision changes, without holding up other calls meanwhile."""
@@ -147,6 +159,11 @@ class Process:
             if now != seen:
                 seen = now
                 await self._reload()
+
+
+def drawn(call: str) -> int:
+    """Draw a number for a call from its UniqueID: as good as any, and the same whoever decides it again."""
+    return int.from_bytes(hashlib.blake2b(call.encode(), digest_size=16).digest())
 
 
 def _age(path: Path) -> int:

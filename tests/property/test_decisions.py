@@ -2,7 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,10 +13,10 @@ from dialplan.checks import check_tenant
 from dialplan.compile import check_together
 from dialplan.decide import decide
 from dialplan.decision import END, MAX_STEPS, Confirm, Decision, Next, Outside, Play, Reject, Ring, Why
-from dialplan.facts import Facts, Origin, State
+from dialplan.facts import Facts, Origin, Served, State
 from dialplan.flow import Box, diagrams, ways
 from dialplan.published import Published, plan_from_json, plan_to_json
-from dialplan.spec import TenantSpec
+from dialplan.spec import Strategies, TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
 
 EXTENSIONS = ["10", "11", "12", "13"]
@@ -65,7 +65,7 @@ def group(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "name": st.just("G"),
             "extension": st.just(number),
             "members": st.lists(st.sampled_from([*EXTENSIONS, "60", "61"]), min_size=1, max_size=4),
-            "strategy": st.sampled_from(["simultaneous", "in_order"]),
+            "strategy": st.sampled_from(get_args(Strategies)),
             "otherwise": maybe,
         }
     ).map(without_none)
@@ -142,7 +142,7 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
             "forward": without_none(forwards),
         }
     members = st.lists(st.sampled_from(EXTENSIONS), min_size=1, max_size=4)
-    strategies = st.sampled_from(["simultaneous", "in_order"])
+    strategies = st.sampled_from(get_args(Strategies))
     groups = {
         name: without_none(
             {
@@ -206,11 +206,21 @@ def switches(tenants: list[str]) -> st.SearchStrategy[list[Switch]]:
     )
 
 
+past = st.builds(
+    Served,
+    last=instants,
+    day=instants.map(datetime.date),
+    calls=st.integers(0, 50),
+    ringing=st.integers(0, 5),
+)
 states = st.builds(
     State,
     blind=st.booleans(),
     longest_call_s=st.sampled_from([0, 600, 14_400]),
     switches=switches(list(NUMBERS)).map(NO_SWITCHES.updated),
+    draw=st.integers(0, 2**128),
+    turns=st.dictionaries(st.sampled_from(["one/60", "one/61", "two/60"]), st.integers(0, 9)),
+    served=st.dictionaries(st.sampled_from([f"one/{number}" for number in EXTENSIONS]), past),
 )
 without_switches = st.builds(State, blind=st.booleans(), longest_call_s=st.sampled_from([0, 600, 14_400]))
 endpoints = st.sampled_from([f"{tenant}-p{number}" for tenant in NUMBERS for number in EXTENSIONS])

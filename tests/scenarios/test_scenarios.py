@@ -23,7 +23,7 @@ from dialplan.decision import (
     Step,
     Voicemail,
 )
-from dialplan.facts import Facts, Origin, State
+from dialplan.facts import Facts, Origin, Served, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, from_text
@@ -61,8 +61,7 @@ def test_the_call_is_decided_as_the_scenario_says(path: Path, index: int) -> Non
     call = content["calls"][index]
     now = call.get("at", content["at"])
     assert isinstance(now, datetime)
-    state = State(blind=call.get("blind", False), switches=NO_SWITCHES.updated(switches(call, now)))
-    decision = decide(published, facts(call), state, now)
+    decision = decide(published, facts(call), state(call, now), now)
     steps = [f"{number} {in_words(step)}" for number, step in enumerate(decision.steps, 1)]
     assert steps == call["steps"], call["name"]
     rules = iter(line.rule for line in decision.because)
@@ -71,6 +70,18 @@ def test_the_call_is_decided_as_the_scenario_says(path: Path, index: int) -> Non
     assert changes == call.get("changes", []), call["name"]
     assert decision.version == call.get("version", decision.version)
     assert decision.because, "every decision says why"
+
+
+def state(call: dict[str, Any], now: datetime) -> State:
+    """Turn what a scenario says of the past into what a process would remember of it."""
+    served = {payer: Served(**one) for payer, one in call.get("served", {}).items()}
+    return State(
+        blind=call.get("blind", False),
+        switches=NO_SWITCHES.updated(switches(call, now)),
+        draw=call.get("draw", 0),
+        turns=call.get("turns", {}),
+        served=served,
+    )
 
 
 def facts(call: dict[str, Any]) -> Facts:
