@@ -58,7 +58,8 @@ class Call:
 
     Attributes:
         diverted: numbers that have diverted it before it reached us, as they came and in E.164 form.
-        diversions: how many they were.
+        diversions: how often it was diverted.
+        diverters: those numbers that can be told to a carrier, E.164, the latest first.
         trail: phones of ours that sent it on by a 302, of all tenants; it is rung by none of them again.
     """
 
@@ -68,6 +69,7 @@ class Call:
     caller: Caller
     diverted: frozenset[str] = frozenset()
     diversions: int = 0
+    diverters: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
 
     def was_at(self, endpoints: Iterable[str]) -> bool:

@@ -154,14 +154,16 @@ def _outsider(facts: Facts, plan: Plan) -> Caller:
 def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
     published: Published, facts: Facts, state: State, now: datetime, plan: Plan, caller: Caller
 ) -> Call:
-    known = (numbers.normalise(number, plan.country) for number in facts.diversions)
+    normal = (numbers.normalise(number, plan.country) for number in facts.diversions)
+    known = tuple(dict.fromkeys(number for number in normal if number))
     return Call(
         published=published,
         state=state,
         now=now,
         caller=caller,
-        diverted=frozenset([*facts.diversions, *(number for number in known if number)]),
-        diversions=len(facts.diversions),
+        diverted=frozenset([*facts.diversions, *known]),
+        diversions=max(len(facts.diversions), facts.diversion_count),
+        diverters=known[:MAX_DIVERSIONS],
         trail=facts.trail or ((facts.actor,) if facts.origin is Origin.FORWARD else ()),
     )
 

@@ -76,6 +76,8 @@ class Outside:
         network: number of ours that can be called back and that the carrier knows (network-provided), E.164.
         hidden: the caller asked for CLIR; presented and network numbers travel, marked private.
         diverting: our number that diverts the call here, E.164; empty for a call of one's own.
+        diverted: numbers that had diverted it before, as far as they are known, E.164, the latest first.
+        diversions: how often it has been diverted, this time included.
         payer: `<tenant>/<extension>` that owns the leg.
         why: call, forward, transfer.
         timeout_s: how long to let it ring.
@@ -91,6 +93,8 @@ class Outside:
     timeout_s: int
     hidden: bool = False
     diverting: str = ""
+    diverted: tuple[str, ...] = ()
+    diversions: int = 0
     limit_s: int = 0
     then: Next = Next()
 

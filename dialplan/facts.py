@@ -36,6 +36,7 @@ class Facts:
         dialled: what was dialled, untouched: an extension, a feature code, a national or an E.164 number.
         caller: the caller's number as presented, empty when anonymous.
         diversions: numbers that diverted the call before it reached us, the latest first.
+        diversion_count: how often it was diverted by what a carrier says; more than the numbers if some hide.
         trail: endpoints of phones of ours that sent the call on by a 302, the latest, the actor, first.
     """
 
@@ -47,6 +48,7 @@ class Facts:
     dialled: str
     caller: str = ""
     diversions: tuple[str, ...] = ()
+    diversion_count: int = 0
     trail: tuple[str, ...] = ()
 
 

@@ -39,6 +39,8 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
             network=diverting or owner.identity.network,
             hidden=caller.hidden,
             diverting=diverting,
+            diverted=sheet.call.diverters if diverting else (),
+            diversions=sheet.call.diversions + 1 if diverting else 0,
             payer=owner.payer,
             why=sender.why,
             timeout_s=OUTSIDE_RING_S,

@@ -250,7 +250,8 @@ def _leg(step: Outside) -> str:
         f"shows {shows}, network {step.network or 'none'}",
     ]
     if step.diverting:
-        lines.append(f"diverted by {step.diverting}")
+        before = f", before by {', '.join(step.diverted)}" if step.diverted else ""
+        lines.append(f"diverted by {step.diverting}{before} ({step.diversions} in all)")
     limit = f", at most {step.limit_s} s" if step.limit_s else ""
     lines.append(f"{step.payer} pays, why={step.why}{limit}")
     return "\n".join(lines)

@@ -25,15 +25,18 @@ from dialplan.decision import (
     Voicemail,
 )
 from dialplan.facts import Facts, Origin
+from pbxcore.control.diversion import Diverted, read
 
 PROTOCOL = "1"
 ARGUMENTS = 10  # the last one may be missing
 ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
+MAX_HEADERS = 800  # characters of diversions; six of them, which are more than a call may have
 MAX_TRAIL = 6 * MAX_ARGUMENT  # the dialplan ends a call before a sixth phone sends it on
 MAX_COMMAND_BYTES = 1_900  # Asterisk reads an AGI line into 2,048 bytes and cuts what is beyond
 _SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
 _ARGUMENT = re.compile(r"[0-9A-Za-z_+*#.@:-]*", re.ASCII)
+_HEADERS = re.compile(r"[0-9A-Za-z_+*#.@:;=<>?/-]*", re.ASCII)
 _NONCE = re.compile(r"[0-9a-f-]{8,36}", re.ASCII)
 
 
@@ -80,9 +83,10 @@ def question(headers: Mapping[str, str]) -> Question:
     if not _NONCE.fullmatch(nonce):
         raise BadQuestionError("the nonce is none")
     call = headers.get("agi_uniqueid", "")
-    for value in (call, *arguments[2:-1]):
+    for value in (call, *arguments[2:-2]):
         _check_argument(value, MAX_ARGUMENT)
     _check_argument(trail, MAX_TRAIL)
+    diverted = _diverted(diversion)
     if not call or not dialled or origin not in set(Origin):
         raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
     facts = Facts(
@@ -93,10 +97,22 @@ def question(headers: Mapping[str, str]) -> Question:
         actor=actor,
         dialled=dialled,
         caller="" if caller.lower() == ANONYMOUS else caller,
-        diversions=tuple(number for number in diversion.split(":") if number),
+        diversions=diverted.numbers,
+        diversion_count=diverted.count,
         trail=tuple(phone for phone in trail.split(":") if phone),
     )
     return Question(nonce=nonce, facts=facts)
+
+
+def _diverted(text: str) -> Diverted:
+    """Read `FROM:ORIG` as Asterisk knows it, or a carrier's headers, `DIVERSION/HISTORY-INFO`."""
+    if len(text) > MAX_HEADERS or not _HEADERS.fullmatch(text):
+        raise BadQuestionError(f"the diversions {text[:30]!r} are too long or hold other characters")
+    diversion, slash, history = text.partition("/")
+    if slash:
+        return read(diversion, history)
+    numbers = tuple(number for number in text.split(":") if number)
+    return Diverted(numbers, len(numbers))
 
 
 def _check_argument(value: str, longest: int) -> None:
@@ -161,7 +177,7 @@ def _write(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             return _call("ring", targets, step.timeout_s, step.caller, *_then(step.then))
         case Outside():
             return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
-                         int(step.hidden), step.diverting, step.payer, step.why.value, step.timeout_s,
+                         int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
                          step.limit_s, *_then(step.then))  # fmt: skip
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
@@ -173,6 +189,11 @@ def _write(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             return _call("reject", step.cause, step.reason.value)
         case Confirm():
             return _call("confirm", "&".join(step.sounds))
+
+
+def _diversions(step: Outside) -> str:
+    """Write how often the call was diverted, by which number of ours last, and by which before."""
+    return ":".join((str(step.diversions), step.diverting, *step.diverted)) if step.diverting else ""
 
 
 def _then(then: Next) -> tuple[int, int, int]:

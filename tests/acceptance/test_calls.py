@@ -217,7 +217,7 @@ async def test_busy_forwards_outside(pbx: Pbx, runs: Runs) -> None:
     runs.append(caller := await anna.call("12", talk_ms=300))
     await caller.wait()
     diversion = _invite(pbx.far_end("+436641110001")).header("Diversion")
-    assert diversion.endswith(";reason=user-busy")
+    assert diversion.endswith(";reason=user-busy;counter=1")
     pbx.end_of(_last(pbx)["call"])
     (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
     assert (leg["payer"], leg["why"]) == ("acme/12", "forward")

@@ -100,6 +100,7 @@ def facts(call: dict[str, Any]) -> Facts:
         dialled=call["to"],
         caller=call.get("caller", ""),
         diversions=tuple(call.get("diverted_by", ())),
+        diversion_count=call.get("diversion_count", 0),
         trail=tuple(call.get("sent_on_by", ())),
     )
 
@@ -125,7 +126,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             shown = (
                 f"{'hides' if step.hidden else 'shows'} {step.presented or 'nothing'} network {step.network}"
             )
-            diverted = f" diverted by {step.diverting}" if step.diverting else ""
+            before = f" after {', '.join(step.diverted)}" if step.diverted else ""
+            diverted = f" diverted by {step.diverting}{before}" if step.diverting else ""
             limit = f", at most {step.limit_s} s" if step.limit_s else ""
             return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}"
         case Voicemail():

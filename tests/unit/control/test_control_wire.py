@@ -44,6 +44,8 @@ def _headers(**changed: str) -> dict[str, str]:
         {"agi_arg_7": "1" * 101},
         {"agi_arg_8": "Ä"},
         {"agi_arg_8": "1" * 101, "agi_arg_10": ":acme-p10"},
+        {"agi_arg_9": '/"'},
+        {"agi_arg_9": "/" + "1" * 800},
         {"agi_arg_10": ":acme p10"},
         {"agi_arg_10": ":a" * 301},
         {"agi_uniqueid": ""},
@@ -108,8 +110,8 @@ def test_an_answer_that_could_be_misread_is_never_sent(decision: Decision) -> No
 
 
 OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", network="+4931", payer="acme/60",
-                  why=Why.FORWARD, timeout_s=60, hidden=True, diverting="+4932", limit_s=3600,
-                  then=Next(busy=2, no_answer=2, unreachable=2))  # fmt: skip
+                  why=Why.FORWARD, timeout_s=60, hidden=True, diverting="+4932", diverted=("+4933",),
+                  diversions=3, limit_s=3600, then=Next(busy=2, no_answer=2, unreachable=2))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
         ((Ring(endpoints=("acme-a",), timeout_s=9, caller="anonymous"),),
          "ring(PJSIP/acme-a,9,anonymous,0,0,0)"),
         ((OUTSIDE, REJECT),
-         "outside(one:two,+43664,+4930,+4931,1,+4932,acme/60,forward,60,3600,2,2,2)"),
+         "outside(one:two,+43664,+4930,+4931,1,3:+4932:+4933,acme/60,forward,60,3600,2,2,2)"),
         ((Voicemail(mailbox="10@acme", busy=True),), "voicemail(10@acme,b)"),
         ((Voicemail(mailbox="10@acme"),), "voicemail(10@acme,u)"),
         ((ListenToVoicemail(mailbox="10@acme"),), "listen(10@acme)"),

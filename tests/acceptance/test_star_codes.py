@@ -1,0 +1,184 @@
+"""Codes that users dial on a real Asterisk: what they switch holds for the next call, whoever decides it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import signal
+import sqlite3
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pbxcore import switches
+from pbxcore.practice import sipp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.acceptance.conftest import Pbx
+
+Runs = list[sipp.Run]
+BRUNO = "+493055500111"
+MOBILE = "+496641110007"
+CONFIRM_MS = 6_000  # more than two words take; Asterisk hangs up after them
+
+
+@pytest.fixture
+def clear(pbx: Pbx) -> Iterator[Pbx]:
+    """Give the PBX with both deciding processes alive; what a test switches is cleared after it."""
+    for name in ("control", "standby"):
+        if name not in pbx.running:
+            pbx.serve(name)
+    pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+    yield pbx
+    known = switches.read(pbx.settings.switches_db).of("acme", datetime.now(UTC))
+    switches.keep(pbx.settings.switches_db, [dataclasses.replace(one, value="") for one in known])
+
+
+def _last(pbx: Pbx, process: str = "control") -> dict[str, Any]:
+    return dict(pbx.decisions(process)[-1])
+
+
+def _final(said: tuple[sipp.SipMessage, ...]) -> int:
+    return max(m.status for m in said if m.method == "INVITE" and m.status != 401)
+
+
+async def _dial(pbx: Pbx, runs: Runs, device: str, number: str) -> int:
+    """Dial from a phone and give the final status."""
+    phone = pbx.phone(device)
+    await phone.register()
+    runs.append(run := await phone.call(number, talk_ms=CONFIRM_MS))
+    return _final(await run.wait())
+
+
+async def _call_in(pbx: Pbx, runs: Runs, number: str, headers: str = "") -> tuple[sipp.SipMessage, ...]:
+    """Let the carrier bring a call."""
+    runs.append(run := await pbx.carrier.call(number, port=pbx.port(), talk_ms=500, headers=headers))
+    return await run.wait()
+
+
+async def test_a_forward_by_star_code_is_paid_by_who_forwards(clear: Pbx, runs: Runs) -> None:
+    """Baresip dials *72 and a mobile, the next call goes there, *73 takes it back; the far end sees why."""
+    async with clear.baresip("p11") as bruno:
+        await bruno.register()
+        await bruno.command("dial", f"*720{MOBILE.removeprefix('+49')}")
+        await bruno.until("CALL_ESTABLISHED")
+        await bruno.until("CALL_CLOSED")  # Asterisk hangs up when it has said so
+        assert clear.end_of(_last(clear)["call"])["outcome"] == "answered"
+        assert [one["value"] for one in _last(clear)["decision"]["changes"]] == [f"number {MOBILE}"]
+        await _call_in(clear, runs, BRUNO)
+        asked = _last(clear)
+        assert clear.end_of(asked["call"])["outcome"] == "answered"
+        (leg,) = clear.trunk_legs(asked["linkedid"])
+        assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", MOBILE)
+    invite = next(m for m in clear.far_end(MOBILE) if m.start.startswith("INVITE"))
+    domain = invite.header("P-Asserted-Identity").split("@")[1].rstrip(">")
+    assert invite.header("Diversion") == f"<sip:{BRUNO}@{domain}>;reason=unconditional;counter=1"
+    assert invite.header("History-Info") == (
+        f"<sip:{BRUNO}@{domain}>;index=1, <sip:{MOBILE}@{domain};cause=302>;index=1.1;mp=1"
+    )
+    assert await _dial(clear, runs, "p11", "*73") == 200
+    async with clear.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        await _call_in(clear, runs, BRUNO)
+        await bruno.until("CALL_ESTABLISHED")
+
+
+async def test_codes_work_while_control_is_dead(clear: Pbx, runs: Runs) -> None:
+    """The standby takes the code and obeys it; so does control as soon as it is back."""
+    clear.stop("control", signal.SIGKILL)
+    assert await _dial(clear, runs, "p11", "#21#") == 200
+    assert await _dial(clear, runs, "p11", f"*21*0{MOBILE.removeprefix('+49')}#") == 200
+    assert clear.end_of(_last(clear, "standby")["call"])["by"] == "standby"
+    await _call_in(clear, runs, BRUNO)
+    asked = _last(clear, "standby")
+    (leg,) = clear.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["num"]) == ("acme/11", MOBILE)
+    clear.serve("control")
+    clear.until(lambda: clear.status("control").get("asterisk") == "up")
+    await _call_in(clear, runs, BRUNO)
+    assert [line["rule"] for line in _last(clear)["decision"]["because"]][1] == "switches.11.forward-always"
+
+
+async def test_nobody_hears_a_confirmation_of_nothing(clear: Pbx, runs: Runs) -> None:
+    """Neither process can keep the change: the code's call fails as ours, and nothing is switched."""
+    assert await _dial(clear, runs, "p11", "*79") == 200
+    holder = sqlite3.connect(clear.settings.switches_db, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    before = len([record for record in clear.legs() if record[7] == "CALL_END"])
+    assert await _dial(clear, runs, "p11", "*78") >= 500
+    holder.execute("ROLLBACK")
+    holder.close()
+    ends = [record[8] for record in clear.legs() if record[7] == "CALL_END"][before:]
+    assert ends == ["outcome=ours|by=constant|version=|reason=no-decision"]
+    assert list(switches.read(clear.settings.switches_db).of("acme", datetime.now(UTC))) == []
+
+
+async def test_a_302_obeys_what_is_switched(clear: Pbx, runs: Runs) -> None:
+    """Sent on by a phone to a forwarded extension, that one pays; to an undisturbed one, the call is busy."""
+    bruno, server = clear.phone("p11"), clear.server[0]
+    await bruno.register()
+    headers = f"Contact: <sip:13@{server}>\n"
+    scenario = sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=headers)
+    runs.append(await bruno.take(scenario, calls=0))
+    assert await _dial(clear, runs, "p13", f"*720{MOBILE.removeprefix('+49')}") == 200
+    await _call_in(clear, runs, BRUNO)
+    asked = _last(clear)
+    assert asked["facts"]["origin"] == "forward"
+    await asyncio.to_thread(clear.until, lambda: bool(clear.trunk_legs(asked["linkedid"])))
+    (leg,) = clear.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["num"]) == ("acme/13", MOBILE)
+    assert await _dial(clear, runs, "p13", "*73") == 200
+    assert await _dial(clear, runs, "p13", "*78") == 200
+    await _call_in(clear, runs, BRUNO)
+    steps = _last(clear)["decision"]["steps"]
+    assert (steps[0]["do"], steps[0]["reason"]) == ("reject", "busy")
+
+
+@pytest.mark.parametrize(
+    ("headers", "numbers", "count"),
+    [
+        ("Diversion: <sip:+49331@x.y>;reason=user-busy;counter=3, <sip:+49332@x.y>;reason=no-answer\n",
+         ["+49331", "+49332"], 4),
+        ('Diversion: <sip:+49331@x.y>;reason=user-busy\nDiversion: "X" <sip:+49332@x.y>\n',
+         ["+49331", "+49332"], 2),
+        ("History-Info: <sip:+49331@x.y?Reason=SIP%3Bcause%3D302>;index=1, <sip:+4930@x.y>;index=1.1\n",
+         ["+49331"], 1),
+        ("History-Info: <sip:+49331@x.y>;index=1\nHistory-Info: <sip:+4930@x.y;cause=302>;index=1.1;mp=1\n",
+         ["+49331"], 1),
+        ('Diversion: <sip:${SHELL(id)},PBX_OK=1")$@x.y>;reason="\\,|^~"\n', [], 1),
+    ],
+    ids=["one-header", "two-headers", "rfc4244", "rfc7044", "hostile"],
+)  # fmt: skip
+async def test_what_a_carrier_says_of_diversions_reaches_the_decision(
+    clear: Pbx, runs: Runs, headers: str, numbers: list[str], count: int
+) -> None:
+    """All of both headers; what could break a line does not."""
+    await _call_in(clear, runs, "+493055500199", headers)
+    facts = _last(clear)["facts"]
+    assert (facts["diversions"][: len(numbers)], facts["diversion_count"]) == (numbers, count)
+
+
+async def test_the_count_is_kept_through_the_trunk(clear: Pbx, runs: Runs) -> None:
+    """Who diverted before goes out again behind us, with the count; the fifth diversion is the last."""
+    switched = f"*720{MOBILE.removeprefix('+49')}"
+    assert await _dial(clear, runs, "p11", switched) == 200
+    before = len(clear.far_end(MOBILE))
+    await _call_in(clear, runs, BRUNO, "Diversion: <sip:+4933112345@x.y>;reason=user-busy;counter=3\n")
+    invite = next(m for m in clear.far_end(MOBILE)[before:] if m.start.startswith("INVITE"))
+    lines = [line for line in invite.text.splitlines() if line.startswith(("Diversion", "History-Info"))]
+    domain = invite.header("P-Asserted-Identity").split("@")[1].rstrip(">")
+    history = (
+        f"<sip:+4933112345@{domain}>;index=1, <sip:{BRUNO}@{domain};cause=404>;index=1.1;mp=1, "
+        f"<sip:{MOBILE}@{domain};cause=302>;index=1.1.1;mp=1.1"
+    )
+    assert lines == [
+        f"Diversion: <sip:{BRUNO}@{domain}>;reason=unconditional;counter=1",
+        f"Diversion: <sip:+4933112345@{domain}>;reason=unknown;counter=3",
+        f"History-Info: {history}",
+    ]
+    said = await _call_in(clear, runs, BRUNO, "Diversion: <sip:+4933112345@x.y>;counter=5\n")
+    assert _final(said) == 603
+    assert _last(clear)["decision"]["steps"][0]["reason"] == "loop"
