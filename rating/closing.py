@@ -99,12 +99,12 @@ def rerate(
     """Rate legs again in canonical order; the same legs in any order give the same.
 
     Args:
-        legs: all open legs of some accounts, as they stand.
+        legs: all open legs of some accounts, as they stand. Those of prepaid ones stay: debited is debited.
         book: what is in force. Who pays is not asked again: a leg stays with the account that has it.
         balances: seconds used of each pool, what these legs drew included.
         kernel: `rating.rate.rate`, or one that agrees with it.
     """
-    ordered = sorted(legs, key=canonical)
+    ordered = sorted((one for one in legs if not _is_prepaid(one, book)), key=canonical)
     opening = _opening(ordered, balances)
     accounts = {one.leg.account for one in ordered}
     payers = replace(book, payers={account: account for account in accounts})
@@ -128,6 +128,11 @@ def rerate(
 def corrections(rerating: Rerating) -> tuple[RatedLeg, ...]:
     """Return what re-rating changes as corrections, in canonical order."""
     return tuple(difference(one.leg, leg) for one, leg in rerating.changed)
+
+
+def _is_prepaid(one: Standing, book: Book) -> bool:
+    account = book.accounts.get(one.leg.account)
+    return account is not None and account.prepaid
 
 
 def _opening(legs: Iterable[Standing], balances: Mapping[PoolKey, int]) -> dict[PoolKey, int]:

@@ -6,6 +6,7 @@ Owns words, tables and exit codes. Refuses to do the work: it calls the door, th
 from pbxcore.cli import (
     apply,
     check,
+    closing,
     database,
     decide,
     demo,
@@ -27,6 +28,7 @@ __all__ = [
     "app",
     "apply",
     "check",
+    "closing",
     "database",
     "decide",
     "demo",

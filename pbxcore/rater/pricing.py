@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from rating.book import Book, PoolKey
 from rating.closing import Months
-from rating.columns import Index, legs_of, rate_columns
+from rating.columns import Index, Numbers, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.leg import Leg
-from rating.rate import rate
+from rating.rate import Rating, rate
 from rating.rated import Quarantined
 from rating.store.rows import Row, row_of, rows_of_rated
 
@@ -55,6 +55,23 @@ def price(
     return Priced(
         rows=rows_of_rated(rated, position, months), quarantined=tuple(rated.quarantined()), used=rated.used
     )
+
+
+def rate_any(legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], *, numbers: Numbers) -> Rating:
+    """Rate legs by whichever kernel is quicker for so many.
+
+    Args:
+        legs: that ended.
+        book: what is in force.
+        balances: seconds used so far of each pool.
+        numbers: of its table of destinations.
+    """
+    if len(legs) <= FEW:
+        return rate(legs, book, balances)
+    try:
+        return rate_columns(legs_of(legs), Index(book, numbers), balances).rating()
+    except (ColumnRangeError, OverflowError):
+        return rate(legs, book, balances)
 
 
 def _plainly(

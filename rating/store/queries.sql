@@ -70,3 +70,49 @@ SELECT * FROM rated_leg WHERE key = $1 ORDER BY correction
 -- name: quarantined_of
 SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM quarantined_leg
 WHERE key = $1 AND settled_at IS NULL
+
+-- name: lock_stream
+SELECT position, rerating FROM stream WHERE shard = $1 FOR UPDATE
+
+-- name: count_rerating
+UPDATE stream SET rerating = rerating + 1, position = $2 WHERE shard = $1
+
+-- name: state
+SELECT position, rerating FROM stream WHERE shard = $1
+
+-- name: open_rows
+-- A leg of schema 0001 has no limit: what it was charged is the most it may be charged.
+SELECT *, coalesce(limit_s, billable_s) AS known_limit_s FROM rated_leg
+WHERE account = $1 AND billing_month >= $2
+ORDER BY billing_month, ended_us, key, correction
+
+-- name: has_newer
+SELECT EXISTS (SELECT FROM rated_leg WHERE position > $1 AND account = $2)
+
+-- name: billed_accounts
+-- From one account of the index to the next: there are few accounts and many legs.
+WITH RECURSIVE one AS (
+    (SELECT account FROM rated_leg WHERE account > '' ORDER BY account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT account FROM rated_leg WHERE account > one.account ORDER BY account LIMIT 1)
+    FROM one WHERE one.account IS NOT NULL
+)
+SELECT account FROM one WHERE account IS NOT NULL
+
+-- name: closed
+SELECT month, position, closed_by, closed_at FROM closed_month WHERE account = $1 AND month >= $2
+ORDER BY month LIMIT 1
+
+-- name: close
+INSERT INTO closed_month (account, month, position, closed_by) VALUES ($1, $2, $3, $4)
+
+-- name: bill
+SELECT currency, count(*) FILTER (WHERE correction = 0) AS legs, sum(billable_s)::bigint AS billable_s,
+       sum(amount_micro)::bigint AS amount_micro
+FROM rated_leg WHERE account = $1 AND billing_month = $2 AND currency <> ''
+GROUP BY currency ORDER BY currency
+
+-- name: waiting_before
+SELECT split_part(leg ->> 'payer', '/', 1) AS tenant, count(*) AS legs FROM quarantined_leg
+WHERE settled_at IS NULL AND (leg ->> 'ended_us')::bigint < $1
+GROUP BY 1

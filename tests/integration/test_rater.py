@@ -21,7 +21,7 @@ from rating.columns import Index
 from rating.destinations.load import load as load_destinations
 from rating.leg import Leg
 from rating.rated import Quarantine, Quarantined, Source
-from rating.store import ledger, quarantine, stream
+from rating.store import closing, ledger, quarantine, stream
 from rating.store.quarantine import Correction
 from rating.store.rows import KEY, leg_of
 from rating.store.stream import Entry
@@ -468,8 +468,15 @@ PLANS = {
     ("ledger", "known"): {"rated_leg_key_correction", "quarantined_leg_pkey"},
     ("ledger", "used"): {"pool_used_pkey"},
     ("ledger", "released"): {"quarantined_leg_release"},
+    ("ledger", "last_closed"): {"closed_month_pkey"},
     ("quarantine", "waiting"): {"quarantined_leg_waiting"},
     ("stream", "rated_since"): {"rated_leg_pkey"},
+    ("stream", "rated_of"): {"rated_leg_key_correction"},
+    ("closing", "open_rows"): {"rated_leg_account"},
+    ("closing", "has_newer"): {"rated_leg_pkey"},
+    ("closing", "billed_accounts"): {"rated_leg_account"},
+    ("closing", "bill"): {"rated_leg_account"},
+    ("closing", "closed"): {"closed_month_pkey"},
 }
 
 
@@ -478,10 +485,12 @@ async def test_hot_queries_use_their_index(database: str, module: str, name: str
     """No statement that runs with every batch reads a whole table."""
     connection = await connect(database, application="test")
     await fill(connection)
-    statement = {"ledger": ledger, "quarantine": quarantine, "stream": stream}[module]._SQL[name]
-    arguments = ", ".join(["NULL"] * max(int(number) for number in re.findall(r"\$(\d+)", statement)))
+    modules = {"ledger": ledger, "quarantine": quarantine, "stream": stream, "closing": closing}
+    statement = modules[module]._SQL[name]
+    arguments = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
+    execute = f"EXECUTE hot ({arguments})" if arguments else "EXECUTE hot"
     await connection.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE hot AS {statement}")
-    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE hot ({arguments})"))
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {execute}"))
     await connection.close()
     assert PLANS[module, name] == {index for index in PLANS[module, name] if index in plan}, plan
     assert "Seq Scan" not in plan
@@ -492,9 +501,10 @@ async def fill(connection: Connection) -> None:
     await connection.execute(
         """
         INSERT INTO rated_leg
-        SELECT n, 'k' || n, '', 'acme', '', '', '', '', '', '', '', n, n, 0, 0, 0, 0, '', '[]', now(), 0,
-               '2026-11-01'
+        SELECT n, 'k' || n, '', 'account' || n % 100, '', '', '', '', '', '', '', n, n, 0, 0, 0, 0, '', '[]',
+               now(), 0, '2026-11-01'
         FROM generate_series(1, 20000) AS n;
+        INSERT INTO closed_month SELECT 'a' || n, '2026-10-01', 1, '' FROM generate_series(1, 20000) AS n;
         INSERT INTO pool_used SELECT 'account' || n, 'pool', 1 FROM generate_series(1, 20000) AS n;
         INSERT INTO quarantined_leg (key, reason, detail, leg, settled_at, release_at)
         SELECT 'k' || n, '', '', '{}', CASE WHEN n > 20 THEN now() END, CASE WHEN n > 9 THEN now() END

@@ -1,0 +1,172 @@
+"""Closing a month of accounts, and rating again: what an operator asks for, by the documents in force.
+
+Owns the order of questions: is the month over, what is open, what differs, what comes late. Refuses to rate
+(`rating.closing`) and to write (`rating.store.closing`). Each account is a transaction of its own: one that
+cannot be closed holds up no other.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from pbxcore.rater.pricing import rate_any
+from rating.book import Book, PoolKey
+from rating.closing import UTC, Rerating, Standing, is_over, rerate
+from rating.columns import Numbers
+from rating.leg import Leg
+from rating.periods import day_start_us, next_month
+from rating.rated import Quarantined, RatedLeg
+from rating.store import closing
+from rating.store.closing import Bill, Closed, Obstacle, Reread
+from rating.store.ledger import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What rating again changes in an account.
+
+    Attributes:
+        legs: how many are open.
+        changed: those that are charged or draw otherwise: as they stood, and as they should be.
+        obstacle: why nothing is written.
+        unpriced: legs that have no price any more.
+    """
+
+    account: str
+    legs: int = 0
+    changed: Sequence[tuple[RatedLeg, RatedLeg]] = ()
+    obstacle: Obstacle | None = None
+    unpriced: Sequence[Quarantined] = ()
+
+    @property
+    def differences_micro(self) -> Mapping[str, int]:
+        """By how much the amount grows, by currency."""
+        found: Counter[str] = Counter()
+        for before, after in self.changed:
+            found[after.currency] += after.amount_micro - before.amount_micro
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """Legs that ended in a month that is closed, or before, and come to a later invoice.
+
+    Attributes:
+        in_spool: ended, and not taken in yet.
+        in_quarantine: wait for a person.
+    """
+
+    in_spool: int
+    in_quarantine: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """What came of closing a month.
+
+    Attributes:
+        bills: what the month comes to, by currency.
+        closed: by which close; None: the month is open.
+    """
+
+    month: date
+    changes: Changes
+    closed: Closed | None
+    bills: Sequence[Bill]
+    late: Late
+
+
+class Closing:
+    """Closes months on one connection, by one book.
+
+    Args:
+        connection: to the database of the stream.
+        book: the documents in force.
+    """
+
+    def __init__(self, connection: Connection, book: Book) -> None:
+        self._connection = connection
+        self._book = book
+        self._numbers = Numbers(book.destinations)
+
+    async def close(self, account: str, month: date, *, now_us: int, by: str) -> Changes:
+        """Close a month of an account once, having rated its open legs again.
+
+        Args:
+            account: its id.
+            month: first day.
+            now_us: now.
+            by: who asks.
+        """
+        known = self._book.accounts.get(account)
+        if known is None:
+            return Changes(account=account, obstacle=Obstacle.UNKNOWN_ACCOUNT)
+        if not is_over(month, known.zone, now_us):
+            return Changes(account=account, obstacle=Obstacle.NOT_OVER)
+        found = await closing.write(self._connection, account, self._rate, close=month, by=by)
+        return _changes(found, found.obstacle(month))
+
+    async def rerate(self, account: str, *, confirm: bool) -> Changes:
+        """Tell what rating the open legs of an account again changes; write it if that is confirmed."""
+        if account not in self._book.accounts:
+            return Changes(account=account, obstacle=Obstacle.UNKNOWN_ACCOUNT)
+        if confirm:
+            found = await closing.write(self._connection, account, self._rate)
+        else:
+            found = await closing.read(self._connection, account, self._rate)
+        return _changes(found, found.obstacle(None))
+
+    async def bill(self, changes: Changes, month: date, unread_legs: Iterable[Leg]) -> Close:
+        """Say what a month comes to, and what will be late for it.
+
+        Args:
+            changes: what came of closing it.
+            month: first day.
+            unread_legs: of all accounts.
+        """
+        return Close(
+            month=month,
+            changes=changes,
+            closed=await closing.closed(self._connection, changes.account, month),
+            bills=await closing.bill(self._connection, changes.account, month),
+            late=await self._late(changes.account, month, unread_legs),
+        )
+
+    async def _late(self, account: str, month: date, unread_legs: Iterable[Leg]) -> Late:
+        known = self._book.accounts.get(account)
+        if known is None:
+            return Late(in_spool=0, in_quarantine=0)
+        behind_us = day_start_us(next_month(month), known.zone)
+        in_spool = sum(leg.ended_us < behind_us and self._pays(leg.payer, account) for leg in unread_legs)
+        waiting = await closing.waiting_before(self._connection, behind_us)
+        in_quarantine = sum(legs for tenant, legs in waiting.items() if self._pays(tenant, account))
+        return Late(in_spool=in_spool, in_quarantine=in_quarantine)
+
+    def _pays(self, payer: str, account: str) -> bool:
+        return self._book.payers.get(payer.partition("/")[0]) == account
+
+    def _rate(self, legs: Sequence[Standing], balances: Mapping[PoolKey, int]) -> Rerating:
+        return rerate(legs, self._book, balances, partial(rate_any, numbers=self._numbers))
+
+
+async def accounts_of(connection: Connection, book: Book) -> Sequence[str]:
+    """Return every account that has a document, or anything in the stream."""
+    return sorted({*book.accounts, *await closing.billed_accounts(connection)})
+
+
+async def nobodys(connection: Connection, book: Book, month: date) -> int:
+    """Return how many legs of a month (in UTC) wait in quarantine and name no tenant that has an account."""
+    waiting = await closing.waiting_before(connection, day_start_us(next_month(month), UTC))
+    return sum(legs for tenant, legs in waiting.items() if tenant not in book.payers)
+
+
+def _changes(found: Reread, obstacle: Obstacle | None) -> Changes:
+    return Changes(
+        account=found.account,
+        legs=found.legs,
+        changed=[] if obstacle else [(one.leg, leg) for one, leg in found.rerating.changed],
+        obstacle=obstacle,
+        unpriced=found.rerating.unpriced,
+    )

@@ -1,0 +1,496 @@
+"""Closing a month and rating again on a real PostgreSQL, beside a rater that goes on."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pbxcore.cli import app
+from pbxcore.closing import Changes, Closing
+from pbxcore.database import Connection, connect
+from pbxcore.intake.assemble import NOTHING_OPEN, Assembly, assemble
+from pbxcore.intake.memory import Memory
+from pbxcore.intake.record import read as read_records
+from pbxcore.practice.records import World, records
+from pbxcore.rater import serve
+from pbxcore.rater.book import load_book
+from pbxcore.rater.writer import Writer
+from pbxcore.settings import Settings
+from rating.book import Book, PoolKey
+from rating.closing import Rerating, Standing, rerate
+from rating.columns import Index
+from rating.correction import differs, standing
+from rating.destinations.load import load as load_destinations
+from rating.leg import Leg
+from rating.periods import from_iso
+from rating.rate import rate
+from rating.rated import Quarantine, Quarantined, RatedLeg, Source
+from rating.store import closing, ledger, stream
+from rating.store.closing import Obstacle
+from rating.store.stream import Entry
+
+CONFIG = Path(__file__).parents[2] / "config"
+DESTINATIONS = load_destinations(CONFIG / "destinations")
+JANUARY, FEBRUARY, MARCH, APRIL = (date(2026, month, 1) for month in (1, 2, 3, 4))
+CALLS = 300
+# Three days around the end of February in Berlin; enough talk to empty both pools of Acme in either month.
+WORLD = World(first_us=from_iso("2026-02-27T11:00:00+00:00"), every_us=864_000_000)
+NOW_US = from_iso("2026-04-01T00:00:00+02:00")
+LEGS = assemble(read_records("".join(records(CALLS, WORLD)), 0)[0], NOTHING_OPEN).legs
+FILES = {
+    ("catalogue", "autphone@2026-01-01"): "catalogues/autphone.yaml",
+    ("account", "acme"): "accounts/acme.yaml",
+    ("tenant", "acme"): "tenants/acme.yaml",
+}
+
+
+def document(file: str) -> Any:  # noqa: ANN401 — YAML
+    """Read a shipped document."""
+    return yaml.safe_load((CONFIG / file).read_text())
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """Give a connection to a database that knows the example tenant."""
+    connection = await connect(database, application="test")
+    for (kind, name), file in FILES.items():
+        await put(connection, kind, name, document(file))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
+    """Give a rater's writer, with a connection of its own."""
+    own = await connect(database, application="rater")
+    turn = await ledger.take_turn(own)
+    assert turn is not None
+    yield Writer(
+        connection=own,
+        turn=turn,
+        source="test",
+        index=Index(await load_book(connection, DESTINATIONS)),
+        memory=Memory(position=None, open=NOTHING_OPEN, last_us=0),
+    )
+    await own.close()
+
+
+@pytest.fixture
+async def closer(connection: Connection, writer: Writer) -> Closing:
+    """Give somebody who closes, by the same documents."""
+    return Closing(connection, writer.index.book)
+
+
+async def put(connection: Connection, kind: str, name: str, content: object) -> None:
+    """Put the next revision of a document in force."""
+    await connection.execute(
+        "INSERT INTO revision SELECT $1, $2, 1 + count(*), $3, '', 'test' FROM revision WHERE id = $2",
+        kind,
+        name,
+        json.dumps(content, default=str),
+    )
+
+
+async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
+    """Let legs end."""
+    ended = Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
+    await writer._commit(ended, None, "", ())
+
+
+def shuffled(legs: Sequence[Leg] = LEGS, seed: int = 1) -> list[Leg]:
+    """Return legs as a bad network would."""
+    return random.Random(seed).sample(list(legs), len(legs))
+
+
+async def entries_of(connection: Connection) -> Sequence[Entry]:
+    """Return the whole stream."""
+    return await stream.rated_since(connection, 0, 100_000)
+
+
+def as_they_stand(entries: Sequence[Entry]) -> dict[str, RatedLeg]:
+    """Return every leg after its corrections."""
+    by_key: dict[str, list[RatedLeg]] = {}
+    for entry in entries:
+        by_key.setdefault(entry.leg.key, []).append(entry.leg)
+    return {key: standing(original, rest) for key, (original, *rest) in by_key.items()}
+
+
+def drawn(entries: Sequence[Entry]) -> dict[PoolKey, int]:
+    """Return what rows say was drawn from each pool, corrections included."""
+    found: dict[PoolKey, int] = {}
+    for entry in entries:
+        for piece in entry.leg.pieces:
+            if piece.source is Source.ALLOWANCE:
+                key = (entry.leg.account, piece.pool)
+                found[key] = found.get(key, 0) + piece.seconds
+    return found
+
+
+async def state(connection: Connection) -> tuple[object, ...]:
+    """Everything that closing may change."""
+    tables = ("rated_leg", "pool_used", "closed_month", "stream")
+    return tuple([await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables])  # noqa: S608 — our own names
+
+
+async def same_as_a_clean_run(connection: Connection, book: Book, legs: Sequence[Leg] = LEGS) -> None:
+    """Compare legs, sums, balances and positions with legs that came in canonical order."""
+    entries = await entries_of(connection)
+    clean = rate(sorted(legs, key=lambda leg: (leg.ended_us, leg.key)), book, {})
+    found = as_they_stand(entries)
+    assert len(found) == len(clean.rated)
+    assert not [leg.key for leg in clean.rated if differs(leg, found[leg.key])]
+    assert sum(entry.leg.amount_micro for entry in entries) == sum(leg.amount_micro for leg in clean.rated)
+    assert drawn(entries) == clean.used == await ledger.used(connection, ["acme"])
+    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
+
+
+async def test_a_closed_month_is_that_of_a_clean_run(
+    connection: Connection, writer: Writer, closer: Closing
+) -> None:
+    """Legs in any order, then a close: each is charged and draws as in canonical order, and so are sums."""
+    await take_in(writer, shuffled())
+    found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert (found.obstacle, found.legs) == (None, len(LEGS))
+    assert len(found.changed) > 20
+    await same_as_a_clean_run(connection, writer.index.book)
+    entries = await entries_of(connection)
+    corrections = entries[len(LEGS) :]
+    originals = {entry.leg.key: entry for entry in entries[: len(LEGS)]}
+    assert len(corrections) == len(found.changed)
+    for entry in corrections:
+        original = originals[entry.leg.key]
+        assert (entry.corrects, entry.correction, entry.month) == (original.position, 1, original.month)
+    bills = await closing.bill(connection, "acme", FEBRUARY)
+    assert [(one.currency, one.amount_micro) for one in bills] == [
+        ("EUR", sum(entry.leg.amount_micro for entry in entries if entry.month == FEBRUARY))
+    ]
+
+
+async def test_closing_again_changes_nothing(connection: Connection, writer: Writer, closer: Closing) -> None:
+    """The first close holds; replay and shuffle behind it add no row."""
+    await take_in(writer, shuffled())
+    await closer.close("acme", FEBRUARY, now_us=NOW_US, by="first")
+    before = await state(connection)
+    for seed in (2, 3, 4):
+        await take_in(writer, shuffled(seed=seed))
+        found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="second")
+        assert (found.obstacle, found.changed) == (Obstacle.CLOSED, [])
+    assert await state(connection) == before
+    closed = await closing.closed(connection, "acme", FEBRUARY)
+    assert closed is not None
+    assert (closed.by, closed.month) == ("first", FEBRUARY)
+
+
+async def test_the_same_writer_goes_on_with_what_the_close_left(
+    connection: Connection, writer: Writer, closer: Closing
+) -> None:
+    """It finds other balances and a closed month: late legs go to March and draw what is left."""
+    late, early = shuffled()[:40], shuffled()[40:]
+    await take_in(writer, early)
+    await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    before = await closing.bill(connection, "acme", FEBRUARY)
+    await take_in(writer, late)
+    entries = await entries_of(connection)
+    assert {entry.month for entry in entries if entry.leg.key in {leg.key for leg in late}} == {MARCH}
+    assert drawn(entries) == await ledger.used(connection, ["acme"])
+    assert await closing.bill(connection, "acme", FEBRUARY) == before
+    await closer.close("acme", MARCH, now_us=NOW_US, by="test")
+    assert await closing.bill(connection, "acme", FEBRUARY) == before
+    entries = await entries_of(connection)
+    assert drawn(entries) == await ledger.used(connection, ["acme"])
+    assert {entry.leg.key for entry in entries} == {leg.key for leg in LEGS}
+
+
+@pytest.mark.parametrize(
+    ("asked", "obstacle"),
+    [
+        (("nobody", FEBRUARY, NOW_US), Obstacle.UNKNOWN_ACCOUNT),
+        (("acme", MARCH, NOW_US - 1), Obstacle.NOT_OVER),
+        (("acme", MARCH, NOW_US), Obstacle.EARLIER_OPEN),
+    ],
+)
+async def test_a_month_that_may_not_be_closed_is_refused(
+    connection: Connection,
+    writer: Writer,
+    closer: Closing,
+    asked: tuple[str, date, int],
+    obstacle: Obstacle,
+) -> None:
+    """By name, and nothing is written."""
+    await take_in(writer, shuffled())
+    before = await state(connection)
+    account, month, now_us = asked
+    assert (await closer.close(account, month, now_us=now_us, by="test")).obstacle is obstacle
+    assert await state(connection) == before
+
+
+async def test_a_leg_that_lost_its_price_keeps_the_month_open(connection: Connection, writer: Writer) -> None:
+    """It is named, and nothing is written: what others cost depends on it."""
+    await take_in(writer, shuffled())
+    offer = document("catalogues/autphone.yaml")
+    offer["rates"] = [row for row in offer["rates"] if row["zone"] != "AT-CH"]
+    await put(connection, "catalogue", "autphone@2026-01-01", offer)
+    before = await state(connection)
+    closer = Closing(connection, await load_book(connection, DESTINATIONS))
+    found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert found.obstacle is Obstacle.UNPRICED
+    assert "has no price for" in found.unpriced[0].detail
+    assert await state(connection) == before
+
+
+async def test_prepaid_is_closed_and_never_ordered_again(connection: Connection, writer: Writer) -> None:
+    """What was debited stays, whatever the order."""
+    await take_in(writer, shuffled())
+    account = document("accounts/acme.yaml")
+    await put(connection, "account", "acme", {**account, "payment": "prepaid"})
+    closer = Closing(connection, await load_book(connection, DESTINATIONS))
+    found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert (found.obstacle, found.changed) == (None, [])
+    assert len(await entries_of(connection)) == len(LEGS)
+    assert await ledger.first_open(connection, ["acme"]) == {"acme": MARCH}
+
+
+async def test_legs_that_come_while_others_are_rated_again_are_rated_again_too(
+    connection: Connection, writer: Writer
+) -> None:
+    """What came in between is seen under the lock; after some tries the rater waits."""
+    arriving = shuffled()
+    waves = [arriving[:30], arriving[30:60], arriving[60:90]]
+    book, tries = writer.index.book, 0
+    await take_in(writer, arriving[90:])
+
+    def and_meanwhile(legs: Sequence[Standing], balances: Mapping[PoolKey, int]) -> Rerating:
+        nonlocal tries
+        tries += 1
+        return rerate(legs, book, balances)
+
+    async def interrupted(held: ledger.Held) -> ledger.Held:
+        if waves:
+            await take_in(writer, waves.pop())
+        return held
+
+    original = closing._read
+
+    async def slow(
+        reading: Connection, account: str, rate: closing.Rate, held: ledger.Held
+    ) -> closing.Reread:
+        found = await original(reading, account, rate, held)
+        await interrupted(held)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(closing, "_read", slow)
+        found = await closing.write(connection, "acme", and_meanwhile, close=FEBRUARY, by="test")
+    assert (tries, found.legs, found.obstacle(FEBRUARY)) == (closing.TRIES + 1, len(LEGS), None)
+    await same_as_a_clean_run(connection, book)
+
+
+async def test_two_who_close_at_once_close_once(
+    database: str, connection: Connection, writer: Writer
+) -> None:
+    """One of them closes, the other finds it closed; nothing is corrected twice."""
+    await take_in(writer, shuffled())
+    other = await connect(database, application="other")
+    book = writer.index.book
+    both: list[Changes] = await asyncio.gather(
+        *(Closing(one, book).close("acme", FEBRUARY, now_us=NOW_US, by="test") for one in (connection, other))
+    )
+    await other.close()
+    assert sorted(str(one.obstacle) for one in both) == ["None", "closed"]
+    await same_as_a_clean_run(connection, book)
+
+
+async def test_a_rater_that_runs_meanwhile_loses_and_doubles_nothing(
+    database: str, connection: Connection, tmp_path: Path
+) -> None:
+    """Lines come in, months are closed again and again: every leg once, balances are the sum of the rows."""
+    settings = Settings(state=tmp_path, config=CONFIG, database=database)
+    settings.spool.mkdir(parents=True)
+    lines = list(records(CALLS, WORLD))
+    serving = asyncio.create_task(serve(settings))
+    closer = Closing(connection, await load_book(connection, DESTINATIONS))
+    for number in range(0, len(lines), 60):
+        with (settings.spool / "legs.tsv").open("a", encoding="latin-1") as file:
+            file.writelines(lines[number : number + 60])
+        assert (await closer.close("acme", JANUARY, now_us=NOW_US, by="test")).obstacle in {
+            None,
+            Obstacle.CLOSED,
+        }
+        await closer.rerate("acme", confirm=True)
+    async with asyncio.timeout(20):
+        while len(as_they_stand(await entries_of(connection))) < len(LEGS):  # noqa: ASYNC110 — it happens elsewhere
+            await asyncio.sleep(0.02)
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    await same_as_a_clean_run(connection, await load_book(connection, DESTINATIONS))
+
+
+async def test_a_close_killed_within_its_transaction_has_done_nothing(
+    database: str, connection: Connection, writer: Writer, tmp_path: Path
+) -> None:
+    """By kill -9, when corrections are written and the month is not: all is as before; the next closes."""
+    await take_in(writer, shuffled())
+    before = await state(connection)
+    blocker = await connect(database, application="blocker")
+    async with blocker.transaction():
+        await blocker.execute("LOCK TABLE closed_month IN SHARE MODE")
+        machine = {
+            "PBXCORE_DATABASE": database,
+            "PBXCORE_STATE": str(tmp_path),
+            "PBXCORE_CONFIG": str(CONFIG),
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pbxcore", "close", "acme", "2026-02"), env={**os.environ, **machine}
+        )
+        async with asyncio.timeout(60):
+            while not await waits(connection):
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+        process.kill()
+        await process.wait()
+    async with asyncio.timeout(20):
+        while await connection.fetchval(f"SELECT count(*) {CLOSERS}"):  # noqa: ASYNC110 — as above
+            await asyncio.sleep(0.02)
+    await blocker.close()
+    assert await state(connection) == before
+    closer = Closing(connection, writer.index.book)
+    assert (await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")).obstacle is None
+    await same_as_a_clean_run(connection, writer.index.book)
+
+
+CLOSERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pbxcore cli'"
+
+
+async def waits(connection: Connection) -> bool:
+    """Tell whether the process that closes stands before a lock."""
+    return bool(await connection.fetchval(f"SELECT wait_event_type = 'Lock' {CLOSERS}"))
+
+
+async def test_rating_again_by_a_mended_tariff_writes_once(connection: Connection, writer: Writer) -> None:
+    """A dry run writes nothing and says the same as the run that does; the second one finds nothing."""
+    await take_in(writer, shuffled())
+    offer = document("catalogues/autphone.yaml")
+    for row in offer["rates"]:
+        if (row["zone"], row["kind"]) == ("AT-CH", "mobile"):
+            row["price_per_minute"] = "0.290"
+    await put(connection, "catalogue", "autphone@2026-01-01", offer)
+    book = await load_book(connection, DESTINATIONS)
+    closer, before = Closing(connection, book), await state(connection)
+    dry = await closer.rerate("acme", confirm=False)
+    assert await state(connection) == before
+    wet = await closer.rerate("acme", confirm=True)
+    assert wet == dry
+    assert dry.differences_micro["EUR"] > 0
+    await same_as_a_clean_run(connection, book)
+    written = await state(connection)
+    assert not (await closer.rerate("acme", confirm=True)).changed
+    assert await state(connection) == written
+
+
+@pytest.fixture
+def command(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Run a command against the database; give exit code and output."""
+    for name, value in (("DATABASE", database), ("STATE", str(tmp_path)), ("CONFIG", str(CONFIG))):
+        monkeypatch.setenv(f"PBXCORE_{name}", value)
+
+    def run(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
+        return result.exit_code, result.output
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("close", "2026-02"), 2, "name accounts, or say --all"),
+        (("close", "--all", "acme", "2026-02"), 2, "name accounts, or say --all"),
+        (("close", "acme", "february"), 2, "february is no month"),
+        (("close", "acme", "2026-13"), 2, "2026-13 is no month"),
+        (("close", "nobody", "2026-02"), 1, "nobody: there is no document of this account"),
+        (("close", "acme", "2199-02"), 1, "acme: the month is not over"),
+        (("rerate",), 2, "name accounts, or say --all"),
+        (("rerate", "nobody"), 1, "nobody: there is no document of this account"),
+    ],
+)
+async def test_a_command_that_asks_the_impossible_says_so(
+    connection: Connection,
+    command: Callable[..., tuple[int, str]],
+    words: Sequence[str],
+    code: int,
+    said: str,
+) -> None:
+    """With an exit code for scripts and a remedy for people."""
+    del connection  # the documents are there
+    found, output = await asyncio.to_thread(command, *words)
+    assert (found, said in output, "→" in output) == (code, True, True), output
+
+
+async def test_an_operator_closes_a_month(
+    connection: Connection, writer: Writer, command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """Sums, corrections, and what comes late: a leg in the spool, one in quarantine, one of nobody."""
+    *early, late = sorted(LEGS, key=lambda leg: leg.ended_us)
+    early_february = [leg for leg in early if leg.ended_us < from_iso("2026-03-01T00:00:00+01:00")]
+    missed, *taken = shuffled(early_february)
+    await take_in(writer, [*taken, late])
+    spool = tmp_path / "asterisk/log/cel-custom"
+    spool.mkdir(parents=True)
+    channel = missed.key
+    (spool / "legs.tsv").write_text("".join(line for line in records(CALLS, WORLD) if channel in line))
+    for key, payer in (("q-1", "acme/10"), ("q-2", "")):
+        leg = Leg(
+            **{name: getattr(missed, name) for name in ("linkedid", "trunk", "why", "number")},
+            key=key,
+            payer=payer,
+            answered_us=missed.answered_us,
+            ended_us=missed.ended_us,
+        )
+        why = Quarantined(key=key, reason=Quarantine.INDETERMINATE, detail="")
+        await ledger.write_quarantined(connection, [why], {key: leg})
+    code, output = await asyncio.to_thread(command, "close", "--all", "2026-02", "--json")
+    answer = json.loads(output)
+    (account,) = answer["accounts"]
+    assert (code, account["account"], account["closed"]) == (0, "acme", True)
+    assert (account["late"], answer["of_nobody"]) == ({"in_spool": 1, "in_quarantine": 1}, 1)
+    assert account["bills"][0]["legs"] == len(taken)
+    assert account["corrections"]
+    code, output = await asyncio.to_thread(command, "close", "acme", "2026-02")
+    assert (code, "closed on" in output, "1 in quarantine come late" in output) == (0, True, True), output
+    key = account["corrections"][0]["key"]
+    code, output = await asyncio.to_thread(command, "explain", key)
+    assert (code, "Correction 1 of the leg" in output, "As it stands:" in output) == (0, True, True), output
+    code, output = await asyncio.to_thread(command, "explain", key, "--json")
+    (correction,) = json.loads(output)["corrections"]
+    assert (correction["type"], correction["correction"]) == ("correction", 1)
+    assert correction["amount"] == f"{correction['amount_micro'] / 1_000_000:.6f}"
+
+
+async def test_an_operator_rates_again(
+    connection: Connection, writer: Writer, command: Callable[..., tuple[int, str]]
+) -> None:
+    """A dry run shows what changes, for whom and by how much; only --confirm writes."""
+    await take_in(writer, shuffled())
+    code, output = await asyncio.to_thread(command, "rerate", "--all")
+    assert (code, "open legs differ" in output, "with --confirm" in output) == (0, True, True), output
+    assert len(await entries_of(connection)) == len(LEGS)
+    code, output = await asyncio.to_thread(command, "rerate", "acme", "--confirm", "--json")
+    answer = json.loads(output)
+    assert (code, answer["written"]) == (0, True)
+    entries = await entries_of(connection)
+    assert len(entries) - len(LEGS) == len(answer["accounts"][0]["corrections"]) > 0
+    code, output = await asyncio.to_thread(command, "rerate", "acme", "--confirm")
+    assert (code, "0 of" in output) == (0, True), output
+    assert await entries_of(connection) == entries
