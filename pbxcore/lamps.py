@@ -73,14 +73,18 @@ def write(settings: Settings, tenant: str, lamps: Mapping[str, str]) -> None:
 
 
 def replace(db: sqlite3.Connection, tenant: str, lamps: Mapping[str, str]) -> list[str]:
-    """Note a tenant's lamps; return the ids, `<tenant>/<extension or pattern>`, of those that changed."""
+    """Note a tenant's lamps; return those that Asterisk has to be told, `<tenant>/<extension or pattern>`.
+
+    An extension that had none is not among them: nobody watches it, and who does later is answered by the
+    pattern.
+    """
     known = dict(db.execute("SELECT id, hint FROM lamps WHERE tenant = ?", (tenant,)))
     wanted = {f"{tenant}/{number}": hint for number, hint in lamps.items()}
     changed = sorted(one for one in known.keys() | wanted.keys() if known.get(one) != wanted.get(one))
     db.executemany("DELETE FROM lamps WHERE id = ?", [(one,) for one in changed])
     db.executemany("INSERT INTO lamps VALUES (?, ?, ?)",
                    [(one, tenant, wanted[one]) for one in changed if one in wanted])  # fmt: skip
-    return changed
+    return [one for one in changed if one in known or one.startswith(f"{tenant}/_")]
 
 
 def action(db: sqlite3.Connection, lamp: str) -> Action:

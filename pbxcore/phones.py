@@ -44,10 +44,17 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many phones are published, and how many changed objects Asterisk has not yet forgotten."""
+    """How many there are.
+
+    Attributes:
+        published: phones that stand in the tables.
+        unexpired: changed objects that Asterisk has not yet forgotten.
+        unfollowed: phones whose registration it does not follow yet.
+    """
 
     published: int
     unexpired: int
+    unfollowed: int
 
 
 def password_of(settings: Settings, endpoint: str) -> str:
@@ -102,6 +109,8 @@ def is_current(settings: Settings) -> bool:
 
 def mark_current(settings: Settings) -> None:
     """Note that every tenant's rows have been written in the form of this program."""
+    if is_current(settings):
+        return
     with _open(settings.phones_db) as db:
         db.execute(f"PRAGMA user_version = {FORM}")
 
@@ -112,7 +121,8 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     A PIN that a user changed stays until the document names another one. The file of lamps comes last: a
     publisher that dies before it is followed by one that does all again.
     """
-    prepare(settings)
+    if not is_current(settings):
+        prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
     rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
@@ -138,10 +148,11 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
 def counts(settings: Settings) -> Counts:
     """Count what stands in the tables; nothing before the first publication."""
     if not settings.phones_db.exists():
-        return Counts(published=0, unexpired=0)
+        return Counts(published=0, unexpired=0, unfollowed=0)
+    tables = ("ps_endpoints", "expiry", "unfollowed")
     with _open(settings.phones_db) as db:
-        (row,) = db.execute("SELECT (SELECT count(*) FROM ps_endpoints), (SELECT count(*) FROM expiry)")
-    return Counts(published=int(row[0]), unexpired=int(row[1]))
+        found = [int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables]  # noqa: S608 — names of ours
+    return Counts(published=found[0], unexpired=found[1], unfollowed=found[2])
 
 
 def to_expire(settings: Settings) -> tuple[Changed, ...]:
@@ -151,10 +162,10 @@ def to_expire(settings: Settings) -> tuple[Changed, ...]:
         return tuple(Changed(*row) for row in rows)
 
 
-def lamp_action(settings: Settings, changed: Changed) -> lamps.Action:
-    """Return the manager action that puts a changed lamp in force."""
+def lamp_actions(settings: Settings, changed: Iterable[Changed]) -> Mapping[Changed, lamps.Action]:
+    """Return the manager actions that put changed lamps in force."""
     with _open(settings.phones_db) as db:
-        return lamps.action(db, changed.id)
+        return {one: lamps.action(db, one.id) for one in changed if one.kind == "lamp"}
 
 
 def expired(settings: Settings, objects: Iterable[Changed]) -> None:
@@ -164,6 +175,28 @@ def expired(settings: Settings, objects: Iterable[Changed]) -> None:
             "DELETE FROM expiry WHERE kind = ? AND id = ? AND change = ?",
             [(one.kind, one.id, one.change) for one in objects],
         )
+
+
+def unfollowed(settings: Settings, limit: int) -> tuple[str, ...]:
+    """Return some of the phones whose registration Asterisk does not follow yet."""
+    with _open(settings.phones_db) as db:
+        return tuple(row[0] for row in db.execute("SELECT id FROM unfollowed ORDER BY id LIMIT ?", (limit,)))
+
+
+def followed(settings: Settings, endpoints: Iterable[str]) -> None:
+    """Note that Asterisk follows the registrations of these phones."""
+    with _transaction(settings.phones_db) as db:
+        db.executemany("DELETE FROM unfollowed WHERE id = ?", [(one,) for one in endpoints])
+
+
+def follow_from(settings: Settings, started: str) -> None:
+    """Note which start, or reload, of Asterisk is running: another one than before follows no phone."""
+    with _transaction(settings.phones_db) as db:
+        if db.execute("SELECT 1 FROM asterisk WHERE started = ?", (started,)).fetchone():
+            return
+        db.execute("DELETE FROM asterisk")
+        db.execute("INSERT INTO asterisk VALUES (?)", (started,))
+        db.execute("INSERT OR IGNORE INTO unfollowed SELECT id FROM ps_endpoints")
 
 
 def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
@@ -232,12 +265,14 @@ def _replace_phones(
     known = {row[0] for row in db.execute("SELECT id FROM owners WHERE tenant = ?", (tenant,))}
     changed = [Changed(kind, endpoint) for endpoint in known - set(phones) for kind in TABLES]
     for endpoint in known - set(phones):
-        for table in (*TABLES.values(), "owners"):
+        for table in (*TABLES.values(), "owners", "unfollowed"):
             db.execute(f"DELETE FROM {table} WHERE id = ?", (endpoint,))  # noqa: S608 — a name of ours
     for endpoint, rows in phones.items():
         if endpoint not in known:  # an id of another tenant fails here, and with it the whole transaction
             db.execute("INSERT INTO owners VALUES (?, ?)", (endpoint, tenant))
-        changed += [Changed(kind, endpoint) for kind, row in rows.items() if _upsert(db, kind, endpoint, row)]
+            db.execute("INSERT INTO unfollowed VALUES (?)", (endpoint,))
+        written = [Changed(kind, endpoint) for kind, row in rows.items() if _upsert(db, kind, endpoint, row)]
+        changed += written if endpoint in known else []  # Asterisk does not remember that there was none
     return changed
 
 

@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS musiconhold_entry (
 CREATE TABLE IF NOT EXISTS expiry (
   kind TEXT, id TEXT, change INTEGER NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
+-- Ours: phones whose registration Asterisk does not follow yet (pbxcore.control.following), and of which start of
+-- Asterisk that is known.
+CREATE TABLE IF NOT EXISTS unfollowed (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS asterisk (started TEXT NOT NULL);
 
 -- name: mailboxes
 -- `uniqueid`, `context`, `mailbox`, `password` … are names of app_voicemail. It writes a changed PIN back.

@@ -6,7 +6,7 @@ Owns what only control has: the AMI link and what is done over it. Refuses to wa
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from dialplan.facts import State
 from dialplan.hours import local_time
 from dialplan.published import Published
 from pbxcore import lamps, phones
+from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.process import Process
 from pbxcore.control.turns import Turns
@@ -30,6 +31,7 @@ MEASURE_S = 5.0
 CHANNEL_SUFFIX = len("-0000001a")  # Asterisk numbers the channels of an endpoint
 
 UNEXPIRED = Gauge("pbxcore_phones_unexpired", "Changes of phones that Asterisk has not acknowledged")
+UNFOLLOWED = Gauge("pbxcore_phones_unfollowed", "Phones whose registration Asterisk does not follow yet")
 PHONES = Gauge("pbxcore_phones_published", "Phones that stand in Asterisk's tables")
 REGISTERED = Gauge("pbxcore_phones_registered", "Phones that are registered now")
 EXPIRY_FAILED = Counter("pbxcore_expiry_failures_total", "Changed phones not yet expired in Asterisk")
@@ -49,8 +51,12 @@ async def serve(settings: Settings) -> None:
 
     turn = asyncio.Lock()  # of two at once, the older could have the last word about a lamp
 
+    changed = asyncio.Event()  # phones may be new
+
     async def after_reload() -> dict[str, Any]:
-        return {"asterisk": await _expire_if_up(settings, link, turn)}
+        said = await _expire_if_up(settings, link, turn)
+        changed.set()
+        return {"asterisk": said}
 
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
@@ -61,6 +67,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(_follow(link, process, turns), name="ami-events"),
             tasks.create_task(turns.run(), name="turns"),
             tasks.create_task(_keep_expired(settings, link, turn), name="expiry"),
+            tasks.create_task(following.follow(settings, link, changed), name="following"),
             tasks.create_task(_measure(settings), name="measure"),
         ]
         try:
@@ -93,16 +100,15 @@ async def expire(settings: Settings, link: Link) -> int:
     return len(changed)
 
 
-def _actions(settings: Settings, changed: Iterable[phones.Changed]) -> list[lamps.Action]:
+def _actions(settings: Settings, changed: Sequence[phones.Changed]) -> list[lamps.Action]:
     """Give what tells Asterisk of changes; an Error answer says that what we want gone is not there."""
-    actions: list[lamps.Action] = []
-    for one in changed:
-        if one.kind == "lamp":
-            actions.append(phones.lamp_action(settings, one))
-        else:
-            fields = {"Cache": f"res_pjsip/{one.kind}", "Object": one.id}
-            actions.append(("SorceryMemoryCacheExpireObject", fields))
-    return actions
+    told = phones.lamp_actions(settings, changed)
+    return [
+        told.get(
+            one, ("SorceryMemoryCacheExpireObject", {"Cache": f"res_pjsip/{one.kind}", "Object": one.id})
+        )
+        for one in changed
+    ]
 
 
 async def _expire_if_up(settings: Settings, link: Link, turn: asyncio.Lock) -> str:
@@ -135,6 +141,7 @@ async def _measure(settings: Settings) -> None:
             log.warning("phones cannot be counted", exc_info=True)
         else:
             UNEXPIRED.set(counted.unexpired)
+            UNFOLLOWED.set(counted.unfollowed)
             PHONES.set(counted.published)
         there = await asyncio.to_thread(registered, settings)
         if there is not None:

@@ -42,6 +42,10 @@ async def _sees(watcher: sipp.Run, text: str, after: float = 0.0) -> float:
     return (await watcher.until(method="NOTIFY", text=text, after=after)).at
 
 
+def _is_followed(pbx: Pbx, endpoint: str) -> bool:
+    return "Qualify frequency" in pbx.asterisk(f"pjsip show qualify aor {endpoint}")
+
+
 async def test_a_lamp_follows_a_phone(pbx: Pbx, runs: Runs) -> None:
     """Who watches an extension is told that it is idle, rings, talks and is idle again."""
     anna, bruno = pbx.phone("p10"), pbx.phone("p11")
@@ -68,6 +72,39 @@ async def test_presence_shows_a_registered_phone_as_open(pbx: Pbx, runs: Runs) -
     runs.append(caller := await anna.call("11", talk_ms=300))
     await _sees(watcher, "On the phone", ready)
     await caller.wait()
+
+
+async def test_presence_follows_a_phone_that_was_added_later(pbx: Pbx, runs: Runs) -> None:
+    """Who asks for presence sees a new extension close and open with its phone's registration."""
+    changed = copy.deepcopy(pbx.tenant)
+    changed["extensions"]["15"] = {"name": "Frieda", "devices": [{"device": "p15"}]}
+    pbx.publish(changed, 2)
+    assert _reload(pbx) == {"ok": True, "asterisk": "done"}
+    runs.append(watcher := await pbx.phone("p13").subscribe("15", event="presence"))
+    closed = await _sees(watcher, "<basic>closed</basic>")
+    frieda = pbx.phone("p15")
+    await frieda.register()
+    opened = await _sees(watcher, "<basic>open</basic>", closed)
+    await frieda.register(expires_s=0)
+    await _sees(watcher, "<basic>closed</basic>", opened)
+    pbx.publish(pbx.tenant, 3)
+    assert _reload(pbx)["asterisk"] == "done"
+
+
+async def test_presence_is_right_after_a_reload_of_sip(pbx: Pbx, runs: Runs) -> None:
+    """When an operator's reload has made Asterisk forget whom it follows, it soon follows all again."""
+    bruno = pbx.phone("p11")
+    await bruno.register()
+    pbx.until(lambda: _is_followed(pbx, "acme-p11"))
+    pbx.stop("control")
+    pbx.asterisk("module reload res_pjsip.so")
+    assert not _is_followed(pbx, "acme-p11")
+    pbx.serve("control")
+    pbx.until(lambda: _is_followed(pbx, "acme-p11"))
+    runs.append(watcher := await pbx.phone("p13").subscribe("11", event="presence"))
+    opened = await _sees(watcher, "<basic>open</basic>")
+    await bruno.register(expires_s=0)
+    await _sees(watcher, "<basic>closed</basic>", opened)
 
 
 async def test_a_lamp_changes_with_the_plan(pbx: Pbx, runs: Runs) -> None:

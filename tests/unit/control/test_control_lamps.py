@@ -35,11 +35,19 @@ def test_patterns_match_these_extensions_alone(numbers: tuple[str, ...], pattern
 
 def test_what_is_unchanged_is_not_told(db: sqlite3.Connection) -> None:
     """Only what differs is due; the lamps of another tenant stay as they are."""
-    assert lamps.replace(db, "acme", {"10": "PJSIP/acme-a"}) == ["acme/10"]
+    lamps.replace(db, "acme", {"10": "PJSIP/acme-a", "_1[0]": "${LOOK_UP}"})
     lamps.replace(db, "beta", {"10": "PJSIP/beta-a"})
-    assert lamps.replace(db, "acme", {"10": "PJSIP/acme-a", "11": "PJSIP/acme-b"}) == ["acme/11"]
-    assert lamps.replace(db, "acme", {}) == ["acme/10", "acme/11"]
+    assert lamps.replace(db, "acme", {"10": "PJSIP/acme-b", "_1[0]": "${LOOK_UP}"}) == ["acme/10"]
+    assert lamps.replace(db, "acme", {"10": "PJSIP/acme-b", "_1[0]": "${LOOK_UP}"}) == []
+    assert lamps.replace(db, "acme", {}) == ["acme/10", "acme/_1[0]"]
     assert db.execute("SELECT id FROM lamps").fetchall() == [("beta/10",)]
+
+
+def test_of_a_new_extension_its_pattern_is_told(db: sqlite3.Connection) -> None:
+    """Nobody watches it yet: the pattern answers the first who does."""
+    assert lamps.replace(db, "acme", {"10": "PJSIP/acme-a", "_1[0]": "${LOOK_UP}"}) == ["acme/_1[0]"]
+    more = {"10": "PJSIP/acme-a", "11": "PJSIP/acme-b", "_1[01]": "${LOOK_UP}"}
+    assert lamps.replace(db, "acme", more) == ["acme/_1[01]", "acme/_1[0]"]
 
 
 def test_a_changed_lamp_is_replaced_and_an_old_one_removed(db: sqlite3.Connection) -> None:

@@ -40,12 +40,9 @@ def _rows(path: Path, sql: str) -> list[Any]:
 
 
 def test_what_is_unchanged_needs_no_forgetting(settings: Settings) -> None:
-    """Publishing the same plan again changes nothing and expires nothing."""
+    """Asterisk remembers no phone that was not there; the same plan again changes nothing."""
     plan = _plan(e10={"devices": [{"device": "a"}]})
-    assert [(change.kind, change.id) for change in phones.publish(settings, plan)] == [
-        ("aor", "acme-a"), ("auth", "acme-a"), ("endpoint", "acme-a"), ("lamp", "acme/10"),
-        ("lamp", "acme/_1[0]"),
-    ]  # fmt: skip
+    assert phones.publish(settings, plan) == (phones.Changed("lamp", "acme/_1[0]"),)
     assert phones.publish(settings, plan) == ()
 
 
@@ -87,12 +84,31 @@ def test_a_confirmed_change_is_no_longer_due(settings: Settings) -> None:
 
 def test_what_changes_while_it_is_expired_stays_due(settings: Settings) -> None:
     """A second change between Asterisk's answer and our note of it: the old password is expired again."""
-    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
+    first, second, third = (
+        _plan(e10={"devices": [{"device": "a", "password": f"{word}-password"}]})
+        for word in ("first", "second", "third")
+    )
+    phones.publish(settings, first)
+    phones.publish(settings, second)
     sent = phones.to_expire(settings)
-    devices = [{"device": "a", "password": "another-password"}]
-    phones.publish(settings, _plan(e10={"devices": devices}))
+    phones.publish(settings, third)
     phones.expired(settings, sent)
     assert phones.to_expire(settings) == (phones.Changed("auth", "acme-a"),)
+
+
+def test_each_phone_is_to_be_followed_once_by_each_start_of_asterisk(settings: Settings) -> None:
+    """A new phone is due, one that is gone is not; another start or reload of Asterisk makes all due."""
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}, {"device": "b"}]}))
+    phones.publish(settings, _plan(e10={"devices": [{"device": "b"}, {"device": "c"}]}))
+    assert phones.unfollowed(settings, 9) == ("acme-b", "acme-c")
+    phones.follow_from(settings, "Monday")
+    phones.followed(settings, ["acme-b"])
+    assert (phones.unfollowed(settings, 9), phones.counts(settings).unfollowed) == (("acme-c",), 1)
+    phones.follow_from(settings, "Monday")
+    assert phones.unfollowed(settings, 9) == ("acme-c",)
+    phones.follow_from(settings, "Tuesday")
+    assert phones.unfollowed(settings, 1) == ("acme-b",)
+    assert phones.unfollowed(settings, 9) == ("acme-b", "acme-c")
 
 
 def test_a_pin_that_a_user_set_stays(settings: Settings) -> None:
@@ -134,7 +150,8 @@ async def test_a_lamp_that_asterisk_refuses_stays_due(settings: Settings) -> Non
         return SimpleNamespace(success=False, name=name, fields=fields)
 
     phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
-    assert {one.kind for one in phones.to_expire(settings)} == {"endpoint", "auth", "aor", "lamp"}
+    phones.publish(settings, _plan(e10={"devices": [{"device": "a", "password": "another-password"}]}))
+    assert {one.kind for one in phones.to_expire(settings)} == {"auth", "lamp"}
     await expire(settings, cast("Link", SimpleNamespace(action=refuse)))
     assert {one.kind for one in phones.to_expire(settings)} == {"lamp"}
 
