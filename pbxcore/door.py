@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -73,6 +74,7 @@ class Applied:
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
         pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
+        in_force_ms: from the moment it was stored to the last acknowledgement.
     """
 
     changes: tuple[Change, ...] = ()
@@ -80,6 +82,7 @@ class Applied:
     stale: tuple[Stale, ...] = ()
     published: tuple[Published, ...] = field(default=())
     pending: str = ""
+    in_force_ms: float = 0.0
 
 
 async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base: Bases = None) -> Applied:
@@ -131,12 +134,13 @@ async def _connect(settings: Settings, author: str) -> Connection:
 async def _publish(settings: Settings, connection: Connection, applied: Applied) -> Applied:
     """Publish what is stored; whatever hinders that, it is stored, and the machine itself completes it."""
     changed = [change.id for change in applied.changes if change.changed and change.kind == "tenant"]
+    stored = time.monotonic()
     try:
         await turn.give_back(connection, turn.DOOR)  # in every other case it goes with the connection
         published = await publication.catch_up(settings, connection, asked_for=changed)
     except publication.PUT_OFF as error:
         return replace(applied, pending=str(error) or type(error).__name__)
-    return replace(applied, published=published)
+    return replace(applied, published=published, in_force_ms=1_000 * (time.monotonic() - stored))
 
 
 async def _in_turn(
@@ -232,7 +236,8 @@ async def _check_against_stored(
 
 async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:
     tenants = [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
-    accounts = {str(row["id"]) for row in await connection.fetch(SQL["known"], "account")}
+    payers = sorted({spec.account for _, spec in tenants})
+    accounts = {str(row["id"]) for row in await connection.fetch(SQL["known"], "account", payers)}
     accounts |= {document.id for document in documents if document.kind == "account"}
     numbers = {number for _, spec in tenants for number in _numbers(spec)}
     holders = await connection.fetch(SQL["holders"], sorted(numbers), [spec.tenant for _, spec in tenants])
@@ -248,7 +253,12 @@ async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> l
 async def _check_prices(
     settings: Settings, connection: Connection, documents: Sequence[Read]
 ) -> list[Located]:
-    """Judge catalogues and accounts as they will stand together: the stored ones first, then the new."""
+    """Judge catalogues and accounts as they will stand together: the stored ones first, then the new.
+
+    A change of tenants alone touches neither, and does not wait for all accounts to be read.
+    """
+    if all(isinstance(document.spec, TenantSpec) for document in documents):
+        return []
     new = {(document.kind, id_of(document)): document for document in documents}
     catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
     accounts = await _standing(connection, "account", AccountSpec, new)

@@ -2,7 +2,8 @@
 SELECT revision, document FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: known
-SELECT DISTINCT id FROM revision WHERE kind = $1;
+-- Which of these documents there are.
+SELECT DISTINCT id FROM revision WHERE kind = $1 AND id = ANY ($2::text[]);
 
 -- name: in_force
 -- The newest revision of every document of a kind.
@@ -48,6 +49,3 @@ SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER B
 -- name: documents
 SELECT id, revision, document FROM revision
 WHERE kind = 'tenant' AND (id, revision) IN (SELECT * FROM unnest($1::text[], $2::int[]));
-
--- name: numbers_in_force
-SELECT number, tenant FROM number WHERE upper_inf(valid);

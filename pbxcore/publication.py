@@ -104,12 +104,10 @@ class _Behind:
 
     Attributes:
         wanted: the newest revision of every tenant.
-        numbers: tenant by number, those of all tenants.
         plans: of those whose newest revision is not in force.
     """
 
     wanted: Mapping[str, int]
-    numbers: Mapping[str, str]
     plans: tuple[Plan, ...]
 
 
@@ -124,10 +122,8 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
-        held = await connection.fetch(SQL["numbers_in_force"]) if late else []
     return _Behind(
         wanted=wanted,
-        numbers={str(row["number"]): str(row["tenant"]) for row in held},
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
     )
 
@@ -151,12 +147,12 @@ def _write(settings: Settings, behind: _Behind) -> None:
         write_plan(settings.published, plan)
     for plan in behind.plans:
         phones.publish(settings, plan)
-    revisions = {**_index(settings).revisions, **{plan.tenant: plan.revision for plan in behind.plans}}
-    trunks = behind.plans[0].trunks
-    write_index(settings.published, Index(revisions=revisions, trunks=trunks, numbers=behind.numbers))
+    before = _index(settings).revisions
+    revisions = {**before, **{plan.tenant: plan.revision for plan in behind.plans}}
+    write_index(settings.published, Index(revisions=revisions, trunks=behind.plans[0].trunks))
     phones.mark_current(settings)  # all of them were late if they were not current
     for plan in behind.plans:
-        remove_old_plans(settings.published, plan)
+        remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
 
 
 def _index(settings: Settings) -> Index:
@@ -189,22 +185,23 @@ def write_plan(published: Path, plan: Plan) -> None:
     write_aside(file_of(published, plan.tenant, plan.revision), plan_to_json(plan))
 
 
-def remove_old_plans(published: Path, plan: Plan) -> None:
-    """Remove a tenant's plan files but the one in force and the one before: somebody may be reading that."""
-    for path in (published / "tenants").glob(f"{plan.tenant}.*.json"):
-        if int(path.name.split(".")[1]) < plan.revision - 1:
-            path.unlink(missing_ok=True)
+def remove_old_plans(published: Path, plan: Plan, before: int) -> None:
+    """Remove a tenant's plan files but the one in force and the one before: somebody may be reading that.
+
+    Args:
+        published: folder of the published plans.
+        plan: in force now.
+        before: the revision in force until now; those older than the one before it are gone already. Files
+            are named and not searched for: the folder holds those of all tenants.
+    """
+    for revision in range(max(1, before - 1), plan.revision - 1):
+        file_of(published, plan.tenant, revision).unlink(missing_ok=True)
 
 
 def write_index(published: Path, index: Index) -> None:
-    """Put plans in force: which revision of each tenant, and which tenant has which number."""
-    entries = {
-        "format": 1,
-        "trunks": index.trunks,
-        "tenants": dict(sorted(index.revisions.items())),
-        "numbers": dict(sorted(index.numbers.items())),
-    }
-    write_aside(published / "index.json", json.dumps(entries, indent=0) + "\n")
+    """Put plans in force: which revision of each tenant."""
+    entries = {"format": 1, "trunks": index.trunks, "tenants": dict(sorted(index.revisions.items()))}
+    write_aside(published / "index.json", json.dumps(entries) + "\n")
 
 
 async def ask(

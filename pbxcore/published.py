@@ -30,17 +30,15 @@ class UnpublishedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """What is in force.
+    """What is in force. Numbers stand in the plans: a line a tenant is all that grows with their number.
 
     Attributes:
         revisions: by tenant.
         trunks: of the machine, in the order to try, as they stand in every plan.
-        numbers: tenant by number, E.164.
     """
 
     revisions: Mapping[str, int] = field(default_factory=dict)
     trunks: tuple[str, ...] = ()
-    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(folder: Path) -> Published:
@@ -101,7 +99,6 @@ def read_index(folder: Path) -> Index:
         return Index(
             revisions={str(tenant): int(revision) for tenant, revision in index["tenants"].items()},
             trunks=tuple(str(trunk) for trunk in index["trunks"]),
-            numbers={str(number): str(tenant) for number, tenant in index["numbers"].items()},
         )
     except FileNotFoundError:
         return Index()

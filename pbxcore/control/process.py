@@ -67,6 +67,7 @@ class Process:
     started: float = field(default_factory=time.time)
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.switches = View(self.settings.switches_db)
@@ -133,9 +134,16 @@ class Process:
                 "revisions": revisions, **self.also()}  # fmt: skip
 
     async def _reload(self) -> dict[str, Any]:
-        """Put in force what the index says; answer when it is, and Asterisk has forgotten what changed."""
+        """Put in force what the index says; answer when it is, and Asterisk has forgotten what changed.
+
+        Plans are built in a thread: a thousand take seconds, and a process that gives no sign of life for
+        one is killed, control and standby at the same moment.
+        """
         try:
-            self.plans, unread = published_plans.reload(self.plans, self.settings.published)
+            async with self._turn:
+                self.plans, unread = await asyncio.to_thread(
+                    published_plans.reload, self.plans, self.settings.published
+                )
         except published_plans.UnpublishedError as error:
             return {"ok": False, "error": str(error)}
         TENANTS.set(len(self.plans.plans))

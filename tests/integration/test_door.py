@@ -171,12 +171,25 @@ async def test_a_change_is_in_force_with_its_phones(settings: Settings) -> None:
     assert index(settings)["tenants"] == {"acme": 2}
     plan = json.loads((settings.published / "tenants" / "acme.2.json").read_text())
     assert plan["revision"] == 2
-    assert {one.id for one in phones.to_expire(settings)} >= {"acme-p13"}
+    assert {one.id for one in phones.to_expire(settings)} == {"acme/12", "acme/_1[012]"}  # lamps
+    assert phones.unfollowed(settings, 9) == ("acme-p10", "acme-p11", "acme-p12", "acme-p13")
     assert [one.process for one in applied.published[0].acknowledged if not one.done] == [
         "control",
         "standby",
         "Asterisk",
     ]
+
+
+async def test_no_plan_file_stays_that_nobody_reads(settings: Settings) -> None:
+    """The plan in force and the one before are there, also where a publication was cut off between them."""
+    await start(settings)
+    acme = (CONFIG / "tenants" / "acme.yaml").read_text()
+    for revision in (2, 3, 4):
+        await put(settings, acme=acme.replace("timeout_s: 12", f"timeout_s: {12 + revision}"))
+        if revision == 3:  # stored and laid out, never in force
+            publication.write_index(settings.published, published.Index(revisions={"acme": 2}))
+    there = sorted(path.name for path in (settings.published / "tenants").glob("acme.*"))
+    assert there == ["acme.3.json", "acme.4.json"]
 
 
 async def test_a_number_moves_between_tenants_in_one_go(settings: Settings) -> None:
@@ -187,7 +200,9 @@ async def test_a_number_moves_between_tenants_in_one_go(settings: Settings) -> N
     assert not (await put(settings, **made)).findings
     moved = {name: TENANT.format(name=name, account="acc", number=n) for name, n in (("x", two), ("y", one))}
     assert not (await put(settings, **moved)).findings
-    assert index(settings)["numbers"] == {one: "y", two: "x"}
+    plans = published.load(settings.published)
+    led = {number: plan.tenant for number in (one, two) if (plan := plans.plan_of_number(number))}
+    assert led == {one: "y", two: "x"}
     open_now = await rows(
         settings, "SELECT number, tenant FROM number WHERE upper_inf(valid) ORDER BY number"
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from dialplan.build import build_plan
 from dialplan.decision import Reject
 from dialplan.facts import Facts, Origin, State
 from dialplan.plan import Plan
+from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
 from pbxcore import publication, published
 from pbxcore.control import decision_log
@@ -109,6 +112,29 @@ async def test_a_number_moves_in_one_swap(settings: Settings) -> None:
         _publish(settings.published, _plan(2, "acme", two), _plan(2, "beta", one))
         assert await _ask(settings, {"do": "reload"}) == {"ok": True}
         assert [process.plans.numbers.get(number) for number in (one, two)] == ["beta", "acme"]
+
+
+async def test_a_process_decides_on_while_it_reads_many_plans(settings: Settings) -> None:
+    """A thousand changed plans take seconds: one that answered nothing meanwhile would be killed for it."""
+    _publish(settings.published, _plan(1))
+    process = Process(name="control", settings=settings, state=State())
+    slow, answered = published.file_of(settings.published, "acme", 2), threading.Event()
+    os.mkfifo(slow)  # reading it waits for somebody who writes
+
+    def write() -> bool:
+        in_time = answered.wait(5)
+        slow.write_text(plan_to_json(_plan(2)))
+        return in_time
+
+    async with process.running(0):
+        publication.write_index(settings.published, Index(revisions={"acme": 2}))
+        writing = asyncio.create_task(asyncio.to_thread(write))
+        reload = asyncio.create_task(_ask(settings, {"do": "reload"}))
+        assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 1}
+        answered.set()
+        assert await reload == {"ok": True}
+        assert process.status()["revisions"] == {"acme": 2}
+    assert await writing
 
 
 async def test_a_change_nobody_announced_is_noticed(settings: Settings) -> None:
