@@ -5,7 +5,7 @@ have is left out here, so that a plan that was published once can always be buil
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -36,6 +36,8 @@ from dialplan.spec import (
     GroupSpec,
     HoursSpec,
     MusicSpec,
+    NumberSpec,
+    PortingSpec,
     TenantSpec,
 )
 from dialplan.target import Kind, Target, parse
@@ -166,15 +168,33 @@ def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:
 def _numbers(spec: TenantSpec) -> Iterator[tuple[str, Number]]:
     """Give each number under its own name and under the one it stands for."""
     for number, one in spec.numbers.items():
-        entry = Number(
-            number=number,
-            stands_for=one.stands_for or "",
-            to=_sure(one.to),
-            owner=_owner(spec, number, number),
-        )
+        entry = _number(spec, number, one)
         yield number, entry
         if one.stands_for and one.stands_for not in spec.numbers:
             yield one.stands_for, entry
+
+
+def _number(spec: TenantSpec, number: str, one: NumberSpec) -> Number:
+    zone, porting = ZoneInfo(spec.time_zone), one.porting or PortingSpec()
+    confirmed = at(porting.confirmed, zone) if one.stands_for else None
+    return Number(
+        number=number,
+        stands_for=one.stands_for or "",
+        today=one.stands_for if one.stands_for and confirmed else number,
+        ordered=one.ordered,
+        planned_at=None if confirmed else at(porting.planned, zone),
+        released_at=confirmed + timedelta(days=porting.grace_days) if confirmed else None,
+        to=_sure(one.to),
+        owner=_owner(spec, number, number),
+    )
+
+
+def at(instant: str | None, zone: ZoneInfo) -> datetime | None:
+    """Read an instant of a document in UTC; without an offset it is what the clock of the zone shows."""
+    if instant is None:
+        return None
+    read = datetime.fromisoformat(instant)
+    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _owner(
@@ -186,13 +206,18 @@ def _owner(
 def _identity(spec: TenantSpec, caller_id: str | None) -> Identity:
     """Find the number of ours behind a caller ID; without one, or if it is not ours, the first number's."""
     for number, one in spec.numbers.items():
-        if caller_id == number:
-            return Identity(network=number, shown=number)
-        if (caller_id is None or caller_id == one.stands_for) and one.stands_for and one.right_of_use:
-            return Identity(network=number, shown=one.stands_for, shown_from=one.right_of_use)
-        if caller_id is None:
-            return Identity(network=number, shown=number)
+        if not one.ordered and caller_id in {None, number, one.stands_for}:
+            return _seen(number, one, caller_id)
     return Identity() if caller_id is None else _identity(spec, None)
+
+
+def _seen(number: str, one: NumberSpec, caller_id: str | None) -> Identity:
+    """Give what is seen of a number: once the one it stands for is ported, that one alone."""
+    if one.stands_for and one.porting and one.porting.confirmed:
+        return Identity(network=one.stands_for, shown=one.stands_for)
+    if one.stands_for and one.right_of_use and caller_id != number:
+        return Identity(network=number, shown=one.stands_for, shown_from=one.right_of_use)
+    return Identity(network=number, shown=number)
 
 
 def _phones(spec: TenantSpec, extensions: Mapping[str, Extension]) -> Iterator[Phone]:

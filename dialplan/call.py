@@ -95,7 +95,7 @@ class Here:
 
     def entering(self, plan: Plan, number: Number) -> "Here":
         """Go on into a tenant by one of its numbers."""
-        return Here(plan, (*self.trail, number.number))
+        return Here(plan, (*self.trail, number.today))
 
 
 @dataclass(frozen=True, slots=True)

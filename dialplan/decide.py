@@ -15,6 +15,7 @@ from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
+from dialplan.porting import is_reached
 from dialplan.published import Published
 from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
@@ -52,13 +53,16 @@ def decide(published: Published, facts: Facts, state: State, now: datetime) -> D
 
 def _from_trunk(published: Published, facts: Facts, state: State, now: datetime) -> Decision:
     """Answer a carrier: whose number is it?"""
-    number = _brought(published, facts.dialled)
+    number = published.number_brought(facts.dialled)
     plan = published.plan_of_number(number)
     entry = plan.numbers.get(number) if plan else None
     if plan is None or entry is None:
         return _nobody(published, state, now, Reason.UNKNOWN_NUMBER, f"no tenant has {facts.dialled[:40]!r}")
     sheet = Sheet(_call(published, facts, state, now, plan, _outsider(facts, plan)))
-    return _finish(sheet, enter(sheet, Here(plan, (entry.number,)), entry))
+    if not is_reached(entry, number, now):
+        text = f"{number} stood for {entry.stands_for}, which was ported; it was released since"
+        return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, f"numbers.{number}.porting", text))
+    return _finish(sheet, enter(sheet, Here(plan, (entry.today,)), entry, number))
 
 
 def _from_phone(published: Published, facts: Facts, state: State, now: datetime, plan: Plan) -> Decision:
@@ -166,12 +170,6 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
         diverters=known[:MAX_DIVERSIONS],
         trail=facts.trail or ((facts.actor,) if facts.origin is Origin.FORWARD else ()),
     )
-
-
-def _brought(published: Published, dialled: str) -> str:
-    """Read a number as carriers write it, `+49…`, `0049…` or `49…`; it is known or it is nobody's."""
-    forms = (dialled, f"+{dialled}", f"+{dialled.removeprefix('00')}")
-    return next((form for form in forms if form in published.numbers), "")
 
 
 def _nobody(published: Published, state: State, now: datetime, reason: Reason, text: str) -> Decision:

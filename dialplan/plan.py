@@ -6,7 +6,7 @@ is another plan (`dialplan.published` swaps it whole).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -140,10 +140,23 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A number of the tenant; `stands_for` is another that leads to it, or empty."""
+    """A number of the tenant.
+
+    Attributes:
+        number: as the trunk brings it; a temporary one where `stands_for` is another.
+        stands_for: the customer's own number that leads here too, or empty.
+        today: the one of both that can be called back and that diverts calls.
+        ordered: it is not ours yet.
+        planned_at: when `stands_for` is to be ported; None: no day is known, or it is done.
+        released_at: when the temporary number ends; None: `stands_for` is not ported yet.
+    """
 
     number: str
     stands_for: str
+    today: str
+    ordered: bool = False
+    planned_at: datetime | None = None
+    released_at: datetime | None = None
     to: Target
     owner: Owner
 

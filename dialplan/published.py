@@ -81,6 +81,11 @@ class Published:
         """Give the plan that a number in E.164 form leads into."""
         return self.plans.get(self.numbers.get(number) or "")
 
+    def number_brought(self, dialled: str) -> str:
+        """Read a number as carriers write it, `+49…`, `0049…` or `49…`; nothing where it is nobody's."""
+        forms = (dialled, f"+{dialled}", f"+{dialled.removeprefix('00')}")
+        return next((form for form in forms if form in self.numbers), "")
+
     def _numbers_of(self, tenant: str) -> Iterable[str]:
         plan = self.plans.get(tenant)
         return plan.numbers if plan else ()

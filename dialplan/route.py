@@ -15,6 +15,7 @@ from dialplan.hunt import IN_WRITTEN_ORDER, in_turn, rounds
 from dialplan.layout import Node
 from dialplan.outside import leave
 from dialplan.plan import Extension, Group, Member, Number, Strategy
+from dialplan.porting import is_reached
 from dialplan.rights import may_reach
 from dialplan.target import Kind, Target
 
@@ -47,12 +48,16 @@ def _key(here: Here, target: Target, sender: Sender) -> PlaceKey:
     return here.plan.tenant, here.trail, target, payer
 
 
-def enter(sheet: Sheet, here: Here, number: Number) -> Node | None:
-    """Let a call into the tenant of `here` by one of its numbers."""
+def enter(sheet: Sheet, here: Here, number: Number, called: str) -> Node | None:
+    """Let a call into the tenant of `here` by one of its numbers, or by the one it stands for.
+
+    What was called must not have diverted the call before. The other of the two may: after a porting, the old
+    provider goes on forwarding N to T for a while.
+    """
     sheet.enter(here.plan)
     rule = f"numbers.{number.number}.to"
-    if sheet.call.went_round(number.number):
-        return sheet.reject(Reason.LOOP, rule, f"{number.number} has diverted this call before")
+    if sheet.call.went_round(called):
+        return sheet.reject(Reason.LOOP, rule, f"{called} has diverted this call before")
     stands_for = f" stands for {number.stands_for} and" if number.stands_for else ""
     sheet.note(rule, f"{number.number}{stands_for} leads to {number.to}")
     return go(sheet, here, number.to, Sender(number.owner, rule))
@@ -62,16 +67,16 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     """Reach a number: on-net where it is a tenant's, outside otherwise."""
     plan = sheet.call.published.plan_of_number(name)
     number = plan.numbers.get(name) if plan else None
-    if plan is None or number is None:
+    if plan is None or number is None or not is_reached(number, name, sheet.call.now):
         return leave(sheet, here, name, sender)
-    if number.number in here.trail or len(here.trail) >= MAX_HOPS:
-        return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.number}")
+    if number.today in here.trail or len(here.trail) >= MAX_HOPS:
+        return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.today}")
     ours = plan.tenant == here.plan.tenant
     if not ours and not may_reach(sender.owner.may_call, name, here.plan.country):
         return sheet.reject(Reason.NOT_ALLOWED, sender.rule, f"{sender.owner.payer} may not call {name}")
     whose = "our own" if ours else f"tenant {plan.tenant}'s"
     sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
-    return enter(sheet, here.entering(plan, number), number)
+    return enter(sheet, here.entering(plan, number), number, name)
 
 
 def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:

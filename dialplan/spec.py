@@ -9,7 +9,7 @@ A mistake of form is a pydantic error whose context carries the remedy.
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ RING_S = 20  # until a rule takes over
 MAX_SOUNDS = (
     100  # of one music: an evening of pieces; Asterisk reads the list each time somebody is put on hold
 )
+GRACE_DAYS = 30  # how long a temporary number works after the porting
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
 
 
@@ -105,6 +106,17 @@ def _date(value: str) -> str:
     return value
 
 
+def _instant(value: str) -> str:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError as no_instant:
+        remedy = (
+            "write date and time of the tenant's clock, 2026-12-01T06:00, or with an offset, …T06:00+01:00"
+        )
+        raise _mistake("no-instant", f"{value!r} is no instant", remedy) from no_instant
+    return value
+
+
 def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
     return [] if value == "closed" else value
 
@@ -178,6 +190,14 @@ Password = Annotated[
 ]
 Account = Annotated[str, _shaped("[a-z][a-z0-9-]{0,39}", "no-account", "account id", "use a-z, 0-9 and -")]
 E164 = Annotated[str, AfterValidator(_number)]
+Instant = Annotated[
+    str,
+    _shaped(
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?([+-][0-9]{2}:[0-9]{2}|Z)?",
+        "no-instant", "instant", "write date and time of the tenant's clock, 2026-12-01T06:00",
+    ),
+    AfterValidator(_instant),
+]  # fmt: skip
 TargetText = Annotated[str, AfterValidator(_target)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 Rights = Literal["anywhere", "country", "inside"]
@@ -190,19 +210,43 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class PortingSpec(Document):
+    """What is known of the porting of the number that another stands for. `pbxcore porting` writes it.
+
+    Attributes:
+        planned: when it is to happen. A plan is no fact: nothing changes then.
+        rejected: why the old provider refused; there is no day until another is planned.
+        confirmed: when it had happened. From then on the number is ours.
+        by: who confirmed it: the carrier's message, the first call that a trunk brought, or somebody by hand.
+        reference: of the message, or of the call.
+        grace_days: how long the temporary number works after that.
+    """
+
+    planned: Instant | None = None
+    rejected: Label | None = None
+    confirmed: Instant | None = None
+    by: Literal["carrier", "call", "hand"] = "hand"
+    reference: Label | None = None
+    grace_days: Annotated[int, Field(ge=0, le=366)] = GRACE_DAYS
+
+
 class NumberSpec(Document):
     """A number (DID) of the tenant.
 
     Attributes:
         to: where a call to it goes.
+        ordered: it is not ours yet; calls that a trunk brings are taken, nothing is shown with it.
         stands_for: the customer's own number, still at the old provider and forwarded there to this one.
             Calls to either are one call; outgoing calls may show it once its right of use is recorded.
         right_of_use: day on which the customer's right to `stands_for` was recorded.
+        porting: how far the porting of `stands_for` is.
     """
 
     to: TargetText
+    ordered: bool = False
     stands_for: E164 | None = None
     right_of_use: date | None = None
+    porting: PortingSpec | None = None
 
 
 class NoAnswerSpec(Document):

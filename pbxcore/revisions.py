@@ -60,6 +60,12 @@ async def revision_of(connection: Connection, kind: str, name: str, document: st
     return None if found is None else int(found)
 
 
+async def tenant_of_number(connection: Connection, number: str) -> str | None:
+    """Give the tenant that a number leads to now; None if it is nobody's."""
+    found = await connection.fetchval(SQL["tenant_of_number"], number)
+    return None if found is None else str(found)
+
+
 async def history(connection: Connection, name: str, *, limit: int = LONGEST_HISTORY) -> Sequence[Entry]:
     """Give the history of every document of this name, the newest revision first."""
     return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]

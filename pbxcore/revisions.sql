@@ -31,3 +31,6 @@ WHERE kind = 'tenant' ORDER BY id, revision DESC;
 -- name: same
 -- The newest revision that says what a document says.
 SELECT max(revision) FROM revision WHERE kind = $1 AND id = $2 AND document = $3::text::jsonb;
+
+-- name: tenant_of_number
+SELECT tenant FROM number WHERE number = $1 AND valid @> now();

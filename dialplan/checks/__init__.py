@@ -8,13 +8,13 @@ Refuses the form of single values (`dialplan.spec`) and what needs two documents
 
 from collections.abc import Mapping
 
-from dialplan.checks import names, outside, sounds, ways
+from dialplan.checks import names, outside, porting, sounds, ways
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 
-SUBJECTS = (names, outside, sounds, ways)  # each registers its checks when it is imported
+SUBJECTS = (names, outside, porting, sounds, ways)  # each registers its checks when it is imported
 
 
 def check_tenant(

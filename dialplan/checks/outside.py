@@ -7,7 +7,7 @@ from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path, closest
 from dialplan.references import Place
 from dialplan.rights import Rights, may_reach
-from dialplan.spec import TenantSpec
+from dialplan.spec import NumberSpec, TenantSpec
 from dialplan.target import Kind
 
 
@@ -28,7 +28,8 @@ def numbers_twice(subject: Subject) -> Iterator[Finding]:
 @check
 def foreign_caller_ids(subject: Subject) -> Iterator[Finding]:
     """What is shown outside is ours, or its right of use is recorded."""
-    recorded = {one.stands_for: one.right_of_use for one in subject.spec.numbers.values() if one.stands_for}
+    numbers = subject.spec.numbers.values()
+    recorded = {one.stands_for: _may_be_shown(one) for one in numbers if one.stands_for}
     for path, caller_id in _caller_ids(subject.spec):
         if caller_id in subject.spec.numbers or recorded.get(caller_id):
             continue
@@ -44,6 +45,11 @@ def foreign_caller_ids(subject: Subject) -> Iterator[Finding]:
             if known
             else closest(caller_id, subject.aliases, "show a number that stands under numbers"),
         )
+
+
+def _may_be_shown(number: NumberSpec) -> bool:
+    """Tell whether the number that another stands for may be shown: by right of use, or as ours."""
+    return bool(number.right_of_use or (number.porting and number.porting.confirmed))
 
 
 @check
@@ -71,11 +77,11 @@ def emergency_unreachable(subject: Subject) -> Iterator[Finding]:
             message="no trunk is configured: neither emergency nor other calls can leave",
             remedy="name a carrier under trunks in config/service.yaml",
         )
-    if not subject.spec.numbers:
+    if all(one.ordered for one in subject.spec.numbers.values()):
         yield Finding(
             path=("numbers",),
             code="no-callback-number",
-            message="the tenant has no number: emergency calls would present none that can be called back",
+            message="the tenant has no number yet: emergency calls would present none to call back",
             remedy="add at least one number, a temporary one will do",
         )
 

@@ -18,6 +18,7 @@ from dialplan.published import Published
 from pbxcore import lamps, phones
 from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
+from pbxcore.control.confirmations import Confirmations
 from pbxcore.control.process import Process
 from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
@@ -58,6 +59,8 @@ async def serve(settings: Settings) -> None:
         changed.set()
         return {"asterisk": said}
 
+    confirmations = Confirmations(settings)
+    process.notice = confirmations.notice
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
     async with process.running(settings.ports.agi) as tasks:
@@ -69,6 +72,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(_keep_expired(settings, link, turn), name="expiry"),
             tasks.create_task(following.follow(settings, link, changed), name="following"),
             tasks.create_task(_measure(settings), name="measure"),
+            tasks.create_task(confirmations.run(), name="confirmations"),
         ]
         try:
             await asyncio.Event().wait()

@@ -41,6 +41,10 @@ BEHIND = Gauge("pbxcore_plans_behind", "Tenants whose published plan this proces
 log = logging.getLogger(__name__)
 
 
+def notice_nothing(_plans: Published, _facts: Facts) -> None:
+    """Learn nothing from a question."""
+
+
 async def nothing_more() -> dict[str, Any]:
     """Do nothing after a reload."""
     return {}
@@ -55,6 +59,7 @@ class Process:
         plans: in force; swapped whole.
         switches: what users switched, as this process knows it.
         turns: what is remembered of ring groups; None: every call is the first one.
+        notice: learns from a question that was decided; it must not wait.
         after_reload: what else a change needs; its result joins the acknowledgement.
     """
 
@@ -65,6 +70,7 @@ class Process:
     switches: View = field(init=False)
     turns: Turns | None = None
     started: float = field(default_factory=time.time)
+    notice: Callable[[Published, Facts], None] = notice_nothing
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -79,12 +85,13 @@ class Process:
         if known is not self.state.switches:
             self.state = replace(self.state, switches=known)
         state = replace(self.state, draw=drawn(facts.call))
-        if self.turns is None:
-            return decide(self.plans, facts, state, now)
-        self.turns.forget(now)
-        state = replace(state, turns=self.turns.next, served=self.turns.served)
+        if self.turns is not None:
+            self.turns.forget(now)
+            state = replace(state, turns=self.turns.next, served=self.turns.served)
         decision = decide(self.plans, facts, state, now)
-        self.turns.take(facts.linkedid, decision.hunts, now)
+        if self.turns is not None:
+            self.turns.take(facts.linkedid, decision.hunts, now)
+        self.notice(self.plans, facts)
         return decision
 
     async def keep(self, changes: tuple[Switch, ...]) -> None:

@@ -7,17 +7,19 @@ follow calls: `dialplan.flow` says what leads where.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import typst
 
+from dialplan.build import at
 from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
 from dialplan.hours import DAYS
 from dialplan.numbers import calling_code
 from dialplan.references import Place
-from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, TenantSpec
+from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, NumberSpec, PortingSpec, TenantSpec
 from dialplan.target import Kind
 from pbxcore.paper.layout import Card, Drawing, draw
 from pbxcore.paper.words import counted, dated, words
@@ -235,10 +237,22 @@ def _numbers(page: Page) -> Iterator[Row]:
     for number, did in page.spec.numbers.items():
         if not did.stands_for and did.to.startswith(f"{Kind.EXTENSION} "):
             continue  # stands beside its extension
-        stage = page.words["own_number"]
-        if did.stands_for:
-            stage = page.words["temporary"].format(number=_written(did.stands_for))
-        yield (_written(number), stage, _onward(page, Place(Kind.NUMBER, number)))
+        yield (_written(number), _stage(page, did), _onward(page, Place(Kind.NUMBER, number)))
+
+
+def _stage(page: Page, did: NumberSpec) -> str:
+    """Say where a number stands in its life; what is dated is said with its day."""
+    zone, porting = ZoneInfo(page.spec.time_zone), did.porting or PortingSpec()
+    key = "temporary" if did.stands_for else "own_number"
+    day = at(porting.confirmed, zone) or at(porting.planned, zone)
+    if did.ordered:
+        key = "ordered"
+    elif porting.confirmed and day:
+        key, day = "ported", day + timedelta(days=porting.grace_days)
+    elif day:
+        key = "planned"
+    said = dated(page.words, day.astimezone(zone).date()) if day else ""
+    return page.words[key].format(number=_written(did.stands_for or ""), day=said)
 
 
 def _onward(page: Page, place: Place) -> str:

@@ -141,3 +141,31 @@ def test_the_same_document_gives_the_same_bytes() -> None:
     assert once == again
     assert once[0].startswith(b"%PDF")
     assert flow(ACME, language="it", stand="revisione 7", form="svg")[0].startswith(b"<svg")
+
+
+STAGES = [
+    ({}, "own number"),
+    ({"ordered": True}, "on order"),
+    ({"stands_for": "+493022200100"}, "temporary, until +49 3022200100 is ported"),
+    (
+        {"stands_for": "+493022200100", "porting": {"planned": "2026-12-01T06:00"}},
+        "temporary; +49 3022200100 is to be ported on 2026-12-01",
+    ),
+    (
+        {"stands_for": "+493022200100", "porting": {"confirmed": "2026-12-01T06:00", "grace_days": 30}},
+        "+49 3022200100 is ported; valid until 2026-12-31",
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "expected"), STAGES)
+def test_each_number_says_where_it_stands_in_its_life(number: dict[str, Any], expected: str) -> None:
+    """The customer reads which numbers are temporary, when they are ported and until when they hold."""
+    spec = tenant(numbers={"+493055500101": {"to": "busy", **number}})
+    assert [row[1] for row in content(spec, language="en", stand="").numbers] == [expected]
+
+
+def test_every_forward_of_an_extension_has_words() -> None:
+    """Rules of forwards are never shown by their keys."""
+    forwards = TenantSpec.model_json_schema()["$defs"]["ForwardSpec"]["properties"]
+    assert {f"when.{key}" for key in forwards} <= words("en").keys()

@@ -1,0 +1,147 @@
+"""`pbxcore numbers` and `pbxcore porting`: where each number stands in its life, and what moves it on."""
+
+import asyncio
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from dialplan import porting as life
+from dialplan.hours import local_time
+from dialplan.numbers import is_e164
+from dialplan.plan import Number, Plan
+from pbxcore import database, porting, published
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.apply import show_applied
+from pbxcore.machine.running import settings_of_running
+from pbxcore.settings import Settings
+
+portings = typer.Typer(help="Portings: plan, reject, confirm or take back.", no_args_is_help=True)
+app.add_typer(portings, name="porting", rich_help_panel="Changing")
+
+_NUMBER = typer.Argument(help="The number that is ported, or the temporary one that stands for it: +4930…")
+_AT = typer.Option(help="Instant, 2026-12-01T06:00 (UTC without an offset, like +01:00).")
+_AUTHOR = typer.Option(help="Who says so; stands in the revision.")
+
+Ported = Annotated[str, _NUMBER]
+Author = Annotated[str, _AUTHOR]
+
+
+@app.command(rich_help_panel="Explaining")
+def numbers(
+    tenant: Annotated[str | None, typer.Argument(help="Its id; default: all tenants.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every number in force: where it leads and where it stands in its life."""
+    there, now = published.load(Settings().published), datetime.now(UTC)
+    plans = [plan for plan in there.plans.values() if tenant in {None, plan.tenant}]
+    if tenant and not plans:
+        raise fail(f"no tenant {tenant} is in force here", "`pbxcore tenants` lists them", Exit.NO)
+    rows = [
+        _row(plan, entry, now)
+        for plan in sorted(plans, key=lambda one: one.tenant)
+        for entry in _entries(plan)
+    ]
+    if as_json:
+        out.print_json(json.dumps(rows))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("tenant", "number", "state", "stands_for", "planned", "released", "to"):
+        table.add_column(column.replace("_", " "))
+    for row in rows:
+        table.add_row(*(row[column] or "" for column in row))
+    out.print(table)
+
+
+def _entries(plan: Plan) -> list[Number]:
+    return [entry for number, entry in plan.numbers.items() if number == entry.number]
+
+
+def _row(plan: Plan, entry: Number, now: datetime) -> dict[str, str | None]:
+    return {
+        "tenant": plan.tenant,
+        "number": entry.number,
+        "state": life.stage(entry, now).value,
+        "stands_for": entry.stands_for or None,
+        "planned": _clock(entry.planned_at, plan),
+        "released": _clock(entry.released_at, plan),
+        "to": str(entry.to),
+    }
+
+
+def _clock(at: datetime | None, plan: Plan) -> str | None:
+    return local_time(at, plan.zone).isoformat(timespec="minutes") if at else None
+
+
+@portings.command()
+def plan(number: Ported, at: Annotated[str, _AT], author: Author = "", as_json: AsJson = False) -> None:
+    """Plan a porting, or postpone it. A plan is no fact: nothing changes for callers on that day."""
+    _note(number, porting.Planned(at=_instant(at)), author, as_json=as_json)
+
+
+@portings.command()
+def reject(
+    number: Ported,
+    reason: Annotated[str, typer.Option(help="What the old provider says.")],
+    author: Author = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note that the old provider refused. Calls go on as they do; another day can be planned."""
+    _note(number, porting.Rejected(reason=reason), author, as_json=as_json)
+
+
+@portings.command()
+def confirm(
+    number: Ported,
+    at: Annotated[str, _AT] = "",
+    by: Annotated[Literal["carrier", "hand"], typer.Option(help="The carrier's message, or you.")] = "hand",
+    reference: Annotated[str, typer.Option(help="Of the carrier's message.")] = "",
+    author: Author = "",
+    as_json: AsJson = False,
+) -> None:
+    """Note that a porting has happened: the number is shown and called back from now on.
+
+    The first call that a trunk brings to the number confirms a planned porting by itself.
+    """
+    instant = _instant(at) if at else datetime.now(UTC)
+    if instant > datetime.now(UTC):
+        raise fail(
+            f"{at} is to come",
+            "plan it: `pbxcore porting plan`; it is confirmed when it has happened",
+            Exit.NO,
+        )
+    _note(number, porting.Confirmed(at=instant, by=by, reference=reference), author, as_json=as_json)
+
+
+@portings.command()
+def revert(number: Ported, author: Author = "", as_json: AsJson = False) -> None:
+    """Take a confirmation back: the number lives at the old provider still."""
+    _note(number, porting.Reverted(), author, as_json=as_json)
+
+
+def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> None:
+    compact = "".join(number.split())
+    if not is_e164(compact):
+        raise fail(f"{number!r} is no telephone number", "write it like +493022200100", Exit.USAGE)
+    settings = settings_of_running()
+    try:
+        applied = asyncio.run(porting.note(settings, compact, event, author=author or getpass.getuser()))
+    except porting.PortingError as error:
+        raise fail(str(error), error.remedy, Exit.NO) from error
+    except database.AWAY as away:
+        text = f"the database does not answer ({away}); nothing was changed"
+        raise fail(text, "start the machine with `make run`", Exit.UNAVAILABLE) from away
+    show_applied(applied, as_json=as_json)
+    if applied.findings or applied.stale:
+        raise typer.Exit(int(Exit.NO))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise fail(f"{text!r} is no instant", "write it like 2026-12-01T06:00+01:00", Exit.USAGE) from error
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -1,0 +1,171 @@
+"""Portings: what becomes known of one is written into its tenant's document and goes through the door.
+
+Owns finding the document, and what each event writes. Refuses to decide what a stage means
+(`dialplan.porting`) and to put anything in force past the door.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
+from pbxcore import database, door, revisions
+from pbxcore.base import without_base
+from pbxcore.edit import Scalar, set_entry
+from pbxcore.revisions import Revision
+from pbxcore.settings import Settings
+
+By = Literal["carrier", "call", "hand"]
+ATTEMPTS = 3  # each that fails was overtaken by somebody else's change of the same tenant
+
+
+class PortingError(Exception):
+    """A porting cannot be changed like this.
+
+    Attributes:
+        code: stable word for answers.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.code, self.remedy = code, remedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The porting is to happen at an instant; another plan before is replaced, a rejection is over."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The old provider refused; nothing changes but that no day is known."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """The porting has happened."""
+
+    at: datetime
+    by: By
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """A confirmation was wrong: the number lives at the old provider still, and a day is to be planned."""
+
+
+Event = Planned | Rejected | Confirmed | Reverted
+
+
+async def note(settings: Settings, number: str, event: Event, *, author: str) -> door.Applied:
+    """Write an event down in the document of the tenant whose number it is, and put it in force.
+
+    Args:
+        settings: of this machine.
+        number: the number that is ported, or the temporary one that stands for it; E.164.
+        event: what became known.
+        author: who says so; stands in the revision.
+
+    Returns:
+        What the door said. A confirmation that is there already changes nothing.
+
+    Raises:
+        PortingError: no tenant has the number, it stands for none, or the event contradicts what is known.
+        database.AWAY: the database cannot be reached; nothing is stored.
+    """
+    for _attempt in range(ATTEMPTS):
+        stored = await _document_of(settings, number)
+        applied = await _apply(settings, stored, number, event, author)
+        if not applied.stale:
+            break
+    return applied
+
+
+async def _document_of(settings: Settings, number: str) -> Revision:
+    connection = await database.connect(database.url_of(settings), application="pbxcore porting")
+    try:
+        tenant = await revisions.tenant_of_number(connection, number)
+        stored = await revisions.revision(connection, "tenant", tenant) if tenant else None
+    finally:
+        await connection.close()
+    if stored is None:
+        raise PortingError("unknown-number", f"no tenant has {number}", "`pbxcore numbers` lists all")
+    return stored
+
+
+async def _apply(
+    settings: Settings, stored: Revision, number: str, event: Event, author: str
+) -> door.Applied:
+    spec = TenantSpec.model_validate_json(stored.document)
+    temporary, entry = _entry(spec, number)
+    value = _value(event, entry.porting or PortingSpec(), ZoneInfo(spec.time_zone))
+    if value is None:
+        return door.Applied(changes=(_unchanged(stored),))
+    text = set_entry(without_base(stored.source), ("numbers", temporary, "porting"), value)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{spec.tenant}.yaml"
+        await asyncio.to_thread(file.write_text, text)
+        return await door.apply(settings, [file], author=author, base=stored.revision)
+
+
+def _entry(spec: TenantSpec, number: str) -> tuple[str, NumberSpec]:
+    """Find the temporary number whose porting is meant."""
+    for temporary, one in spec.numbers.items():
+        if one.stands_for and number in {temporary, one.stands_for}:
+            return temporary, one
+    raise PortingError(
+        "porting-of-nothing",
+        f"{number} of tenant {spec.tenant} stands for no other number",
+        "name the number that is ported, or the temporary one that stands for it",
+    )
+
+
+def _value(event: Event, known: PortingSpec, zone: ZoneInfo) -> Mapping[str, Scalar] | None:
+    """Give what stands in the document after an event; None: it says so already."""
+    kept = known.model_dump(include={"grace_days"}, exclude_defaults=True)
+    if isinstance(event, Reverted):
+        if not known.confirmed:
+            raise _contradiction("it is not confirmed", "there is nothing to take back")
+        return {**_plan_of(known), **kept}
+    if known.confirmed:
+        if isinstance(event, Confirmed):
+            return None
+        remedy = "take that back first: `pbxcore porting revert`"
+        raise _contradiction(f"it was confirmed on {known.confirmed}", remedy)
+    match event:
+        case Planned():
+            return {"planned": _clock(event.at, zone), **kept}
+        case Rejected():
+            return {"rejected": event.reason, **kept}
+        case Confirmed():
+            reference = {"reference": event.reference} if event.reference else {}
+            at = _clock(event.at, zone)
+            return {**_plan_of(known), "confirmed": at, "by": event.by, **reference, **kept}
+
+
+def _plan_of(known: PortingSpec) -> dict[str, Scalar]:
+    return {"planned": known.planned} if known.planned else {}
+
+
+def _contradiction(why: str, remedy: str) -> PortingError:
+    return PortingError("porting-contradiction", f"the porting cannot be changed like this: {why}", remedy)
+
+
+def _clock(at: datetime, zone: ZoneInfo) -> str:
+    """Write an instant as the tenant's clock shows it, with offset: one hour comes twice a year."""
+    return at.astimezone(zone).isoformat(timespec="seconds")
+
+
+def _unchanged(stored: Revision) -> door.Change:
+    return door.Change(kind=stored.kind, id=stored.id, revision=stored.revision, changed=False, file="")

@@ -1,0 +1,137 @@
+"""The porting story on a real Asterisk: what callers, far end and emergency centre see at each stage."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from pbxcore import door, phones, porting, published
+from pbxcore.practice import sipp
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Pbx
+
+CONFIG = Path(__file__).parents[2] / "config"
+T, N = "+493055530100", "+493022230100"
+STORY: dict[str, Any] = {
+    "version": 1, "tenant": "story", "name": "Story", "country": "DE", "area_code": "30",
+    "time_zone": "Europe/Berlin", "account": "acme",
+    "numbers": {T: {"to": "extension 30", "stands_for": N, "right_of_use": date(2026, 1, 1)}},
+    "extensions": {"30": {"name": "Sara", "devices": ["p30"]}, "31": {"name": "Tom", "devices": ["p31"]},
+                   "32": {"name": "Ute", "devices": ["p32"]}},
+}  # fmt: skip
+BOTH_T, SHOWN_N, BOTH_N = (T, T), (N, T), (N, N)
+
+
+class Teller:
+    """Who tells the story: makes the calls of each stage and says what was seen."""
+
+    def __init__(self, pbx: Pbx, runs: list[sipp.Run]) -> None:
+        self.pbx, self.runs, self.numbers = pbx, runs, count(1)
+
+    async def start(self, database: str) -> None:
+        """Put the tenant in force through the door, with a control that knows the database."""
+        pbx = self.pbx
+        pbx.settings = pbx.settings.model_copy(update={"database": database, "config": CONFIG})
+        pbx.stop("control")
+        pbx.serve("control")
+        pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+        file = pbx.settings.state / "story.yaml"
+        file.write_text(yaml.safe_dump(STORY, sort_keys=False))
+        paths = [CONFIG / "catalogues", CONFIG / "accounts", file]
+        applied = await door.apply(pbx.settings, paths, author="test")
+        assert not applied.findings
+        self.sara, self.tom, self.ute = (pbx.phone(one, tenant="story") for one in ("p30", "p31", "p32"))
+        for phone in (self.sara, self.tom, self.ute):
+            await phone.register()
+        self.runs.append(await self.sara.take(sipp.answering(ring_ms=0), calls=0, limit_s=300))
+
+    async def brings(self, number: str) -> int:
+        """Let the carrier bring a call; give its final status."""
+        self.runs.append(run := await self.pbx.carrier.call(number, port=self.pbx.port(), talk_ms=100))
+        said = await run.wait()
+        return next(m.status for m in said if m.method == "INVITE" and m.status >= 200)
+
+    async def seen(self, dialled: str) -> tuple[str, str]:
+        """Let a phone call outside; give the number shown and the one that can be called back."""
+        self.runs.append(run := await self.tom.call(dialled, talk_ms=100))
+        await run.wait()
+        number = dialled if len(dialled) < 5 else f"+49{dialled[1:]}"
+        invite = [m for m in self.pbx.far_end(number) if m.start.startswith("INVITE")][-1]
+        return _user(invite.header("From")), _user(invite.header("P-Asserted-Identity"))
+
+    async def shows(self, outside: tuple[str, str], help_: tuple[str, str]) -> None:
+        """Hold what an ordinary call and one for help show, and that both numbers ring."""
+        assert await self.seen(f"08945600{next(self.numbers):02}") == outside
+        assert await self.seen("112") == help_
+        assert [await self.brings(one) for one in (T, N)] == [200, 200]
+
+    async def note(self, event: porting.Event) -> None:
+        """Let something become known, and wait until Asterisk has forgotten the phones of before."""
+        applied = await porting.note(self.pbx.settings, N, event, author="desk")
+        assert applied.changes[0].changed
+        self.forgotten()
+
+    def forgotten(self) -> None:
+        """Wait until Asterisk asks for the phones again."""
+        self.pbx.until(lambda: not phones.to_expire(self.pbx.settings))
+
+    def callback(self) -> str:
+        """Give the number to call back of the plan in force."""
+        plan = published.load(self.pbx.settings.published).plans.get("story")
+        return plan.phones[0].callback if plan else ""
+
+
+def _user(header: str) -> str:
+    return header.partition("<sip:")[2].partition("@")[0]
+
+
+@pytest.fixture
+async def teller(pbx: Pbx, runs: list[sipp.Run], database: str) -> Teller:
+    """Give the story at its first page."""
+    one = Teller(pbx, runs)
+    await one.start(database)
+    return one
+
+
+async def test_a_number_moves_to_us_with_calls_up(teller: Teller) -> None:
+    """Temporary, planned, rejected, postponed, confirmed by call, message and hand, taken back, released.
+
+    A call that is up from the beginning to the confirmation goes on; no call is lost at any stage.
+    """
+    now = datetime.now(UTC)
+    await teller.shows(SHOWN_N, BOTH_T)
+    up = await teller.ute.call("030" + T[5:], talk_ms=60_000, limit_s=120)
+    teller.runs.append(up)
+    await up.until(status=200)
+
+    await teller.note(porting.Planned(at=now + timedelta(days=1)))
+    await teller.note(porting.Rejected(reason="name differs"))
+    assert teller.callback() == T
+    await teller.note(porting.Planned(at=now + timedelta(days=8)))
+    assert await teller.seen("112") == BOTH_T
+    assert await teller.brings(T) == 200
+    assert teller.callback() == T  # a call to T confirms nothing
+
+    assert await teller.brings(N) == 200  # the carrier's first call to N does
+    await asyncio.to_thread(teller.pbx.until, lambda: teller.callback() == N)
+    teller.forgotten()
+    await teller.shows(BOTH_N, BOTH_N)
+    assert not [m for m in up.messages() if m.start.startswith("BYE") or m.method == "BYE"]
+
+    await teller.note(porting.Reverted())
+    assert await teller.seen("112") == BOTH_T
+    await teller.note(porting.Confirmed(at=now, by="carrier", reference="WBCI-7"))
+    await teller.shows(BOTH_N, BOTH_N)
+
+    await teller.note(porting.Reverted())
+    await teller.note(porting.Confirmed(at=now - timedelta(days=31), by="hand"))
+    assert await teller.brings(T) == 404  # its grace is over
+    assert await teller.brings(N) == 200
+    assert await teller.seen("112") == BOTH_N

@@ -1,0 +1,176 @@
+"""What becomes known of a porting goes through the door, whoever learns it, and is written down once."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dialplan.facts import Facts, Origin
+from pbxcore import database, door, phones, porting, published, revisions
+from pbxcore.cli import app
+from pbxcore.control.confirmations import Confirmations
+from pbxcore.settings import Settings, Trunk
+
+CONFIG = Path(__file__).parents[2] / "config"
+T, N = "+493055500100", "+493022200100"
+NOW = datetime(2026, 12, 1, 6, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def settings(short_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """A machine on which the example is in force, and nothing runs."""
+    settings = Settings(
+        state=short_path,
+        config=CONFIG,
+        database=request.getfixturevalue("database"),
+        trunks=(Trunk(name="carrier", host="127.0.0.2"),),
+    )
+    applied = await door.apply(
+        settings, [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"], author="test"
+    )
+    assert not applied.findings
+    return settings
+
+
+async def in_force(settings: Settings) -> revisions.Revision:
+    """Give the tenant's newest revision."""
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        found = await revisions.revision(connection, "tenant", "acme")
+    finally:
+        await connection.close()
+    assert found
+    return found
+
+
+def callback(settings: Settings) -> str:
+    """Give the number that an emergency call of Anna's phone presents."""
+    plan = published.load(settings.published).plans.get("acme")
+    assert plan
+    return plan.phones[0].callback
+
+
+def call_to_n(call: str = "pbx-1.1") -> Facts:
+    """Let the trunk bring a call to N."""
+    return Facts(call=call, linkedid=call, origin=Origin.TRUNK, endpoint="trunk-carrier",
+                 actor="trunk-carrier", dialled=N)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [("+493099999999", "unknown-number"), ("+493055500111", "porting-of-nothing")],
+)
+async def test_a_number_without_a_porting_is_refused(settings: Settings, number: str, code: str) -> None:
+    """A number that is nobody's, or stands for no other, has no porting."""
+    with pytest.raises(porting.PortingError) as error:
+        await porting.note(settings, number, porting.Planned(at=NOW), author="test")
+    assert error.value.code == code
+
+
+async def test_a_porting_is_planned_rejected_postponed_and_confirmed(settings: Settings) -> None:
+    """Until it is confirmed only the date changes; each step is a revision, and comments stay."""
+    before = await in_force(settings)
+    for event in (porting.Planned(at=NOW), porting.Rejected(reason="name differs"),
+                  porting.Planned(at=NOW + timedelta(days=7))):  # fmt: skip
+        applied = await porting.note(settings, N, event, author="desk")
+        assert applied.changes[0].changed
+        assert callback(settings) == T
+    await porting.note(
+        settings, T, porting.Confirmed(at=NOW, by="carrier", reference="WBCI-7"), author="desk"
+    )
+    assert callback(settings) == N
+    after = await in_force(settings)
+    assert (before.revision, after.revision, after.author) == (1, 5, "desk")
+    written = ('porting: {planned: "2026-12-08T07:12:00+01:00", confirmed: "2026-12-01T07:12:00+01:00", '
+               'by: "carrier", reference: "WBCI-7"}\n')  # fmt: skip
+    assert written in after.source
+    assert after.source.replace(f"    {written}", "") == before.source
+
+
+async def test_what_was_confirmed_stays_and_can_be_taken_back(settings: Settings) -> None:
+    """A second confirmation changes nothing; a plan contradicts it; to revert is to be before it."""
+    confirmed = porting.Confirmed(at=NOW, by="hand")
+    await porting.note(settings, N, confirmed, author="test")
+    again = await porting.note(settings, N, confirmed, author="test")
+    assert [change.changed for change in again.changes] == [False]
+    with pytest.raises(porting.PortingError, match="confirmed"):
+        await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    await porting.note(settings, N, porting.Reverted(), author="test")
+    assert callback(settings) == T
+    with pytest.raises(porting.PortingError, match="not confirmed"):
+        await porting.note(settings, N, porting.Reverted(), author="test")
+
+
+async def test_the_first_call_to_the_number_confirms_it_once(settings: Settings) -> None:
+    """Many calls at once to a number whose porting is planned make one revision; phones call back by N."""
+    await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    plans = published.load(settings.published)
+    confirmations = Confirmations(settings)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(confirmations.run())
+        for call in range(50):
+            confirmations.notice(plans, call_to_n(f"pbx-1.{call}"))
+        async with asyncio.timeout(30):
+            await confirmations.settled()
+        assert callback(settings) == N
+        for call in range(50):  # decided by the old plan still
+            confirmations.notice(plans, call_to_n(f"pbx-2.{call}"))
+        async with asyncio.timeout(30):
+            await confirmations.settled()
+        running.cancel()
+    stored = await in_force(settings)
+    assert (stored.revision, stored.author) == (3, "first call")
+    assert 'by: "call", reference: "pbx-1.0"' in stored.source
+
+
+async def test_a_confirmation_while_the_database_is_away_comes_with_a_later_call(settings: Settings) -> None:
+    """Calls go on; what could not be written down is written down by the next call."""
+    await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    plans = published.load(settings.published)
+    away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+    for where, expected in ((away, T), (settings, N)):
+        confirmations = Confirmations(where)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(confirmations.run())
+            confirmations.notice(plans, call_to_n())
+            async with asyncio.timeout(30):
+                await confirmations.settled()
+            running.cancel()
+        assert callback(settings) == expected
+
+
+async def test_a_change_of_somebody_else_in_between_is_kept(settings: Settings) -> None:
+    """A confirmation that was overtaken by an operator's change is written into the newer document."""
+    file = settings.state / "acme.yaml"
+    file.write_text((CONFIG / "tenants/acme.yaml").read_text().replace("Verkauf", "Vertrieb"))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(door.apply(settings, [file], author="operator"))
+        tasks.create_task(porting.note(settings, N, porting.Planned(at=NOW), author="desk"))
+    stored = await in_force(settings)
+    if stored.author == "desk":  # it came second
+        assert "Vertrieb" in stored.source
+    else:  # the operator's document names no base: it replaces what is in force, and says so in the history
+        assert stored.author == "operator"
+    assert stored.revision == 3
+
+
+def test_the_command_line_lists_numbers_and_says_what_is_wrong(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A confirmation that is to come, and what is no number, are refused with the remedy."""
+    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
+    run = CliRunner()
+    listed = run.invoke(app, ["numbers", "acme", "--json"])
+    assert '"state": "temporary"' in listed.output
+    future = run.invoke(app, ["porting", "confirm", N, "--at", "2099-01-01T00:00"])
+    assert (future.exit_code, "is to come" in future.output) == (1, True)
+    wrong = run.invoke(app, ["porting", "plan", "030 123", "--at", "2026-12-01T06:00"])
+    assert (wrong.exit_code, "no telephone number" in wrong.output) == (2, True)
+    planned = run.invoke(app, ["porting", "plan", N, "--at", "2026-12-01T06:00+01:00"])
+    assert planned.exit_code == 0, planned.output
+    assert '"planned": "2026-12-01T06:00+01:00"' in run.invoke(app, ["numbers", "--json"]).output
+    assert phones.to_expire(settings) is not None
