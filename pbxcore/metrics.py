@@ -133,6 +133,24 @@ def quarantined_legs() -> Counter:
 
 
 @cache
+def authorisations() -> Counter:
+    """Prepaid calls that wanted to begin or to go on, by what became of them."""
+    return Counter("pbxcore_authorisations", "Prepaid calls that asked for credit", ["end"])
+
+
+@cache
+def released_reservations() -> Counter:
+    """What was set aside and given back: because a leg was rated, or because none can come any more."""
+    return Counter("pbxcore_reservations_released", "Reservations that ended", ["why"])
+
+
+@cache
+def overspent_legs() -> Counter:
+    """Prepaid legs that cost more than was set aside for them: an alarm."""
+    return Counter("pbxcore_overspent_legs", "Prepaid legs that cost more than was set aside")
+
+
+@cache
 def rating_delay_seconds() -> Histogram:
     """From hangup to commit, the last leg of each batch that was at the end of the spool."""
     return Histogram("pbxcore_rating_delay_seconds", "From hangup to committed rated leg", buckets=_SECONDS)

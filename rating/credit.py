@@ -75,6 +75,25 @@ class Grant:
     pools: Mapping[PoolKey, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What is set aside for one call, from before it rings until its leg is rated or cannot come any more.
+
+    Attributes:
+        id: stands on the leg (`rating.leg.Leg.credit`).
+        call: channel that asked, `<systemname>-<epoch>.<sequence>`.
+        account: whose balance.
+        wish: the call; its `seconds` are those of the grant.
+        grant: what it may do.
+    """
+
+    id: str
+    call: str
+    account: str
+    wish: Wish
+    grant: Grant
+
+
 class _Worst(NamedTuple):
     """The most that a call of some duration can cost and draw."""
 

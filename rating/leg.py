@@ -25,6 +25,7 @@ class Leg:
         ended_us: instant of the hangup, same clock.
         limit_s: longest duration that was authorised, 0 for none.
         version: plan that decided, `<tenant>@<revision>`; empty when no record named it.
+        credit: what was set aside for it (`rating.credit.Reservation.id`); empty for postpaid.
         indeterminate: no hangup was recorded (Asterisk died); `ended_us` is the last sign of life.
     """
 
@@ -39,3 +40,4 @@ class Leg:
     limit_s: int = 0
     version: str = ""
     indeterminate: bool = False
+    credit: str = ""

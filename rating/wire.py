@@ -33,7 +33,7 @@ _LEG_FIELDS: dict[str, type] = {
     "answered": str,
     "ended": str,
 }
-_LEG_DEFAULTS: Line = {"limit_s": 0, "version": "", "indeterminate": False}
+_LEG_DEFAULTS: Line = {"limit_s": 0, "version": "", "indeterminate": False, "credit": ""}
 _PIECE_FIELDS: dict[str, type] = {
     "start": str,
     "seconds": int,
@@ -86,6 +86,7 @@ def leg_to_json(leg: Leg) -> Line:
         "limit_s": leg.limit_s,
         "version": leg.version,
         "indeterminate": leg.indeterminate,
+        "credit": leg.credit,
     }
 
 

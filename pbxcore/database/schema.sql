@@ -23,6 +23,35 @@ COMMENT ON TABLE public.closed_month IS 'Months that are closed, and with them e
 
 COMMENT ON COLUMN public.closed_month."position" IS 'Of the newest row in the stream then: no later one is billed in this month.';
 
+CREATE TABLE public.credit (
+    account text NOT NULL,
+    balance_micro bigint NOT NULL
+);
+
+COMMENT ON TABLE public.credit IS 'What prepaid accounts have left: the sum of their booked entries.';
+
+CREATE TABLE public.credit_entry (
+    account text NOT NULL,
+    reference text NOT NULL,
+    amount_micro bigint NOT NULL,
+    balance_micro bigint,
+    author text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.credit_entry IS 'Everything that changed a balance; rows are added, and booked once by the rater.';
+
+COMMENT ON COLUMN public.credit_entry.reference IS 'What it is for, once per account: a payment, or `leg <key>`.';
+
+COMMENT ON COLUMN public.credit_entry.balance_micro IS 'The balance after it; empty until it is booked.';
+
+CREATE TABLE public.credit_turn (
+    shard smallint NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE public.credit_turn IS 'The epoch of the writer that may set money aside. A row of its own: rating a batch must not make a call wait.';
+
 CREATE TABLE public.number (
     number text NOT NULL,
     tenant text NOT NULL,
@@ -47,10 +76,13 @@ CREATE TABLE public.open_leg (
     why text NOT NULL,
     number text NOT NULL,
     limit_s bigint NOT NULL,
-    version text NOT NULL
+    version text NOT NULL,
+    credit text DEFAULT ''::text NOT NULL
 );
 
 COMMENT ON TABLE public.open_leg IS 'Trunk channels under way at spool_position, with what their records said so far.';
+
+COMMENT ON COLUMN public.open_leg.credit IS 'What is set aside for it (reservation.id); empty for postpaid.';
 
 CREATE TABLE public.pool_used (
     account text NOT NULL,
@@ -133,6 +165,28 @@ COMMENT ON COLUMN public.rated_leg.corrects IS 'Position of the leg that this ro
 
 COMMENT ON COLUMN public.rated_leg.correction IS '0: the leg. 1, 2, …: what it costs more or less than the rows before say.';
 
+CREATE TABLE public.reservation (
+    id text NOT NULL,
+    call text NOT NULL,
+    account text NOT NULL,
+    payer text NOT NULL,
+    number text NOT NULL,
+    why text NOT NULL,
+    first_us bigint NOT NULL,
+    last_us bigint NOT NULL,
+    limit_s bigint NOT NULL,
+    money_micro bigint NOT NULL,
+    pools jsonb NOT NULL,
+    CONSTRAINT reservation_limit_s_check CHECK ((limit_s > 0)),
+    CONSTRAINT reservation_money_micro_check CHECK ((money_micro >= 0))
+);
+
+COMMENT ON TABLE public.reservation IS 'The most that calls under way can cost; gone with the rated leg, or when none can come any more.';
+
+COMMENT ON COLUMN public.reservation.last_us IS 'Latest instant of the answer.';
+
+COMMENT ON COLUMN public.reservation.pools IS 'Seconds set aside of each allowance.';
+
 CREATE TABLE public.revision (
     kind text NOT NULL,
     id text NOT NULL,
@@ -176,6 +230,15 @@ COMMENT ON COLUMN public.stream.rerating IS 'Counts re-ratings and closings. A w
 ALTER TABLE ONLY public.closed_month
     ADD CONSTRAINT closed_month_pkey PRIMARY KEY (account, month);
 
+ALTER TABLE ONLY public.credit_entry
+    ADD CONSTRAINT credit_entry_pkey PRIMARY KEY (account, reference);
+
+ALTER TABLE ONLY public.credit
+    ADD CONSTRAINT credit_pkey PRIMARY KEY (account);
+
+ALTER TABLE ONLY public.credit_turn
+    ADD CONSTRAINT credit_turn_pkey PRIMARY KEY (shard);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_has_one_tenant EXCLUDE USING gist (number WITH =, valid WITH &&) DEFERRABLE;
 
@@ -197,6 +260,9 @@ ALTER TABLE ONLY public.rated_leg
 ALTER TABLE ONLY public.rated_leg
     ADD CONSTRAINT rated_leg_pkey PRIMARY KEY ("position");
 
+ALTER TABLE ONLY public.reservation
+    ADD CONSTRAINT reservation_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.revision
     ADD CONSTRAINT revision_pkey PRIMARY KEY (kind, id, revision);
 
@@ -205,6 +271,8 @@ ALTER TABLE ONLY public.spool_position
 
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (shard);
+
+CREATE INDEX credit_entry_waiting ON public.credit_entry USING btree (created_at) WHERE (balance_micro IS NULL);
 
 CREATE INDEX number_tenant ON public.number USING btree (tenant);
 

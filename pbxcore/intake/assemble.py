@@ -48,6 +48,7 @@ class TrunkLeg:
     number: str
     limit_s: int
     version: str
+    credit: str = ""
 
 
 @quick
@@ -84,6 +85,7 @@ class Assembly:
         open: legs under way now.
         changed: those of them that are new or different.
         closed: keys of those that were open before and are no longer.
+        left: channels that asked and have ended (CALL_END): nobody they ring will answer any more.
         last_us: time of the newest record.
     """
 
@@ -93,6 +95,7 @@ class Assembly:
     changed: tuple[OpenLeg, ...]
     closed: tuple[str, ...]
     last_us: int
+    left: tuple[str, ...] = ()
 
 
 NOTHING_OPEN: Mapping[str, OpenLeg] = MappingProxyType({})
@@ -135,6 +138,7 @@ class _Desk:
         self.open = dict(open_legs)
         self.legs: list[Leg] = []
         self.bad: list[BadLine] = []
+        self.left: list[str] = []
         self.last_us = last_us
         # Highest sequence among the open legs of each system: most channels begin above it.
         self.highest: dict[str, int] = {}
@@ -150,12 +154,15 @@ class _Desk:
             changed=tuple(leg for key, leg in self.open.items() if before.get(key) is not leg),
             closed=tuple(key for key in before if key not in self.open),
             last_us=self.last_us,
+            left=tuple(self.left),
         )
 
     def take(self, record: Record) -> None:
         """Take in one record."""
         if record.event == "CHAN_START":
             self._notice_new_start(record)
+        if record.event == "USER_DEFINED" and record.subject == "CALL_END":
+            self.left.append(record.uniqueid)
         leg = self.open.get(record.uniqueid)
         if leg is not None:
             self._go_on(leg, record)
@@ -218,6 +225,7 @@ class _Desk:
                 ended_us=ended_us,
                 limit_s=facts.limit_s,
                 version=facts.version,
+                credit=facts.credit,
                 indeterminate=killed,
             )
         )
@@ -251,6 +259,7 @@ def trunk_leg(extra: str) -> TrunkLeg | None:
         number=fields["num"],
         limit_s=int(limit),
         version=fields.get("version", ""),
+        credit=fields.get("credit", ""),
     )
 
 

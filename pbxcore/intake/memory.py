@@ -74,6 +74,7 @@ def _row_of(leg: OpenLeg) -> tuple[object, ...]:
     return (
         *(leg.key, leg.linkedid, leg.trunk, leg.alone, leg.asked, leg.answered_us, leg.seen_us),
         *(leg.facts is not None, facts.payer, facts.why, facts.number, facts.limit_s, facts.version),
+        facts.credit,
     )
 
 
@@ -84,6 +85,7 @@ def _open_leg_of(row: Record) -> OpenLeg:
         number=row["number"],
         limit_s=row["limit_s"],
         version=row["version"],
+        credit=row["credit"],
     )
     return OpenLeg(
         key=row["key"],

@@ -14,6 +14,7 @@ from rating.columns.arrays import ColumnRangeError
 from rating.leg import Leg
 from rating.rate import Rating, rate
 from rating.rated import Quarantined
+from rating.store.credit import Entry
 from rating.store.rows import Row, row_of, rows_of_rated
 
 # Columns cost more than they spare for fewer legs; a batch of 4,000 is five times cheaper by them.
@@ -27,11 +28,15 @@ class Priced:
     Attributes:
         rows: of `rated_leg`, numbered, in the order of the legs.
         used: seconds used of each pool that was drawn from, the batch included.
+        entries: debits of prepaid accounts.
+        released: reservations that are over.
     """
 
     rows: Sequence[Row]
     quarantined: Sequence[Quarantined]
     used: Mapping[PoolKey, int]
+    entries: Sequence[Entry] = ()
+    released: Sequence[str] = ()
 
 
 def price(

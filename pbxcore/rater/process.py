@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -20,13 +21,15 @@ from pbxcore.intake import memory
 from pbxcore.intake.source import Batch, LegSource
 from pbxcore.intake.spool import Spool
 from pbxcore.machine.running import settings_of_running
-from pbxcore.rater import book
+from pbxcore.rater import book, credit_line
+from pbxcore.rater.desk import MARGIN_S, Desk
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
 from rating.columns import Index, Numbers
 from rating.destinations import Destinations
 from rating.destinations.load import load as load_destinations
-from rating.store import ledger, quarantine
+from rating.periods import SECOND_US
+from rating.store import credit, ledger, quarantine
 from rating.store.ledger import Connection, Turn, TurnLostError
 
 FIRST_WAIT_S = 0.1
@@ -47,12 +50,16 @@ class _Notes:
 
     book: bool = True
     releases: bool = True
+    payments: bool = True
 
     def new_book(self, *_: object) -> None:
         self.book = True
 
     def new_release(self, *_: object) -> None:
         self.releases = True
+
+    def new_payment(self, *_: object) -> None:
+        self.payments = True
 
 
 async def serve(settings: Settings) -> None:
@@ -66,9 +73,9 @@ async def serve(settings: Settings) -> None:
             began = time.monotonic()
             try:
                 await _session(settings, spool, destinations)
-            except _LOST as error:
+            except* _LOST as lost:
                 metrics.database_losses().inc()
-                _log.warning("the database is away (%s: %s)", type(error).__name__, error)
+                _log.warning("the database is away (%s)", "; ".join(map(repr, lost.exceptions)))
             finally:
                 metrics.writing().set(0)
             held = time.monotonic() - began > LONGEST_WAIT_S
@@ -80,11 +87,13 @@ async def serve(settings: Settings) -> None:
 
 async def _session(settings: Settings, source: LegSource, destinations: Destinations) -> None:
     """Write as long as the connection and the turn last."""
-    connection = await connect(url_of(settings), application=f"pbxcore rater {os.getpid()}")
+    name = f"pbxcore rater {os.getpid()}"
+    connection = await connect(url_of(settings), application=name)
     try:
         notes = _Notes()
         await connection.add_listener(book.CHANNEL, notes.new_book)
         await connection.add_listener(quarantine.CHANNEL, notes.new_release)
+        await connection.add_listener(credit.CHANNEL, notes.new_payment)
         turn = await _turn(connection)
         left = await memory.load(connection, source.name)
         source.seek(left.position)
@@ -95,14 +104,67 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
             index=await _index(connection, destinations),
             memory=left,
         )
-        metrics.writing().set(1)
-        _log.info("writing as epoch %s from %s", turn.epoch, left.position)
-        while True:
-            batch = await source.read()
-            await _see_to(notes, writer)
-            await _step(settings, source, writer, batch)
+        beside = await connect(url_of(settings), application=f"{name} credit")
+        try:
+            desk = await _desk(settings, beside, writer)
+            metrics.writing().set(1)
+            _log.info("writing as epoch %s from %s", turn.epoch, left.position)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(desk.run(), name="desk")
+                tasks.create_task(_write(settings, source, writer, desk, notes), name="writer")
+        finally:
+            beside.terminate()
     finally:
         connection.terminate()  # a server that does not answer must not hold us
+
+
+async def _desk(settings: Settings, connection: Connection, writer: Writer) -> Desk:
+    """Read what every account has left, when nobody else sets anything aside any more."""
+    await credit.begin(connection, writer.turn)
+    purses = writer.purses
+    for account, balance_micro in (await credit.balances(connection)).items():
+        purses.of(account).balance_micro = balance_micro
+    for reservation in await credit.reservations(connection):
+        purses.hold(reservation)
+    purses.bound |= {name for name in await credit.bound(connection) if purses.find(name)}
+    return Desk(
+        connection=connection,
+        turn=writer.turn,
+        book=writer.index.book,
+        purses=purses,
+        longest_s=settings.max_call_s,
+    )
+
+
+async def _write(settings: Settings, source: LegSource, writer: Writer, desk: Desk, notes: _Notes) -> None:
+    """Write what comes, and answer who asks for credit, until something is lost."""
+    path = credit_line.path_of(settings.run_dir)
+    async with credit_line.listen(path, desk, lambda: _extend(writer, desk)):
+        while True:
+            batch = await source.read()
+            await _see_to(notes, writer, desk)
+            await _step(settings, source, writer, batch)
+
+
+async def _extend(writer: Writer, desk: Desk) -> list[dict[str, Any]]:
+    """Let calls go on whose time is nearly over; return all that go on longer than their records say."""
+    now_us = time.time_ns() // 1_000
+    running = [
+        (leg, leg.answered_us, leg.facts)
+        for leg in writer.memory.open.values()
+        if leg.answered_us is not None and leg.facts is not None and leg.facts.credit
+    ]
+    await desk.extend(
+        (facts.credit, answered_us)
+        for _, answered_us, facts in running
+        if (held := writer.purses.find(facts.credit))
+        and answered_us + (held.grant.limit_s - MARGIN_S) * SECOND_US < now_us
+    )
+    return [
+        {"channel": leg.key, "ends_us": answered_us + held.grant.limit_s * SECOND_US}
+        for leg, answered_us, facts in running
+        if (held := writer.purses.find(facts.credit)) and held.grant.limit_s > facts.limit_s
+    ]
 
 
 async def _turn(connection: Connection) -> Turn:
@@ -113,14 +175,18 @@ async def _turn(connection: Connection) -> Turn:
     return turn
 
 
-async def _see_to(notes: _Notes, writer: Writer) -> None:
+async def _see_to(notes: _Notes, writer: Writer, desk: Desk) -> None:
     if notes.book:
         notes.book = False
         last = writer.index
         writer.index = await _index(writer.connection, last.book.destinations, last.numbers)
+        desk.book = writer.index.book
     if notes.releases:
         notes.releases = False
         await writer.release()
+    if notes.payments:
+        notes.payments = False
+        await writer.book()
 
 
 async def _index(connection: Connection, destinations: Destinations, numbers: Numbers | None = None) -> Index:

@@ -10,7 +10,7 @@ or closed a month: nobody else changes them. Nothing here grows with the number 
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from pbxcore import metrics
@@ -19,12 +19,17 @@ from pbxcore.intake.assemble import Assembly, assemble, expire
 from pbxcore.intake.memory import Memory
 from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Batch, Position
+from pbxcore.rater.desk import MARGIN_S, read_pools
+from pbxcore.rater.prepaid import is_prepaid, pay, with_paid
 from pbxcore.rater.pricing import Priced, price
+from pbxcore.rater.purse import Purses
 from rating.book import PoolKey
 from rating.closing import Months
 from rating.columns import Index
 from rating.leg import Leg
-from rating.store import ledger
+from rating.periods import SECOND_US
+from rating.store import credit, ledger
+from rating.store.credit import Entry
 from rating.store.ledger import Connection, Turn
 from rating.store.rows import KEY
 
@@ -42,6 +47,7 @@ class Writer:
         balances: seconds used of each pool of the accounts in `met`.
         first_open: of those accounts that have closed a month, the first that is not.
         rerating: the count under which these were read.
+        purses: of prepaid accounts; their pools stand there.
     """
 
     connection: Connection
@@ -53,6 +59,7 @@ class Writer:
     first_open: dict[str, date] = field(default_factory=dict)
     met: set[str] = field(default_factory=set)
     rerating: int = -1
+    purses: Purses = field(default_factory=Purses)
 
     async def take_in(self, batch: Batch) -> Sequence[Leg]:
         """Store everything a batch says; return the legs that ended in it."""
@@ -66,6 +73,39 @@ class Writer:
         aged = expire(self.memory.open, time.time_ns() // 1_000, longest_us, self.memory.last_us)
         if aged.closed:
             await self._commit(aged, self.memory.position, "", ())
+        overdue = self.purses.overdue(time.time_ns() // 1_000, MARGIN_S * SECOND_US)
+        if overdue:
+            await self._give_back(overdue, "overdue")
+
+    async def book(self) -> None:
+        """Book what was paid."""
+        while await self._book_some():
+            pass
+
+    async def _book_some(self) -> bool:
+        async with self.connection.transaction():
+            await self._hold()
+            entries = await credit.waiting(self.connection)
+            booked = [self._booked(entry) for entry in entries]
+            await credit.book(self.connection, booked)
+        return bool(booked)
+
+    def _booked(self, entry: Entry) -> Entry:
+        purse = self.purses.of(entry.account)
+        purse.balance_micro += entry.amount_micro
+        return replace(entry, balance_micro=purse.balance_micro)
+
+    async def _give_back(self, names: Sequence[str], why: str) -> None:
+        """End reservations without a leg."""
+        async with self.connection.transaction():
+            await self._hold()
+            await credit.release(self.connection, names)
+        self._end(names, why)
+
+    def _end(self, names: Iterable[str], why: str) -> None:
+        for name in names:
+            if self.purses.release(name):
+                metrics.released_reservations().labels(why=why).inc()
 
     async def release(self) -> None:
         """Rate again what somebody released."""
@@ -97,10 +137,13 @@ class Writer:
                 legs = await self._unknown(assembly.legs)
                 priced = await self._price(legs, last + 1)
                 await self._write(priced, legs, last)
+                unanswered = self._unanswered(assembly)
+                await credit.release(self.connection, unanswered)
                 await memory.keep_bad_lines(self.connection, self.source, file, bad)
                 await memory.save(self.connection, self.source, position, assembly)
         self.memory = Memory(position=position, open=assembly.open, last_us=assembly.last_us)
         self._remember(priced)
+        self._end(unanswered, "unanswered")
         metrics.known_legs().inc(len(assembly.legs) - len(legs))
         metrics.open_legs().set(len(assembly.open))
         for line in bad:
@@ -118,6 +161,7 @@ class Writer:
         self.balances.clear()
         self.first_open.clear()
         self.met.clear()
+        self.purses.forget_pools()
 
     async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
         """Leave out what has been rated or put aside before, so that it draws from no allowance again."""
@@ -125,20 +169,38 @@ class Writer:
         known = await ledger.known(self.connection, list(by_key))
         return [leg for leg in legs if leg.key not in known and by_key[leg.key] is leg]
 
+    def _unanswered(self, assembly: Assembly) -> list[str]:
+        """Find what channels that ended had set aside for answers that never came."""
+        for leg in assembly.changed:
+            if leg.answered_us is not None and leg.facts is not None and self.purses.find(leg.facts.credit):
+                self.purses.bound.add(leg.facts.credit)
+        return [name for call in assembly.left for name in self.purses.unanswered(call)]
+
     async def _price(self, legs: Sequence[Leg], position: int) -> Priced:
+        """Price legs that are invoiced, then those that are paid from credit."""
         book, payers = self.index.book, {leg.payer for leg in legs}
-        accounts = {account.account for payer in payers if (account := book.account_of(payer))}
+        accounts = {account.account: account for payer in payers if (account := book.account_of(payer))}
         if len(self.balances) > MOST_BALANCES:
             self._forget()
-        if new := accounts - self.met:
+        if new := accounts.keys() - self.met:
             self.balances.update(await ledger.used(self.connection, new))
             self.first_open.update(await ledger.first_open(self.connection, new))
             self.met |= new
-        return price(legs, self.index, self.balances, position, Months(book, self.first_open))
+        months = Months(book, self.first_open)
+        prepaid = {name for name, account in accounts.items() if account.prepaid}
+        if not prepaid:
+            return price(legs, self.index, self.balances, position, months)
+        await read_pools(self.connection, self.purses, prepaid)
+        invoiced = [leg for leg in legs if not is_prepaid(leg, book)]
+        priced = price(invoiced, self.index, self.balances, position, months)
+        paid = pay((leg for leg in legs if is_prepaid(leg, book)), book, self.purses)
+        return with_paid(priced, paid, position, months)
 
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:
         await ledger.write_rated(self.connection, self.turn, last, priced.rows)
         await ledger.write_used(self.connection, priced.used)
+        await credit.debit(self.connection, priced.entries)
+        await credit.release(self.connection, priced.released)
         if priced.quarantined:
             by_key = {leg.key: leg for leg in legs}
             await ledger.write_quarantined(self.connection, priced.quarantined, by_key)
@@ -147,5 +209,6 @@ class Writer:
         """Know what has been committed."""
         self.balances.update(priced.used)
         metrics.rated_legs().inc(len(priced.rows))
+        metrics.released_reservations().labels(why="rated").inc(len(priced.released))
         for one in priced.quarantined:
             metrics.quarantined_legs().labels(reason=one.reason.value).inc()

@@ -31,6 +31,7 @@ class Legs:
     limit_s: Ints
     version: Sequence[str]
     indeterminate: Flags
+    credit: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.key)
@@ -53,6 +54,7 @@ class Legs:
             limit_s=int(self.limit_s[row]),
             version=self.version[row],
             indeterminate=bool(self.indeterminate[row]),
+            credit=self.credit[row],
         )
 
 
@@ -63,7 +65,7 @@ def legs_of(legs: Sequence[Leg]) -> Legs:
         OverflowError: an instant or a limit has more than 64 bits.
     """
     columns = list(zip(*map(_values, legs), strict=True)) or [()] * len(fields(Leg))
-    key, linkedid, trunk, payer, why, number, answered, ended, limit, version, indeterminate = columns
+    key, linkedid, trunk, payer, why, number, answered, ended, limit, version, indeterminate, credit = columns
     return Legs(
         key=cast("Sequence[str]", key),
         linkedid=cast("Sequence[str]", linkedid),
@@ -76,4 +78,5 @@ def legs_of(legs: Sequence[Leg]) -> Legs:
         limit_s=np.array(limit, dtype=np.int64),
         version=cast("Sequence[str]", version),
         indeterminate=np.array(indeterminate, dtype=np.bool_),
+        credit=cast("Sequence[str]", credit),
     )

@@ -107,6 +107,7 @@ def the_legs(number: int, seed: int) -> Legs:
         limit_s=np.full(number, 14_400, dtype=np.int64),
         version=["t@1"] * number,
         indeterminate=np.zeros(number, dtype=np.bool_),
+        credit=[""] * number,
     )
 
 

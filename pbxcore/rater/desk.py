@@ -1,0 +1,227 @@
+"""The desk: answers calls that want to begin, or to go on, on credit; many answers share one commit.
+
+Owns the queue, its limits, and the order: first what is set aside is committed, then the call hears yes. A
+killed rater has promised nothing that its successor does not know. Refuses to write anything else than
+reservations; balances are the writer's (`pbxcore.rater.writer`), which shares the purses with it.
+
+The problem: a commit takes a millisecond or more, and thousands may ask within a second. While one commit is
+under way questions gather; all that have gathered are worked out one after the other, each seeing what the
+one before has set aside, and are committed by one statement.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pbxcore import metrics
+from pbxcore.rater.purse import Purses
+from rating.book import Book
+from rating.credit import Grant, Refusal, Reservation, Wish, authorise
+from rating.periods import SECOND_US
+from rating.store import credit, ledger
+from rating.store.ledger import Connection, Turn
+
+MOST_WAITING = 2_000  # more than a machine asks while a commit hangs for its longest patience
+MOST_AT_ONCE = 200  # a batch takes 10 ms or so to work out: who comes next should not wait longer
+PATIENCE_S = 0.1  # DESIGN: whoever asks has taken no answer for a no by then
+SLICE_S = 300  # set aside at once: many calls can share a balance; the call goes on by `extend`
+MARGIN_S = 60  # so long before its end a call is extended, and after its window an unanswered one has ended
+LONGEST_WINDOW_S = 3_600  # all rings and announcements of a decision take less
+BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call that wants to begin.
+
+    Attributes:
+        id: of the reservation, chosen by who asks; new for each question.
+        call: channel that asks.
+        answer_within_s: how long until it may be answered at the latest.
+    """
+
+    id: str
+    call: str
+    payer: str
+    number: str
+    why: str
+    answer_within_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What it may do.
+
+    Attributes:
+        limit_s: how long it may last; 0: not at all.
+        refused: why not; empty where it may.
+    """
+
+    limit_s: int = 0
+    refused: str = ""
+
+
+Hear = Callable[[Answer], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    asked: Asked
+    hear: Hear
+    since: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Sets money aside as long as its writer has the turn.
+
+    Attributes:
+        connection: its own: what a call waits for does not queue behind a batch of legs.
+        book: in force; whoever reads a new one puts it here.
+        longest_s: no call may last longer.
+    """
+
+    connection: Connection
+    turn: Turn
+    book: Book
+    purses: Purses
+    longest_s: int
+    _queue: asyncio.Queue[_Waiting] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    _turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # one statement at a time on a connection
+
+    def ask(self, asked: Asked, hear: Hear) -> None:
+        """Take a question; it is answered at once, or when it is committed, or never: then it is a no."""
+        try:
+            self._queue.put_nowait(_Waiting(asked, hear, time.monotonic()))
+        except asyncio.QueueFull:
+            metrics.authorisations().labels(end=BUSY).inc()
+            hear(Answer(refused=BUSY))
+
+    async def run(self) -> None:
+        """Answer until cancelled.
+
+        Raises:
+            AWAY: the database is; nothing more can be set aside.
+            TurnLostError: another writer has the turn.
+        """
+        while True:
+            first = await self._queue.get()
+            rest = [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), MOST_AT_ONCE - 1))]
+            async with self._turns:
+                await self._answer([first, *rest])
+
+    async def extend(self, some: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """Let calls go on whose time is nearly over, as far as there is credit.
+
+        Args:
+            some: reservation and instant of the answer.
+
+        Returns:
+            The new limit in seconds of each that may go on.
+        """
+        longer = []
+        async with self._turns:
+            ending = dict(some)
+            accounts = {held.account for name in ending if (held := self.purses.find(name))}
+            await read_pools(self.connection, self.purses, accounts)
+            for name, answered_us in ending.items():
+                held = self.purses.find(name)  # its leg may have been rated since
+                if held is not None and (one := self._longer(held, answered_us)) is not None:
+                    self.purses.hold(one)
+                    longer.append(one)
+            if longer:
+                await credit.set_aside_more(self.connection, self.turn, longer)
+        metrics.authorisations().labels(end="extended").inc(len(longer))
+        return {one.id: one.grant.limit_s for one in longer}
+
+    async def _answer(self, waiting: Sequence[_Waiting]) -> None:
+        fresh = [one for one in waiting if time.monotonic() - one.since < PATIENCE_S]
+        book, payers = self.book, {one.asked.payer for one in fresh}
+        accounts = {one.account for payer in payers if (one := book.account_of(payer)) and one.prepaid}
+        await read_pools(self.connection, self.purses, accounts)
+        now_us = time.time_ns() // 1_000
+        answers = [(one, self._work_out(one.asked, now_us, book)) for one in fresh]
+        kept = [result for _, result in answers if isinstance(result, Reservation)]
+        if kept:
+            await self._set_aside(kept)
+        for waiter, result in answers:
+            waiter.hear(_said(result))
+        _count(answers, len(waiting) - len(fresh))
+
+    async def _set_aside(self, kept: Sequence[Reservation]) -> None:
+        await credit.set_aside(self.connection, self.turn, kept)
+        # Who asked may have given up: then its call has ended, and the writer found nothing to delete yet.
+        gone = [one.id for one in kept if self.purses.find(one.id) is None]
+        await credit.release(self.connection, gone)
+
+    def _work_out(self, asked: Asked, now_us: int, book: Book) -> Reservation | Grant | Refusal:
+        """Set aside what a call can cost, in memory; a grant alone is that of an account that is invoiced."""
+        wish = Wish(
+            payer=asked.payer,
+            number=asked.number,
+            why=asked.why,
+            first_us=now_us,
+            last_us=now_us + min(asked.answer_within_s, LONGEST_WINDOW_S) * SECOND_US,
+            seconds=min(SLICE_S, self.longest_s),
+        )
+        account = book.account_of(asked.payer)
+        if account is None:
+            return Refusal.NO_ACCOUNT
+        if not account.prepaid:
+            return Grant(limit_s=self.longest_s, money_micro=0, pools={})
+        purse = self.purses.of(account.account)
+        grant = authorise(wish, book, purse.sight(), purse.free_micro())
+        if isinstance(grant, Refusal):
+            return grant
+        kept = Reservation(
+            id=asked.id,
+            call=asked.call,
+            account=account.account,
+            wish=replace(wish, seconds=grant.limit_s),
+            grant=grant,
+        )
+        self.purses.hold(kept)
+        return kept
+
+    def _longer(self, reservation: Reservation, answered_us: int) -> Reservation | None:
+        """Work out a later end of a call that has been answered; None if there is none."""
+        before_s = reservation.grant.limit_s
+        wish = replace(
+            reservation.wish,
+            first_us=answered_us,
+            last_us=answered_us,
+            seconds=min(before_s + SLICE_S, self.longest_s),
+        )
+        purse = self.purses.of(reservation.account)
+        grant = authorise(wish, self.book, purse.sight(reservation), purse.free_micro(reservation))
+        if isinstance(grant, Refusal) or grant.limit_s <= before_s:
+            return None
+        return replace(reservation, wish=replace(wish, seconds=grant.limit_s), grant=grant)
+
+
+def _count(answers: Sequence[tuple[_Waiting, object]], late: int) -> None:
+    ends = metrics.authorisations()
+    ends.labels(end="late").inc(late)
+    for _, result in answers:
+        ends.labels(end=result.value if isinstance(result, Refusal) else "granted").inc()
+
+
+async def read_pools(connection: Connection, purses: Purses, accounts: Iterable[str]) -> None:
+    """Read what accounts have drawn from pools, if nobody has yet; from then on the writer keeps it."""
+    while new := [account for account in accounts if purses.of(account).used is None]:
+        found = await ledger.used(connection, new)
+        for account in new:
+            purse = purses.of(account)
+            if purse.used is None:  # the writer has not read it meanwhile, and drawn from it
+                purse.used = {pool: seconds for pool, seconds in found.items() if pool[0] == account}
+
+
+def _said(result: Reservation | Grant | Refusal) -> Answer:
+    match result:
+        case Refusal():
+            return Answer(refused=result.value)
+        case Grant():
+            return Answer(limit_s=result.limit_s)
+        case Reservation():
+            return Answer(limit_s=result.grant.limit_s)

@@ -1,0 +1,118 @@
+"""Legs of prepaid accounts: each sees what other calls left, is paid from the balance, gives back the rest.
+
+Owns what a leg does to a purse. Refuses to rate in batches: what one leg leaves, the next one sees.
+
+What a leg was authorised for is what was set aside last: the record says only how long the first part was.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pbxcore import metrics
+from pbxcore.rater.pricing import Priced
+from pbxcore.rater.purse import Purse, Purses
+from rating.book import Book, PoolKey
+from rating.closing import Months
+from rating.leg import Leg
+from rating.rate import rate
+from rating.rated import Quarantined, RatedLeg
+from rating.store.credit import Entry
+from rating.store.rows import row_of
+
+
+@dataclass(slots=True)
+class Paid:
+    """What came of some legs.
+
+    Attributes:
+        used: seconds used of each pool that was drawn from.
+        entries: debits, booked.
+        released: reservations that are over.
+    """
+
+    rated: list[RatedLeg] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    used: dict[PoolKey, int] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+
+def is_prepaid(leg: Leg, book: Book) -> bool:
+    """Tell whether a leg is paid from credit."""
+    account = book.account_of(leg.payer)
+    return account is not None and account.prepaid
+
+
+def pay(legs: Iterable[Leg], book: Book, purses: Purses) -> Paid:
+    """Rate legs of prepaid accounts, one after the other, and take what they cost from their purses.
+
+    Args:
+        legs: in the order given.
+        book: what is in force.
+        purses: with the pools of the accounts read; they are changed.
+    """
+    paid = Paid()
+    for leg in legs:
+        account = book.account_of(leg.payer)
+        assert account is not None, "is_prepaid said so"
+        _pay(leg, account.account, book, purses, paid)
+    return paid
+
+
+def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Priced:
+    """Put what was paid behind what is invoiced.
+
+    Args:
+        priced: what is invoiced.
+        paid: what was paid.
+        position: of the first row of both in the stream.
+        months: in which legs are billed.
+    """
+    rows = (
+        row_of(number, leg, months.of(leg.account, leg.ended_us))
+        for number, leg in enumerate(paid.rated, position + len(priced.rows))
+    )
+    return Priced(
+        rows=[*priced.rows, *rows],
+        quarantined=[*priced.quarantined, *paid.quarantined],
+        used={**priced.used, **paid.used},
+        entries=paid.entries,
+        released=paid.released,
+    )
+
+
+def _pay(leg: Leg, account: str, book: Book, purses: Purses, paid: Paid) -> None:
+    purse, reservation = purses.of(account), purses.find(leg.credit)
+    if reservation is not None:
+        leg = replace(leg, limit_s=reservation.grant.limit_s)
+    sight = purse.sight(reservation)
+    rating = rate((leg,), book, sight)
+    if rating.quarantined:  # it may cost what was set aside yet, so that stays
+        paid.quarantined += rating.quarantined
+        if reservation is not None:
+            purses.bound.add(reservation.id)
+        return
+    (rated,) = rating.rated
+    paid.rated.append(rated)
+    paid.used |= _draw(purse, sight, rating.used)
+    if rated.amount_micro:
+        purse.balance_micro -= rated.amount_micro
+        paid.entries.append(Entry(account, f"leg {leg.key}", -rated.amount_micro, purse.balance_micro))
+    _tell_overspending(rated, reservation.grant.money_micro if reservation else 0)
+    if purses.release(leg.credit):
+        paid.released.append(leg.credit)
+
+
+def _draw(purse: Purse, sight: Mapping[PoolKey, int], after: Mapping[PoolKey, int]) -> dict[PoolKey, int]:
+    """Note what a leg drew; what others have set aside is out of its sight and not used yet."""
+    assert purse.used is not None, "the sight was made of it"
+    drawn = {pool: used_s - sight.get(pool, 0) for pool, used_s in after.items()}
+    totals = {pool: purse.used.get(pool, 0) + seconds for pool, seconds in drawn.items()}
+    purse.used.update(totals)
+    return totals
+
+
+def _tell_overspending(rated: RatedLeg, set_aside_micro: int) -> None:
+    """Count what should never be: a leg that went past the question, or a tariff that changed meanwhile."""
+    if rated.amount_micro > set_aside_micro:
+        metrics.overspent_legs().inc()

@@ -1,0 +1,545 @@
+"""Prepaid on a real PostgreSQL: what is set aside, debited and given back, whoever dies in between."""
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from os import environ
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pbxcore.cli import app
+from pbxcore.control.credit import CreditLine
+from pbxcore.database import Connection, connect
+from pbxcore.rater import serve
+from pbxcore.rater.credit_line import path_of
+from pbxcore.rater.desk import MARGIN_S, SLICE_S
+from pbxcore.settings import Settings
+from rating.credit import Grant, Reservation, Wish
+from rating.store import credit, ledger, stream
+from rating.store.ledger import Turn, TurnLostError
+
+CONFIG = Path(__file__).parents[2] / "config"
+FIXED = "+493012345678"  # 0.019 a minute, started minutes; by the second where a limit cuts
+MOBILE = "+4915112345678"  # 0.099
+SECOND_US = 1_000_000
+AT_ONCE = 50
+PATIENT_S = 5.0  # this machine may be busy with other things
+Running = Callable[[], AbstractAsyncContextManager[CreditLine]]
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """Give a connection to a database with a prepaid account without bundles."""
+    connection = await connect(database, application="test")
+    catalogue, account, tenant = (
+        yaml.safe_load((CONFIG / file).read_text())
+        for file in ("catalogues/autphone.yaml", "accounts/acme.yaml", "tenants/acme.yaml")
+    )
+    documents = (
+        ("catalogue", "autphone@2026-01-01", catalogue),
+        ("account", "acme", {**account, "payment": "prepaid", "bundles": []}),
+        ("tenant", "acme", tenant),
+    )
+    for kind, name, document in documents:
+        await put(connection, kind, name, document)
+    yield connection
+    await connection.close()
+
+
+async def put(connection: Connection, kind: str, name: str, document: object) -> None:
+    """Put the next revision of a document in force."""
+    await connection.execute(
+        "INSERT INTO revision SELECT $1, $2, 1 + count(*), $3, '', 'test' FROM revision WHERE id = $2",
+        kind,
+        name,
+        json.dumps(document, default=str),
+    )
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    """Give the settings of a machine of its own."""
+    made = Settings(state=tmp_path, config=CONFIG, database=database)
+    made.spool.mkdir(parents=True)
+    return made
+
+
+@asynccontextmanager
+async def line_to(settings: Settings) -> AsyncIterator[CreditLine]:
+    """Give a line to the rater, up or coming up."""
+    line = CreditLine(path_of(settings.run_dir))
+    running = asyncio.create_task(line.run())
+    yield line
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def rater(settings: Settings, connection: Connection) -> Running:
+    """Give a rater that works inside a `with`, and a line to it."""
+    del connection  # the documents come first
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[CreditLine]:
+        serving = asyncio.create_task(serve(settings))
+        async with line_to(settings) as line:
+            await answering(line)
+            yield line
+        assert not serving.done(), serving
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+    return running
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Wait at most 20 s for something that happens in the database."""
+    async with asyncio.timeout(20):
+        while not await happened():  # noqa: ASYNC110 — it happens in the database
+            await asyncio.sleep(0.02)
+
+
+async def answering(line: CreditLine) -> None:
+    """Wait until the rater answers."""
+
+    async def up() -> bool:
+        return await line.ask({"do": "extend"}, deadline_s=PATIENT_S) is not None
+
+    await until(up)
+
+
+async def ask(line: CreditLine, number: int, *, to: str = FIXED, payer: str = "acme/10") -> dict[str, object]:
+    """Ask for a call that may be answered within ten seconds."""
+    answer = await line.ask(
+        {"do": "authorise", "id": f"r{number}", "call": call_of(number), "payer": payer, "number": to,
+         "why": "call", "answer_within_s": 10},
+        deadline_s=PATIENT_S,
+    )  # fmt: skip
+    assert answer is not None
+    return {key: value for key, value in answer.items() if key != "n"}
+
+
+async def pay_in(connection: Connection, micro: int, ref: str = "first") -> None:
+    """Top up, and wait until it is booked."""
+    await credit.add(connection, credit.Entry("acme", ref, micro), "test")
+
+    async def booked() -> bool:
+        entry = await connection.fetchrow("SELECT * FROM credit_entry WHERE reference = $1", ref)
+        return entry is not None and entry["balance_micro"] is not None
+
+    await until(booked)
+
+
+async def settled(connection: Connection, reserved: int = 0) -> credit.Statement:
+    """Wait until only so many calls have something set aside; return how the account stands."""
+
+    async def done() -> bool:
+        return (await credit.statement(connection, "acme")).calls == reserved
+
+    await until(done)
+    return await credit.statement(connection, "acme")
+
+
+async def agrees(connection: Connection) -> None:
+    """Make sure that the balance is what was paid less what was rated, entry by entry."""
+    paid, entries, debits, legs = [
+        await connection.fetchval(query) or 0
+        for query in (
+            "SELECT sum(amount_micro)::bigint FROM credit_entry WHERE reference NOT LIKE 'leg %'",
+            "SELECT sum(amount_micro)::bigint FROM credit_entry",
+            "SELECT -sum(amount_micro)::bigint FROM credit_entry WHERE reference LIKE 'leg %'",
+            "SELECT sum(amount_micro)::bigint FROM rated_leg",
+        )
+    ]
+    assert (await credit.statement(connection, "acme")).balance_micro == entries == paid - legs
+    assert debits == legs
+
+
+def call_of(number: int) -> str:
+    """Name the phone's channel of a call."""
+    return f"pbx-1790000000.{number * 2}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The records of one call of ours, as Asterisk would write them."""
+
+    number: int
+    to: str
+    limit_s: int
+    began_us: int
+
+    @property
+    def key(self) -> str:
+        """Its trunk channel."""
+        return f"pbx-1790000000.{self.number * 2 + 1}"
+
+    def _line(self, event: str, after_us: int, uniqueid: str, subject: str = "", extra: str = "") -> str:
+        at_us = self.began_us + after_us
+        name = f"PJSIP/{'trunk-carrier' if uniqueid == self.key else 'acme-p10'}-{self.number:08x}"
+        time = f"{at_us // SECOND_US}.{at_us % SECOND_US:06}"
+        call = call_of(self.number)
+        return f"L1\t{event}\t{time}\t{uniqueid}\t{call}\t{name}\t\t{subject}\t{extra}\n"
+
+    def rings(self) -> str:
+        """It leaves."""
+        facts = (
+            f"payer=acme/10|why=call|num={self.to}|limit={self.limit_s}|version=acme@1|trunk=carrier"
+            f"|credit=r{self.number}"
+        )
+        return (
+            self._line("CHAN_START", 0, call_of(self.number))
+            + self._line("CHAN_START", 1, self.key)
+            + self._line("USER_DEFINED", 2, self.key, "TRUNK_LEG", facts)
+        )
+
+    def answers(self) -> str:
+        """It is answered after a second."""
+        return self._line("ANSWER", SECOND_US, self.key)
+
+    def hangs_up(self, talk_us: int) -> str:
+        """The leg ends."""
+        return self._line("HANGUP", SECOND_US + talk_us, self.key)
+
+    def leaves(self, after_us: int) -> str:
+        """The phone's channel ends."""
+        return self._line("USER_DEFINED", after_us, call_of(self.number), "CALL_END", "outcome=x|by=control")
+
+
+def write(settings: Settings, *texts: str) -> None:
+    """Append as Asterisk does."""
+    with (settings.spool / "legs.tsv").open("a") as file:
+        file.write("".join(texts))
+
+
+def now_us() -> int:
+    """The clock that the rater looks at, too."""
+    return time.time_ns() // 1_000
+
+
+async def test_nobody_calls_without_credit(connection: Connection, rater: Running) -> None:
+    """No credit, no price, no account: each refusal has its reason, and nothing is set aside."""
+    async with rater() as line:
+        assert await ask(line, 1) == {"refused": "no-credit"}
+        assert await ask(line, 2, to="+210123456") == {"refused": "no-price"}
+        assert await ask(line, 3, payer="nobody/1") == {"refused": "no-account"}
+        assert await ask(line, 4, to="112") == {"limit_s": SLICE_S}
+        await settled(connection, reserved=1)
+
+
+async def test_a_payment_is_booked_once(connection: Connection, rater: Running) -> None:
+    """The same reference again changes nothing, also after a restart of the rater."""
+    await credit.add(connection, credit.Entry("acme", "INVOICE-7", 5_000_000), "test")  # nobody books yet
+    assert (await credit.statement(connection, "acme")).waiting_micro == 5_000_000
+    for _ in range(2):
+        async with rater():
+            await pay_in(connection, 5_000_000, "INVOICE-7")
+            await pay_in(connection, 1_000_000, "INVOICE-8")
+    assert await credit.statement(connection, "acme") == credit.Statement(6_000_000, 0, 0, 0)
+    again = await credit.add(connection, credit.Entry("acme", "INVOICE-7", 9_000_000), "test")
+    assert again == credit.Entry("acme", "INVOICE-7", 5_000_000, 5_000_000)
+    await agrees(connection)
+
+
+async def test_fifty_calls_at_once_share_one_balance(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """All ask at once, some get something; each is billed within it; nothing overspent, nothing left."""
+    rng = random.Random(50)
+    balance_micro = 2_000_000  # five minutes to a mobile take 0.495
+    async with rater() as line:
+        await pay_in(connection, balance_micro)
+        answers = await asyncio.gather(*(ask(line, number, to=MOBILE) for number in range(AT_ONCE)))
+        let_out = {number: int(str(a["limit_s"])) for number, a in enumerate(answers) if "limit_s" in a}
+        assert {str(a["refused"]) for a in answers if "refused" in a} == {"no-credit"}
+        assert list(let_out.values()).count(SLICE_S) == 4
+        standing = await credit.statement(connection, "acme")
+        assert standing.calls == len(let_out)
+        assert (
+            balance_micro - 1_650 < standing.reserved_micro <= balance_micro
+        )  # not a second's worth is left
+        for number in rng.sample(sorted(let_out), len(let_out)):
+            lines = Lines(number, MOBILE, let_out[number], now_us())
+            talk_us = rng.randrange(let_out[number] * SECOND_US + 300_000)
+            write(settings, lines.rings(), lines.answers(), lines.hangs_up(talk_us), lines.leaves(talk_us))
+        standing = await settled(connection)
+    assert 0 <= standing.balance_micro < balance_micro
+    entries = await stream.rated_since(connection, 0)
+    assert len(entries) == len(let_out)
+    for entry in entries:
+        assert entry.leg.billable_s <= let_out[int(entry.leg.key.rpartition(".")[2]) // 2]
+    await agrees(connection)
+
+
+async def test_a_call_that_nobody_answered_gives_everything_back(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """The end of the channel that asked is enough, whether the leg rang or never left."""
+    async with rater() as line:
+        await pay_in(connection, 1_000_000)
+        assert await ask(line, 1) == {"limit_s": SLICE_S}
+        assert await ask(line, 2) == {"limit_s": SLICE_S}
+        lines = Lines(1, FIXED, SLICE_S, now_us())
+        write(settings, lines.rings(), lines.hangs_up(0), lines.leaves(SECOND_US))
+        write(settings, Lines(2, FIXED, SLICE_S, now_us()).leaves(SECOND_US))
+        standing = await settled(connection)
+    assert standing == credit.Statement(1_000_000, 0, 0, 0)
+
+
+async def test_a_leg_outlives_the_channel_that_asked(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """A transferred call stays paid for: what was set aside is given back with its own hangup."""
+    async with rater() as line:
+        await pay_in(connection, 1_000_000)
+        await ask(line, 1)
+        lines = Lines(1, FIXED, SLICE_S, now_us())
+        write(settings, lines.rings(), lines.answers(), lines.leaves(2 * SECOND_US))
+        await ask(line, 2)
+        write(settings, Lines(2, FIXED, SLICE_S, now_us()).leaves(SECOND_US))
+        standing = await settled(connection, reserved=1)
+        assert standing.reserved_micro == 95_000
+        write(settings, lines.hangs_up(60 * SECOND_US))
+        standing = await settled(connection)
+    assert standing.balance_micro == 1_000_000 - 19_000
+    await agrees(connection)
+
+
+async def test_what_was_set_aside_for_a_call_that_left_no_trace_is_given_back_in_time(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """Asterisk died before it wrote a line: when no answer can come any more, the money is free."""
+    del settings
+    past_us = now_us() - (MARGIN_S + 1) * SECOND_US
+    wish = Wish(payer="acme/10", number=FIXED, first_us=past_us, last_us=past_us, seconds=60)
+    kept = Reservation(id="r1", call=call_of(1), account="acme", wish=wish, grant=Grant(limit_s=60,
+                       money_micro=19_000, pools={}))  # fmt: skip
+    await credit.set_aside(connection, Turn(0, 0), [kept])
+    assert (await credit.statement(connection, "acme")).calls == 1
+    async with rater():
+        await settled(connection)
+
+
+async def test_a_leg_in_quarantine_keeps_what_was_set_aside(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """It may cost that yet: only its release spends it, and gives back the rest."""
+    async with rater() as line:
+        await pay_in(connection, 1_000_000)
+        await ask(line, 1)
+        lines = Lines(1, FIXED, SLICE_S, now_us())
+        write(
+            settings, lines.rings(), lines.answers(), lines.hangs_up(-5 * SECOND_US), lines.leaves(SECOND_US)
+        )
+
+        async def waits() -> bool:
+            return bool(await connection.fetchval("SELECT count(*) FROM quarantined_leg"))
+
+        await until(waits)
+    async with rater():  # whoever comes next knows it, too
+        standing = await settled(connection, reserved=1)
+        assert (standing.balance_micro, standing.reserved_micro) == (1_000_000, 95_000)
+        await connection.execute(
+            "UPDATE quarantined_leg SET release_at = now(), released_by = 'x', release_ended_us = $1",
+            lines.began_us + SECOND_US + 60 * SECOND_US,
+        )
+        await connection.execute("NOTIFY release")
+        standing = await settled(connection)
+    assert standing.balance_micro == 1_000_000 - 19_000
+    await agrees(connection)
+
+
+async def test_a_long_call_goes_on_while_there_is_credit(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """Near its end it is extended by a slice, then by what is left, and billed for what it lasted."""
+    async with rater() as line:
+        await pay_in(connection, 600_000)  # six minutes to a mobile cost 0.594
+        assert await ask(line, 1, to=MOBILE) == {"limit_s": SLICE_S}
+        began_us = now_us() - (SLICE_S - 10) * SECOND_US
+        lines = Lines(1, MOBILE, SLICE_S, began_us)
+        write(settings, lines.rings(), lines.answers())
+        calls: list[dict[str, object]] = []
+
+        async def extended() -> bool:
+            answer = await line.ask({"do": "extend"}, deadline_s=PATIENT_S)
+            calls[:] = answer["calls"] if answer else []
+            return bool(calls)
+
+        await until(extended)
+        limit_s = 363  # 600,000 buy no more
+        ends_us = began_us + SECOND_US + limit_s * SECOND_US
+        assert calls == [{"channel": lines.key, "ends_us": ends_us}]
+        assert (await credit.statement(connection, "acme")).reserved_micro == 598_950
+        write(settings, lines.hangs_up(limit_s * SECOND_US + 200_000), lines.leaves(0))
+        standing = await settled(connection)
+    (entry,) = await stream.rated_since(connection, 0)
+    assert (entry.leg.billable_s, entry.leg.amount_micro) == (limit_s, 598_950)
+    assert standing.balance_micro == 600_000 - 598_950
+    await agrees(connection)
+
+
+async def test_a_writer_that_lost_its_turn_sets_nothing_aside(connection: Connection) -> None:
+    """Of two raters only the one that was given the turn last can promise money."""
+    turn = await ledger.take_turn(connection)
+    assert turn
+    await credit.begin(connection, turn)
+    wish = Wish(payer="acme/10", number=FIXED, first_us=1, last_us=1, seconds=60)
+    grant = Grant(limit_s=60, money_micro=1, pools={})
+    kept = Reservation(id="r1", call="c", account="acme", wish=wish, grant=grant)
+    with pytest.raises(TurnLostError):
+        await credit.set_aside(connection, Turn(0, turn.epoch - 1), [kept])
+    assert not await credit.reservations(connection)
+    await credit.set_aside(connection, turn, [kept])
+    assert list(await credit.reservations(connection)) == [kept]
+
+
+async def test_the_pools_of_a_bundle_are_shared_too(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """Free seconds that one call has set aside are not drawn by another: each stays within its own."""
+    account = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    zone, month = far_from_a_change()
+    await put(connection, "account", "acme", {**account, "payment": "prepaid", "time_zone": zone})
+    pool = f"dach/fixed/{month}"
+    await connection.execute("INSERT INTO pool_used VALUES ('acme', $1, $2)", pool, 30_000 - 400)
+    async with rater() as line:
+        await pay_in(connection, 100_000)
+        limits = [await ask(line, number) for number in range(3)]
+        assert limits == [{"limit_s": 300}, {"limit_s": 300}, {"limit_s": 115}]  # 0.063333 and 0.036417
+        later = Lines(1, FIXED, 300, now_us())  # the second one ends first
+        write(settings, later.rings(), later.answers(), later.hangs_up(300 * SECOND_US), later.leaves(0))
+        first = Lines(0, FIXED, 300, now_us())
+        write(settings, first.rings(), first.answers(), first.hangs_up(300 * SECOND_US), first.leaves(0))
+        write(settings, Lines(2, FIXED, 1, now_us()).leaves(0))
+        standing = await settled(connection)
+    assert await connection.fetchval("SELECT used_s FROM pool_used WHERE pool = $1", pool) == 30_000
+    amounts = [entry.leg.amount_micro for entry in await stream.rated_since(connection, 0)]
+    assert amounts == [63_333, 0]  # 200 s beyond the 100 that the other had left
+    assert standing.balance_micro == 100_000 - 63_333
+    await agrees(connection)
+
+
+def far_from_a_change() -> tuple[str, str]:
+    """Name a time zone in which no month begins soon, and its month."""
+    for zone in ("UTC", "Asia/Kathmandu"):
+        now = datetime.now(ZoneInfo(zone))
+        if (now + timedelta(minutes=30)).month == now.month:
+            break
+    return zone, f"{now:%Y-%m}-01"
+
+
+def start(settings: Settings) -> "subprocess.Popen[bytes]":
+    """Start a rater as a process of its own."""
+    with (settings.state / "rater.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pbxcore", "serve", "rater"],
+            env={
+                **environ,
+                "PBXCORE_DATABASE": settings.database,
+                "PBXCORE_STATE": str(settings.state),
+                "PBXCORE_CONFIG": str(CONFIG),
+            },
+            stderr=log,
+        )
+
+
+async def test_a_rater_killed_at_any_moment_overspends_nothing(
+    connection: Connection, settings: Settings
+) -> None:
+    """Kill -9 while calls ask and end: whoever heard yes has money, and all of it is accounted for."""
+    rng = random.Random(9)
+    let_out: list[tuple[Lines, int]] = []
+    number = 0
+    process = start(settings)
+    try:
+        async with line_to(settings) as line:
+            await answering(line)
+            await pay_in(connection, 3_000_000)
+            for _ in range(4):
+                asked = range(number, number + 25)
+                number += 25
+                asking = asyncio.gather(*(one_call(line, one, settings, rng) for one in asked))
+                await asyncio.sleep(rng.uniform(0, 0.05))  # any moment
+                process.kill()
+                process.wait(10)
+                let_out += [one for one in await asking if one is not None]
+                process = start(settings)
+                await answering(line)
+            write(settings, *(Lines(one, MOBILE, 1, now_us()).leaves(0) for one in range(number)))
+            standing = await settled(connection)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    assert 0 <= standing.balance_micro <= 3_000_000
+    rated = {entry.leg.key: entry.leg.billable_s for entry in await stream.rated_since(connection, 0)}
+    assert rated.keys() == {lines.key for lines, _ in let_out}
+    assert all(rated[lines.key] <= limit_s for lines, limit_s in let_out)
+    assert let_out, "some calls were let out"
+    await agrees(connection)
+
+
+async def one_call(
+    line: CreditLine, number: int, settings: Settings, rng: random.Random
+) -> tuple[Lines, int] | None:
+    """Ask, and if the rater said yes, call for a while."""
+    answer = await line.ask(
+        {"do": "authorise", "id": f"r{number}", "call": call_of(number), "payer": "acme/10", "number": MOBILE,
+         "why": "call", "answer_within_s": 10},
+        deadline_s=PATIENT_S,
+    )  # fmt: skip
+    if answer is None or "limit_s" not in answer:
+        return None
+    lines = Lines(number, MOBILE, answer["limit_s"], now_us())
+    talk_us = rng.randrange(1, answer["limit_s"] * SECOND_US)
+    write(settings, lines.rings(), lines.answers(), lines.hangs_up(talk_us))
+    return lines, answer["limit_s"]
+
+
+def test_credit_on_the_command_line(
+    connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mistakes first: nothing is paid by them; then a payment waits for the rater, once."""
+    del connection
+    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
+    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
+    for words, code, said in (
+        (["nobody"], 1, "there is no account nobody"),
+        (["acme", "add", "ten", "--ref", "A"], 2, "no amount"),
+        (["acme", "add", "0", "--ref", "A"], 2, "above zero"),
+        (["acme", "add", "10.00"], 2, "reference"),
+        (["acme", "add", "10.00", "--ref", "leg 7"], 2, "reference"),
+        (["nobody", "add", "10.00", "--ref", "A"], 1, "there is no account nobody"),
+        (["acme", "add", "10.00", "--ref", "A"], 0, "10.000000 to acme"),
+        (["acme", "add", "10.00", "--ref", "A"], 0, "10.000000 to acme"),
+        (["acme", "add", "11.00", "--ref", "A"], 1, "has paid 10.000000"),
+    ):
+        result = run(words)
+        assert (result[0], said in result[1]) == (code, True), (words, result)
+    assert json.loads(run(["acme", "--json"])[1]) == {
+        "account": "acme",
+        "balance": "0.000000",
+        "reserved": "0.000000",
+        "available": "0.000000",
+        "calls": 0,
+        "waiting": "10.000000",
+    }
+
+
+def run(words: Sequence[str]) -> tuple[int, str]:
+    """Run the command; return its code and what it said."""
+    result = CliRunner().invoke(app, ["credit", *words])
+    return result.exit_code, result.output + result.stderr
