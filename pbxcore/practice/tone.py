@@ -42,6 +42,16 @@ def heard(sound: bytes, among: Sequence[int]) -> tuple[int, ...]:
     return tuple(tone for tone, _ in groupby(lasting))
 
 
+def longest_gap_s(sound: bytes, frequency_hz: int) -> float:
+    """Give the longest time, in seconds, in which a tone that began is not heard; infinite without one."""
+    there = [_tone(window, (frequency_hz,)) != 0 for window in _windows(sound)]
+    if True not in there:
+        return math.inf
+    first, last = there.index(True), len(there) - there[::-1].index(True)
+    gaps = [len(list(run)) for clear, run in groupby(there[first:last]) if not clear]
+    return max(gaps, default=0) * WINDOW / RATE_HZ
+
+
 def _windows(sound: bytes) -> Iterator[tuple[int, ...]]:
     with wave.open(io.BytesIO(sound)) as file:
         raw = file.readframes(file.getnframes())
