@@ -25,6 +25,7 @@ from pbxcore.practice import baresip, sipp
 from pbxcore.published import Index
 from pbxcore.settings import Settings, Trunk
 
+CHECKOUT = Path(__file__).parents[2]
 TENANT: dict[str, Any] = {
     "version": 1,
     "tenant": "acme",
@@ -184,7 +185,7 @@ class Pbx:
         process = self.running.pop(name)
         process.send_signal(how)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(30 if name == "machine" else 10)
         if process.returncode is None:
             process.kill()
             process.wait(10)
@@ -263,6 +264,29 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
     finally:
         for name in list(pbx.running):
             pbx.stop(name)
+        taken.release()
+        if not os.environ.get("PBXCORE_KEEP"):
+            shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def whole(debian_root: Path) -> Iterator[Pbx]:
+    """Give a whole machine with the example in force, as `pbxcore run` starts it and keeps it alive."""
+    state = Path(tempfile.mkdtemp(prefix="pbxcall", dir="/tmp"))
+    settings, taken = _settings(state)
+    settings = settings.model_copy(update={"trunks": settings.trunks[:1], "config": CHECKOUT / "config"})
+    taken.release()  # named on purpose, the machine takes them at once
+    pbx = Pbx(settings=settings, root=debian_root, program=debian.command(debian_root, "sipp"))
+    (state / "asterisk-root").symlink_to(debian_root)
+    run = (sys.executable, "-m", "pbxcore", "run", "--no-follow", "--ready-file", str(state / "ready"))
+    try:
+        pbx.start("machine", run, **services.environment(settings), PBXCORE_ASTERISK="private")
+        pbx.until(lambda: (state / "ready").exists() or pbx.running["machine"].poll() is not None)
+        assert pbx.running["machine"].poll() is None, (state / "machine.out").read_text()
+        pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+        yield pbx
+    finally:
+        pbx.stop("machine")
         taken.release()
         if not os.environ.get("PBXCORE_KEEP"):
             shutil.rmtree(state, ignore_errors=True)
