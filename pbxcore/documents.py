@@ -28,6 +28,7 @@ from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
 SPECS: Mapping[str, str] = {
     "tenant": "dialplan.spec:TenantSpec",
     "account": "rating.account:AccountSpec",
+    "contract": "rating.contract.document:ContractSpec",  # names its catalogue, so it is told before one
     "catalogue": "rating.catalogue:CatalogueSpec",
 }
 SOME_TRUNK = ("carrier",)  # stands for the machine's trunks where nobody said which they are

@@ -229,9 +229,23 @@ async def _check_against_stored(
 ) -> tuple[Located, ...]:
     """Find what is wrong with the documents in the company of those already in force."""
     return (
+        *_not_in_force(documents),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
     )
+
+
+def _not_in_force(documents: Sequence[Read]) -> Iterable[Located]:
+    """Find documents that are no subject of this door."""
+    for document in documents:
+        if document.kind not in ORDER:
+            told = Finding(
+                path=(),
+                code="not-applied",
+                message=f"a {document.kind} is not put in force here",
+                remedy=f"look at it with `pbxcore {document.kind} simulate`",
+            )
+            yield from locate(document, [told])
 
 
 async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:

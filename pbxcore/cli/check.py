@@ -16,6 +16,9 @@ from pbxcore.settings import Settings
 from rating import account, catalogue
 from rating.account import AccountSpec
 from rating.catalogue import CatalogueSpec
+from rating.contract import document as contracts
+from rating.contract.document import ContractSpec
+from rating.contract.edition import shelf
 from rating.destinations.load import load
 
 
@@ -24,7 +27,7 @@ def check(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
     as_json: AsJson = False,
 ) -> None:
-    """Check tenants, accounts and catalogues; change nothing.
+    """Check tenants, accounts, contracts and catalogues; change nothing.
 
     Every mistake is listed with its line and what to do about it: wrong keys and values, members and targets
     that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. What
@@ -47,7 +50,7 @@ def check(
 
 
 def _check_prices(right: tuple[Read, ...], destinations: Path) -> Iterator[Located]:
-    """Check catalogues against the destinations, and accounts whose catalogue is among the files."""
+    """Check catalogues against the destinations; accounts and contracts whose catalogue is there."""
     offered = [one.spec for one in right if isinstance(one.spec, CatalogueSpec)]
     named = {spec.catalogue for spec in offered}
     countries = load(destinations).countries if offered else frozenset()
@@ -56,6 +59,8 @@ def _check_prices(right: tuple[Read, ...], destinations: Path) -> Iterator[Locat
             yield from documents.locate(one, catalogue.check(one.spec, countries))
         if isinstance(one.spec, AccountSpec) and one.spec.catalogue in named:
             yield from documents.locate(one, account.check(one.spec, offered))
+        if isinstance(one.spec, ContractSpec) and one.spec.catalogue in named:
+            yield from documents.locate(one, contracts.check(one.spec, shelf(offered)))
 
 
 def _json(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> dict[str, object]:

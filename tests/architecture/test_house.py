@@ -16,12 +16,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "dialplan": frozenset({"pydantic"}),
     "rating": frozenset({"dialplan.numbers", "pydantic"}),
     "rating.columns": frozenset({"numpy"}),
+    "rating.contract.calendar": frozenset({"holidays"}),
     "rating.destinations.derive": frozenset({"phonenumbers", "dialplan.numbers"}),
     "rating.store": frozenset({"rating", "asyncpg", "dialplan.numbers"}),
     "rating.documents": frozenset({"rating", "dialplan.numbers"}),
 }
 # pydantic is for documents from outside; compiled data is frozen dataclasses.
-SPECS = frozenset({"dialplan.spec", "rating.catalogue", "rating.account", "rating.offer"})
+SPECS = frozenset(
+    {"dialplan.spec", "rating.catalogue", "rating.account", "rating.offer", "rating.contract.document"}
+)
 # Nothing pure reads a clock, draws a random number, opens a file or talks to anybody.
 IMPURE = frozenset(
     {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
@@ -78,7 +81,16 @@ def is_edge(module: str) -> bool:
 def third_party() -> frozenset[str]:
     """Import names of every library we depend on, and of some we must not."""
     return frozenset(
-        {"alembic", "asyncpg", "fastapi", "numpy", "panoramisk", "phonenumbers", "prometheus_client"}
+        {
+            "alembic",
+            "asyncpg",
+            "fastapi",
+            "holidays",
+            "numpy",
+            "panoramisk",
+            "phonenumbers",
+            "prometheus_client",
+        }
         | {"asterisk", "pydantic", "rich", "sqlalchemy", "typer", "uvicorn", "uvloop", "yaml"}
     )
 

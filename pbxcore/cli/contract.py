@@ -1,0 +1,145 @@
+"""`pbxcore contract`: what follows from a contract's dated facts, without a database."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pbxcore import documents
+from pbxcore.cli import findings
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.settings import Settings
+from rating.catalogue import CatalogueSpec
+from rating.contract import document as contracts
+from rating.contract import report
+from rating.contract.calendar import month_end, months_later
+from rating.contract.document import ContractSpec
+from rating.contract.edition import Shelf, shelf
+from rating.contract.history import Customer, History, history
+
+MONTHS_AHEAD = 3  # shown after the last event, unless the document or the command line says until when
+MOST_MONTHS = 1_200  # that can be asked for: a hundred years
+
+contract = typer.Typer(help="What follows from a contract's dated facts.", no_args_is_help=True)
+app.add_typer(contract, name="contract", rich_help_panel="Explaining")
+
+File = Annotated[Path, typer.Argument(help="Contract document.")]
+Catalogues = Annotated[
+    list[Path] | None,
+    typer.Option("--catalogue", help="Catalogue documents or folders. Default: config/catalogues."),
+]
+
+
+@contract.command()
+def simulate(
+    file: File,
+    *,
+    catalogue: Catalogues = None,
+    months: Annotated[
+        int | None, typer.Option(min=1, max=MOST_MONTHS, help="How many months, from the first event on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a contract's story: every answer, date with its reason, charge and invoice.
+
+    The document says what happened on which days: orders, notices, top-ups, calls. Nothing is stored and
+    no database is asked. The same document gives the same output, whatever the order of its events.
+
+    Exit code 0: it was told, refusals included. 1: something is wrong with the document or a catalogue.
+    """
+    spec, offers = read(file, catalogue, as_json=as_json)
+    past = tell(spec, offers, _until(spec, offers, months))
+    values = {"contract": spec.contract, **report.of_history(past)}
+    if as_json:
+        out.print_json(json.dumps(values))
+    else:
+        _show(values)
+
+
+@contract.command()
+def show(
+    file: File,
+    *,
+    on: Annotated[str, typer.Option(help="Day, like 2026-12-24.")],
+    catalogue: Catalogues = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a contract as it is at the end of a day: what runs, its price, its rights, what is pending."""
+    day = day_of(on)
+    spec, offers = read(file, catalogue, as_json=as_json)
+    state = tell(spec, offers, day).states[-1]
+    values = {"contract": spec.contract, **report.of_state(state, day)}
+    if as_json:
+        out.print_json(json.dumps(values))
+        return
+    table = Table(box=None, show_header=False)
+    for key, value in values.items():
+        table.add_row(key, str(value) if isinstance(value, str) else json.dumps(value))
+    out.print(table, markup=False)
+
+
+def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tuple[ContractSpec, Shelf]:
+    """Read a contract and the catalogues; end the command with what is wrong with them."""
+    folders = list(catalogues) if catalogues else [Settings().config / "catalogues"]
+    right, wrong = documents.read([file, *folders])
+    offers = shelf([one.spec for one in right if isinstance(one.spec, CatalogueSpec)])
+    found = [one for one in right if isinstance(one.spec, ContractSpec)]
+    for one in found:
+        if isinstance(one.spec, ContractSpec):
+            wrong = (*wrong, *documents.locate(one, contracts.check(one.spec, offers)))
+    if wrong:
+        if as_json:
+            out.print_json(json.dumps({"ok": False, "findings": findings.as_json(wrong)}))
+        else:
+            findings.show(wrong)
+        raise typer.Exit(int(Exit.NO))
+    specs = [one.spec for one in found if isinstance(one.spec, ContractSpec)]
+    if len(specs) != 1:
+        raise fail(f"{file} holds {len(specs)} contracts", "name a file with one `contract: …`", Exit.NO)
+    return specs[0], offers
+
+
+def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
+    """Work out a contract's history up to the end of a day."""
+    customer = Customer(catalogue=spec.catalogue, holder=spec.holder, region=spec.region)
+    return history(contracts.facts_of(spec, offers), offers, customer, until)
+
+
+def day_of(text: str) -> date:
+    """Read a day from the command line."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise fail(f"{text!r} is no day", "write year, month, day: 2026-12-24", Exit.USAGE) from None
+
+
+def _until(spec: ContractSpec, offers: Shelf, months: int | None) -> date:
+    """How far to look: to the first day of the month after, whose invoice is about what went before."""
+    days = sorted(event.on for event in spec.events) or [offers[spec.catalogue][0].version]
+    if months is not None:
+        return months_later(days[0].replace(day=1), months)
+    if spec.until is not None:
+        return spec.until
+    return month_end(months_later(days[-1], MONTHS_AHEAD))
+
+
+def _show(values: dict[str, object]) -> None:
+    """Print a story as tables."""
+    told = json.loads(json.dumps(values))
+    events = Table("on", "what", "answer", "why", box=None)
+    for one in told["events"]:
+        why = "; ".join(refusal["message"] for refusal in one.get("refusals", ()))
+        ending = one.get("ending")
+        why = f"ends on {ending['last']}: {ending['steps'][-1]['why']}" if ending else why
+        events.add_row(one["on"], one["deed"], one["outcome"], why)
+    out.print(events, markup=False)
+    charges = Table("on", "what", "amount", "balance", box=None)
+    for one in told["invoices"]:
+        charges.add_row(one["on"], "invoice", one["total"], "")
+    for one in told["credit"]:
+        charges.add_row(one["on"], one["what"], one["amount"], one["balance"])
+    out.print(charges, markup=False)

@@ -1,0 +1,333 @@
+"""What an order would change: from when, why then, and what stands in its way.
+
+Owns the rules of ordering. Refuses to change a state (`rating.contract.applying`) and to price anything
+(`rating.contract.quote`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from rating.contract.applying import apply_now
+from rating.contract.calendar import DAY
+from rating.contract.edition import Edition, unit_price
+from rating.contract.ending import Ending, Right, Step, ending
+from rating.contract.state import (
+    ChoicePart,
+    Part,
+    ProductPart,
+    State,
+    VersionPart,
+    choices,
+    kept,
+    period,
+    rights,
+)
+from rating.contract.wish import Change, Refusal
+from rating.offer import ChangeSpec, ProductSpec
+from rating.periods import month_start, next_month
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a change comes to.
+
+    Attributes:
+        parts: what changes and from when.
+        once: one-off services, and what costs something when it is ordered.
+        refusals: why nothing of it is done; empty: it can be ordered.
+        right: an earlier day by law, where a part is an end.
+    """
+
+    parts: tuple[Part, ...] = ()
+    once: tuple[tuple[str, int], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    right: Right | None = None
+
+
+def plan(state: State, change: Change, day: date, newest: Edition | None) -> Plan:
+    """Work out a change that is ordered on a day.
+
+    Args:
+        state: the contract.
+        change: what is wanted.
+        day: of the order.
+        newest: version of the catalogue in force on this day.
+    """
+    refusals = list(names(state.edition, change))
+    if refusals:
+        return Plan(refusals=tuple(refusals))
+    parts: list[Part] = [*_choices(state, change, day)]
+    parts += _version(state, change, day, newest, parts)
+    after = apply_now(state, parts)
+    for product, units in change.remove.items():
+        refusals += _not_kept(state, product, units)
+        parts += _less(state, product, units, day) if not refusals else ()
+    for product, units in change.add.items():
+        refusals += _not_sold(state, after, product, units, day)
+        parts += _more(state, product, units, day, change.remove) if not refusals else ()
+    refusals += _lost(state, newest, parts)
+    if not refusals:
+        refusals += _in_the_way(state, parts, day, change.creates)
+        refusals += _too_late(state, parts)
+        if not parts and not _once(state, change):
+            refusals.append(
+                Refusal("nothing-changes", "nothing would change", "say what should be different")
+            )
+    return Plan(parts=tuple(parts), once=tuple(_once(state, change)), refusals=tuple(refusals))
+
+
+def in_use_too_much(state: State, after: State, day: date, creates: Mapping[str, int]) -> tuple[Refusal, ...]:
+    """Find what the tenant has or uses and would no longer be allowed: all of it."""
+    now, then = rights(state, state.today), rights(after, day)
+    refusals = []
+    for resource in dict.fromkeys((*state.in_use, *creates)):
+        wanted = state.in_use.get(resource, 0) + creates.get(resource, 0)
+        limit, before = then.limits.get(resource, 0), now.limits.get(resource, 0)
+        if wanted > limit and (limit < before or creates.get(resource)):
+            refusals.append(
+                Refusal(
+                    "remove-first",
+                    f"{wanted} {resource} are in use, and {limit} would be allowed",
+                    f"remove {wanted - limit} {resource} first",
+                )
+            )
+    lost = sorted(state.features_in_use & set(now.features) - set(then.features))
+    refusals += [
+        Refusal("remove-first", f"{feature} is in use and would be lost", f"remove {feature} first")
+        for feature in lost
+    ]
+    return tuple(refusals)
+
+
+def since(state: State, choice: str) -> date:
+    """First day of the option that a contract has of a choice."""
+    first = state.first or state.today
+    option = choices(state, state.today).get(choice)
+    for one in reversed(state.periods):
+        if one.choices.get(choice) != option:
+            break
+        first = one.first
+    return first
+
+
+def names(edition: Edition, change: Change) -> Iterator[Refusal]:
+    """Find names that the catalogue does not have, and several options at once."""
+    offer = edition.offer
+    for product in (*change.add, *change.remove):
+        spec = offer.products.get(product)
+        if spec is None:
+            yield Refusal(
+                "unknown-product",
+                f"{edition.name} has no product {product}",
+                "it has " + ", ".join(offer.products),
+            )
+        elif spec.per is not None:
+            yield Refusal("not-ordered", f"{product} comes with {spec.per}", f"order {spec.per}")
+    for choice, options in change.choose.items():
+        known = offer.choices.get(choice)
+        if known is None:
+            yield Refusal(
+                "unknown-choice",
+                f"{edition.name} has no choice {choice}",
+                "it has " + (", ".join(offer.choices) or "none"),
+            )
+            continue
+        if len(set(options)) > 1:
+            words = known.one_for_all.en if known.one_for_all else f"a contract has one {choice}"
+            yield Refusal("one-for-all", words, f"choose one of {', '.join(options)} for everybody")
+        for option in options:
+            if option not in known.options:
+                yield Refusal(
+                    "unknown-option", f"{choice} has no option {option}", "it has " + ", ".join(known.options)
+                )
+
+
+def _choices(state: State, change: Change, day: date) -> Iterator[ChoicePart]:
+    for choice, (option, *_) in change.choose.items():
+        current = choices(state, max(day, state.first or day))[choice]
+        pending = any(isinstance(part, ChoicePart) and part.choice == choice for part in state.pending)
+        if option == current:
+            if pending:
+                yield ChoicePart(
+                    choice=choice,
+                    before=current,
+                    option=option,
+                    begins=day,
+                    usable=day,
+                    up=False,
+                    steps=(Step("taken-back", day, "what was ordered and has not begun is taken back"),),
+                )
+            continue
+        spec = state.edition.offer.choices[choice]
+        ranks = list(spec.options)
+        if ranks.index(option) > ranks.index(current):
+            begins, steps = _begin(state, spec.up, day)
+            usable = day if spec.up.usable == "at-once" else begins
+            up = True
+        else:
+            found = ending(spec.down, first=since(state, choice), received=day, calendar=state.calendar)
+            begins, steps = found.last + DAY, found.steps
+            usable, up = begins, False
+        yield ChoicePart(
+            choice=choice, before=current, option=option, begins=begins, usable=usable, up=up, steps=steps
+        )
+
+
+def _begin(state: State, rule: ChangeSpec, day: date) -> tuple[date, tuple[Step, ...]]:
+    """Give the day on which more begins, and why."""
+    first = max(day, state.first or day)
+    if rule.begins == "next-month":
+        first = next_month(first)
+    words = "with the order" if rule.begins == "at-once" else "with the next month"
+    return first, (Step(rule.begins, first, f"ordered on {day}, begins {words}: {first}"),)
+
+
+def _version(
+    state: State, change: Change, day: date, newest: Edition | None, parts: Sequence[Part]
+) -> Iterator[VersionPart]:
+    """Who changes a choice, or asks for it, changes to the version in force; everybody else stays."""
+    if newest is None or newest is state.edition or not (change.newest or parts):
+        return
+    begins = min((part.begins for part in parts), default=day)
+    words = f"who changes does so by the version in force: {newest.name} instead of {state.edition.name}"
+    yield VersionPart(edition=newest, begins=begins, steps=(Step("version", begins, words),))
+
+
+def _less(state: State, product: str, units: int, day: date) -> Iterator[ProductPart]:
+    """Give up units, the newest first; all of them on the last day that any of them needs."""
+    found = product_ending(state, product, units, day)
+    begins = found.last + DAY
+    yield ProductPart(
+        product=product,
+        quantity=-units,
+        begins=begins,
+        charged_from=begins,
+        usable=begins,
+        steps=found.steps,
+    )
+
+
+def product_ending(state: State, product: str, units: int, day: date) -> Ending:
+    """Find when units of a product, the newest ones, end if they are given up on a day."""
+    spec = state.edition.offer.products[product]
+    rule = spec.less or state.edition.offer.less
+    running = [lot for lot in state.lots if lot.product == product and lot.last is None]
+    endings = []
+    for lot in reversed(running):
+        if units <= 0:
+            break
+        units -= lot.quantity
+        endings.append(ending(rule, first=lot.first, received=max(day, lot.first), calendar=state.calendar))
+    return max(endings, key=lambda one: one.last)
+
+
+def _more(
+    state: State, product: str, units: int, day: date, removed: Mapping[str, int]
+) -> Iterator[ProductPart]:
+    spec = state.edition.offer.products[product]
+    if spec.once_only:
+        return
+    rule = spec.more or state.edition.offer.more
+    begins, steps = _begin(state, rule, day)
+    if spec.group is not None:
+        for part in _group_ends(state, product, spec, day, removed):
+            if isinstance(part, ProductPart):
+                yield part
+                begins = max(begins, part.begins)
+                steps = (
+                    *part.steps,
+                    Step("after", begins, f"begins when {part.product} has ended: {begins}"),
+                )
+            elif part > begins:
+                begins = part
+                steps = (Step("after", begins, f"begins when the one before has ended: {begins}"),)
+    charged = month_start(begins) if rule.charged == "full-month" else begins
+    usable = day if rule.usable == "at-once" else begins
+    yield ProductPart(
+        product=product, quantity=units, begins=begins, charged_from=charged, usable=usable, steps=steps
+    )
+
+
+def _group_ends(
+    state: State, product: str, spec: ProductSpec, day: date, removed: Mapping[str, int]
+) -> Iterator[ProductPart | date]:
+    """Give what of the same group ends for this one, and first days without what is ending already."""
+    for name, other in state.edition.offer.products.items():
+        if other.group != spec.group or name == product:
+            continue
+        if kept(state, name) > 0 and name not in removed:
+            yield from _less(state, name, kept(state, name), day)
+        elif name in removed:
+            yield product_ending(state, name, removed[name], day).last + DAY
+        else:
+            yield from (
+                part.begins
+                for part in state.pending
+                if isinstance(part, ProductPart) and part.product == name and part.quantity < 0
+            )
+
+
+def _not_kept(state: State, product: str, units: int) -> Iterator[Refusal]:
+    spec = state.edition.offer.products[product]
+    there = kept(state, product)
+    if there - units < spec.minimum or units > there:
+        yield Refusal(
+            "minimum",
+            f"{there} {product} are there and {max(spec.minimum, 0)} must stay",
+            f"give up {max(0, there - spec.minimum)} at most",
+        )
+
+
+def _not_sold(state: State, after: State, product: str, units: int, day: date) -> Iterator[Refusal]:
+    spec = state.edition.offer.products[product]
+    found = period(after, max(day, after.first or day))
+    if found is not None and unit_price(state.edition, spec, found.choices, 1) is None:
+        yield Refusal("not-sold", f"{product} is not sold with these options", "choose other ones")
+    if spec.maximum is not None and kept(state, product) + units > spec.maximum:
+        yield Refusal(
+            "maximum",
+            f"{kept(state, product) + units} {product} would be more than {spec.maximum}",
+            f"order {max(0, spec.maximum - kept(state, product))} at most",
+        )
+
+
+def _lost(state: State, newest: Edition | None, parts: Sequence[Part]) -> Iterator[Refusal]:
+    """Find what the contract has and the version it would change to does not."""
+    if newest is None or not any(isinstance(part, VersionPart) for part in parts):
+        return
+    for product in sorted({lot.product for lot in state.lots if lot.last is None}):
+        if product not in newest.offer.products:
+            yield Refusal("version-lost", f"{newest.name} has no {product}", f"give up {product} first")
+    for choice, option in choices(state, state.today).items():
+        known = newest.offer.choices.get(choice)
+        chosen = {part.choice for part in parts if isinstance(part, ChoicePart)}
+        if known is None or (option not in known.options and choice not in chosen):
+            yield Refusal("version-lost", f"{newest.name} has no {choice} {option}", "choose what it has")
+
+
+def _in_the_way(
+    state: State, parts: Sequence[Part], day: date, creates: Mapping[str, int]
+) -> tuple[Refusal, ...]:
+    if not parts:
+        return ()
+    last = max(day, *(part.begins for part in parts))
+    return in_use_too_much(state, apply_now(state, parts), last, creates)
+
+
+def _too_late(state: State, parts: Sequence[Part]) -> Iterator[Refusal]:
+    last = state.last
+    begins = max((part.begins for part in parts), default=None)
+    if last is not None and begins is not None and begins > last:
+        yield Refusal(
+            "ends-before",
+            f"it would begin on {begins}, and the contract ends on {last}",
+            "nothing has to be done: everything ends with the contract",
+        )
+
+
+def _once(state: State, change: Change) -> Iterator[tuple[str, int]]:
+    for product, units in change.add.items():
+        spec = state.edition.offer.products[product]
+        if units and (spec.once_only or spec.price_once):
+            yield product, units

@@ -1,0 +1,363 @@
+"""What each deed does to a contract, and what is answered.
+
+Owns accepted, refused and held back. Refuses what happens by itself (`rating.contract.passing`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rating import money
+from rating.contract import facts
+from rating.contract.billing import move_credit, settle, take_back_once
+from rating.contract.calendar import DAY
+from rating.contract.edition import Shelf, in_force
+from rating.contract.ending import Ending, Step, ending
+from rating.contract.facts import Fact
+from rating.contract.passing import Entry, begin
+from rating.contract.quote import Quote, ordered, quote
+from rating.contract.signing import promised, select
+from rating.contract.state import State, active, choices, rights
+from rating.contract.wish import Agreed, Change, Refusal
+from rating.periods import month_start
+
+NO_CONTRACT = Refusal("no-contract", "there is no contract that runs", "sign one first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered to a fact.
+
+    Attributes:
+        outcome: accepted, quoted, refused, or held-back with an offer.
+        refusals: why not.
+        quote: that was made or ordered.
+        ending: of the contract.
+        dates: that are promised, each with its reason.
+        charged_micro: of calls, what a credit paid for.
+    """
+
+    fact: Fact
+    outcome: str
+    refusals: tuple[Refusal, ...] = ()
+    quote: Quote | None = None
+    ending: Ending | None = None
+    dates: tuple[Step, ...] = ()
+    charged_micro: int | None = None
+
+
+Done = tuple[State, Answer, tuple[Entry, ...]]
+
+
+def do(state: State, fact: Fact, shelf: Shelf) -> Done:
+    """Do what a fact says, on its day; the state is advanced to it."""
+    return _DEEDS[type(fact.deed)](state, fact, fact.deed, shelf)
+
+
+def _refused(state: State, fact: Fact, *refusals: Refusal, made: Quote | None = None) -> Done:
+    return state, Answer(fact=fact, outcome="refused", refusals=refusals, quote=made), ()
+
+
+def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
+    if not state.prepaid:
+        return _refused(
+            state,
+            fact,
+            Refusal("no-credit", f"{state.edition.name} is paid by invoice", "pay the invoice"),
+        )
+    state, movement = move_credit(state, fact.on, "top-up", deed.amount_micro)
+    return state, Answer(fact=fact, outcome="accepted"), (movement,)
+
+
+def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
+    offer, first = state.edition.offer, max(fact.on, deed.begins or fact.on)
+    if active(state):
+        return _refused(state, fact, Refusal("signed-already", "there is a contract that runs", "change it"))
+    chosen, refusals = select(state.edition, deed.change)
+    if state.holder not in offer.holders:
+        words = f"{state.edition.name} is not for {state.holder} customers"
+        refusals += (Refusal("holder", words, "it is for " + ", ".join(offer.holders)),)
+    if offer.signed_form and not deed.signed_form:
+        words = "the signed copy of the order form is missing"
+        refusals += (Refusal("not-signed", words, "attach it: the order counts from then on"),)
+    if refusals:
+        return _refused(state, fact, *refusals)
+    after = begin(replace(state, signed=fact.on, ended=False), chosen, first)
+    after, booked = settle(after, fact.on, "order")
+    missing = state.balance_micro < 0 or after.balance_micro < 0
+    if after.prepaid and missing and after.balance_micro < state.balance_micro:
+        return _refused(state, fact, _missing(-after.balance_micro))
+    dates = promised(state.edition, state.calendar, fact.on, deed.old_contract_ends)
+    return after, Answer(fact=fact, outcome="accepted", dates=dates), booked
+
+
+def _missing(amount_micro: int) -> Refusal:
+    amount = money.text(amount_micro)
+    return Refusal("credit", f"the credit lacks {amount}", f"top up {amount} first")
+
+
+def _use(state: State, fact: Fact, deed: facts.Use, _shelf: Shelf) -> Done:
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    now = rights(state, fact.on)
+    features = deed.features if deed.features is not None else tuple(state.features_in_use)
+    refusals = [_closed(state, fact, one) for one in deed.features or () if one not in now.features]
+    refusals += [
+        Refusal("limit", f"{number} {one} are more than {now.limits[one]}", f"order more {one}")
+        for one, number in deed.counts.items()
+        if one in now.limits and number > now.limits[one]
+    ]
+    if refusals:
+        return _refused(state, fact, *refusals)
+    counts = {**state.in_use, **deed.counts}
+    state = replace(state, in_use=counts, features_in_use=frozenset(features))
+    return state, Answer(fact=fact, outcome="accepted"), ()
+
+
+def _closed(state: State, fact: Fact, feature: str) -> Refusal:
+    """Say why a function may not be used."""
+    spec = state.edition.offer.features.get(feature)
+    if spec is None:
+        known = ", ".join(state.edition.offer.features) or "none"
+        return Refusal("unknown-feature", f"{state.edition.name} has no {feature}", f"it has {known}")
+    chosen = choices(state, fact.on)
+    needed = [f"{choice} {option}" for choice, option in spec.when.items()]
+    has = [f"{choice} {chosen.get(choice, 'none')}" for choice in spec.when]
+    needed += [spec.product] if spec.product is not None else []
+    words = f"{feature} belongs to {', '.join(needed)}" + (
+        f"; this contract has {', '.join(has)}" if has else ""
+    )
+    return Refusal("gate", words, f"order {', '.join(needed)}")
+
+
+def _create(state: State, fact: Fact, deed: facts.Create, shelf: Shelf) -> Done:
+    """Let the tenant have more, or hold it back and offer the change that allows it."""
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    wanted = {one: state.in_use.get(one, 0) + number for one, number in deed.counts.items()}
+    limits = rights(state, fact.on).limits
+    over = {one: number - limits[one] for one, number in wanted.items() if number > limits.get(one, number)}
+    if not over:
+        state = replace(state, in_use={**state.in_use, **wanted})
+        return state, Answer(fact=fact, outcome="accepted"), ()
+    refusals = tuple(
+        Refusal("limit", f"{wanted[one]} {one} are {more} more than allowed", f"order more {one}")
+        for one, more in over.items()
+    )
+    made = _upgrade(state, fact, deed.counts, over, shelf)
+    if made is None:
+        return _refused(state, fact, *refusals)
+    state = replace(state, quotes={**state.quotes, deed.offer: Agreed(made.id, made.change)})
+    return state, Answer(fact=fact, outcome="held-back", refusals=refusals, quote=made), ()
+
+
+def _upgrade(
+    state: State, fact: Fact, counts: Mapping[str, int], over: Mapping[str, int], shelf: Shelf
+) -> Quote | None:
+    """Find the smallest change that allows what is wanted: a higher option, or units of a product."""
+    current = choices(state, fact.on)
+    for name, choice in state.edition.offer.choices.items():
+        ranks = list(choice.options)
+        if not any(one in spec.grants for spec in choice.options.values() for one in over):
+            continue
+        for option in ranks[ranks.index(current[name]) + 1 :]:
+            made = quote(state, Change(choose={name: (option,)}, creates=counts), shelf, fact.on)
+            if not made.plan.refusals:
+                return made
+    more: dict[str, int] = {}
+    for resource, missing in over.items():
+        for name, product in state.edition.offer.products.items():
+            if resource in product.grants and product.per is None:
+                more[name] = max(more.get(name, 0), -(-missing // product.grants[resource]))
+                break
+    if not more:
+        return None
+    made = quote(state, Change(add=more, creates=counts), shelf, fact.on)
+    return None if made.plan.refusals else made
+
+
+def _edit(state: State, fact: Fact, deed: facts.Edit, _shelf: Shelf) -> Done:
+    options = [one for choice in state.edition.offer.choices.values() for one in choice.options.values()]
+    told = any(option.administers for option in options)
+    allowed = rights(state, fact.on).administers
+    if deed.by == "staff" or not told or deed.what in allowed:
+        return state, Answer(fact=fact, outcome="accepted"), ()
+    known = ", ".join(allowed) or "nothing by itself"
+    words = f"{deed.what} is changed by the provider's staff; this tenant may change {known}"
+    return _refused(state, fact, Refusal("managed", words, "ask the provider's staff"))
+
+
+def _ask(state: State, fact: Fact, deed: facts.Ask, shelf: Shelf) -> Done:
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    made = quote(state, deed.change, shelf, fact.on)
+    if made.refused:
+        return _refused(state, fact, *_reasons(made), made=made)
+    state = replace(state, quotes={**state.quotes, deed.label: Agreed(made.id, made.change)})
+    return state, Answer(fact=fact, outcome="quoted", quote=made), ()
+
+
+def _order(state: State, fact: Fact, deed: facts.Order, shelf: Shelf) -> Done:
+    """Order what was quoted, if the same quote would be made today."""
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    known = state.quotes.get(deed.quote)
+    change = deed.change if deed.change is not None else known.change if known is not None else None
+    if change is None:
+        words = f"there is no quote {deed.quote!r}" if deed.quote else "nothing says what is ordered"
+        return _refused(state, fact, Refusal("unknown-quote", words, "ask for a quote first"))
+    made = quote(state, change, shelf, fact.on)
+    if made.refused:
+        return _refused(state, fact, *_reasons(made), made=made)
+    agreed = known.id if known is not None else deed.quote
+    if agreed and made.id != agreed:
+        words = f"quote {agreed} no longer holds: today it would be {made.id}"
+        return _refused(state, fact, Refusal("quote-changed", words, "look at the new one"), made=made)
+    state = ordered(state, made.plan, fact.on)
+    state, booked = settle(state, fact.on, "order")
+    created = {one: state.in_use.get(one, 0) + number for one, number in change.creates.items()}
+    state = replace(state, in_use={**state.in_use, **created})
+    return state, Answer(fact=fact, outcome="accepted", quote=made), booked
+
+
+def _reasons(made: Quote) -> tuple[Refusal, ...]:
+    return (*made.plan.refusals, *((_missing(made.missing_micro),) if made.missing_micro else ()))
+
+
+def _holder(state: State, fact: Fact, deed: facts.Holder, _shelf: Shelf) -> Done:
+    offer = state.edition.offer
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    if deed.kind not in offer.holders:
+        words = f"{state.edition.name} is not for {deed.kind} customers"
+        return _refused(state, fact, Refusal("holder", words, "it is for " + ", ".join(offer.holders)))
+    if offer.holder_change == "ticket" and not deed.ticket:
+        words = "another holder is a change of hands, which is requested by ticket"
+        return _refused(state, fact, Refusal("no-ticket", words, "open a ticket and name it"))
+    return replace(state, holder=deed.kind), Answer(fact=fact, outcome="accepted"), ()
+
+
+def _cancel(state: State, fact: Fact, _deed: facts.Cancel, _shelf: Shelf) -> Done:
+    refusals = _not_cancelled(state)
+    if refusals:
+        return _refused(state, fact, *refusals)
+    state = _with_ending(state, fact)
+    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), ()
+
+
+def _not_cancelled(state: State) -> tuple[Refusal, ...]:
+    if not active(state):
+        return (NO_CONTRACT,)
+    if state.ending is not None:
+        words = f"notice was given on {state.notice}, it ends on {state.last}"
+        return (Refusal("noticed-already", words, "nothing has to be done"),)
+    prepaid = state.edition.offer.billing.prepaid
+    if prepaid is not None and not prepaid.cancel_below_zero and state.balance_micro < 0:
+        amount = money.text(-state.balance_micro)
+        words = f"the credit is {amount} below zero"
+        return (Refusal("debt", words, f"top up {amount} first"),)
+    return ()
+
+
+def _with_ending(state: State, fact: Fact, *, processed: bool = False) -> State:
+    assert state.first is not None, "a contract that runs has a first day"
+    received = state.notice or fact.on
+    found = ending(
+        state.edition.offer.terms,
+        first=state.first,
+        received=max(received, state.first - DAY),
+        calendar=state.calendar,
+        processed=fact.on if processed else None,
+    )
+    return replace(state, ending=found, notice=received)
+
+
+def _processed(state: State, fact: Fact, _deed: facts.Processed, _shelf: Shelf) -> Done:
+    if not active(state) or state.notice is None:
+        return _refused(
+            state, fact, Refusal("no-notice", "no notice waits to be processed", "record the notice first")
+        )
+    after = _with_ending(state, fact, processed=True)
+    return after, Answer(fact=fact, outcome="accepted", ending=after.ending), ()
+
+
+def _move(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> Done:
+    """Go to another catalogue on the day after this contract can end."""
+    refusals = _not_cancelled(state)
+    target = in_force(shelf.get(deed.catalogue, ()), fact.on)
+    if target is None:
+        known = ", ".join(shelf)
+        refusals += (
+            Refusal("unknown-catalogue", f"there is no catalogue {deed.catalogue}", f"use one of {known}"),
+        )
+    if refusals or target is None:
+        return _refused(state, fact, *refusals)
+    chosen, refusals = select(target, deed.change)
+    if state.holder not in target.offer.holders:
+        words = f"{target.name} is not for {state.holder} customers"
+        refusals += (Refusal("holder", words, "it is for " + ", ".join(target.offer.holders)),)
+    if refusals:
+        return _refused(state, fact, *refusals)
+    state = replace(_with_ending(state, fact), moves_to=chosen)
+    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), ()
+
+
+def _withdraw(state: State, fact: Fact, _deed: facts.Withdraw, _shelf: Shelf) -> Done:
+    rule = state.edition.offer.withdrawal
+    if not active(state) or state.signed is None:
+        return _refused(state, fact, NO_CONTRACT)
+    if rule is None or state.holder not in rule.holders:
+        words = f"{state.holder} customers cannot withdraw from {state.edition.name}"
+        return _refused(state, fact, Refusal("no-withdrawal", words, "give notice"))
+    until = state.signed + rule.days * DAY
+    if fact.on > until:
+        words = f"signed on {state.signed}, it could be withdrawn from until {until}"
+        return _refused(state, fact, Refusal("too-late", words, "give notice"))
+    step = Step(
+        "withdrawal", fact.on, f"within {rule.days} days of {state.signed}: nothing but calls is charged"
+    )
+    lots = tuple(replace(lot, void=True) for lot in state.lots)
+    state = replace(
+        state, lots=lots, pending=(), notice=fact.on, ending=Ending(fact.on, (step,)), moves_to=None
+    )
+    state, booked = settle(take_back_once(state), fact.on, "taken-back")
+    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), booked
+
+
+def _calls(state: State, fact: Fact, deed: facts.Calls, _shelf: Shelf) -> Done:
+    if not active(state):
+        return _refused(state, fact, NO_CONTRACT)
+    if state.prepaid:
+        paid = min(deed.amount_micro, max(0, state.balance_micro))
+        state, movement = move_credit(state, fact.on, "calls", -paid)
+        refusals = (
+            (Refusal("credit-used-up", "the calls end when the credit is used up", "top up"),)
+            if paid < deed.amount_micro
+            else ()
+        )
+        answer = Answer(fact=fact, outcome="accepted", refusals=refusals, charged_micro=paid)
+        return state, answer, (movement,)
+    month = month_start(fact.on)
+    calls = {
+        **state.calls,
+        (month, state.edition): state.calls.get((month, state.edition), 0) + deed.amount_micro,
+    }
+    state = replace(state, calls=calls)
+    return state, Answer(fact=fact, outcome="accepted", charged_micro=deed.amount_micro), ()
+
+
+_DEEDS: Mapping[type, Callable[[State, Fact, Any, Shelf], Done]] = {
+    facts.TopUp: _top_up,
+    facts.Sign: _sign,
+    facts.Use: _use,
+    facts.Create: _create,
+    facts.Edit: _edit,
+    facts.Ask: _ask,
+    facts.Order: _order,
+    facts.Holder: _holder,
+    facts.Cancel: _cancel,
+    facts.Processed: _processed,
+    facts.Move: _move,
+    facts.Withdraw: _withdraw,
+    facts.Calls: _calls,
+}

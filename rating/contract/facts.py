@@ -1,0 +1,151 @@
+"""What can happen to a contract, as dated facts.
+
+Owns their shapes and their order. Refuses to know what follows from them (`rating.contract.history`).
+
+The order in which facts were learned says nothing: they count in the order of their instants, and at one
+instant in the order of `DEEDS`, money first.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from rating.contract.wish import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUp:
+    """Money is paid in."""
+
+    amount_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """A contract is signed.
+
+    Attributes:
+        change: units and options to begin with.
+        begins: first day; None: at once.
+        signed_form: the signed copy of the order form is there.
+        old_contract_ends: last day at the provider from whom numbers are ported.
+    """
+
+    change: Change
+    begins: date | None = None
+    signed_form: bool = False
+    old_contract_ends: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What the tenant has and uses from now on."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    features: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """The tenant wants to have more of something; if it may not, an offer is made under this label."""
+
+    counts: Mapping[str, int]
+    offer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Somebody wants to change a part of the system."""
+
+    what: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A quote is asked for and kept under a label."""
+
+    change: Change
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A change is ordered, bindingly.
+
+    Attributes:
+        change: what; None: that of the quote.
+        quote: label or id of the quote that is ordered, exactly; empty: ordered without looking.
+    """
+
+    change: Change | None = None
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The contract changes hands."""
+
+    kind: str
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Notice is received."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """The notice has been processed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The tenant goes to another catalogue as soon as this contract can end."""
+
+    catalogue: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """The customer withdraws from the contract."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """Calls were made, for so much beyond all allowances."""
+
+    amount_micro: int
+    what: str
+
+
+Deed = (
+    TopUp | Sign | Use | Create | Edit | Ask | Order | Holder | Cancel | Processed | Move | Withdraw | Calls
+)
+DEEDS = (TopUp, Sign, Use, Create, Edit, Ask, Order, Holder, Cancel, Processed, Move, Withdraw, Calls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened.
+
+    Attributes:
+        on: day, in the customer's time zone.
+        minute: of the day.
+        deed: what.
+    """
+
+    on: date
+    minute: int = 0
+    deed: Deed
+
+
+def in_order(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Order facts by when they happened, however they were learned."""
+    return tuple(sorted(facts, key=_order))
+
+
+def _order(fact: Fact) -> tuple[date, int, int, str]:
+    return fact.on, fact.minute, DEEDS.index(type(fact.deed)), repr(fact.deed)

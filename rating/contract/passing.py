@@ -1,0 +1,156 @@
+"""What happens by itself as days pass: what was ordered begins, months are charged, contracts end.
+
+Owns the order of these on one day: an end first, then what begins, then the first of the month. Refuses what
+people do (`rating.contract.history`).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from rating.contract.applying import apply_part
+from rating.contract.billing import Booked, charge_once, move_credit, settle, turn_month
+from rating.contract.calendar import DAY, month_end
+from rating.contract.change import in_use_too_much
+from rating.contract.ending import term_over
+from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State
+from rating.contract.wish import Refusal, Selection
+from rating.periods import month_start, next_month
+
+MOST_DAYS = 40_000  # on which something happens in one history: more than a hundred years of days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something that happened by itself.
+
+    Attributes:
+        what: begun, held-back, prolonged, ended.
+        part: that began or was held back.
+        until: last day of a term.
+        refusals: why it was held back.
+    """
+
+    on: date
+    what: str
+    part: Part | None = None
+    until: date | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+Entry = Booked | Happened
+
+
+def advance(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
+    """Let everything happen that happens by itself up to the end of a day."""
+    entries: list[Entry] = []
+    for _ in range(MOST_DAYS):
+        coming = following(state)
+        if coming > day:
+            break
+        state, more = _on(replace(state, today=coming), coming)
+        entries += more
+    return replace(state, today=max(day, state.today)), tuple(entries)
+
+
+def begin(state: State, chosen: Selection, day: date) -> State:
+    """Begin a contract on a day, which may be in the future."""
+    billing = chosen.edition.offer.billing
+    lots = tuple(
+        Lot(
+            product=name,
+            quantity=units,
+            first=day,
+            charged_from=month_start(day) if billing.first_month == "full-month" else day,
+        )
+        for name, units in chosen.products.items()
+        if units and not chosen.edition.offer.products[name].once_only
+    )
+    period = Period(first=day, edition=chosen.edition, choices=dict(chosen.choices))
+    state = replace(
+        state,
+        edition=chosen.edition,
+        first=day,
+        ending=None,
+        notice=None,
+        moves_to=None,
+        lots=(*state.lots, *lots),
+        periods=(*(one for one in state.periods if one.first != day), period),
+        once={},
+        charged_once=(),
+    )
+    for name, units in chosen.once:
+        state = charge_once(state, name, units, state.today)
+    return state
+
+
+def following(state: State) -> date:
+    """The next day on which something happens by itself."""
+    after = state.today + DAY
+    days = [next_month(state.today)]
+    days += [max(after, part.begins) for part in state.pending]
+    if state.last is not None and not state.ended:
+        days.append(max(after, state.last + DAY))
+    over = _term(state, max(state.today, state.first or state.today))
+    if over is not None:
+        days.append(over + DAY)
+    return min(days)
+
+
+def _on(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
+    entries: list[Entry] = []
+    if state.last is not None and day == state.last + DAY and not state.ended:
+        state, more = _end(state, day)
+        entries += more
+    elif _term(state, day - DAY) == day - DAY:
+        entries.append(Happened(on=day, what="prolonged", until=_term(state, day)))
+    for part in state.pending:
+        if part.begins <= day:
+            state, happened = _begin_part(state, part, day)
+            entries.append(happened)
+    if day.day == 1:
+        state, booked = turn_month(state, day)
+        entries += booked
+    return state, tuple(entries)
+
+
+def _begin_part(state: State, part: Part, day: date) -> tuple[State, Happened]:
+    """Begin what was ordered, if its conditions hold on its day, too."""
+    state = replace(state, pending=tuple(one for one in state.pending if one is not part))
+    after = apply_part(state, part)
+    gives_up = (isinstance(part, ChoicePart) and not part.up) or (
+        isinstance(part, ProductPart) and part.quantity < 0
+    )
+    refusals = in_use_too_much(replace(state, today=day - DAY), after, day, {}) if gives_up else ()
+    if refusals:
+        return state, Happened(on=day, what="held-back", part=part, refusals=refusals)
+    return after, Happened(on=day, what="begun", part=part)
+
+
+def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
+    """End a contract; what follows it begins."""
+    last = day - DAY
+    full = state.edition.offer.billing.last_month == "full-month"
+    until = month_end(last) if full else last
+    lots = tuple(
+        replace(lot, last=last, charged_until=until) if lot.last is None or lot.last > last else lot
+        for lot in state.lots
+    )
+    pending = () if state.moves_to is None else tuple(p for p in state.pending if p.begins < day)
+    state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)
+    entries: list[Entry] = [Happened(on=day, what="ended", until=last)]
+    prepaid = state.edition.offer.billing.prepaid
+    if prepaid is not None and prepaid.refund and state.balance_micro > 0:
+        state, movement = move_credit(state, day, "refund", -state.balance_micro)
+        entries.append(movement)
+    if state.moves_to is not None:
+        state = begin(state, state.moves_to, day)
+        state, booked = settle(state, day, "debit")
+        entries += booked
+    return state, tuple(entries)
+
+
+def _term(state: State, day: date) -> date | None:
+    """Last day of the term that runs on a day, while no end is in sight."""
+    if state.first is None or state.ending is not None or state.ended or day < state.first:
+        return None
+    return term_over(state.edition.offer.terms, first=state.first, day=day)

@@ -1,0 +1,223 @@
+"""A history as scripts read it: plain values in a fixed order, amounts as decimal text.
+
+Owns these words. Refuses to work anything out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any
+
+from rating import money
+from rating.contract import line as lines
+from rating.contract.billing import Invoice, Movement
+from rating.contract.charges import month_price
+from rating.contract.deeds import Answer
+from rating.contract.ending import Ending, Step
+from rating.contract.facts import Fact
+from rating.contract.history import History, timeline
+from rating.contract.line import CENT_MICRO, Line
+from rating.contract.passing import Happened
+from rating.contract.quote import Quote
+from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, choices, quantity, rights
+from rating.contract.wish import Refusal
+from rating.periods import month_start
+
+Values = dict[str, Any]
+
+
+def amount(micro: int) -> str:
+    """Write an amount: whole cents with two decimals, anything finer with six."""
+    written = money.text(micro)
+    return written[:-4] if micro % CENT_MICRO == 0 else written
+
+
+def of_history(past: History) -> Values:
+    """Give everything: answers, invoices, credit, what happened, rights, and the state at the end."""
+    last = past.states[-1]
+    return {
+        "events": [_answer(answer) for answer in past.answers],
+        "happened": [_happened(one) for one in past.entries if isinstance(one, Happened)],
+        "invoices": [_invoice(one) for one in past.entries if isinstance(one, Invoice)],
+        "credit": [_movement(one) for one in past.entries if isinstance(one, Movement)],
+        "rights": [{"from": day.isoformat(), **_rights(one)} for day, one in timeline(past)],
+        "state": of_state(last, last.today),
+    }
+
+
+def of_state(state: State, day: date) -> Values:
+    """Give a contract as it is on a day."""
+    products = state.edition.offer.products
+    units = {name: quantity(state, name, day) for name in products}
+    return {
+        "on": day.isoformat(),
+        "catalogue": state.edition.name,
+        "currency": state.edition.currency,
+        "holder": state.holder,
+        "signed": _day(state.signed),
+        "first": _day(state.first),
+        "notice": _day(state.notice),
+        "ending": _ending(state.ending),
+        "ended": state.ended,
+        "products": {name: number for name, number in units.items() if number},
+        "choices": dict(choices(state, day)),
+        "pending": [_part(part) for part in state.pending],
+        "price_per_month": amount(month_price(state, day)),
+        "rights": _rights(rights(state, day)),
+        "balance": amount(state.balance_micro) if state.prepaid else None,
+        "calls": [
+            {"month": month.isoformat(), "amount": amount(micro)} for (month, _), micro in state.calls.items()
+        ],
+    }
+
+
+def of_quote(made: Quote) -> Values:
+    """Give what a customer sees before ordering."""
+    return {
+        "id": made.id or None,
+        "changes": [_part(part) for part in made.plan.parts],
+        "once": [{"product": name, "quantity": units} for name, units in made.plan.once],
+        "effective": made.effective.isoformat(),
+        "price_per_month": {
+            "before": amount(made.price_before_micro),
+            "after": amount(made.price_after_micro),
+        },
+        "at_once": amount(made.at_once_micro),
+        "next_invoice": {
+            "on": made.invoice_on.isoformat(),
+            "difference": amount(lines.total(made.invoice_lines)),
+            "lines": [_line(one) for one in made.invoice_lines],
+        },
+        "missing": amount(made.missing_micro),
+        "refusals": [_refusal(one) for one in made.plan.refusals],
+        "button": made.edition.offer.order_button.model_dump(),
+    }
+
+
+def _answer(answer: Answer) -> Values:
+    found: Values = {**_fact(answer.fact), "outcome": answer.outcome}
+    if answer.refusals:
+        found["refusals"] = [_refusal(one) for one in answer.refusals]
+    if answer.quote is not None:
+        found["quote"] = of_quote(answer.quote)
+    if answer.ending is not None:
+        found["ending"] = _ending(answer.ending)
+    if answer.dates:
+        found["dates"] = {step.rule: {"day": step.day.isoformat(), "why": step.text} for step in answer.dates}
+    if answer.charged_micro is not None:
+        found["charged"] = amount(answer.charged_micro)
+    return found
+
+
+def _fact(fact: Fact) -> Values:
+    hour, minute = divmod(fact.minute, 60)
+    return {
+        "on": fact.on.isoformat(),
+        "at": f"{hour:02}:{minute:02}",
+        "deed": type(fact.deed).__name__.lower(),
+        "said": {one.name: _plain(getattr(fact.deed, one.name)) for one in fields(fact.deed)},
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _happened(one: Happened) -> Values:
+    found: Values = {"on": one.on.isoformat(), "what": one.what}
+    if one.part is not None:
+        found["change"] = _part(one.part)
+    if one.until is not None:
+        found["until"] = one.until.isoformat()
+    if one.refusals:
+        found["refusals"] = [_refusal(refusal) for refusal in one.refusals]
+    return found
+
+
+def _invoice(one: Invoice) -> Values:
+    net, tax, gross = lines.vat(one.lines, one.edition)
+    return {
+        "on": one.on.isoformat(),
+        "for": month_start(one.lines[0].first).isoformat()[:7],
+        "catalogue": one.edition.name,
+        "lines": [_line(line) for line in one.lines],
+        "total": amount(lines.total(one.lines)),
+        "net": amount(net),
+        "vat": amount(tax),
+        "gross": amount(gross),
+    }
+
+
+def _movement(one: Movement) -> Values:
+    found: Values = {
+        "on": one.on.isoformat(),
+        "what": one.what,
+        "amount": amount(one.amount_micro),
+        "balance": amount(one.balance_micro),
+    }
+    if one.lines:
+        net, tax, _ = lines.vat(one.lines, one.edition)
+        found |= {"lines": [_line(line) for line in one.lines], "net": amount(net), "vat": amount(tax)}
+    return found
+
+
+def _line(line: Line) -> Values:
+    return {
+        "kind": line.kind,
+        "product": line.product,
+        "quantity": line.quantity,
+        "price": amount(line.price_micro),
+        "first": line.first.isoformat(),
+        "last": line.last.isoformat(),
+        "days": line.days,
+        "of_days": line.of_days,
+        "amount": amount(line.amount_micro),
+    }
+
+
+def _part(part: Part) -> Values:
+    if isinstance(part, ProductPart):
+        what: Values = {"product": part.product, "quantity": part.quantity, "usable": part.usable.isoformat()}
+    elif isinstance(part, ChoicePart):
+        what = {
+            "choice": part.choice,
+            "from": part.before,
+            "to": part.option,
+            "usable": part.usable.isoformat(),
+        }
+    else:
+        what = {"version": part.edition.name}
+    return {**what, "begins": part.begins.isoformat(), "steps": [_step(step) for step in part.steps]}
+
+
+def _step(step: Step) -> Values:
+    return {"rule": step.rule, "day": step.day.isoformat(), "why": step.text}
+
+
+def _ending(found: Ending | None) -> Values | None:
+    if found is None:
+        return None
+    right = found.right
+    return {
+        "last": found.last.isoformat(),
+        "steps": [_step(step) for step in found.steps],
+        "by_law": {"law": right.law, "last": right.day.isoformat()} if right is not None else None,
+    }
+
+
+def _rights(one: Rights) -> Values:
+    return {"features": list(one.features), "limits": dict(one.limits), "administers": list(one.administers)}
+
+
+def _refusal(one: Refusal) -> Values:
+    return {"code": one.code, "message": one.message, "remedy": one.remedy}
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day is not None else None

@@ -1,0 +1,265 @@
+"""What a contract is on a day: who holds it, what runs, what is pending, what is owed.
+
+Owns the shape of a state and what can be read from one. Refuses to change any (`rating.contract.history`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from rating.contract.calendar import Calendar
+from rating.contract.edition import Edition
+from rating.contract.ending import Ending, Step
+from rating.contract.line import Line
+from rating.contract.wish import Agreed, Selection
+from rating.offer import FeatureSpec
+from rating.offer_checks import holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Units of a product that began together.
+
+    Attributes:
+        first: first day.
+        charged_from: first day that is charged; before `first` where a month is charged in full.
+        last: last day; None while nothing ends it.
+        charged_until: last day that is charged.
+        void: withdrawn: it is not charged at all.
+    """
+
+    product: str
+    quantity: int
+    first: date
+    charged_from: date
+    last: date | None = None
+    charged_until: date | None = None
+    void: bool = False
+
+    def runs(self, day: date) -> bool:
+        """Whether it is there on a day."""
+        return self.first <= day and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """From a day on, what the contract has chosen and by which version it is priced."""
+
+    first: date
+    edition: Edition
+    choices: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductPart:
+    """More or less of a product, from a day on.
+
+    Attributes:
+        quantity: units that come, or with a minus, go.
+        begins: first day on which it is so.
+        charged_from: first day on which more is charged.
+        usable: first day on which more may be used.
+        steps: why it begins then.
+    """
+
+    product: str
+    quantity: int
+    begins: date
+    charged_from: date
+    usable: date
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicePart:
+    """Another option of a choice, from a day on."""
+
+    choice: str
+    before: str
+    option: str
+    begins: date
+    usable: date
+    up: bool
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPart:
+    """Another version of the catalogue, from a day on."""
+
+    edition: Edition
+    begins: date
+    steps: tuple[Step, ...] = ()
+
+
+Part = ProductPart | ChoicePart | VersionPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What the tenant may do on a day.
+
+    Attributes:
+        features: functions that not every contract has.
+        limits: how many extensions, devices … it may have.
+        administers: what its own administrators may change.
+    """
+
+    features: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+    administers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A contract at the end of what is known.
+
+    Attributes:
+        edition: version of the catalogue; before the contract begins, the one that is offered.
+        region: whose holidays count beside the country's.
+        today: internal events are done up to the end of this day.
+        signed: day of signing; None before.
+        first: first day of the contract.
+        ending: how it ends, once notice was given.
+        notice: day on which that was received.
+        ended: all of it is over.
+        moves_to: catalogue and quantities of what follows it.
+        lots: everything that runs or ran.
+        periods: by their first day.
+        pending: what is ordered and has not begun.
+        in_use: how many extensions, devices … the tenant has.
+        features_in_use: functions that it uses.
+        once: units of one-off services so far.
+        balance_micro: credit, with a prepaid offer.
+        calls: what calls of a month cost beyond allowances, by month and version, until it is invoiced.
+        due: lines that wait for the next invoice.
+        charged: lines of recurring products charged so far, by month.
+        charged_once: lines of one-off services charged so far.
+        quotes: that can be ordered, by label.
+    """
+
+    edition: Edition
+    holder: str
+    region: str
+    today: date
+    signed: date | None = None
+    first: date | None = None
+    ending: Ending | None = None
+    notice: date | None = None
+    ended: bool = False
+    moves_to: Selection | None = None
+    lots: tuple[Lot, ...] = ()
+    periods: tuple[Period, ...] = ()
+    pending: tuple[Part, ...] = ()
+    in_use: Mapping[str, int] = field(default_factory=dict)
+    features_in_use: frozenset[str] = frozenset()
+    once: Mapping[str, int] = field(default_factory=dict)
+    balance_micro: int = 0
+    calls: Mapping[tuple[date, Edition], int] = field(default_factory=dict)
+    due: tuple[Line, ...] = ()
+    charged: Mapping[date, tuple[Line, ...]] = field(default_factory=dict)
+    charged_once: tuple[Line, ...] = ()
+    quotes: Mapping[str, Agreed] = field(default_factory=dict)
+
+    @property
+    def prepaid(self) -> bool:
+        """Whether it is paid from a credit."""
+        return self.edition.offer.billing.prepaid is not None
+
+    @property
+    def calendar(self) -> Calendar:
+        """Working days of this customer."""
+        spec = self.edition.offer.calendar
+        return Calendar(country=spec.country, region=self.region, week=spec.week)
+
+    @property
+    def last(self) -> date | None:
+        """Last day, once notice was given."""
+        return self.ending.last if self.ending is not None else None
+
+
+def active(state: State) -> bool:
+    """Whether something can be ordered for it."""
+    return state.signed is not None and not state.ended
+
+
+def period(state: State, day: date) -> Period | None:
+    """What holds on a day."""
+    begun = [one for one in state.periods if one.first <= day]
+    return begun[-1] if begun else (state.periods[0] if state.periods else None)
+
+
+def choices(state: State, day: date) -> Mapping[str, str]:
+    """Option of every choice on a day."""
+    found = period(state, day)
+    return found.choices if found is not None else {}
+
+
+def quantity(state: State, product: str, day: date) -> int:
+    """Units of a product that run on a day; what is `per` another product has as many as that."""
+    spec = state.edition.offer.products.get(product)
+    if spec is not None and spec.per is not None:
+        return quantity(state, spec.per, day) if holds(spec.when, choices(state, day)) else 0
+    return sum(lot.quantity for lot in state.lots if lot.product == product and lot.runs(day))
+
+
+def kept(state: State, product: str) -> int:
+    """Units of a product that run on, once everything pending has happened."""
+    running = sum(lot.quantity for lot in state.lots if lot.product == product and lot.last is None)
+    return running + sum(
+        part.quantity for part in state.pending if isinstance(part, ProductPart) and part.product == product
+    )
+
+
+def usable_choices(state: State, day: date) -> Mapping[str, str]:
+    """Options whose grants hold on a day: a higher one that was ordered may be usable before it begins."""
+    early = {
+        part.choice: part.option
+        for part in state.pending
+        if isinstance(part, ChoicePart) and part.usable <= day < part.begins
+    }
+    return {**choices(state, day), **early}
+
+
+def rights(state: State, day: date) -> Rights:
+    """What the tenant may do on a day."""
+    found = period(state, day)
+    if found is None or state.ended or not active(state) or (state.first is not None and day < state.first):
+        return Rights()
+    chosen = usable_choices(state, day)
+    offer = found.edition.offer
+    limits: dict[str, int] = {}
+    administers: set[str] = set()
+    for choice, option in chosen.items():
+        spec = offer.choices[choice].options[option]
+        administers |= set(spec.administers)
+        _add(limits, spec.grants, 1)
+    for name, product in offer.products.items():
+        _add(limits, product.grants, quantity(state, name, day) + _early(state, name, day))
+    features = [name for name, feature in offer.features.items() if _open(state, feature, chosen, day)]
+    return Rights(
+        features=tuple(sorted(features)),
+        limits=dict(sorted(limits.items())),
+        administers=tuple(sorted(administers)),
+    )
+
+
+def _early(state: State, product: str, day: date) -> int:
+    """Units that are pending and may be used already."""
+    return sum(
+        part.quantity
+        for part in state.pending
+        if isinstance(part, ProductPart) and part.product == product and part.quantity > 0
+        if part.usable <= day < part.begins
+    )
+
+
+def _open(state: State, feature: FeatureSpec, chosen: Mapping[str, str], day: date) -> bool:
+    return holds(feature.when, chosen) and (
+        feature.product is None or quantity(state, feature.product, day) > 0
+    )
+
+
+def _add(limits: dict[str, int], grants: Mapping[str, int], times: int) -> None:
+    for resource, number in grants.items():
+        limits[resource] = limits.get(resource, 0) + number * times

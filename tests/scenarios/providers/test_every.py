@@ -1,0 +1,56 @@
+"""Row X.5, and what holds for every catalogue."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Tell = Callable[..., Any]
+OPENED = (
+    "  - {on: 2026-04-01, top_up: '100.00'}\n  - {on: 2026-04-01, sign: {add: {extension: 3, number: 1}}}\n"
+)
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_from_prepaid_to_invoices(tell: Tell) -> None:
+    """It ends on the day it is asked for, the rest of the credit goes back, and the next day is invoiced."""
+    move = "  - {on: 2026-04-20, move: {catalogue: autphone, add: {extension: 3}}}\n"
+    told = tell("openvoip", OPENED + move, others=("autphone",), until="2026-06-01")
+    assert told.credit[-1] == ("2026-04-21", "refund", "-86.80", "0.00")
+    assert told.invoices == {"2026-05-01": "6.50", "2026-06-01": "19.50"}  # ten of thirty days in April
+    assert told.state["catalogue"] == "autphone@2026-01-01"
+    assert told.state["first"] == "2026-04-21"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_not_before_the_old_contract_can_end(tell: Tell) -> None:
+    """A year's term holds: the other catalogue begins on the day after it, with its own choices."""
+    signed = "  - {on: 2026-01-15, sign: {add: {extension: 10}}}\n"
+    move = (
+        "  - {on: 2026-03-01, move: {catalogue: cloudpbx, add: {user: 10}, choose: {package: plus}}}\n"
+        "  - {on: 2027-01-20, order: {add: {user: 1}}}\n"
+    )
+    told = tell("autphone", signed + move, others=("cloudpbx",), until="2027-03-01")
+    assert told.values["events"][1]["ending"]["last"] == "2027-01-14"
+    january = [one["lines"] for one in told.values["invoices"] if one["on"] == "2027-02-01"]
+    amounts = {(line["product"], line["days"]): line["amount"] for lines in january for line in lines}
+    assert amounts == {("extension", 14): "29.35", ("user", 17): "43.32", ("user", 31): "7.90"}
+    assert told.invoices["2027-03-01"] == "86.90"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_a_debt_is_paid_first(tell: Tell) -> None:
+    """Who owes something cannot move away from it."""
+    opened = OPENED.replace("100.00", "14.00")
+    move = "  - {on: 2026-05-20, move: {catalogue: autphone}}\n"
+    told = tell("openvoip", opened + move, others=("autphone",), until="2026-06-01")
+    assert told.answers[-1] == "refused"
+    assert told.state["catalogue"] == "openvoip@2026-01-01"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_what_the_other_catalogue_needs_is_asked_for(tell: Tell) -> None:
+    """A choice without default must be made; until then nothing moves."""
+    move = "  - {on: 2026-04-20, move: {catalogue: accensys, add: {device: 3}}}\n"
+    told = tell("openvoip", OPENED + move, others=("accensys",), until="2026-06-01")
+    assert told.why() == ["nothing says which care"]
