@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from dialplan import hours, numbers, references
 from dialplan.plan import (
+    NO_SCREEN,
     Announcement,
     Extension,
+    ForwardRule,
     Forwards,
     Group,
     Hours,
@@ -25,10 +27,12 @@ from dialplan.plan import (
     Owner,
     Phone,
     Plan,
+    Screen,
     Strategy,
 )
 from dialplan.rights import Rights
 from dialplan.spec import (
+    FORWARD_CASES,
     LONG_RING_S,
     RING_S,
     ExtensionSpec,
@@ -71,6 +75,7 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         mailboxes=MappingProxyType({box.box: box for box in _mailboxes(spec)}),
         music=MappingProxyType({name: _music(one) for name, one in spec.music.items()}),
         document=spec.model_dump_json(exclude_defaults=True),
+        screen=_screen(spec.blocked, spec.anonymous),
     )
 
 
@@ -112,14 +117,33 @@ def _extension(spec: TenantSpec, number: str, one: ExtensionSpec) -> Extension:
         name=one.name,
         endpoints=tuple(endpoint(spec.tenant, device.device) for device in one.devices),
         mailbox=mailbox,
-        forwards=_forwards(one.forward, RING_S if mailbox else LONG_RING_S),
+        forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
         owner=_owner(spec, number, one.caller_id, Rights(one.may_call)),
+        screen=_screen(one.blocked, one.anonymous),
     )
 
 
-def _forwards(forward: ForwardSpec, ring_s: int) -> Forwards:
+def _screen(blocked: tuple[str, ...], anonymous: str | None) -> Screen:
+    if not blocked and anonymous is None:
+        return NO_SCREEN
+    return Screen(blocked=frozenset(blocked), anonymous=_target(anonymous))
+
+
+def _forward_rules(spec: TenantSpec, forward: ForwardSpec) -> Iterator[ForwardRule]:
+    today = {name: entry.today for name, entry in _numbers(spec)} if forward.rules else {}
+    for rule in forward.rules:
+        cases = {when: _target(getattr(rule, when)) for when in FORWARD_CASES}
+        yield ForwardRule(
+            callers=frozenset(rule.callers),
+            numbers=frozenset(today.get(number, number) for number in rule.numbers),
+            targets=MappingProxyType({when: target for when, target in cases.items() if target}),
+        )
+
+
+def _forwards(spec: TenantSpec, forward: ForwardSpec, ring_s: int) -> Forwards:
     no_answer = forward.no_answer
     return Forwards(
+        rules=tuple(_forward_rules(spec, forward)),
         always=_target(forward.always),
         busy=_target(forward.busy),
         no_answer=_target(no_answer.to) if no_answer else None,
@@ -186,6 +210,7 @@ def _number(spec: TenantSpec, number: str, one: NumberSpec) -> Number:
         released_at=confirmed + timedelta(days=porting.grace_days) if confirmed else None,
         to=_sure(one.to),
         owner=_owner(spec, number, number),
+        callers=MappingProxyType({pattern: _sure(to) for pattern, to in one.callers.items()}),
     )
 
 

@@ -29,6 +29,7 @@ CAUSES = {
     Reason.CLOSED: 20,  # 480
     Reason.BLIND: 34,  # 503
     Reason.BUSY: 17,  # 486
+    Reason.BLOCKED: 21,  # 403
 }
 
 

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     CLOSED = "closed"  # a closed rule without a destination
     BLIND = "blind"  # the standby may not spend money on this destination
     BUSY = "busy"  # the plan says busy
+    BLOCKED = "blocked"  # the callee takes no calls of this caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,22 +4,26 @@ Owns the choice of calls. Refuses to compare documents: a line that changes no c
 and a call that changes is one, wherever the line stands that changed it.
 
 A plan's decisions depend on who calls, what is dialled and the hours. So each number of the tenant is called
-from outside, each extension and group from two phones inside (none is its own), and a stranger from each
-phone: a number of calls that grows with the tenant, not with its square. Each call is made once for every
-state that the time rules of both plans take together within a week.
+from outside, by a stranger and by callers of the kinds that rules name (`MAX_KINDS`), each extension and
+group from two phones inside (none is its own), and a stranger from each phone: a number of calls that grows
+with the tenant, not with its square. Each call is made once for every state that the time rules of both plans
+take together within a week.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
+from dialplan import callers
 from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.facts import Facts, Origin, State
 from dialplan.hours import Week, is_open
-from dialplan.plan import Music, Plan
+from dialplan.plan import Extension, Music, Number, Plan
 from dialplan.published import Published
+from dialplan.target import Kind
 
+MAX_KINDS = 20  # of callers that are tried at one number
 DAYS = 8  # the coming week, and the day on which it began
 STRANGER = "+12025550123"  # reserved for examples: nobody's number
 
@@ -31,6 +35,7 @@ class Changed:
     Attributes:
         caller: endpoint that asks, `trunk-<name>` for a caller from outside.
         dialled: number, extension or group that is called.
+        shows: number that a caller from outside shows; empty: none, or a phone inside.
         at: the first instant of the coming week at which it goes another way, in the tenant's time zone.
         before: the decision by the plan in force; None when the tenant had none.
         after: the decision by the new plan; None when the tenant will have none.
@@ -38,6 +43,7 @@ class Changed:
 
     caller: str
     dialled: str
+    shows: str
     at: datetime
     before: Decision | None
     after: Decision | None
@@ -90,10 +96,10 @@ def difference(
     new = _with(published, after, instead_of=before)
     instants = tuple(_instants(before, after, now))
     changed = []
-    for caller, dialled in _calls(before, after):
+    for caller, dialled, shows in _calls(before, after):
         told: set[tuple[object, object]] = set()
         for at in instants:
-            one = _changed(old, new, _facts(caller, dialled), at)
+            one = _changed(old, new, _facts(caller, dialled, shows), at)
             if one is None:
                 continue
             ways = (_way(one.before), _way(one.after))
@@ -114,7 +120,9 @@ def _changed(old: Published, new: Published, facts: Facts, at: datetime) -> Chan
     will = decide(new, facts, State(), at) if _asks(new, facts) else None
     if _way(was) == _way(will):
         return None
-    return Changed(caller=facts.endpoint, dialled=facts.dialled, at=at, before=was, after=will)
+    return Changed(
+        caller=facts.endpoint, dialled=facts.dialled, shows=facts.caller, at=at, before=was, after=will
+    )
 
 
 def _way(decision: Decision | None) -> object:
@@ -129,17 +137,38 @@ def _asks(published: Published, facts: Facts) -> bool:
     return published.plan_of_endpoint(facts.endpoint) is not None
 
 
-def _calls(before: Plan | None, after: Plan | None) -> Iterator[tuple[str, str]]:
-    """Give (caller, dialled)."""
+def _calls(before: Plan | None, after: Plan | None) -> Iterator[tuple[str, str, str]]:
+    """Give (caller, dialled, number that is shown)."""
     plans = [plan for plan in (before, after) if plan]
     trunk = next((trunk for plan in plans for trunk in plan.trunks), "")
     for number in sorted({number for plan in plans for number in plan.numbers}):
-        yield f"trunk-{trunk}", number
+        kinds = dict.fromkeys(kind for plan in plans for kind in _kinds_of_callers(plan, number))
+        shown = dict.fromkeys((STRANGER, *map(callers.example, kinds)))
+        yield from ((f"trunk-{trunk}", number, one) for one in list(shown)[: MAX_KINDS + 1])
     phones = _phones(plans)
     for inside in sorted({name for plan in plans for name in (*plan.extensions, *plan.group_extensions)}):
         others = [phone for extension, phone in phones.items() if extension != inside]
-        yield from ((phone, inside) for phone in others[:2])
-    yield from ((phone, STRANGER) for phone in phones.values())
+        yield from ((phone, inside, "") for phone in others[:2])
+    yield from ((phone, STRANGER, "") for phone in phones.values())
+
+
+def _kinds_of_callers(plan: Plan, number: str) -> Iterator[str]:
+    """Give the patterns that rules name at a number, in the tenant, and at the extension it leads to."""
+    entry = plan.numbers.get(number)
+    if entry is None:
+        return
+    yield from entry.callers
+    for screen in (plan.screen, *(one.screen for one in _behind(plan, entry))):
+        yield from (callers.ANONYMOUS,) if screen.anonymous else ()
+        yield from sorted(screen.blocked)
+    for rule in (rule for one in _behind(plan, entry) for rule in one.forwards.rules):
+        yield from sorted(rule.callers)
+
+
+def _behind(plan: Plan, entry: Number) -> tuple[Extension, ...]:
+    """Give the extension that a number leads to at once."""
+    found = plan.extensions.get(entry.to.name) if entry.to.kind is Kind.EXTENSION else None
+    return (found,) if found else ()
 
 
 def _phones(plans: Iterable[Plan]) -> Mapping[str, str]:
@@ -175,7 +204,7 @@ def _edges(week: Week, zone: tzinfo, now: datetime) -> Iterator[datetime]:
                 yield edge.astimezone(now.tzinfo)
 
 
-def _facts(caller: str, dialled: str) -> Facts:
+def _facts(caller: str, dialled: str, shows: str) -> Facts:
     from_outside = caller.startswith("trunk-")
     return Facts(
         call="diff-1.1",
@@ -184,5 +213,5 @@ def _facts(caller: str, dialled: str) -> Facts:
         endpoint=caller,
         actor=caller,
         dialled=dialled,
-        caller=STRANGER if from_outside else "",
+        caller=shows,
     )

@@ -31,7 +31,7 @@ class Way:
 
     Attributes:
         when: the document's key of the rule: `busy`, `no_answer`, `closed`; `voicemail` for a mailbox that
-            takes both busy and no answer, as no rule does.
+            takes both busy and no answer, as no rule does; `others` for a number's callers without a rule.
         after_s: seconds of ringing before it; 0 where nothing rings.
         to: where it leads; a number of the tenant's own and a group's extension are already followed.
     """
@@ -90,6 +90,9 @@ def _entries(spec: TenantSpec, steps: Steps) -> dict[Place, tuple[str, ...]]:
     """Give the places that numbers lead to, with these numbers; without any, each rule is an entry."""
     found: dict[Place, tuple[str, ...]] = {}
     for number in spec.numbers:
+        if spec.numbers[number].callers:
+            found[Place(Kind.NUMBER, number)] = ()  # more than one way: a box of its own
+            continue
         place = steps[Place(Kind.NUMBER, number)][0].to
         if place.kind != Kind.EXTENSION:
             found[place] = (*found.get(place, ()), number)
@@ -100,7 +103,11 @@ def ways(spec: TenantSpec) -> Steps:
     """Give what leads on from each place of a document that has no mistakes."""
     found: dict[Place, tuple[Way, ...]] = {}
     for reference in references(spec):
+        if reference.path == ("anonymous",):
+            continue  # of all numbers: said once beside the diagrams, not at each of them
         when = _when(reference.path)
+        if not when and reference.source.kind == Kind.NUMBER and spec.numbers[reference.source.name].callers:
+            when = "others"
         way = Way(when, _after_s(spec, reference.source, when), resolve(spec, reference.target))
         found[reference.source] = (*found.get(reference.source, ()), way)
     for place, way in _mailboxes(spec):
@@ -121,7 +128,7 @@ def resolve(spec: TenantSpec, target: Target) -> Place:
 
 def _when(path: tuple[str | int, ...]) -> str:
     """Give the key of a rule: of `extensions.10.forward.no_answer.to` it is `no_answer`."""
-    keys = [str(key) for key in path[2:] if key not in {"forward", "to"}]
+    keys = [str(key) for key in path[2:] if key not in {"forward", "to", "callers"}]
     return ".".join(keys)
 
 

@@ -7,8 +7,9 @@ say whether its owner may (`dialplan.outside`).
 from dataclasses import dataclass
 from typing import Literal
 
-from dialplan.call import Here, Sheet
-from dialplan.plan import Extension
+from dialplan.call import Caller, Here, Sheet
+from dialplan.plan import Extension, ForwardRule
+from dialplan.screening import pattern_of
 from dialplan.switch import FORWARDS, OFF, SwitchKind
 from dialplan.target import Kind, Target, parse
 
@@ -60,5 +61,16 @@ def _said(sheet: Sheet, here: Here, extension: Extension, when: When) -> Forward
     target = parse(switched) if switched else None
     if target:
         return Forward(target, f"switches.{extension.number}.{kind}")
+    for index, rule in enumerate(extension.forwards.rules):
+        if when in rule.targets and _fits(rule, sheet.call.caller, here):
+            path = f"extensions.{extension.number}.forward.rules.{index}.{when}"
+            return Forward(rule.targets[when], path)
     written: Target | None = getattr(extension.forwards, when)
     return Forward(written, f"extensions.{extension.number}.forward.{when}") if written else None
+
+
+def _fits(rule: ForwardRule, caller: Caller, here: Here) -> bool:
+    """Tell whether a rule speaks of a call: of its caller, and of the number by which it came in."""
+    if rule.callers and pattern_of(rule.callers, caller, here.plan.tenant) is None:
+        return False
+    return not rule.numbers or here.entered_by in rule.numbers

@@ -46,12 +46,40 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """Callers who are not put through.
+
+    Attributes:
+        blocked: patterns of numbers that are refused (`dialplan.callers`).
+        anonymous: where callers without a number go; None: where all go.
+    """
+
+    blocked: frozenset[str] = frozenset()
+    anonymous: Target | None = None
+
+
+NO_SCREEN = Screen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardRule:
+    """Forwards for calls of some callers (patterns; empty: of all) that came by some numbers (empty: any)."""
+
+    callers: frozenset[str]
+    numbers: frozenset[str]
+    targets: Mapping[str, Target]  # by case: always, busy, no_answer, unreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forwards:
     """Where calls to an extension go on; None where its mailbox takes them, or else the call ends.
 
     Attributes:
         unreachable: no phone of the extension is registered; None: as `no_answer`.
+        rules: for some calls alone; the first that fits and names the case comes before all other.
     """
+
+    rules: tuple[ForwardRule, ...] = ()
 
     always: Target | None = None
     busy: Target | None = None
@@ -70,6 +98,7 @@ class Extension:
     mailbox: str
     forwards: Forwards
     owner: Owner
+    screen: Screen = NO_SCREEN
 
 
 class Strategy(StrEnum):
@@ -149,6 +178,7 @@ class Number:
         ordered: it is not ours yet.
         planned_at: when `stands_for` is to be ported; None: no day is known, or it is done.
         released_at: when the temporary number ends; None: `stands_for` is not ported yet.
+        callers: where some callers are sent instead, by their pattern (`dialplan.callers`).
     """
 
     number: str
@@ -159,6 +189,7 @@ class Number:
     released_at: datetime | None = None
     to: Target
     owner: Owner
+    callers: Mapping[str, Target] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +248,7 @@ class Plan:
         mailboxes: by box.
         music: by name.
         document: the document it was made from, JSON.
+        screen: callers who are not put through to any number.
     """
 
     tenant: str
@@ -243,3 +275,4 @@ class Plan:
     mailboxes: Mapping[str, Mailbox]
     music: Mapping[str, Music]
     document: str = field(repr=False)
+    screen: Screen = NO_SCREEN

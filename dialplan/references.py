@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dialplan.finding import Path
-from dialplan.spec import ExtensionSpec, TenantSpec
+from dialplan.spec import FORWARD_CASES, ExtensionSpec, TenantSpec
 from dialplan.target import Kind, Target, parse
 
 
@@ -42,6 +42,9 @@ def references(spec: TenantSpec) -> Iterator[Reference]:
 def _written(spec: TenantSpec) -> Iterator[tuple[Place, Path, str | None]]:
     for number, did in spec.numbers.items():
         yield Place(Kind.NUMBER, number), ("numbers", number, "to"), did.to
+        for pattern, to in did.callers.items():
+            yield Place(Kind.NUMBER, number), ("numbers", number, "callers", pattern), to
+        yield Place(Kind.NUMBER, number), ("anonymous",), spec.anonymous
     for number, extension in spec.extensions.items():
         yield from _of_extension(number, extension)
     for name, group in spec.groups.items():
@@ -59,3 +62,7 @@ def _of_extension(number: str, extension: ExtensionSpec) -> Iterator[tuple[Place
     yield place, (*path, "busy"), forward.busy
     yield place, (*path, "no_answer", "to"), forward.no_answer.to if forward.no_answer else None
     yield place, (*path, "unreachable"), forward.unreachable
+    for index, rule in enumerate(forward.rules):
+        for when in FORWARD_CASES:
+            yield place, (*path, "rules", index, when), getattr(rule, when)
+    yield place, ("extensions", number, "anonymous"), extension.anonymous

@@ -14,9 +14,10 @@ from dialplan.hours import is_open, local_time
 from dialplan.hunt import IN_WRITTEN_ORDER, in_turn, rounds
 from dialplan.layout import Node
 from dialplan.outside import leave
-from dialplan.plan import Extension, Group, Member, Number, Strategy
+from dialplan.plan import Extension, Group, Member, Number, Owner, Strategy
 from dialplan.porting import is_reached
 from dialplan.rights import may_reach
+from dialplan.screening import Screened, at_extension, at_tenant
 from dialplan.target import Kind, Target
 
 MAX_HOPS = 5  # numbers of tenants that one call passes; more is a circle that nobody has noticed yet
@@ -58,9 +59,18 @@ def enter(sheet: Sheet, here: Here, number: Number, called: str) -> Node | None:
     rule = f"numbers.{number.number}.to"
     if sheet.call.went_round(called):
         return sheet.reject(Reason.LOOP, rule, f"{called} has diverted this call before")
+    screened = at_tenant(here.plan, number, sheet.call.caller)
+    if screened:
+        return _screened(sheet, here, screened, number.owner)
     stands_for = f" stands for {number.stands_for} and" if number.stands_for else ""
     sheet.note(rule, f"{number.number}{stands_for} leads to {number.to}")
     return go(sheet, here, number.to, Sender(number.owner, rule))
+
+
+def _screened(sheet: Sheet, here: Here, screened: Screened, owner: Owner) -> Node | None:
+    """Send a caller where a rule about callers says."""
+    sheet.note(screened.rule, screened.text)
+    return go(sheet, here, screened.to, Sender(owner, screened.rule))
 
 
 def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
@@ -83,6 +93,15 @@ def _to_extension(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node |
     extension = here.plan.extensions.get(name)
     if extension is None:
         return _to_group(sheet, here, here.plan.group_extensions.get(name, name), sender)
+    screened = at_extension(here.plan, extension, sheet.call.caller)
+    if screened:
+        return _screened(sheet, here, screened, extension.owner)
+    return _put_through(sheet, here, extension, sender)
+
+
+def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender) -> Node | None:
+    """Let a caller whom nobody refuses reach an extension: its forward, its phones, and what follows them."""
+    name = extension.number
     at_once = forward_of(sheet, here, extension, "always")
     if at_once:
         return _follow(sheet, here, extension, "always", at_once)
@@ -232,6 +251,10 @@ def _to_busy(_sheet: Sheet, _here: Here, _name: str, _sender: Sender) -> Node | 
     return rejection(Reason.BUSY)  # the rule that says busy has spoken before it sent the call here
 
 
+def _to_reject(_sheet: Sheet, _here: Here, _name: str, _sender: Sender) -> Node | None:
+    return rejection(Reason.BLOCKED)
+
+
 WAYS: dict[Kind, Way] = {
     Kind.EXTENSION: _to_extension,
     Kind.GROUP: _to_group,
@@ -240,6 +263,7 @@ WAYS: dict[Kind, Way] = {
     Kind.ANNOUNCEMENT: _to_announcement,
     Kind.NUMBER: to_number,
     Kind.BUSY: _to_busy,
+    Kind.REJECT: _to_reject,
 }
 
 

@@ -10,14 +10,17 @@ A mistake of form is a pydantic error whose context carries the remedy.
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dialplan import hours, numbers, target
+from dialplan import callers, hours, numbers, target
 
+FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
+MAX_BLOCKED = 1_000  # callers of one list
+MAX_FORWARD_RULES = 20  # of one extension
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 RING_S = 20  # until a rule takes over
@@ -64,6 +67,21 @@ def _target(value: str) -> str:
     if parsed.kind == target.Kind.NUMBER:
         _number(parsed.name)
     return str(parsed)
+
+
+def _caller(value: str) -> str:
+    parsed = callers.parse(value)
+    if parsed is None:
+        raise _mistake("no-caller", f"{value!r} is no caller", f"write one of: {', '.join(callers.FORMS)}")
+    return parsed
+
+
+def _caller_number(value: str) -> str:
+    parsed = callers.parse_number(value)
+    if parsed is None:
+        remedy = f"write one of: {', '.join(callers.NUMBERS)}"
+        raise _mistake("no-caller", f"{value!r} is no number of callers", remedy)
+    return parsed
 
 
 def _zone(value: str) -> str:
@@ -199,6 +217,9 @@ Instant = Annotated[
     AfterValidator(_instant),
 ]  # fmt: skip
 TargetText = Annotated[str, AfterValidator(_target)]
+Callers = Annotated[str, AfterValidator(_caller)]
+CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
+Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 Rights = Literal["anywhere", "country", "inside"]
 Strategies = Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"]
@@ -236,6 +257,8 @@ class NumberSpec(Document):
     Attributes:
         to: where a call to it goes.
         ordered: it is not ours yet; calls that a trunk brings are taken, nothing is shown with it.
+        callers: where it goes instead for some callers: by number or beginning of one (`"+4930*"`, the
+            longest that fits counts), `anonymous`, or `inside` for the tenant's own phones.
         stands_for: the customer's own number, still at the old provider and forwarded there to this one.
             Calls to either are one call; outgoing calls may show it once its right of use is recorded.
         right_of_use: day on which the customer's right to `stands_for` was recorded.
@@ -244,6 +267,7 @@ class NumberSpec(Document):
 
     to: TargetText
     ordered: bool = False
+    callers: dict[Callers, TargetText] = {}
     stands_for: E164 | None = None
     right_of_use: date | None = None
     porting: PortingSpec | None = None
@@ -258,16 +282,45 @@ class NoAnswerSpec(Document):
     _short = model_validator(mode="before")(_short_form("to"))
 
 
+class ForwardRuleSpec(Document):
+    """Forwards for some calls alone: all conditions that are given must hold.
+
+    Attributes:
+        callers: who calls, as in `callers` of a number.
+        numbers: by which number of the tenant the call came in.
+    """
+
+    callers: Annotated[tuple[Callers, ...], Field(strict=False)] = ()
+    numbers: Annotated[tuple[E164, ...], Field(strict=False)] = ()
+    always: TargetText | None = None
+    busy: TargetText | None = None
+    no_answer: TargetText | None = None
+    unreachable: TargetText | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.callers or self.numbers):
+            remedy = "name callers or numbers, or write the forward beside the rules"
+            raise _mistake("no-condition", "the rule holds for every call", remedy)
+        if not any((self.always, self.busy, self.no_answer, self.unreachable)):
+            raise _mistake(
+                "no-forward", "the rule forwards nothing", "name always, busy, no_answer or unreachable"
+            )
+        return self
+
+
 class ForwardSpec(Document):
     """Personal forwards; each may lead inside or outside, and the extension pays for it.
 
     Attributes:
+        rules: the first that fits a call and names the case speaks; otherwise what stands beside them.
         always: at once, no phone rings.
         busy: all phones are busy.
         no_answer: nobody answered in time.
         unreachable: no phone of the extension is registered. Default: as `no_answer`.
     """
 
+    rules: Annotated[tuple[ForwardRuleSpec, ...], Field(strict=False, max_length=MAX_FORWARD_RULES)] = ()
     always: TargetText | None = None
     busy: TargetText | None = None
     no_answer: NoAnswerSpec | None = None
@@ -297,6 +350,8 @@ class ExtensionSpec(Document):
             Default: that of the tenant's first number.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
         may_call: `anywhere`, in the tenant's own `country`, or `inside` only; holds for forwards too.
+        blocked: callers from outside whose calls to it are refused.
+        anonymous: where callers without a number go instead: a target, or `reject`.
     """
 
     name: Label
@@ -306,6 +361,8 @@ class ExtensionSpec(Document):
     forward: ForwardSpec = ForwardSpec()
     on_hold: Name | None = None
     may_call: Rights = "anywhere"
+    blocked: Blocked = ()
+    anonymous: TargetText | None = None
 
 
 class GroupSpec(Document):
@@ -392,6 +449,8 @@ class TenantSpec(Document):
 
     Attributes:
         on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
+        blocked: callers from outside whose calls to any number are refused.
+        anonymous: where callers without a number go, unless the number they call says otherwise.
     """
 
     version: Literal[1]
@@ -403,6 +462,8 @@ class TenantSpec(Document):
     language: Language = "en"
     account: Account
     standby: StandbySpec | None = None
+    blocked: Blocked = ()
+    anonymous: TargetText | None = None
     numbers: dict[E164, NumberSpec] = {}
     extensions: dict[ExtensionId, ExtensionSpec] = {}
     groups: dict[Name, GroupSpec] = {}

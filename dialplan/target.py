@@ -19,11 +19,12 @@ class Kind(StrEnum):
     ANNOUNCEMENT = "announcement"
     NUMBER = "number"
     BUSY = "busy"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place: its kind, and its name or number (empty for `busy`)."""
+    """One place: its kind, and its name or number (empty for `busy` and `reject`)."""
 
     kind: Kind
     name: str = ""
@@ -33,6 +34,7 @@ class Target:
 
 
 _KINDS = frozenset(kind.value for kind in Kind)
+_NAMELESS = frozenset({Kind.BUSY.value, Kind.REJECT.value})
 
 FORMS = (
     "extension 10",
@@ -42,6 +44,7 @@ FORMS = (
     "announcement closed",
     "number +436641234567",
     "busy",
+    "reject",
 )
 
 
@@ -49,7 +52,7 @@ FORMS = (
 def parse(text: str) -> Target | None:
     """Read a target; None where the text is none."""
     kind, _, name = text.strip().partition(" ")
-    if kind not in _KINDS or (kind == Kind.BUSY) == bool(name.strip()):
+    if kind not in _KINDS or (kind in _NAMELESS) == bool(name.strip()):
         return None
     return Target(Kind(kind), _compact(name) if kind == Kind.NUMBER else name.strip())
 

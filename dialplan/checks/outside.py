@@ -53,6 +53,23 @@ def _may_be_shown(number: NumberSpec) -> bool:
 
 
 @check
+def foreign_numbers_of_rules(subject: Subject) -> Iterator[Finding]:
+    """A rule about the number that was called names a number of the tenant."""
+    if ("numbers",) in {known[:1] for known in subject.left_out}:
+        return
+    for name, extension in subject.spec.extensions.items():
+        for index, rule in enumerate(extension.forward.rules):
+            for at, number in enumerate(rule.numbers):
+                if number not in subject.aliases:
+                    yield Finding(
+                        path=("extensions", name, "forward", "rules", index, "numbers", at),
+                        code="foreign-number",
+                        message=f"no call comes in by {number}: it is no number of this tenant",
+                        remedy=closest(number, subject.aliases, "name a number that stands under numbers"),
+                    )
+
+
+@check
 def forbidden_forwards(subject: Subject) -> Iterator[Finding]:
     """A rule sends calls outside only as far as its owner may call."""
     for reference in subject.references:

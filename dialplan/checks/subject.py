@@ -76,7 +76,8 @@ class Subject:
             return Place(Kind.NUMBER, number) if number else None
         if target.kind == Kind.EXTENSION and target.name in self.group_extensions:
             return Place(Kind.GROUP, self.group_extensions[target.name])
-        return None if target.kind in {Kind.BUSY, Kind.VOICEMAIL} else Place(target.kind, target.name)
+        ends = target.kind in {Kind.BUSY, Kind.REJECT, Kind.VOICEMAIL}
+        return None if ends else Place(target.kind, target.name)
 
     @cached_property
     def places_after(self) -> Mapping[Place, tuple[Place, ...]]:

@@ -80,7 +80,7 @@ def too_many_steps(subject: Subject) -> Iterator[Finding]:
     """The longest way through the document fits into one decision."""
     steps_of = {place: _steps(subject, place) for place in closure(_entries(subject), subject.onward)}
     for entry in _entries(subject):
-        steps = sum(steps_of[place] for place in closure([entry], subject.onward))
+        steps = max(sum(steps_of[place] for place in way) for way in _ways_from(subject, entry))
         if steps > MAX_STEPS:
             yield Finding(
                 path=_path(entry),
@@ -116,6 +116,16 @@ def _entries(subject: Subject) -> list[Place]:
     ]
 
 
+def _ways_from(subject: Subject, entry: Place) -> Iterator[set[Place]]:
+    """Give what a call to an entry can pass; from a number for each of its ways, as a call takes but one."""
+    if entry.kind != Kind.NUMBER:
+        yield closure([entry], subject.onward)
+        return
+    yield {entry}
+    for place in subject.onward(entry):
+        yield closure([place], subject.onward) | {entry}
+
+
 def _path(place: Place) -> Path:
     return ("numbers" if place.kind == Kind.NUMBER else SECTIONS[Kind(place.kind)], place.name)
 
@@ -123,6 +133,8 @@ def _path(place: Place) -> Path:
 def _steps(subject: Subject, place: Place) -> int:
     """Count the steps a place can add: its own, and those in which its rules end a call or let it out."""
     ends = {rule.target for rule in subject.ways.get(place, ()) if subject.place(rule.target) is None}
+    if place.kind == Kind.NUMBER:
+        return 1  # of all its ways, a call takes one
     return len(ends) + _own_steps(subject.spec, place)
 
 

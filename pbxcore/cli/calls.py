@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dialplan.decision import Decision, Outside, Ring
-from dialplan.difference import Changed, Held
+from dialplan.difference import STRANGER, Changed, Held
 from dialplan.plan import Music
 from pbxcore.callers import Consequences
 from pbxcore.cli.app import out
@@ -33,6 +33,7 @@ def _call(one: Changed) -> dict[str, object]:
     return {
         "caller": one.caller,
         "dialled": one.dialled,
+        "shows": one.shows,
         "at": one.at.isoformat(),
         "before": brief(one.before),
         "after": brief(one.after),
@@ -49,10 +50,17 @@ def _show_calls(found: Consequences, most: int) -> None:
         table.add_column(column)
     for one in found.calls[:most]:
         at = one.at.strftime("%a %H:%M")
-        table.add_row(one.caller, one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
+        table.add_row(_who(one), one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
     out.print(table)
     if len(found.calls) > most:
         out.print(f"and {len(found.calls) - most} more; --json has them all", highlight=False)
+
+
+def _who(one: Changed) -> str:
+    """Name who calls; what a caller from outside shows only where that makes the difference."""
+    if not one.caller.startswith("trunk-") or one.shows == STRANGER:
+        return one.caller
+    return f"{one.caller} {one.shows or 'without number'}"
 
 
 def brief(decision: Decision | None) -> str:
@@ -67,7 +75,7 @@ def _step(step: object) -> str:
         return f"ring {'+'.join(step.endpoints)} {step.timeout_s} s"
     if isinstance(step, Outside):
         return f"{step.number} for {step.payer}"
-    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:"}
+    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:", "sounds": "confirm"}
     key = next(key for key in words if hasattr(step, key))
     return f"{words[key]} {getattr(step, key)}"
 

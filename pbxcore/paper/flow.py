@@ -154,9 +154,19 @@ def _when(page: Page, way: Way, parent: Place | None) -> str:
     announced = parent is not None and parent.kind == Kind.ANNOUNCEMENT
     key = "when.announced" if announced else f"when.{way.when}"
     when = page.words.get(key, way.when.rpartition(".")[2])
+    if way.when.startswith("rules.") and parent is not None:
+        when = _conditional(page, way.when, page.spec.extensions[parent.name])
     if not way.after_s:
         return when
     return page.words["when.after"].format(when=when, seconds=way.after_s)
+
+
+def _conditional(page: Page, key: str, extension: ExtensionSpec) -> str:
+    """Say what a rule for some calls wants: `rules.0.busy` is "when busy: +4930*"."""
+    _, index, when = key.split(".")
+    rule = extension.forward.rules[int(index)]
+    callers = (page.words.get(f"when.{one}", one) for one in rule.callers)
+    return f"{page.words[f'when.{when}']}: {', '.join((*callers, *map(_written, rule.numbers)))}"
 
 
 def _title(page: Page, place: Place) -> str:
@@ -184,6 +194,7 @@ _TITLES: Mapping[str, Callable[[Page, str], str]] = {
     Kind.ANNOUNCEMENT: lambda page, name: page.words["announcement"].format(name=name),
     Kind.NUMBER: lambda _page, name: _written(name),
     Kind.BUSY: lambda page, _name: page.words["busy"],
+    Kind.REJECT: lambda page, _name: page.words["reject"],
 }
 
 

@@ -34,9 +34,11 @@ targets = st.one_of(
     st.sampled_from(EXTENSIONS).map("voicemail {}".format),
     st.sampled_from(GROUPS).map("group {}".format),
     st.sampled_from(OUTSIDE + EVERY_NUMBER).map("number {}".format),
-    st.sampled_from(["hours office", "announcement closed", "busy"]),
+    st.sampled_from(["hours office", "announcement closed", "busy", "reject"]),
 )
 maybe = st.one_of(st.none(), targets)
+PATTERNS = ["+49*", "+4989123456", "+49900*", "+1*", "+4930555*"]
+kinds_of_callers = st.sampled_from([*PATTERNS, "anonymous", "inside"])
 
 
 def without_none(values: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +48,16 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draw an extension with one phone, perhaps a mailbox, and any forwards."""
-    forwards = st.fixed_dictionaries({"always": maybe, "busy": maybe, "no_answer": maybe}).map(without_none)
+    cases = st.fixed_dictionaries(
+        {"always": maybe, "busy": maybe, "no_answer": maybe, "unreachable": maybe}
+    ).map(without_none)
+    rules = st.builds(
+        lambda callers, numbers, named: {"callers": callers, "numbers": numbers, **named},
+        st.lists(kinds_of_callers, min_size=1, max_size=2),
+        st.lists(st.sampled_from(EVERY_NUMBER), max_size=1),
+        cases.filter(bool),
+    )
+    forwards = st.builds(lambda named, some: {**named, "rules": some}, cases, st.lists(rules, max_size=2))
     return st.fixed_dictionaries(
         {
             "name": st.just("X"),
@@ -54,6 +65,8 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "voicemail": st.sampled_from([None, {}]),
             "forward": forwards,
             "may_call": st.sampled_from(["anywhere", "anywhere", "country", "inside"]),
+            "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
+            "anonymous": maybe,
         }
     ).map(without_none)
 
@@ -84,7 +97,10 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             "area_code": st.just("30"),
             "time_zone": st.just("Europe/Berlin"),
             "account": st.just(tenant),
-            "numbers": targets.map(lambda to: {first: {**temporary, "to": to}}),
+            "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
+            "numbers": st.tuples(targets, st.dictionaries(kinds_of_callers, targets, max_size=2)).map(
+                lambda drawn: {first: {**temporary, "to": drawn[0], "callers": drawn[1]}}
+            ),
             "extensions": st.fixed_dictionaries({number: extension(number) for number in EXTENSIONS}),
             "groups": st.fixed_dictionaries({"red": group("60"), "blue": group("61")}),
             "hours": st.fixed_dictionaries(
@@ -110,6 +126,7 @@ ORDER = [
 ]
 ENDS = [
     "busy",
+    "reject",
     *(f"voicemail {number}" for number in EXTENSIONS),
     *(f"number {number}" for number in OUTSIDE),
 ]
@@ -132,9 +149,14 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
     extensions = {}
     for number in EXTENSIONS:
         place = f"extension {number}"
-        forwards = {"always": perhaps(place), "busy": perhaps(place), "no_answer": perhaps(place)}
+        forwards: dict[str, Any] = {
+            "always": perhaps(place), "busy": perhaps(place), "no_answer": perhaps(place)
+        }  # fmt: skip
         if draw(st.booleans()):
             del forwards["always"]
+        if number == "12":  # one such: each case counts as a step, and a decision has only so many
+            forwards["unreachable"] = perhaps(place)
+            forwards["rules"] = [{"callers": [draw(kinds_of_callers)], "busy": draw(later(place))}]
         extensions[number] = {
             "name": "X",
             "devices": [f"p{number}"],
@@ -170,9 +192,18 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
             "area_code": "30",
             "time_zone": "Europe/Berlin",
             "account": "one",
+            "blocked": draw(st.lists(st.sampled_from(PATTERNS), max_size=1)),
+            "anonymous": draw(st.one_of(st.none(), later("announcement closed"))),
             "numbers": {
-                "+493055500100": {"to": "hours office", "stands_for": "+493055500101"},
-                "+493055500102": {"to": "announcement closed"},
+                "+493055500100": {
+                    "to": "hours office",
+                    "stands_for": "+493055500101",
+                    "callers": draw(st.dictionaries(kinds_of_callers, st.sampled_from(ORDER), max_size=3)),
+                },
+                "+493055500102": {
+                    "to": "announcement closed",
+                    "callers": {"anonymous": draw(later("announcement closed"))},
+                },
             },
             "extensions": extensions,
             "groups": groups,

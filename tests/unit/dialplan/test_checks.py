@@ -95,6 +95,53 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "number-twice",
         ("numbers", "+493055500102", "stands_for"),
     ),
+    "a caller's way that leads nowhere": (
+        {"numbers": {"+493055500100": {"to": "extension 10", "callers": {"+49*": "extension 99"}}}},
+        "unknown-target",
+        ("numbers", "+493055500100", "callers", "+49*"),
+    ),
+    "callers without a number who are sent nowhere": (
+        {"anonymous": "voicemail 11", "numbers": {"+493055500101": {"to": "extension 10"}}},
+        "no-mailbox",
+        ("anonymous",),
+    ),
+    "callers without a number who are sent round": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "anonymous": "extension 11"}}},
+        "cycle",
+        ("extensions", "11", "anonymous"),
+    ),
+    "a forward for some calls that its owner may not pay for": (
+        {
+            "extensions": {
+                "11": {
+                    "name": "B",
+                    "devices": ["p11"],
+                    "may_call": "country",
+                    "forward": {"rules": [{"callers": ["+43*"], "busy": "number +436641234567"}]},
+                }
+            }
+        },
+        "forbidden-forward",
+        ("extensions", "11", "forward", "rules", 0, "busy"),
+    ),
+    "a forward for a number that is not ours": (
+        {
+            "extensions": {
+                "11": {
+                    "name": "B",
+                    "devices": ["p11"],
+                    "forward": {"rules": [{"numbers": ["+493099999"], "busy": "extension 10"}]},
+                }
+            }
+        },
+        "foreign-number",
+        ("extensions", "11", "forward", "rules", 0, "numbers", 0),
+    ),
+    "an unreachable phone's way that leads nowhere": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "forward": {"unreachable": "group g"}}}},
+        "unknown-target",
+        ("extensions", "11", "forward", "unreachable"),
+    ),
     "a caller ID that is not ours": (
         {"extensions": {"11": {"name": "B", "devices": ["p11"], "caller_id": "+4930999999"}}},
         "foreign-caller-id",
@@ -217,13 +264,15 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
 
 
 def changed(change: dict[str, Any]) -> TenantSpec:
-    """Give the sound document with a change: entries are added, None takes a section out."""
+    """Give the sound document with a change: entries are added, None takes a section out, texts replace."""
     document = deepcopy(BASE)
     for section, entries in change.items():
         if entries is None:
             del document[section]
-        else:
+        elif isinstance(entries, dict):
             document.setdefault(section, {}).update(deepcopy(entries))
+        else:
+            document[section] = entries
     return TenantSpec.model_validate(document)
 
 
@@ -327,3 +376,41 @@ def test_no_tenant_is_called_like_a_carrier_s_endpoint() -> None:
     """`trunk-carrier` is a carrier: no device of a tenant `trunk` may take its name."""
     with pytest.raises(ValidationError, match="no tenant can be called 'trunk'"):
         TenantSpec.model_validate({**BASE, "tenant": "trunk"}, strict=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"blocked": ["0900"]}, "no-caller"),
+        ({"blocked": ["anonymous"]}, "no-caller"),
+        ({"blocked": ["*"]}, "no-caller"),
+        ({"numbers": {"+493055500100": {"to": "extension 10", "callers": {"boss": "busy"}}}}, "no-caller"),
+        ({"anonymous": "reject 10"}, "no-target"),
+        ({"extensions": {"10": {"name": "A", "forward": {"rules": [{"busy": "busy"}]}}}}, "no-condition"),
+        (
+            {"extensions": {"10": {"name": "A", "forward": {"rules": [{"callers": ["inside"]}]}}}},
+            "no-forward",
+        ),
+        ({"extensions": {"10": {"name": "A", "blocked": ["+49*"] * 1_001}}}, "too_long"),
+    ],
+)
+def test_what_is_written_of_callers_has_a_form(changes: dict[str, Any], code: str) -> None:
+    """Each mistake of form is named; a bare star would block everybody."""
+    with pytest.raises(ValidationError) as refused:
+        TenantSpec.model_validate({**BASE, **changes})
+    assert [error["type"] for error in refused.value.errors()] == [code]
+
+
+def test_what_the_tenant_says_of_all_numbers_is_told_once() -> None:
+    """Two numbers, one mistake."""
+    numbers = {f"+49305550010{n}": {"to": "extension 10"} for n in range(2)}
+    spec = TenantSpec.model_validate({**BASE, "numbers": numbers, "anonymous": "group sales"})
+    assert [finding.code for finding in check_tenant(spec, trunks=TRUNKS)] == ["unknown-target"]
+
+
+def test_many_ways_of_one_number_are_not_one_long_way() -> None:
+    """Fifty kinds of callers, each led elsewhere: a call takes one of the ways."""
+    callers = {f"+4930{n}*": f"number +43664{n:07}" for n in range(10, 60)}
+    numbers = {"+493055500100": {"to": "extension 10", "callers": callers}}
+    spec = TenantSpec.model_validate({**BASE, "numbers": numbers})
+    assert check_tenant(spec, trunks=TRUNKS) == ()

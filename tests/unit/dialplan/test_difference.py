@@ -91,3 +91,13 @@ def test_other_music_is_told_of_the_extensions_that_play_it() -> None:
     )
     assert [one.after for one in held(before, plan(2))] == [None] * 3
     assert [one.before for one in held(None, before)] == [None] * 3
+
+
+def test_who_is_blocked_from_now_on_is_seen() -> None:
+    """A caller of each kind that a rule names is tried, and told with the number that is shown."""
+    numbers = {"+493055500100": {"to": "extension 10", "callers": {"+4940*": "extension 11"}}}
+    before = plan(numbers={"+493055500100": {"to": "extension 10"}})
+    after = plan(2, numbers=numbers, blocked=["+4989123456"], anonymous="voicemail 10")
+    found = difference(Published().with_plan(before), before, after, SUNDAY)
+    shown = {one.shows: one for one in found if one.caller == "trunk-carrier"}
+    assert set(shown) == {"+4989123456", "", "+494055501234"}

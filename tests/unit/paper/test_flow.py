@@ -120,6 +120,24 @@ def test_the_pages_say_hours_members_and_times_in_the_customers_language() -> No
     assert ("+49 3055500100", temporary, "Öffnungszeiten office") in said.numbers
 
 
+def test_ways_for_some_callers_are_drawn_with_their_condition() -> None:
+    """A number that leads elsewhere for some is a box of its own; a rule for some calls says for which."""
+    callers = {"+4930*": "extension 11", "anonymous": "reject"}
+    rule = {"callers": ["+4940*", "inside"], "busy": "extension 11"}
+    spec = tenant(
+        numbers={"+493055500111": {"to": "extension 10", "callers": callers}},
+        extensions={
+            "10": {"name": "Anna", "devices": ["p10"], "forward": {"rules": [rule]}},
+            "11": {"name": "Bruno", "devices": ["p11"], "voicemail": {}},
+        },
+    )
+    said = content(spec, language="de", stand="")
+    boxes = [box for one in said.diagrams for box in one.drawing.boxes]
+    texts = {text for box in boxes for text in (box.way, *box.title, *box.lines)}
+    assert {"+4930*", "ohne Rufnummer", "Abgewiesen", "alle anderen"} <= texts
+    assert "wenn besetzt: +4940*, von intern" in texts
+
+
 def test_boxes_do_not_overlap_and_stand_right_of_what_leads_to_them() -> None:
     """However high boxes are, each has its place."""
     leaf = Card(kind="busy", title="a long title that " * 3, lines=("line",) * 4, way="when busy")
@@ -166,6 +184,6 @@ def test_each_number_says_where_it_stands_in_its_life(number: dict[str, Any], ex
 
 
 def test_every_forward_of_an_extension_has_words() -> None:
-    """Rules of forwards are never shown by their keys."""
+    """Rules of forwards are never shown by their keys; those for some calls alone name the same cases."""
     forwards = TenantSpec.model_json_schema()["$defs"]["ForwardSpec"]["properties"]
-    assert {f"when.{key}" for key in forwards} <= words("en").keys()
+    assert {f"when.{key}" for key in forwards.keys() - {"rules"}} <= words("en").keys()
