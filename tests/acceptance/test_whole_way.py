@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from pbxcore import phones
 from pbxcore.machine import debian
 from pbxcore.practice import sipp
+from pbxcore.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
@@ -171,6 +173,33 @@ async def test_a_forwarded_call_is_one_rated_leg(
     assert abs(leg["duration_us"] - spoken_us(messages)) < 1_000_000
     assert leg["billable_s"] == 60
     assert leg["amount"] == "0.000000"
+
+
+async def test_a_forward_by_star_code_is_rated_to_who_forwards(
+    machine: Machine, free_ports: Callable[[int], list[int]]
+) -> None:
+    """Bruno dials *72 and a mobile: the next call to him goes there and is his leg; *73 ends it."""
+    port, *more = free_ports(3)
+    there = machine.running
+    bruno = sipp.SippPhone(
+        program=debian.command(machine.root, "sipp"),
+        user="acme-p11",
+        password=phones.password_of(Settings(state=machine.folder / "state"), "acme-p11"),
+        server=(there["bind"], there["ports"]["sip"]),
+        local=("127.0.0.1", port),
+    )
+    await bruno.register()
+    await (await bruno.call("*72004366412345678", talk_ms=6_000)).wait()
+    before = len(machine.rated())
+    messages = await (await machine.carrier.call("+493055500111", port=more[0], talk_ms=1_500)).wait()
+    await until(lambda: len(machine.rated()) > before)
+    (leg,) = machine.rated()[before:]
+    assert (leg["payer"], leg["account"], leg["why"]) == ("acme/11", "acme", "forward")
+    assert leg["number"].startswith("+43664")
+    assert abs(leg["duration_us"] - spoken_us(messages)) < 1_000_000
+    assert [one["kind"] for one in machine.say("switches", "acme")[1]] == ["forward-always"]
+    await (await bruno.call("*73", talk_ms=6_000)).wait()
+    assert machine.say("switches", "acme")[1] == []
 
 
 async def test_a_change_leaves_calls_alone(machine: Machine, free_ports: Callable[[int], list[int]]) -> None:

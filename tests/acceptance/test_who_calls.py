@@ -1,0 +1,97 @@
+"""Who calls makes a difference on a real Asterisk: refused, led elsewhere, forwarded, or put through."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pbxcore import publication
+from pbxcore.practice import sipp
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Pbx
+
+Runs = list[sipp.Run]
+BRUNO = "+493055500111"
+MOBILE = "+436641110031"
+
+
+@pytest.fixture(scope="module")
+def choosy(pbx: Pbx) -> Pbx:
+    """Give the PBX with a tenant that does not take every call."""
+    bruno = {
+        **pbx.tenant["extensions"]["11"],
+        "forward": {"rules": [{"callers": ["+4941*"], "always": f"number {MOBILE}"}]},
+    }
+    document: dict[str, Any] = {
+        **pbx.tenant,
+        "blocked": ["+49900*"],
+        "anonymous": "reject",
+        "numbers": {
+            **pbx.tenant["numbers"],
+            BRUNO: {"to": "extension 11", "callers": {"+4940*": "number +436641110032"}},
+        },
+        "extensions": {**pbx.tenant["extensions"], "11": bruno},
+    }
+    pbx.publish(document, 2)
+    said = asyncio.run(publication.announce(pbx.settings.run_dir))
+    assert all(one.done for one in said), said
+    return pbx
+
+
+async def _call(pbx: Pbx, runs: Runs, caller: str, headers: str = "") -> int:
+    """Let a caller call Bruno and give the final status."""
+    run = await pbx.carrier.call(BRUNO, port=pbx.port(), caller=caller, headers=headers, talk_ms=300)
+    runs.append(run)
+    return max(m.status for m in await run.wait() if m.method == "INVITE")
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers"),
+    [
+        ("+499001234567", ""),
+        ("09001234567", ""),
+        ("anonymous", ""),
+        ("+4915199", "P-Asserted-Identity: <sip:+4915199@x.y>\nPrivacy: id\n"),
+    ],
+    ids=["blocked", "blocked-national", "anonymous", "private"],
+)
+async def test_who_is_not_wanted_is_refused(choosy: Pbx, runs: Runs, caller: str, headers: str) -> None:
+    """The carrier hears 403, the call ends as rejected with its reason, and no leg leaves."""
+    assert await _call(choosy, runs, caller, headers) == 403
+    asked = choosy.decisions()[-1]
+    end = choosy.end_of(asked["call"])
+    assert (end["outcome"], end["reason"]) == ("rejected", "blocked")
+    assert choosy.trunk_legs(asked["linkedid"]) == []
+
+
+@pytest.mark.parametrize(
+    ("caller", "number", "payer", "diverts"),
+    [
+        ("+4940123456", "+436641110032", f"acme/{BRUNO}", BRUNO),
+        ("+4941123456", MOBILE, "acme/11", BRUNO),
+    ],
+    ids=["by-number", "by-extension"],
+)
+async def test_who_is_led_elsewhere(  # noqa: PLR0917 — fixtures and the row
+    choosy: Pbx, runs: Runs, caller: str, number: str, payer: str, diverts: str
+) -> None:
+    """A number's way for some callers, and an extension's forward for some, each paid by whose rule it is."""
+    assert await _call(choosy, runs, caller) == 200
+    asked = choosy.decisions()[-1]
+    choosy.end_of(asked["call"])
+    (leg,) = choosy.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["num"], leg["why"]) == (payer, number, "forward")
+    invite = next(m for m in choosy.far_end(number) if m.start.startswith("INVITE"))
+    assert invite.header("From").startswith(f"<sip:{caller}@")
+    assert invite.header("Diversion").startswith(f"<sip:{diverts}@")
+
+
+async def test_everybody_else_is_put_through(choosy: Pbx, runs: Runs) -> None:
+    """A caller whom no rule names reaches the phone."""
+    async with choosy.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        assert await _call(choosy, runs, "+4989123456") == 200
+        await bruno.until("CALL_ESTABLISHED")
