@@ -1,17 +1,23 @@
-"""`pbxcore explain`: why a leg costs what it costs, and why its call went where it went."""
+"""`pbxcore explain`: what happened to a call, who decided it and why, and what each of its legs costs."""
 
+import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
 
+from pbxcore import calls
+from pbxcore.calls import Call, Happening, What
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.database import no_database
 from pbxcore.cli.panels import decision, rated_leg
-from pbxcore.cli.rated import database_connection, run, waiting_as_json
-from pbxcore.control.decision_log import of_call
+from pbxcore.cli.rated import database_connection, waiting_as_json
+from pbxcore.database import AWAY
 from pbxcore.machine.running import settings_of_running
 from rating import money
 from rating.correction import standing
@@ -20,52 +26,143 @@ from rating.store.quarantine import Waiting
 from rating.store.stream import Entry, entry_to_json
 
 
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What the database knows of a leg: its rating and corrections, or why it waits, or nothing yet."""
+
+    key: str
+    entries: Sequence[Entry] = ()
+    waiting: Waiting | None = None
+
+    @property
+    def linkedid(self) -> str:
+        """The call it belongs to."""
+        return (
+            self.entries[0].leg.linkedid
+            if self.entries
+            else self.waiting.leg.linkedid
+            if self.waiting
+            else ""
+        )
+
+
 @app.command(rich_help_panel="Explaining")
 def explain(
-    key: Annotated[
-        str, typer.Argument(help="Key of the leg, from `pbxcore rated --json` or `quarantine list`.")
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A call or a leg: from `pbxcore rated --json`, `quarantine list`, a decision log."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Explain a leg: what was decided for its call and why, and each piece of its price with its rule.
+    """Explain a past call: what was decided, by whom and by which rule, what then happened, what it costs.
 
-    A leg that waits in quarantine shows its reason instead of a price. Decisions are found as long as their
-    log is kept on this machine.
+    Any name of the call will do: its linkedid, the UniqueID of a channel, the key of a leg. A leg that waits
+    in quarantine shows its reason instead of a price. Without the database everything but prices is shown;
+    records of Asterisk and decisions are found as long as they are kept on this machine.
     """
-    entries, waiting = run(_find(key))
-    if not entries and waiting is None:
-        raise fail(f"no leg {key} is known", "list them: pbxcore rated, pbxcore quarantine list", Exit.NO)
-    linkedid = entries[0].leg.linkedid if entries else waiting.leg.linkedid if waiting else ""
-    decisions = of_call(settings_of_running().decisions, linkedid)
-    if as_json:
-        lines = [entry_to_json(entry) for entry in entries]
-        rated, corrections = lines[0] if lines else None, lines[1:]
-        kept = waiting_as_json(waiting) if waiting else None
-        answer = {"rated": rated, "quarantine": kept, "decisions": decisions, "corrections": corrections}
-        out.print_json(json.dumps(answer))
-    else:
-        _show(entries, waiting, decisions)
-
-
-async def _find(key: str) -> tuple[Sequence[Entry], Waiting | None]:
-    async with database_connection() as connection:
-        return await stream.rated_of(connection, key), await quarantine.waiting_of(connection, key)
-
-
-def _show(entries: Sequence[Entry], waiting: Waiting | None, decisions: list[dict[str, Any]]) -> None:
-    for one in decisions:
-        out.print(decision(one))
-    if not decisions:
-        out.print("[dim]no decision about this call is kept on this machine[/]")
-    for entry in entries:
-        out.print(rated_leg(asdict(entry.leg), correction=entry.correction))
-        out.print(f"Position {entry.position}; account {entry.leg.account}; tariff {entry.leg.tariff}, "
-                  f"zone {entry.leg.zone}; billed in {entry.month:%Y-%m}", highlight=False)  # fmt: skip
-    if len(entries) > 1:
-        leg = standing(entries[0].leg, [entry.leg for entry in entries[1:]])
-        out.print(f"As it stands: {leg.billable_s} s, {money.text(leg.amount_micro)} {leg.currency}")
-    if waiting:
+    settings = settings_of_running()
+    call = calls.find(settings, name)
+    try:
+        priced = asyncio.run(_priced((name, *(call.legs if call else ()))))
+    except AWAY as away:
+        if call is None:
+            raise no_database(away) from away
         out.print(
-            f"[yellow]in quarantine: {waiting.reason.value}[/] {escape(waiting.detail)}", highlight=False
+            f"[yellow]the database does not answer ({escape(str(away))}): no prices[/]", highlight=False
         )
-        out.print(f"  [green]→ pbxcore quarantine release {escape(waiting.leg.key)}[/]", highlight=False)
+        priced = []
+    if call is None and priced:
+        call = calls.find(settings, priced[0].linkedid)
+    if call is None and not priced:
+        remedy = "list legs: pbxcore rated, pbxcore quarantine list"
+        raise fail(f"neither a call nor a leg {name} is known", remedy, Exit.NO)
+    if as_json:
+        out.print_json(json.dumps(_plain(call, priced)))
+    else:
+        _show(call, priced)
+
+
+async def _priced(keys: Sequence[str]) -> list[Priced]:
+    async with database_connection() as connection:
+        found = [
+            Priced(key, await stream.rated_of(connection, key), await quarantine.waiting_of(connection, key))
+            for key in dict.fromkeys(keys)
+        ]
+    return [one for one in found if one.entries or one.waiting]
+
+
+def _plain(call: Call | None, priced: Sequence[Priced]) -> dict[str, Any]:
+    happenings = [{**asdict(one), "at": one.at.isoformat()} for one in call.happenings] if call else []
+    return {
+        "linkedids": list(call.linkedids) if call else [],
+        "decisions": list(call.decisions) if call else [],
+        "happenings": happenings,
+        "legs": [_leg(one) for one in priced],
+    }
+
+
+def _leg(one: Priced) -> dict[str, Any]:
+    lines = [entry_to_json(entry) for entry in one.entries]
+    return {
+        "key": one.key,
+        "rated": lines[0] if lines else None,
+        "corrections": lines[1:],
+        "quarantine": waiting_as_json(one.waiting) if one.waiting else None,
+    }
+
+
+def _show(call: Call | None, priced: Sequence[Priced]) -> None:
+    if call:
+        out.print(f"[bold]Call {escape(' + '.join(call.linkedids))}[/]", highlight=False)
+        for _at, line in sorted(_story(call), key=lambda pair: pair[0]):
+            out.print(line, highlight=False)
+    if not call or not call.decisions:
+        out.print("[dim]no decision about this call is kept on this machine[/]")
+    for one in priced:
+        for line in _price(one):
+            out.print(line, highlight=False)
+
+
+def _story(call: Call) -> Iterator[tuple[datetime, RenderableType]]:
+    """Give decisions and happenings with their instants; a decision's reasons stand in its panel."""
+    for entry in call.decisions:
+        at = datetime.fromisoformat(str(entry["time"]))
+        yield at, f"{_clock(at)} {entry['by']} decides by {escape(str(entry['version']))}"
+        yield at, decision(entry)
+    for one in call.happenings:
+        yield one.at, f"{_clock(one.at)} {escape(in_words(one))}"
+
+
+def _clock(at: datetime) -> str:
+    return f"[dim]{at.astimezone():%H:%M:%S}.{at.microsecond // 1_000:03}[/]"
+
+
+def in_words(one: Happening) -> str:
+    """Say what happened in a sentence."""
+    words = one.words
+    match one.what:
+        case What.LEAVES:
+            limit = f", {words['limit']} s at most" if words.get("limit", "0") != "0" else ""
+            paid = f"paid by {words.get('payer', 'nobody')} for {words.get('why', 'nothing')}"
+            return f"{one.who} is called over {words.get('trunk', '?')}, {paid}{limit}; leg {one.channel}"
+        case What.ENDS:
+            why = f" ({words['reason']})" if words.get("reason") else ""
+            by = {"constant": "the constant dialplan"}.get(words.get("by", ""), words.get("by", ""))
+            return f"{one.who} asked, and the outcome is: {words.get('outcome', '?')}{why}, decided by {by}"
+        case _:
+            return f"{one.who} {one.what}"
+
+
+def _price(one: Priced) -> Iterator[RenderableType]:
+    for entry in one.entries:
+        yield rated_leg(asdict(entry.leg), correction=entry.correction)
+        yield (f"Position {entry.position}; account {entry.leg.account}; tariff {entry.leg.tariff}, "
+               f"zone {entry.leg.zone}; billed in {entry.month:%Y-%m}")  # fmt: skip
+    if len(one.entries) > 1:
+        leg = standing(one.entries[0].leg, [entry.leg for entry in one.entries[1:]])
+        yield f"As it stands: {leg.billable_s} s, {money.text(leg.amount_micro)} {leg.currency}"
+    if one.waiting:
+        yield f"[yellow]in quarantine: {one.waiting.reason.value}[/] {escape(one.waiting.detail)}"
+        yield f"  [green]→ pbxcore quarantine release {escape(one.key)}[/]"

@@ -473,7 +473,7 @@ async def test_an_operator_closes_a_month(
     code, output = await asyncio.to_thread(command, "explain", key)
     assert (code, "Correction 1 of the leg" in output, "As it stands:" in output) == (0, True, True), output
     code, output = await asyncio.to_thread(command, "explain", key, "--json")
-    (correction,) = json.loads(output)["corrections"]
+    (correction,) = json.loads(output)["legs"][0]["corrections"]
     assert (correction["type"], correction["correction"]) == ("correction", 1)
     assert correction["amount"] == f"{correction['amount_micro'] / 1_000_000:.6f}"
 

@@ -250,7 +250,7 @@ def test_a_leg_is_explained_by_its_pieces_and_the_decision_of_its_call(
     log = "\n".join([json.dumps(other), json.dumps(line), json.dumps(line)[:-20]])
     (tmp_path / "decisions" / "standby.ndjson").write_text(log)
     code, found = command("explain", "s-1.1", "--json")
-    assert (code, json.loads(found)["rated"]) == (
+    assert (code, json.loads(found)["legs"][0]["rated"]) == (
         0,
         {"position": 2, **rated_to_json(rated_leg(1)), "billing_month": "2026-11"},
     )

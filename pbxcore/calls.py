@@ -1,0 +1,148 @@
+"""Past calls: what Asterisk recorded and what was decided, put together in order of time.
+
+Owns finding a call on this machine by any of its names, and what each record means. Needs no database: what
+its legs cost is asked elsewhere (`rating.store`). Refuses to keep anything: a call is known as long as its
+records are (14 days, `pbxcore.intake.spool`) or its decisions.
+
+A call has a linkedid. A transfer joins two calls, and some of their channels' records carry the other's; so a
+call is everything that shares a channel or a linkedid.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pbxcore.control import decision_log
+from pbxcore.intake import record
+from pbxcore.intake.record import Record
+from pbxcore.settings import Settings
+
+MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads all records once
+TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
+
+
+class What(StrEnum):
+    """What happened to a channel."""
+
+    CALLS = "calls"  # it asked for something: the first channel of a call
+    RINGS = "rings"  # it was called
+    LEAVES = "leaves"  # it goes out over a trunk, on somebody's account
+    ANSWERS = "answers"
+    TALKS = "is answered"  # of who asked
+    STOPS = "stops ringing"  # it was never answered
+    GONE = "hangs up"
+    ENDS = "ends"  # the outcome of what it asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One thing that happened to a channel.
+
+    Attributes:
+        at: when, to the microsecond.
+        channel: UniqueID; of a trunk channel it is the key of its leg.
+        who: its endpoint, `acme-p10` or `trunk-carrier`; of a leg that left, the number that was called.
+        words: of LEAVES what the dialplan said (`payer`, `why`, `trunk`, `limit`), of ENDS the `outcome`, who
+            decided it (`by`) and the `reason`.
+    """
+
+    at: datetime
+    channel: str
+    who: str
+    what: What
+    words: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of the past.
+
+    Attributes:
+        linkedids: one; several where calls were joined.
+        decisions: lines of the decision logs, in order of time; each says in `by` who decided.
+        happenings: in order of time.
+    """
+
+    linkedids: tuple[str, ...]
+    decisions: tuple[Mapping[str, Any], ...]
+    happenings: tuple[Happening, ...]
+
+    @property
+    def legs(self) -> tuple[str, ...]:
+        """Keys of the legs that left over a trunk, in order of time."""
+        return tuple(one.channel for one in self.happenings if one.what is What.LEAVES)
+
+
+def find(settings: Settings, name: str) -> Call | None:
+    """Find a call by its linkedid, the UniqueID of one of its channels, or the key of one of its legs."""
+    records = _records_of(settings.spool, name)
+    linkedids = tuple(dict.fromkeys([one.linkedid for one in records])) or (name,)
+    decisions = [one for linkedid in linkedids for one in decision_log.of_call(settings.decisions, linkedid)]
+    if not records and not decisions:
+        return None
+    decisions.sort(key=lambda one: str(one["time"]))
+    return Call(linkedids=linkedids, decisions=tuple(decisions), happenings=tuple(_happenings(records)))
+
+
+def _records_of(spool: Path, name: str) -> list[Record]:
+    """Read every record of a call, in order of time."""
+    names, found = {name}, list[Record]()
+    for _round in range(MOST_JOINED):
+        found = [one for one in _containing(spool, names) if names & {one.uniqueid, one.linkedid}]
+        known = names | {part for one in found for part in (one.uniqueid, one.linkedid)}
+        if known == names:
+            break
+        names = known
+    return sorted(found, key=lambda one: one.time_us)
+
+
+def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
+    for path in spool.glob("legs.tsv*"):
+        with path.open(encoding="latin-1", newline="\n") as file:
+            text = "".join(line for line in file if line.endswith("\n") and any(one in line for one in names))
+        if text:
+            yield from record.read(text, 0)[0]
+
+
+def _happenings(records: list[Record]) -> Iterator[Happening]:
+    asking = {one.uniqueid for one in records if one.subject == CALL_END}
+    answered = {one.uniqueid for one in records if one.event == "ANSWER"}
+    outside = {one.uniqueid: _words(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG}
+    for one in records:
+        what = _what(one, asks=one.uniqueid in asking, answered=one.uniqueid in answered)
+        if one.uniqueid in outside and what is What.RINGS:
+            continue  # LEAVES, a moment later, says more
+        if what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
+            yield Happening(
+                at=datetime.fromtimestamp(one.time_us // 1_000_000, UTC).replace(
+                    microsecond=one.time_us % 1_000_000
+                ),
+                channel=one.uniqueid,
+                who=outside.get(one.uniqueid)
+                or one.channel.removeprefix("PJSIP/")[:-9],  # without its number
+                what=what,
+                words=_words(one.extra) if one.subject else {},
+            )
+
+
+def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
+    match one.event, one.subject:
+        case "CHAN_START", _:
+            return What.CALLS if asks else What.RINGS
+        case "ANSWER", _:
+            return What.TALKS if asks else What.ANSWERS
+        case "HANGUP", _:
+            return What.GONE if asks or answered else What.STOPS
+        case _, "TRUNK_LEG":
+            return What.LEAVES
+        case _, "CALL_END":
+            return What.ENDS
+        case _:
+            return None
+
+
+def _words(extra: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in extra.split("|"))

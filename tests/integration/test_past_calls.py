@@ -1,0 +1,117 @@
+"""A past call is told from what Asterisk recorded and what was decided, by any of its names."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pbxcore import calls
+from pbxcore.calls import What
+from pbxcore.cli import app
+from pbxcore.settings import Settings
+
+SAMPLES = Path(__file__).with_name("samples") / "legs.tsv"
+GROUP = "pbx667vv7yx-1795365204.8"  # two phones ring in vain, a mobile answers
+MOBILE = "pbx667vv7yx-1795365210.11"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A machine with true records of Asterisk, and no database."""
+    one = Settings(state=tmp_path, database="postgresql://nobody@127.0.0.1:1/none")
+    one.spool.mkdir(parents=True)
+    shutil.copy(SAMPLES, one.spool / "legs.tsv")
+    return one
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Run a command on that machine."""
+    monkeypatch.setenv("PBXCORE_STATE", str(settings.state))
+    monkeypatch.setenv("PBXCORE_DATABASE", settings.database)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, words)
+        return done.exit_code, done.output
+
+    return run
+
+
+def decided(settings: Settings, linkedid: str) -> None:
+    """Let the standby have decided a call, and leave half a line behind it."""
+    because = [{"rule": "groups.sales", "text": "rings two phones"}]
+    line = {"time": "2026-11-22T16:33:24.900000+00:00", "call": linkedid, "linkedid": linkedid,
+            "version": "acme@1", "micros": 400, "facts": {},
+            "decision": {"version": "acme@1", "steps": [], "because": because}}  # fmt: skip
+    settings.decisions.mkdir()
+    (settings.decisions / "standby.ndjson").write_text(json.dumps(line) + "\n" + json.dumps(line)[:-9])
+
+
+def test_a_call_nobody_knows_is_none(settings: Settings) -> None:
+    """Neither a part of a name nor a stranger's name finds a call."""
+    assert calls.find(settings, "pbx667vv7yx-1795365204") is None
+    assert calls.find(settings, "nothing") is None
+
+
+@pytest.mark.parametrize("name", [GROUP, MOBILE], ids=["linkedid", "leg"])
+def test_a_call_is_found_by_each_of_its_names(settings: Settings, name: str) -> None:
+    """Who was called, who left over which trunk on whose account, and how it ended, in order of time."""
+    call = calls.find(settings, name)
+    assert call
+    assert [(one.what, one.who) for one in call.happenings] == [
+        (What.CALLS, "trunk-carrier"),
+        (What.RINGS, "acme-p10"),
+        (What.RINGS, "acme-p11"),
+        (What.STOPS, "acme-p11"),
+        (What.STOPS, "acme-p10"),
+        (What.LEAVES, "+436641110003"),
+        (What.ANSWERS, "+436641110003"),
+        (What.TALKS, "trunk-carrier"),
+        (What.GONE, "+436641110003"),
+        (What.ENDS, "trunk-carrier"),
+        (What.GONE, "trunk-carrier"),
+    ]
+    assert call.legs == (MOBILE,)
+    leaves = next(one for one in call.happenings if one.what is What.LEAVES)
+    assert (leaves.words["payer"], leaves.words["why"]) == ("acme/60", "forward")
+
+
+def test_records_of_files_that_were_renamed_belong_to_the_call(settings: Settings) -> None:
+    """A call is whole though the spool changed its file in the middle of it."""
+    whole = calls.find(settings, GROUP)
+    lines = SAMPLES.read_text().splitlines(keepends=True)
+    middle = [number for number, line in enumerate(lines) if f"\t{GROUP}\t" in line][6]
+    (settings.spool / "legs.tsv.1795365200053090-0a1b2c3d").write_text("".join(lines[:middle]))
+    (settings.spool / "legs.tsv").write_text("".join(lines[middle:]))
+    assert calls.find(settings, GROUP) == whole
+
+
+def test_the_story_is_told_without_the_database(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Decision, reasons and what happened stand there; that no price does is said."""
+    decided(settings, GROUP)
+    code, said = command("explain", MOBILE)
+    assert code == 0, said
+    for expected in (
+        f"Call {GROUP}",
+        "standby decides by acme@1",
+        "rings two phones",
+        "acme-p11 rings",
+        f"+436641110003 is called over carrier, paid by acme/60 for forward, 14400 s at most; leg {MOBILE}",
+        "the outcome is: answered, decided by control",
+        "no prices",
+    ):
+        assert expected in said, expected
+    order = [said.index(word) for word in ("acme-p10 rings", "+436641110003 is called", "outcome is")]
+    assert order == sorted(order)
+
+
+def test_what_is_not_known_here_is_said(command: Callable[..., tuple[int, str]]) -> None:
+    """Without database and records nothing can be said: exit code 3, and what to start."""
+    code, said = command("explain", "nothing")
+    assert (code, "does not answer" in said) == (3, True)
