@@ -16,11 +16,13 @@ import contextlib
 import json
 import logging
 import sqlite3
+import time
 
 from prometheus_client import Counter
 
 from pbxcore import phones
 from pbxcore.control.ami import AmiError, Link
+from pbxcore.control.patience import Patience
 from pbxcore.settings import Settings
 
 LISTED = "listed/endpoint"  # of Asterisk's own database; `sorcery.conf` names the first half
@@ -35,13 +37,14 @@ log = logging.getLogger(__name__)
 
 async def follow(settings: Settings, link: Link, changed: asyncio.Event) -> None:
     """Make Asterisk follow every phone that it does not: all after its start, later those that are new."""
-    last = ""
+    last, patience = "", Patience()
     while True:
         await link.ready.wait()
         changed.clear()
         try:
             last = await _see_start(settings, link, last)
-            await _follow_due(settings, link)
+            while await _follow_some(settings, link, patience):
+                pass
         except (AmiError, sqlite3.Error) as error:
             log.warning("some phones are not followed yet: %s", error)
         with contextlib.suppress(TimeoutError):
@@ -65,16 +68,24 @@ async def _see_start(settings: Settings, link: Link, last: str) -> str:
     return started
 
 
-async def _follow_due(settings: Settings, link: Link) -> None:
-    """Follow what is due, some at a time; return when nothing is, or when something cannot be done now."""
-    while due := await asyncio.to_thread(phones.unfollowed, settings, AT_ONCE):
-        answers = await asyncio.gather(*(_follow(link, endpoint) for endpoint in due))
-        done = [endpoint for endpoint, is_done in zip(due, answers, strict=True) if is_done]
-        await asyncio.to_thread(phones.followed, settings, done)
-        if len(done) < len(due):
-            FAILED.inc(len(due) - len(done))
-            return
-        await asyncio.sleep(PAUSE_S)
+async def _follow_some(settings: Settings, link: Link, patience: Patience) -> bool:
+    """Follow some of those that are due; tell whether there were any. What was refused holds up nobody."""
+    now = time.monotonic()
+    found = await asyncio.to_thread(phones.unfollowed, settings, AT_ONCE + len(patience))
+    due = [endpoint for endpoint in found if patience.may(endpoint, now)][:AT_ONCE]
+    if not due:
+        return False
+    answers = await asyncio.gather(*(_follow(link, endpoint) for endpoint in due))
+    done = [endpoint for endpoint, is_done in zip(due, answers, strict=True) if is_done]
+    await asyncio.to_thread(phones.followed, settings, done)
+    for endpoint in done:
+        patience.accepted(endpoint)
+    for endpoint in set(due).difference(done):
+        FAILED.inc()
+        log.warning("Asterisk does not follow the registrations of %s", endpoint)
+        patience.refused(endpoint, now)
+    await asyncio.sleep(PAUSE_S)
+    return True
 
 
 async def _follow(link: Link, endpoint: str) -> bool:

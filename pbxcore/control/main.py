@@ -6,6 +6,7 @@ Owns what only control has: the AMI link and what is done over it. Refuses to wa
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from pbxcore import lamps, phones
 from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.confirmations import Confirmations
+from pbxcore.control.patience import Patience
 from pbxcore.control.process import Process
 from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
@@ -35,6 +37,7 @@ UNEXPIRED = Gauge("pbxcore_phones_unexpired", "Changes of phones that Asterisk h
 UNFOLLOWED = Gauge("pbxcore_phones_unfollowed", "Phones whose registration Asterisk does not follow yet")
 PHONES = Gauge("pbxcore_phones_published", "Phones that stand in Asterisk's tables")
 REGISTERED = Gauge("pbxcore_phones_registered", "Phones that are registered now")
+REFUSED = Gauge("pbxcore_lamps_refused", "Lamps that Asterisk refused; each is tried again, ever more seldom")
 EXPIRY_FAILED = Counter("pbxcore_expiry_failures_total", "Changed phones not yet expired in Asterisk")
 
 log = logging.getLogger(__name__)
@@ -52,10 +55,12 @@ async def serve(settings: Settings) -> None:
 
     turn = asyncio.Lock()  # of two at once, the older could have the last word about a lamp
 
+    patience = Patience()
+
     changed = asyncio.Event()  # phones may be new
 
     async def after_reload() -> dict[str, Any]:
-        said = await _expire_if_up(settings, link, turn)
+        said = await _expire_if_up(settings, link, turn, patience)
         changed.set()
         return {"asterisk": said}
 
@@ -69,7 +74,7 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(link.run(), name="ami"),
             tasks.create_task(_follow(link, process, turns), name="ami-events"),
             tasks.create_task(turns.run(), name="turns"),
-            tasks.create_task(_keep_expired(settings, link, turn), name="expiry"),
+            tasks.create_task(_keep_expired(settings, link, turn, patience), name="expiry"),
             tasks.create_task(following.follow(settings, link, changed), name="following"),
             tasks.create_task(_measure(settings), name="measure"),
             tasks.create_task(confirmations.run(), name="confirmations"),
@@ -81,14 +86,17 @@ async def serve(settings: Settings) -> None:
                 task.cancel()
 
 
-async def expire(settings: Settings, link: Link) -> int:
-    """Tell Asterisk of every phone and lamp that changed since it last confirmed; return how many.
+async def expire(settings: Settings, link: Link, patience: Patience) -> Sequence[str]:
+    """Tell Asterisk of every phone and lamp that changed since it last confirmed; return what it refuses.
 
     Raises:
         AmiError: it did not confirm; what is left stays due.
         sqlite3.Error: what is due cannot be read or noted (a full disk).
     """
-    changed = await asyncio.to_thread(phones.to_expire, settings)
+    now = time.monotonic()
+    due = await asyncio.to_thread(phones.to_expire, settings)
+    changed = [one for one in due if patience.may((one, one.change), now)]
+    refused = []
     for first in range(0, len(changed), EXPIRE_AT_ONCE):
         batch = changed[first : first + EXPIRE_AT_ONCE]
         actions = await asyncio.to_thread(_actions, settings, batch)
@@ -96,12 +104,16 @@ async def expire(settings: Settings, link: Link) -> int:
         done = []
         for change, (name, fields), answer in zip(batch, actions, answers, strict=True):
             if name == "DialplanExtensionAdd" and not answer.success:  # it stays due
+                refused.append(change.id)
+                patience.refused((change, change.change), now)
                 EXPIRY_FAILED.inc()
                 log.warning("lamp %s is not changed yet: %s", fields, answer)
             else:
                 done.append(change)
+                patience.accepted((change, change.change))
         await asyncio.to_thread(phones.expired, settings, done)
-    return len(changed)
+    REFUSED.set(len(patience))
+    return refused
 
 
 def _actions(settings: Settings, changed: Sequence[phones.Changed]) -> list[lamps.Action]:
@@ -115,24 +127,24 @@ def _actions(settings: Settings, changed: Sequence[phones.Changed]) -> list[lamp
     ]
 
 
-async def _expire_if_up(settings: Settings, link: Link, turn: asyncio.Lock) -> str:
+async def _expire_if_up(settings: Settings, link: Link, turn: asyncio.Lock, patience: Patience) -> str:
     if not link.ready.is_set():
         return "down"
     try:
         async with turn:
-            await expire(settings, link)
+            refused = await expire(settings, link, patience)
     except (AmiError, sqlite3.Error) as error:
         EXPIRY_FAILED.inc()
         log.warning("phones that changed are not expired yet: %s", error)
         return f"late: {error}"
-    return "done"
+    return f"late: it refuses the lamp {refused[0]}" if refused else "done"
 
 
-async def _keep_expired(settings: Settings, link: Link, turn: asyncio.Lock) -> None:
+async def _keep_expired(settings: Settings, link: Link, turn: asyncio.Lock, patience: Patience) -> None:
     """Expire after each login, and again and again what could not be expired."""
     while True:
         await link.ready.wait()
-        await _expire_if_up(settings, link, turn)
+        await _expire_if_up(settings, link, turn, patience)
         await asyncio.sleep(EXPIRE_AGAIN_S)
 
 

@@ -13,6 +13,7 @@ from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones
 from pbxcore.control.main import expire
+from pbxcore.control.patience import Patience
 from pbxcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,8 +153,12 @@ async def test_a_lamp_that_asterisk_refuses_stays_due(settings: Settings) -> Non
     phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
     phones.publish(settings, _plan(e10={"devices": [{"device": "a", "password": "another-password"}]}))
     assert {one.kind for one in phones.to_expire(settings)} == {"auth", "lamp"}
-    await expire(settings, cast("Link", SimpleNamespace(action=refuse)))
+    link, patience = cast("Link", SimpleNamespace(action=refuse)), Patience()
+    assert await expire(settings, link, patience) == ["acme/_1[0]"]
     assert {one.kind for one in phones.to_expire(settings)} == {"lamp"}
+    assert await expire(settings, link, patience) == []  # not so soon
+    phones.publish(settings, _plan(e10={"devices": [{"device": "b"}]}, e11={"devices": [{"device": "c"}]}))
+    assert await expire(settings, link, patience) == ["acme/10", "acme/_1[01]"]  # another change is
 
 
 def test_music_is_each_tenants_own(settings: Settings) -> None:
