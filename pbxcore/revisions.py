@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pbxcore.database import Connection
 from pbxcore.database.queries import named
+from rating.store.ledger import Connection
 
 SQL = named(Path(__file__).with_name("revisions.sql"))
 LONGEST_HISTORY = 1_000
@@ -38,20 +38,28 @@ class Revision(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A tenant as it is in force: its newest revision, who made it, and what it has."""
+    """A tenant as it is in force: its newest revision, who made it, and what it has.
+
+    Attributes:
+        account: pays for its calls.
+        numbers: those that lead to it today, E.164.
+        extensions: how many.
+    """
 
     id: str
     name: str
+    account: str
     revision: int
     since: datetime
     author: str
-    numbers: int
+    numbers: tuple[str, ...]
     extensions: int
 
 
 async def tenants(connection: Connection) -> Sequence[Tenant]:
     """Give every tenant, by id."""
-    return [Tenant(**dict(row)) for row in await connection.fetch(SQL["tenants"])]
+    rows = await connection.fetch(SQL["tenants"])
+    return [Tenant(**{**dict(row), "numbers": tuple(row["numbers"])}) for row in rows]
 
 
 async def revision_of(connection: Connection, kind: str, name: str, document: str) -> int | None:

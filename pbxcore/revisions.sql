@@ -15,12 +15,13 @@ SELECT kind, id, revision, author, created_at FROM revision
 WHERE kind = $1 AND id = $2 AND revision > $3 ORDER BY revision DESC LIMIT $4;
 
 -- name: tenants
--- Every tenant as it is in force. Counts of numbers are of those that lead here now.
-SELECT newest.id, document ->> 'name' AS name, revision, created_at AS since, author,
+-- Every tenant as it is in force. Numbers are those that lead here now.
+SELECT newest.id, document ->> 'name' AS name, document ->> 'account' AS account, revision,
+       created_at AS since, author,
        (SELECT count(*) FROM jsonb_object_keys(document -> 'extensions')) AS extensions,
-       coalesce(held.numbers, 0) AS numbers
+       coalesce(held.numbers, '{}') AS numbers
 FROM (SELECT DISTINCT ON (id) * FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC) AS newest
-LEFT JOIN (SELECT tenant, count(*) AS numbers FROM number WHERE valid @> now() GROUP BY tenant) AS held
+LEFT JOIN (SELECT tenant, array_agg(number ORDER BY number) AS numbers FROM number WHERE valid @> now() GROUP BY tenant) AS held
        ON held.tenant = newest.id
 ORDER BY newest.id;
 

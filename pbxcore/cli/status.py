@@ -34,7 +34,7 @@ def tenants(as_json: AsJson = False) -> None:
         since = one.since.astimezone().isoformat(sep=" ", timespec="seconds")
         table.add_row(
             one.id, escape(one.name), str(one.revision), since, escape(one.author),
-            str(one.numbers), str(one.extensions),
+            str(len(one.numbers)), str(one.extensions),
         )  # fmt: skip
     out.print(table if found else "[yellow]no tenants[/]\n  → `pbxcore apply config` stores the example")
 

@@ -1,15 +1,15 @@
 """What can be asked over HTTP, and the answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from pbxcore import metrics
+from pbxcore import metrics, revisions
 from pbxcore.database import AWAY, pool, url_of
 from pbxcore.database.queries import named
 from pbxcore.settings import Settings
@@ -62,10 +62,10 @@ def application(settings: Settings) -> FastAPI:
         return JSONResponse({"legs": lines, "position": entries[-1].position if entries else since})
 
     @app.get("/v1/tenants")
-    async def tenants(request: Request) -> list[dict[str, Any]]:
-        """Every tenant with the revision in force and its numbers of today."""
-        rows = await _database(request).fetch(_SQL["tenants"])
-        return [dict(row) for row in rows]
+    async def tenants(request: Request) -> Sequence[revisions.Tenant]:
+        """Every tenant with the revision in force and its numbers, as `pbxcore tenants` lists them."""
+        async with _database(request).acquire() as connection:
+            return await revisions.tenants(connection)
 
     for error in AWAY:
         app.add_exception_handler(error, _away)

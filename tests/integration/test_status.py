@@ -62,8 +62,7 @@ def test_tenants_says_what_is_in_force(settings: Settings, command: Callable[...
     assert (code, acme["id"], acme["revision"], acme["author"]) == (0, "acme", 2, "bruno")
     plan = json.loads((settings.published / "tenants" / "acme.2.json").read_text())["document"]
     extensions = len(plan["extensions"])
-    numbers = len(load(settings.published).numbers)
-    assert (acme["numbers"], acme["extensions"]) == (numbers, extensions)
+    assert (acme["numbers"], acme["extensions"]) == (sorted(load(settings.published).numbers), extensions)
     code, table = command("tenants")
     assert code == 0
     assert all(word in table for word in ("acme", "Acme Maschinenbau", "bruno", acme["since"][:10]))

@@ -140,6 +140,7 @@ async def test_the_api_gives_the_stream_and_the_tenants(
         assert (await client.get("/v1/rated", params={"since": 3})).json() == {"legs": [], "position": 3}
         assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
         (tenant,) = (await client.get("/v1/tenants")).json()
+        assert (tenant["id"], tenant["account"], tenant["extensions"]) == ("acme", "acme", 0)
         assert (tenant["name"], tenant["revision"], tenant["numbers"]) == ("Acme", 2, ["+49301"])
 
 
