@@ -1,14 +1,16 @@
 """How long a changed tenant takes to be in force everywhere, among a hundred tenants and among a thousand.
 
-A whole machine as `pbxcore run` starts it, in a private folder on free ports. Each tenant has an account of
-its own, twenty extensions with a phone each and twenty numbers. All phones register first, so that Asterisk's
-caches are warm; then calls and registrations of some tenants run steadily while others are changed, one after
-the other: another language (every endpoint) and one phone more or less (its rows, its lamp, its pattern).
-From the moment in which the door has stored the revision until control, standby and Asterisk's phones and
-lamps have acknowledged it, is what is measured. The same machine then gets nine hundred tenants more through
-the door in one go, is stopped and started again, and measured once more.
+Two whole machines as `pbxcore run` starts them, in private folders on free ports. Each tenant has an account
+of its own, twenty extensions with a phone each and twenty numbers. All phones register first, so that
+Asterisk's caches are warm; then calls and registrations of some tenants run steadily on both machines while
+others are changed, one after the other, now here, now there: another language (every endpoint) and one phone
+more or less (its rows, its lamp, its pattern). What is measured is the time from the moment in which the door
+has stored the revision until control, standby and Asterisk's phones and lamps have acknowledged it.
 
-Ends with one line of JSON: `apply_ms_100`, `apply_ms_1000` (medians, with `_p95`), `ratio`, `accept_ms_1000`
+The large machine begins with a hundred tenants and gets the others through the door in one go; then it is
+stopped, and its second start is timed. FEW, MANY and CHANGES in the environment make all of it shorter.
+
+Ends with one line of JSON: `apply_ms_100`, `apply_ms_1000` (medians, with `_p95`), `ratio`, `accept_ms_*`
 (what the door takes before: reading, checking, storing), `start_s` (from `pbxcore run` to a phone that
 registers and a call that is answered), `failed_calls`, `failed_registrations`, `kb_per_tenant` by process.
 """
@@ -25,7 +27,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pbxcore import door, phones
@@ -47,7 +49,6 @@ REGISTRATIONS_PER_S = 40
 WARMING_PER_S = 250
 TALK_MS = 1_000
 CALLEE, CALLER, REGISTRAR = 900, 920, 940  # our ports, behind those of Asterisk's sound
-SOUND = 800
 RING_MS = 50
 START_LIMIT_S = 300.0
 STREAM_LIMIT_S = 600.0
@@ -216,20 +217,6 @@ def calling() -> str:
     return sipp.calling("[field2]", user="[field0]", password="[field1]", talk_ms=TALK_MS)
 
 
-async def change(settings: Settings, path: Path, number: int, *, extra: bool) -> tuple[float, float]:
-    """Change one tenant; return milliseconds until it was accepted, and from then until it was in force."""
-    document = path / "change.yaml"
-    document.write_text(tenant(number, language="en" if extra else "de", extra=extra))
-    began = time.perf_counter()
-    applied = await door.apply(settings, [document], author="bench")
-    whole_ms = (time.perf_counter() - began) * 1e3
-    assert applied.changes, applied
-    assert applied.changes[0].changed, applied
-    (published,) = applied.published
-    assert all(one.done for one in published.acknowledged), published
-    return whole_ms - applied.in_force_ms, applied.in_force_ms
-
-
 def memory_kb(path: Path) -> Mapping[str, int]:
     """Return what control, standby and Asterisk hold in memory, in KB."""
     processes = json.loads((path / "state" / "machine.json").read_text())["processes"]
@@ -240,15 +227,32 @@ def memory_kb(path: Path) -> Mapping[str, int]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What was measured among so many tenants."""
+@dataclass(slots=True, kw_only=True)
+class Machine:
+    """A running machine, and what was measured on it."""
 
-    accept_ms: list[float]
-    apply_ms: list[float]
-    failed_calls: int
-    failed_registrations: int
-    memory_kb: Mapping[str, int]
+    settings: Settings
+    path: Path
+    tenants: int
+    accept_ms: list[float] = field(default_factory=list)
+    apply_ms: list[float] = field(default_factory=list)
+    failed_calls: int = 0
+    failed_registrations: int = 0
+    memory_kb: Mapping[str, int] = field(default_factory=dict)
+
+    async def change(self, turn: int) -> None:
+        """Change one tenant; note how long the door and all others took."""
+        extra = turn % 2 == 0
+        document = self.path / "change.yaml"
+        document.write_text(tenant(WATCHED + turn // 2, language="en" if extra else "de", extra=extra))
+        began = time.perf_counter()
+        applied = await door.apply(self.settings, [document], author="bench")
+        whole_ms = (time.perf_counter() - began) * 1e3
+        assert applied.changes, applied
+        assert applied.changes[0].changed, applied
+        assert all(one.done for one in applied.published[0].acknowledged), applied.published
+        self.accept_ms.append(whole_ms - applied.in_force_ms)
+        self.apply_ms.append(applied.in_force_ms)
 
 
 async def until_acknowledged(settings: Settings) -> None:
@@ -262,21 +266,28 @@ async def until_acknowledged(settings: Settings) -> None:
             await asyncio.sleep(0.5)
 
 
-async def changes(settings: Settings, path: Path) -> list[tuple[float, float]]:
-    """Change tenants one after the other, at a pace at which people might."""
-    took = []
-    for turn in range(CHANGES):
-        await asyncio.sleep(PAUSE_S)
-        took.append(await change(settings, path, WATCHED + turn // 2, extra=turn % 2 == 0))
-    return took
+async def warm(machine: Machine) -> None:
+    """Register all phones, and wait until Asterisk follows them."""
+    settings = machine.settings
+    watched, others = (
+        all_phones(settings, range(WATCHED)),
+        all_phones(settings, range(WATCHED, machine.tenants)),
+    )
+    machine.failed_registrations += await register(settings, others, port=REGISTRAR)
+    machine.failed_registrations += await register(settings, watched, port=CALLEE)
+    async with asyncio.timeout(START_LIMIT_S):
+        while True:
+            await asyncio.sleep(0.5)
+            if not phones.counts(settings).unfollowed:
+                return
 
 
-async def measure(settings: Settings, path: Path, tenants: int) -> Measured:
-    """Register all phones, then change tenants while others call and register."""
-    watched, others = all_phones(settings, range(WATCHED)), all_phones(settings, range(WATCHED, tenants))
-    failed = await register(settings, others, port=REGISTRAR)
-    failed += await register(settings, watched, port=CALLEE)
-    callers = [user for user in watched if int(user[2]) in EXTENSIONS]
+@asynccontextmanager
+async def busy(machine: Machine) -> AsyncIterator[None]:
+    """Let phones call and register steadily; count what fails."""
+    settings = machine.settings
+    callers = [user for user in all_phones(settings, range(WATCHED)) if int(user[2]) in EXTENSIONS]
+    others = all_phones(settings, range(WATCHED, machine.tenants))
     async with (
         playing(settings, sipp.answering(ring_ms=RING_MS), (), port=CALLEE),
         playing(
@@ -287,24 +298,30 @@ async def measure(settings: Settings, path: Path, tenants: int) -> Measured:
             times=STEADY_S * REGISTRATIONS_PER_S,
         ) as registrations,
     ):  # fmt: skip
-        took = await changes(settings, path)
-        assert calls.run.process.returncode is None, "the calls ended before the changes"
-        assert registrations.run.process.returncode is None, "the registrations ended before the changes"
-        await calls.end(NO_MORE)
-        await registrations.end(NO_MORE)
-    accept_ms, apply_ms = [accept for accept, _ in took], [apply for _, apply in took]
-    say(f"{tenants} tenants, load {os.getloadavg()[0]:.1f}; beside, {calls.well} calls and "
-        f"{registrations.well} registrations went well, {calls.failed} and {registrations.failed} failed, "
-        f"and {failed} while warming")  # fmt: skip
-    say(f"accepted after ms {[round(one) for one in accept_ms]}")
-    say(f"in force after ms {[round(one) for one in apply_ms]}")
-    return Measured(
-        accept_ms=accept_ms,
-        apply_ms=apply_ms,
-        failed_calls=calls.failed,
-        failed_registrations=failed + registrations.failed,
-        memory_kb=memory_kb(path),
-    )
+        yield
+        for running_stream in (calls, registrations):
+            assert running_stream.run.process.returncode is None, "it ended before the changes"
+            await running_stream.end(NO_MORE)
+    machine.failed_calls += calls.failed
+    machine.failed_registrations += registrations.failed
+    machine.memory_kb = memory_kb(machine.path)
+    say(f"{machine.tenants} tenants: beside, {calls.well} calls and {registrations.well} registrations "
+        f"went well, {calls.failed} and {registrations.failed} failed")  # fmt: skip
+    say(f"accepted after ms {[round(one) for one in machine.accept_ms]}")
+    say(f"in force after ms {[round(one) for one in machine.apply_ms]}")
+
+
+async def measure(few: Machine, many: Machine) -> None:
+    """Change tenants one after the other, at a pace at which people might, on both machines in turn."""
+    await warm(few)
+    await warm(many)
+    say(f"load {os.getloadavg()[0]:.1f} before the changes")
+    async with busy(few), busy(many):
+        for turn in range(CHANGES):
+            for machine in (few, many):
+                await asyncio.sleep(PAUSE_S)
+                await machine.change(turn)
+    say(f"load {os.getloadavg()[0]:.1f} after them")
 
 
 async def first_call(settings: Settings) -> None:
@@ -319,32 +336,40 @@ async def first_call(settings: Settings) -> None:
         assert (call.well, call.failed) == (1, 0)
 
 
+async def grow(path: Path) -> None:
+    """Start a machine with few tenants and give it the others in one go."""
+    write_documents(path / "config", range(FEW))
+    async with running(path) as settings:
+        write_documents(path / "config", range(FEW, MANY))
+        began = time.perf_counter()
+        applied = await door.apply(settings, [path / "config"], author="bench")
+        stored_s = time.perf_counter() - began - applied.in_force_ms / 1e3
+        assert not applied.findings, applied.findings[:3]
+        await until_acknowledged(settings)
+        say(f"{MANY - FEW} tenants more in one go: stored after {stored_s:.1f} s, published after "
+            f"{stored_s + applied.in_force_ms / 1e3:.1f} s, acknowledged by all after "
+            f"{time.perf_counter() - began:.1f} s")  # fmt: skip
+
+
 async def main() -> None:
     """Measure both sizes and print the figures."""
-    with folder() as path:
-        write_documents(path / "config", range(FEW))
-        async with running(path) as settings:
-            few = await measure(settings, path, FEW)
-            write_documents(path / "config", range(FEW, MANY))
-            began = time.perf_counter()
-            applied = await door.apply(settings, [path / "config"], author="bench")
-            stored_s = time.perf_counter() - began - applied.in_force_ms / 1e3
-            assert not applied.findings, applied.findings[:3]
-            await until_acknowledged(settings)
-            say(f"{MANY - FEW} tenants more in one go: stored after {stored_s:.1f} s, published after "
-                f"{stored_s + applied.in_force_ms / 1e3:.1f} s, acknowledged by all after "
-                f"{time.perf_counter() - began:.1f} s")  # fmt: skip
+    with folder() as few_path, folder() as many_path:
+        await grow(many_path)
         began = time.perf_counter()
-        async with running(path) as settings:
+        async with running(many_path) as many_settings:
             ready_s = time.perf_counter() - began
-            await first_call(settings)
+            await first_call(many_settings)
             start_s = time.perf_counter() - began
             say(f"ready after {ready_s:.1f} s, first call done after {start_s:.1f} s")
-            many = await measure(settings, path, MANY)
+            write_documents(few_path / "config", range(FEW))
+            async with running(few_path) as few_settings:
+                few = Machine(settings=few_settings, path=few_path, tenants=FEW)
+                many = Machine(settings=many_settings, path=many_path, tenants=MANY)
+                await measure(few, many)
     print(json.dumps(summary(few, many, start_s)))  # noqa: T201 — the line
 
 
-def summary(few: Measured, many: Measured, start_s: float) -> dict[str, object]:
+def summary(few: Machine, many: Machine, start_s: float) -> dict[str, object]:
     """Return the line of JSON."""
     apply_few, apply_many = statistics.median(few.apply_ms), statistics.median(many.apply_ms)
     grown = {name: many.memory_kb[name] - few.memory_kb[name] for name in many.memory_kb}
