@@ -5,6 +5,7 @@ program) stop the others: its legs go to quarantine, and the log says why.
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,12 @@ async def load_book(connection: Connection, destinations: Destinations) -> Book:
     accounts = await _specs(connection, "account", AccountSpec)
     payers = {row["tenant"]: row["account"] for row in await connection.fetch(_SQL["payers"])}
     return bind(destinations, catalogues, accounts, payers)
+
+
+async def pays_otherwise(connection: Connection, book: Book, tenants: Iterable[str]) -> bool:
+    """Tell whether another account pays for one of these tenants than the book says."""
+    rows = await connection.fetch(_SQL["payers_of"], sorted(tenants))
+    return any(book.payers.get(row["tenant"]) != row["account"] for row in rows)
 
 
 async def _specs(connection: Connection, kind: str, model: type[Spec]) -> list[Spec]:

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
@@ -46,14 +46,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Notes:
-    """What the database told us to look at."""
+    """What the database told us to look at.
+
+    Attributes:
+        book: documents by which legs are priced.
+        tenants: those that changed; no more than there are.
+    """
 
     book: bool = True
+    tenants: set[str] = field(default_factory=set)
     releases: bool = True
     payments: bool = True
 
-    def new_book(self, *_: object) -> None:
-        self.book = True
+    def new_revision(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        kind, name, _ = str(payload).split(" ")
+        if kind == "tenant":
+            self.tenants.add(name)
+        else:
+            self.book = True
 
     def new_release(self, *_: object) -> None:
         self.releases = True
@@ -91,7 +101,7 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
     connection = await connect(url_of(settings), application=name)
     try:
         notes = _Notes()
-        await connection.add_listener(book.CHANNEL, notes.new_book)
+        await connection.add_listener(book.CHANNEL, notes.new_revision)
         await connection.add_listener(quarantine.CHANNEL, notes.new_release)
         await connection.add_listener(credit.CHANNEL, notes.new_payment)
         turn = await _turn(connection)
@@ -176,6 +186,9 @@ async def _turn(connection: Connection) -> Turn:
 
 
 async def _see_to(notes: _Notes, writer: Writer, desk: Desk) -> None:
+    if notes.tenants:  # all accounts are not read again for each changed call flow
+        tenants, notes.tenants = notes.tenants, set()
+        notes.book |= await book.pays_otherwise(writer.connection, writer.index.book, tenants)
     if notes.book:
         notes.book = False
         last = writer.index

@@ -7,3 +7,8 @@ SELECT DISTINCT ON (id) id, revision, document FROM revision WHERE kind = $1 ORD
 SELECT DISTINCT ON (id) id AS tenant, document ->> 'account' AS account FROM revision
 WHERE kind = 'tenant'
 ORDER BY id, revision DESC
+
+-- name: payers_of
+SELECT DISTINCT ON (id) id AS tenant, document ->> 'account' AS account FROM revision
+WHERE kind = 'tenant' AND id = ANY ($1::text[])
+ORDER BY id, revision DESC

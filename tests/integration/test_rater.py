@@ -258,6 +258,28 @@ async def test_what_cannot_be_rated_waits_and_is_rated_when_released(
     assert not await quarantine.release(connection, first.leg.key, by="test", correction=Correction())
 
 
+async def test_a_tenant_that_moves_to_another_account_is_billed_there(
+    connection: Connection, spool: Path, rater: Running
+) -> None:
+    """From the next leg on, while the rater runs; another call flow of a tenant moves nobody."""
+    lines = list(records(40, World(payers=("acme/10",), every_us=60_000_000, longest_s=30)))
+    account = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    await put(connection, "account", "second", {**account, "account": "second"})
+    async with rater():
+        append(spool, lines[: len(lines) // 3])
+        await read_to_the_end(connection, spool)
+        await put(connection, "tenant", "acme", {"account": "acme", "name": "renamed"})
+        append(spool, lines[len(lines) // 3 : len(lines) // 2])
+        await read_to_the_end(connection, spool)
+        before = {entry.leg.key for entry in await rated(connection, 1)}
+        await put(connection, "tenant", "acme", {"account": "second"})
+        append(spool, lines[len(lines) // 2 :])
+        await read_to_the_end(connection, spool)
+    entries = await rated(connection, len(before) + 1)
+    assert {entry.leg.account for entry in entries if entry.leg.key in before} == {"acme"}
+    assert {entry.leg.account for entry in entries if entry.leg.key not in before} == {"second"}
+
+
 async def test_a_release_changes_nothing_of_what_was_recorded(
     connection: Connection, spool: Path, rater: Running
 ) -> None:
