@@ -7,10 +7,12 @@ have is left out here, so that a plan that was published once can always be buil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from dialplan import hours, numbers, references
+from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.plan import (
     NO_SCREEN,
     Announcement,
@@ -74,9 +76,25 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         phones=tuple(_phones(spec, extensions)),
         mailboxes=MappingProxyType({box.box: box for box in _mailboxes(spec)}),
         music=MappingProxyType({name: _music(one) for name, one in spec.music.items()}),
+        entitlements=timeline(spec),
         document=spec.model_dump_json(exclude_defaults=True),
         screen=_screen(spec.blocked, spec.anonymous),
     )
+
+
+def timeline(spec: TenantSpec) -> Timeline:
+    """Read the entitlements of a document, the first first."""
+    zone = ZoneInfo(spec.time_zone)
+    entries = (
+        Entitlement(
+            since=instant(one.since, zone),
+            features=ALL_FEATURES if one.features is None else frozenset(map(Feature, one.features)),
+            extensions=one.extensions,
+            devices=one.devices,
+        )
+        for one in spec.entitlements
+    )
+    return tuple(sorted(entries, key=attrgetter("since")))
 
 
 def endpoint(tenant: str, device: str) -> str:

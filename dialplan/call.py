@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dialplan.decision import Because, Hunt, Reason, Reject, Why
+from dialplan.entitlement import Feature, returns, withheld
 from dialplan.facts import State
 from dialplan.hours import local_time
 from dialplan.layout import Node
@@ -30,6 +31,7 @@ CAUSES = {
     Reason.BLIND: 34,  # 503
     Reason.BUSY: 17,  # 486
     Reason.BLOCKED: 21,  # 403
+    Reason.NOT_ENTITLED: 21,  # 403
 }
 
 
@@ -138,6 +140,15 @@ class Sheet:
     def enter(self, plan: Plan) -> None:
         """Write down that a plan takes part."""
         self.versions[plan.version] = None
+
+    def withhold(self, plan: Plan, feature: Feature, rule: str) -> Node | None:
+        """End the call here if the tenant may not use a feature now, and write down why."""
+        now = self.call.now
+        if not withheld(plan.entitlements, feature, now):
+            return None
+        again = returns(plan.entitlements, feature, now)
+        until = f" before {local_time(again, plan.zone):%Y-%m-%d %H:%M}" if again else ""
+        return self.reject(Reason.NOT_ENTITLED, rule, f"{plan.tenant} is not entitled to {feature}{until}")
 
     def reject(self, reason: Reason, rule: str, text: str) -> Node:
         """End the call here, and write down why."""

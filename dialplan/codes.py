@@ -16,6 +16,7 @@ from functools import partial
 from dialplan import numbers
 from dialplan.call import Call, Caller, Here, Sender, Sheet, rejection
 from dialplan.decision import Confirm, ListenToVoicemail, Reason, Reject, Voicemail
+from dialplan.entitlement import Feature
 from dialplan.facts import Origin
 from dialplan.layout import Node
 from dialplan.plan import Extension, Plan
@@ -86,6 +87,8 @@ def _listen(asked: Asked, box: str) -> Node:
     """Let a phone's own call listen; who is transferred there must not."""
     if asked.origin is not Origin.PHONE or box not in asked.plan.mailboxes:
         return _no_code(asked, f"there is no mailbox behind {asked.code}{asked.argument[:20]}")
+    if refused := asked.sheet.withhold(asked.plan, Feature.VOICEMAIL, asked.rule):
+        return refused
     asked.sheet.note(asked.rule, f"listens to mailbox {box} after its PIN")
     return Node(ListenToVoicemail(mailbox=f"{box}@{asked.plan.tenant}"))
 
@@ -94,6 +97,8 @@ def _leave_message(asked: Asked) -> Node:
     box = asked.argument
     if box not in asked.plan.mailboxes:
         return _no_code(asked, f"there is no mailbox behind {asked.code}{box[:20]}")
+    if refused := asked.sheet.withhold(asked.plan, Feature.VOICEMAIL, asked.rule):
+        return refused
     asked.sheet.note(asked.rule, f"leaves a message in mailbox {box}")
     return Node(Voicemail(mailbox=f"{box}@{asked.plan.tenant}"))
 

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     BLIND = "blind"  # the standby may not spend money on this destination
     BUSY = "busy"  # the plan says busy
     BLOCKED = "blocked"  # the callee takes no calls of this caller
+    NOT_ENTITLED = "not-entitled"  # the tenant's contract does not include what the plan would do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

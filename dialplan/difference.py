@@ -7,7 +7,7 @@ A plan's decisions depend on who calls, what is dialled and the hours. So each n
 from outside, by a stranger and by callers of the kinds that rules name (`MAX_KINDS`), each extension and
 group from two phones inside (none is its own), and a stranger from each phone: a number of calls that grows
 with the tenant, not with its square. Each call is made once for every state that the time rules of both plans
-take together within a week.
+take together within a week, now and after each later change of what the tenant is entitled to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +17,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from dialplan import callers
 from dialplan.decide import decide
 from dialplan.decision import Decision
+from dialplan.entitlement import Feature, withheld
 from dialplan.facts import Facts, Origin, State
 from dialplan.hours import Week, is_open
 from dialplan.plan import Extension, Music, Number, Plan
@@ -36,7 +37,7 @@ class Changed:
         caller: endpoint that asks, `trunk-<name>` for a caller from outside.
         dialled: number, extension or group that is called.
         shows: number that a caller from outside shows; empty: none, or a phone inside.
-        at: the first instant of the coming week at which it goes another way, in the tenant's time zone.
+        at: the first instant of those weeks at which it goes another way, in the tenant's time zone.
         before: the decision by the plan in force; None when the tenant had none.
         after: the decision by the new plan; None when the tenant will have none.
     """
@@ -81,7 +82,9 @@ def _music(plan: Plan) -> Mapping[str, Music | None]:
 def difference(
     published: Published, before: Plan | None, after: Plan | None, now: datetime
 ) -> tuple[Changed, ...]:
-    """Find the calls that a change makes go another way within a week from now.
+    """Find the calls that a change makes go another way within the week from now.
+
+    Each later change of entitlements begins a week of its own.
 
     Args:
         published: the plans in force, of other tenants too: calls between tenants are calls.
@@ -181,13 +184,18 @@ def _phones(plans: Iterable[Plan]) -> Mapping[str, str]:
 
 
 def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterator[datetime]:
-    """Give now, and the first instant of each further state of all time rules together."""
-    rules = [(rule.week, plan.zone) for plan in (before, after) if plan for rule in plan.hours.values()]
-    edges = sorted({edge for week, zone in rules for edge in _edges(week, zone, now)})
-    seen: set[tuple[bool, ...]] = set()
+    """Give now, and the first instant of each further state of all time rules and entitlements together."""
+    plans = [plan for plan in (before, after) if plan]
+    rules = [(rule.week, plan.zone) for plan in plans for rule in plan.hours.values()]
+    changes = {entry.since for plan in plans for entry in plan.entitlements if entry.since > now}
+    edges = {edge for start in (now, *changes) for week, zone in rules for edge in _edges(week, zone, start)}
+    seen: set[tuple[object, ...]] = set()
     zone = next((plan.zone for plan in (after, before) if plan), now.tzinfo)
-    for at in (now, *edges):
-        state = tuple(is_open(week, at, of) for week, of in rules)
+    for at in (now, *sorted(changes | edges)):
+        state = (
+            *(is_open(week, at, of) for week, of in rules),
+            *(withheld(plan.entitlements, feature, at) for plan in plans for feature in Feature),
+        )
         if state not in seen:
             seen.add(state)
             yield at.astimezone(zone)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from dialplan.entitlement import Timeline
 from dialplan.hours import Week
 from dialplan.rights import Rights
 from dialplan.target import Target
@@ -247,6 +248,7 @@ class Plan:
         endpoints: extension by endpoint.
         mailboxes: by box.
         music: by name.
+        entitlements: what it may use and since when; none: everything.
         document: the document it was made from, JSON.
         screen: callers who are not put through to any number.
     """
@@ -274,5 +276,6 @@ class Plan:
     phones: tuple[Phone, ...]
     mailboxes: Mapping[str, Mailbox]
     music: Mapping[str, Music]
+    entitlements: Timeline
     document: str = field(repr=False)
     screen: Screen = NO_SCREEN

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from dialplan.call import Here, PlaceKey, Sender, Sheet, Underway, rejection
 from dialplan.decision import Hunt, Play, Reason, Ring, Voicemail
+from dialplan.entitlement import Feature
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
 from dialplan.hours import is_open, local_time
 from dialplan.hunt import IN_WRITTEN_ORDER, in_turn, rounds
@@ -168,6 +169,8 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     group = here.plan.groups.get(name)
     if group is None:
         return _missing(sheet, here, f"group or extension {name}", sender)
+    if refused := sheet.withhold(here.plan, Feature.GROUPS, f"groups.{name}"):
+        return refused
     if any(sheet.call.was_at(member.endpoints) for member in group.members):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
@@ -221,13 +224,16 @@ def _otherwise(sheet: Sheet, here: Here, group: Group) -> Node | None:
 def _to_voicemail(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
     if name not in here.plan.mailboxes:
         return _missing(sheet, here, f"mailbox {name}", sender)
-    return Node(Voicemail(mailbox=f"{name}@{here.plan.tenant}"))
+    refused = sheet.withhold(here.plan, Feature.VOICEMAIL, sender.rule)
+    return refused or Node(Voicemail(mailbox=f"{name}@{here.plan.tenant}"))
 
 
 def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
     hours = here.plan.hours.get(name)
     if hours is None:
         return _missing(sheet, here, f"rule hours {name}", sender)
+    if refused := sheet.withhold(here.plan, Feature.HOURS, f"hours.{name}"):
+        return refused
     state = "then" if is_open(hours.week, sheet.call.now, here.plan.zone) else "closed"
     target, rule = getattr(hours, state), f"hours.{name}.{state}"
     if target is None:
@@ -241,6 +247,8 @@ def _to_announcement(sheet: Sheet, here: Here, name: str, sender: Sender) -> Nod
     if announcement is None:
         return _missing(sheet, here, f"announcement {name}", sender)
     rule = f"announcements.{name}"
+    if refused := sheet.withhold(here.plan, Feature.ANNOUNCEMENTS, rule):
+        return refused
     sheet.note(rule, f"plays {announcement.sound}, then {announcement.then or 'the call ends'}")
     node = Node(Play(sound=announcement.sound))
     node.then = go(sheet, here, announcement.then, Sender(announcement.owner, f"{rule}.then"))

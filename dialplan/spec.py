@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from dialplan import callers, hours, numbers, target
+from dialplan.entitlement import Feature
 
 FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
 MAX_BLOCKED = 1_000  # callers of one list
@@ -24,9 +25,9 @@ MAX_FORWARD_RULES = 20  # of one extension
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 RING_S = 20  # until a rule takes over
-MAX_SOUNDS = (
-    100  # of one music: an evening of pieces; Asterisk reads the list each time somebody is put on hold
-)
+MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
+YEARS = range(2000, 2100)  # of entitlements: a slip of the keyboard is no contract
+MAX_SOUNDS = 100  # of one music: an evening of pieces; Asterisk reads the list at each hold
 GRACE_DAYS = 30  # how long a temporary number works after the porting
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
 
@@ -135,6 +136,28 @@ def _instant(value: str) -> str:
     return value
 
 
+def _text_of_date(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _wall_clock(value: str) -> str:
+    remedy = "write what the clock on the tenant's wall shows, without a time zone: 2026-12-01T00:00"
+    try:
+        shown = datetime.fromisoformat(value)
+    except ValueError as no_time:
+        raise _mistake("no-time", f"{value!r} is no time", remedy) from no_time
+    if shown.tzinfo or shown.year not in YEARS:
+        raise _mistake("no-time", f"{value!r} is no time on a wall of this century", remedy)
+    return shown.isoformat(timespec="minutes" if not shown.second else "seconds")
+
+
+def _feature(value: str) -> str:
+    if value in set(Feature):
+        return value
+    known = ", ".join(Feature)
+    raise _mistake("no-feature", f"{value!r} is no feature", f"write some of: {known}")
+
+
 def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
     return [] if value == "closed" else value
 
@@ -221,6 +244,7 @@ Callers = Annotated[str, AfterValidator(_caller)]
 CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
 Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
+FeatureName = Annotated[str, AfterValidator(_feature)]
 Rights = Literal["anywhere", "country", "inside"]
 Strategies = Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"]
 
@@ -444,10 +468,27 @@ class StandbySpec(Document):
     countries: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], Field(strict=False)]
 
 
+class EntitlementSpec(Document):
+    """What the tenant's contract includes from an instant on, until the next entry begins.
+
+    Attributes:
+        since: what the clock on the tenant's wall shows, `2026-12-01T00:00`, or a day that it begins with.
+        features: of `dialplan.entitlement.Feature`; without it all of them.
+        extensions: how many; without it any number.
+        devices: how many phones; without it any number.
+    """
+
+    since: Annotated[str, BeforeValidator(_text_of_date), AfterValidator(_wall_clock)]
+    features: Annotated[tuple[FeatureName, ...], Field(strict=False)] | None = None
+    extensions: Annotated[int, Field(ge=0)] | None = None
+    devices: Annotated[int, Field(ge=0)] | None = None
+
+
 class TenantSpec(Document):
     """One tenant: one PBX.
 
     Attributes:
+        entitlements: without any, everything may be used. Written by the contract, not by the tenant.
         on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
         blocked: callers from outside whose calls to any number are refused.
         anonymous: where callers without a number go, unless the number they call says otherwise.
@@ -462,6 +503,9 @@ class TenantSpec(Document):
     language: Language = "en"
     account: Account
     standby: StandbySpec | None = None
+    entitlements: Annotated[
+        tuple[EntitlementSpec, ...], Field(strict=False, min_length=1, max_length=MAX_ENTITLEMENTS)
+    ] = ()
     blocked: Blocked = ()
     anonymous: TargetText | None = None
     numbers: dict[E164, NumberSpec] = {}

@@ -10,6 +10,7 @@ examined, so that nobody has to repair a file five times to see its fifth mistak
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path as File
 from typing import Any, Protocol
@@ -112,7 +113,11 @@ class _Draft:
 
 
 def read(
-    paths: Iterable[File], *, trunks: tuple[str, ...] = SOME_TRUNK, sounds: File | None = None
+    paths: Iterable[File],
+    *,
+    trunks: tuple[str, ...] = SOME_TRUNK,
+    sounds: File | None = None,
+    at: datetime | None = None,
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Read files and check every document in them, alone and together.
 
@@ -122,6 +127,7 @@ def read(
             divided by `---`.
         trunks: names of the machine's trunks; without any a tenant's emergency calls cannot leave.
         sounds: folder of the tenants' sounds; without it nobody looks whether they are there.
+        at: when they shall be in force; without it nobody asks what tenants are entitled to.
 
     Returns:
         The documents with which nothing is wrong, and everything that is wrong, by file and line.
@@ -134,13 +140,17 @@ def read(
         else:
             unread.append(text)
         named |= {str(file)} if by_name else set()
-    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds)
+    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds, at=at)
     told = (one for one in findings if one.finding.code != "other-document" or one.file in named)
     return documents, _in_order([*unread, *told])
 
 
 def read_texts(
-    texts: Iterable[tuple[str, str]], *, trunks: tuple[str, ...] = SOME_TRUNK, sounds: File | None = None
+    texts: Iterable[tuple[str, str]],
+    *,
+    trunks: tuple[str, ...] = SOME_TRUNK,
+    sounds: File | None = None,
+    at: datetime | None = None,
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Check documents given as (name of the file, text), as `read` does."""
     drafts: list[_Draft] = []
@@ -152,7 +162,7 @@ def read_texts(
             draft = _draft(file, tree)
             (drafts if isinstance(draft, _Draft) else findings).append(draft)  # type: ignore[arg-type]  # each list takes its own
     findings += [draft.locate_form(mistake) for draft in drafts for mistake in draft.mistakes]
-    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks, sounds)]
+    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks, sounds, at)]
     findings += _named_twice(drafts)
     findings += _check_together(drafts)
     broken_files = {located.file for located in findings}
@@ -181,11 +191,13 @@ def _spec(kind: str) -> type[BaseModel]:
     return spec
 
 
-def _check(draft: _Draft, trunks: tuple[str, ...], sounds: File | None) -> Iterator[Finding]:
+def _check(
+    draft: _Draft, trunks: tuple[str, ...], sounds: File | None, at: datetime | None
+) -> Iterator[Finding]:
     """Give what only several values of one document can get wrong."""
     if isinstance(draft.spec, TenantSpec):
         present = of_tenant(sounds, draft.spec.tenant) if sounds else None
-        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out, present=present)
+        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out, present=present, at=at)
 
 
 def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:

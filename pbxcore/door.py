@@ -101,7 +101,7 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, findings = read(paths, trunks=trunks, sounds=settings.sounds)
+    documents, findings = read(paths, trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
     return await enter(settings, documents, author=author, base=base)

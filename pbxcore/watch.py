@@ -18,6 +18,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pbxcore import database, door, publication
@@ -172,7 +173,7 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     texts = [(str(path), decoded(str(path), raw)) for path, raw in sorted(saved.items())]
     right = ((file, text) for file, text in texts if isinstance(text, str))
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, wrong = read_texts(right, trunks=trunks, sounds=settings.sounds)
+    documents, wrong = read_texts(right, trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
     unread = (text for _, text in texts if not isinstance(text, str))
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
     keys = {door.key(document): document for document in documents}

@@ -7,14 +7,15 @@ Refuses the form of single values (`dialplan.spec`) and what needs two documents
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from dialplan.checks import names, outside, porting, sounds, ways
+from dialplan.checks import entitled, names, outside, porting, sounds, ways
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 
-SUBJECTS = (names, outside, porting, sounds, ways)  # each registers its checks when it is imported
+SUBJECTS = (entitled, names, outside, porting, sounds, ways)  # each registers its checks when it is imported
 
 
 def check_tenant(
@@ -23,6 +24,7 @@ def check_tenant(
     trunks: tuple[str, ...],
     left_out: frozenset[Path] = frozenset(),
     present: Mapping[str, str] | None = None,
+    at: datetime | None = None,
 ) -> tuple[Finding, ...]:
     """Give everything that is wrong with a document, in no more than one pass over it per check.
 
@@ -31,8 +33,9 @@ def check_tenant(
         trunks: names of the machine's trunks.
         left_out: entries that had to be left out because their form is wrong.
         present: the tenant's sounds on this machine, and what is wrong with each; None: nobody has looked.
+        at: the instant from which on it shall be in force; None: its entitlements are not asked.
     """
-    subject = Subject(spec, trunks, left_out, present)
+    subject = Subject(spec, trunks, left_out, present, at)
     wanted = [function for function in CHECKS if not (left_out and function in NEEDS_ALL)]
     # Each once: what the tenant says of all its numbers is a rule of each of them.
     return tuple(dict.fromkeys(finding for function in wanted for finding in function(subject)))

@@ -5,6 +5,7 @@ Owns each answer once per document, however many checks want it. Refuses to judg
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from dialplan.finding import Path
@@ -31,12 +32,14 @@ class Subject:
             are not missing, and what only they lead to is not unreachable.
         sounds: the tenant's sounds on this machine and what is wrong with each, nothing for one that can be
             played; None where nobody has looked.
+        at: the instant from which on the document shall be in force; None: its entitlements are not asked.
     """
 
     spec: TenantSpec
     trunks: tuple[str, ...]
     left_out: frozenset[Path] = field(default_factory=frozenset)
     sounds: Mapping[str, str] | None = None
+    at: datetime | None = None
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:

@@ -49,7 +49,7 @@ def _show_calls(found: Consequences, most: int) -> None:
     for column in ("caller", "dials", "from", "now", "then"):
         table.add_column(column)
     for one in found.calls[:most]:
-        at = one.at.strftime("%a %H:%M")
+        at = one.at.strftime("%a %Y-%m-%d %H:%M")
         table.add_row(_who(one), one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
     out.print(table)
     if len(found.calls) > most:

@@ -11,6 +11,7 @@ import typer
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
+from pbxcore.cli.decide import instant
 from pbxcore.documents import Located, Read
 from pbxcore.settings import Settings
 from rating import account, catalogue
@@ -21,10 +22,16 @@ from rating.contract.document import ContractSpec
 from rating.contract.edition import shelf
 from rating.destinations.load import load
 
+_AT = typer.Option(
+    help="What tenants are entitled to from this instant on, 2027-01-01T00:00+01:00. Default: now."
+)
+
 
 @app.command(rich_help_panel="Changing")
 def check(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for *.yaml.")],
+    *,
+    at: Annotated[str, _AT] = "",
     as_json: AsJson = False,
 ) -> None:
     """Check tenants, accounts, contracts and catalogues; change nothing.
@@ -37,7 +44,7 @@ def check(
     """
     settings = Settings()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
-    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds)
+    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds, at=instant(at))
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
     right = tuple(one for one in right if one.file not in {located.file for located in mispriced})

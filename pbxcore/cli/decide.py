@@ -98,7 +98,7 @@ def decide(
         transferrer=transferred_by,
         forwarder=forwarded_by,
     )
-    now = _instant(at)
+    now = instant(at)
     here = not (tenant_file or state)
     switched = _switches(switch or (), settings if here else None, now)
     known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched, draw=draw)
@@ -135,15 +135,16 @@ def _facts(
     )
 
 
-def _instant(at: str) -> datetime:
+def instant(at: str) -> datetime:
+    """Read an instant that somebody wrote; nothing is now."""
     if not at:
         return datetime.now(UTC)
     try:
-        instant = datetime.fromisoformat(at)
+        found = datetime.fromisoformat(at)
     except ValueError as no_instant:
         message, remedy = f"{at!r} is no instant", "write it like 2026-11-23T10:00:00+01:00"
         raise fail(message, remedy, Exit.USAGE) from no_instant
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _switches(texts: Iterable[str], settings: Settings | None, now: datetime) -> Switches:

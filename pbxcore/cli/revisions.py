@@ -103,7 +103,7 @@ def diff(
 
 def _plans(file: Path, settings: Settings) -> list[Plan]:
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    right, wrong = documents.read([file], trunks=trunks, sounds=settings.sounds)
+    right, wrong = documents.read([file], trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
     if wrong:
         findings.show(wrong)
         raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)

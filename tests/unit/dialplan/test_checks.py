@@ -13,6 +13,7 @@ from dialplan.checks import check_tenant
 from dialplan.checks.register import CHECKS
 from dialplan.compile import check_together, compile_tenant
 from dialplan.decide import decide
+from dialplan.entitlement import Feature
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
@@ -259,8 +260,21 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "unknown-music",
         ("extensions", "11", "on_hold"),
     ),
+    "entitlements in no order": (
+        {"entitlements": [{"since": "2026-12-01"}, {"since": "2026-12-01T00:00"}]},
+        "entitlements-order",
+        ("entitlements", 1, "since"),
+    ),
+    "entitlements that only the clock on the wall has in order": (
+        {"entitlements": [{"since": "2027-03-28T02:15"}, {"since": "2027-03-28T02:45"}]},
+        "entitlements-order",
+        ("entitlements", 1, "since"),
+    ),
     "music that nobody hears": ({"music": {"jazz": ["one"]}}, "unheard-music", ("music", "jazz")),
 }
+
+
+ELSEWHERE = {"missing-sound", "not-entitled", "too-many-extensions"}  # these need more than the document
 
 
 def changed(change: dict[str, Any]) -> TenantSpec:
@@ -286,6 +300,71 @@ def test_each_law_is_checked(what: str) -> None:
     assert all(finding.message and finding.remedy for finding in findings)
 
 
+AT = datetime(2026, 12, 15, tzinfo=UTC)
+BASIC: dict[str, Any] = {"since": "2026-12-01", "features": []}
+FULL: dict[str, Any] = {"since": "2027-01-01T00:00"}
+
+
+@pytest.mark.parametrize(
+    ("timeline", "found"),
+    [
+        ([BASIC], [("not-entitled", ("extensions", "10", "voicemail"))]),
+        ([{**FULL, "since": "2026-11-01"}, BASIC], [("not-entitled", ("extensions", "10", "voicemail"))]),
+        ([{**FULL, "since": "2026-11-01"}, {**BASIC, "since": "2027-01-01"}], []),  # until its end
+        ([BASIC, FULL], []),  # it waits
+        ([FULL], []),  # nothing is granted yet, but will be
+        ([{**BASIC, "features": ["voicemail"]}], []),
+        ([{"since": "2026-12-01", "extensions": 1}], [("too-many-extensions", ("extensions", "11"))]),
+        ([{"since": "2026-12-01", "devices": 1}], [("too-many-devices", ("extensions", "11", "devices", 0))]),
+        ([{"since": "2026-12-01", "extensions": 2, "devices": 2}], []),
+        ([{"since": "2026-12-01", "devices": 1}, {**FULL, "devices": 2}], []),
+        ([{"since": "2026-12-01", "devices": 1}, FULL], []),  # any number
+        ([], []),
+    ],
+)
+def test_a_document_uses_what_its_tenant_may(
+    timeline: list[dict[str, Any]], found: list[tuple[str, tuple[str | int, ...]]]
+) -> None:
+    """What is withheld from an instant on and for good is a mistake; without an instant nobody asks."""
+    spec = TenantSpec.model_validate({**BASE, **({"entitlements": timeline} if timeline else {})})
+    told = check_tenant(spec, trunks=TRUNKS, at=AT)
+    assert [(finding.code, finding.path) for finding in told] == found
+    assert check_tenant(spec, trunks=TRUNKS) == ()
+
+
+def test_every_use_of_a_feature_is_found() -> None:
+    """A tariff that includes nothing gets the complete list of what is in use."""
+    document = {
+        **BASE,
+        "entitlements": [BASIC],
+        "numbers": {"+493055500100": {"to": "hours office"}},
+        "groups": {"g": {"name": "G", "extension": "60", "members": ["10"], "voicemail": {}}},
+        "hours": {"office": {"open": ["Mon 08:00-09:00"], "then": "announcement away"}},
+        "announcements": {"away": {"sound": "vm-goodbye"}},
+    }
+    told = check_tenant(TenantSpec.model_validate(document), trunks=TRUNKS, at=AT)
+    assert {finding.code for finding in told} == {"not-entitled"}
+    assert {finding.message.split()[-1] for finding in told} == {*Feature}
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"since": "tomorrow"},
+        {"since": "2026-12-01T00:00+01:00"},
+        {"since": "0001-01-01"},
+        {"since": "2026-12-01", "features": ["fax"]},
+        {"since": "2026-12-01", "extensions": -1},
+        {"features": []},
+    ],
+)
+def test_an_entitlement_has_a_form(entry: dict[str, Any]) -> None:
+    """A time with a zone, a feature that nothing here knows, a negative number: no entitlement."""
+    with pytest.raises(ValidationError):
+        TenantSpec.model_validate({**BASE, "entitlements": [entry]})
+
+
 @pytest.mark.parametrize(
     ("present", "codes"),
     [
@@ -306,7 +385,7 @@ def test_sounds_are_looked_for(present: dict[str, str] | None, codes: list[str])
 
 def test_every_check_is_broken_here() -> None:
     """No check is registered that this table does not see at work; without trunks one more is."""
-    broken = {code for _, code, _ in BROKEN.values()} | {"missing-sound"}
+    broken = {code for _, code, _ in BROKEN.values()} | ELSEWHERE
     alone = compile_tenant(TenantSpec.model_validate(BASE), revision=1, trunks=())[1]
     assert {finding.code for finding in alone} == {"no-trunk"}
     assert len(broken) >= len(CHECKS)

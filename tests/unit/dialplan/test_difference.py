@@ -101,3 +101,19 @@ def test_who_is_blocked_from_now_on_is_seen() -> None:
     found = difference(Published().with_plan(before), before, after, SUNDAY)
     shown = {one.shows: one for one in found if one.caller == "trunk-carrier"}
     assert set(shown) == {"+4989123456", "", "+494055501234"}
+
+
+def test_a_change_of_entitlements_is_seen_at_its_instant() -> None:
+    """Months ahead, and in the hours of the week after it in which it matters."""
+    before = plan(entitlements=[{"since": "2026-01-01"}])
+    some = [{"since": "2026-01-01"}, {"since": "2027-03-01T00:00", "features": ["hours"]}]
+    after = plan(2, entitlements=some)
+    found = difference(Published().with_plan(before), before, after, SUNDAY)
+    told = [(one.caller, one.dialled, one.at.isoformat()) for one in found]
+    assert told == [
+        ("trunk-carrier", "+493055500100", "2027-03-01T00:00:00+01:00"),  # closed: the mailbox
+        ("trunk-carrier", "+493055500100", "2027-03-01T08:00:00+01:00"),  # open: the phone, then the mailbox
+        ("acme-p11", "10", "2027-03-01T00:00:00+01:00"),
+        ("acme-p12", "10", "2027-03-01T00:00:00+01:00"),
+    ]
+    assert difference(Published().with_plan(after), after, plan(3, entitlements=some), SUNDAY) == ()

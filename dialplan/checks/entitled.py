@@ -1,0 +1,88 @@
+"""Checks of entitlements: the timeline is one, and the document uses nothing that it will not get.
+
+What is withheld today and granted later may stand in a document: it waits. What is granted today and withheld
+later may, too: whoever ends it asks for the list with the instant of the end (`pbxcore check --at`).
+"""
+
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+from dialplan.build import timeline
+from dialplan.checks.register import check
+from dialplan.checks.subject import Subject
+from dialplan.entitlement import Feature, Timeline, from_now_on, instant
+from dialplan.finding import Finding, Path
+from dialplan.spec import TenantSpec
+
+
+@check
+def entitlements_in_order(subject: Subject) -> Iterator[Finding]:
+    """Each entry of the timeline begins after the one before it."""
+    zone = ZoneInfo(subject.spec.time_zone)
+    instants = [instant(entry.since, zone) for entry in subject.spec.entitlements]
+    for index in range(1, len(instants)):
+        if instants[index] <= instants[index - 1]:
+            yield Finding(
+                path=("entitlements", index, "since"),
+                code="entitlements-order",
+                message=f"{subject.spec.entitlements[index].since} is not after the entry before",
+                remedy="put the entries in the order in which they begin, each at a time of its own",
+            )
+
+
+@check
+def uses_what_it_may(subject: Subject) -> Iterator[Finding]:
+    """The document uses no feature that is withheld from now on."""
+    coming = _coming(subject)
+    granted = {feature for entry in coming for feature in entry.features}
+    for path, feature in _uses(subject.spec):
+        if coming and feature not in granted:
+            yield Finding(
+                path=path,
+                code="not-entitled",
+                message=f"the tenant is not entitled to {feature}",
+                remedy=f"take it out, or order what includes {feature}",
+            )
+
+
+@check
+def has_as_many_as_it_may(subject: Subject) -> Iterator[Finding]:
+    """The document has no more extensions and devices than are granted from now on."""
+    coming, spec = _coming(subject), subject.spec
+    extensions: list[Path] = [("extensions", number) for number in spec.extensions]
+    devices: list[Path] = [
+        ("extensions", number, "devices", index)
+        for number, extension in spec.extensions.items()
+        for index in range(len(extension.devices))
+    ]
+    yield from _too_many("extensions", extensions, [entry.extensions for entry in coming])
+    yield from _too_many("devices", devices, [entry.devices for entry in coming])
+
+
+def _too_many(what: str, paths: Sequence[Path], limits: Sequence[int | None]) -> Iterator[Finding]:
+    numbers = [limit for limit in limits if limit is not None]
+    if not numbers or len(numbers) < len(limits) or len(paths) <= max(numbers):
+        return
+    most = max(numbers)
+    yield Finding(
+        path=paths[most],
+        code=f"too-many-{what}",
+        message=f"the tenant has {len(paths)} {what} and is entitled to {most}",
+        remedy=f"take out {len(paths) - most}, or order more",
+    )
+
+
+def _coming(subject: Subject) -> Timeline:
+    """Give the entitlements of the instant that was asked for and later; none where nobody asked."""
+    return from_now_on(timeline(subject.spec), subject.at) if subject.at else ()
+
+
+def _uses(spec: TenantSpec) -> Iterator[tuple[Path, Feature]]:
+    """Give every place of a document that uses a feature."""
+    yield from ((("groups", name), Feature.GROUPS) for name in spec.groups)
+    yield from ((("hours", name), Feature.HOURS) for name in spec.hours)
+    yield from ((("announcements", name), Feature.ANNOUNCEMENTS) for name in spec.announcements)
+    for section, owners in (("extensions", spec.extensions), ("groups", spec.groups)):
+        for name, owner in owners.items():
+            if owner.voicemail:
+                yield (section, name, "voicemail"), Feature.VOICEMAIL
