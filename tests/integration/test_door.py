@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from pbxcore import database, door, phones, publication, published
+from pbxcore import database, door, phones, publication, published, sounds
 from pbxcore.door import Applied
+from pbxcore.practice import tone
 from pbxcore.settings import Settings, Trunk
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -279,3 +280,43 @@ async def test_a_program_with_another_form_of_phones_publishes_all_again(setting
     with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
         assert db.execute("SELECT count(*) FROM lamps WHERE id = 'acme/10'").fetchone() == (1,)
         assert set(db.execute("SELECT subscribe_context FROM ps_endpoints")) == {("lamps-acme",)}
+
+
+async def test_music_is_in_force_once_its_sounds_are_there(settings: Settings, tmp_path: Path) -> None:
+    """A missing sound holds the change back; once it is brought, the phone's music is the tenant's."""
+    await start(settings)
+    texts = {
+        "account": ACCOUNT.format(name="new"),
+        "tenant": TENANT.format(name="new", account="new", number="+493055500999")
+        + "music: {waiting: [summer]}\non_hold: waiting\n",
+    }
+    refused = await put(settings, **texts)
+    assert codes(refused) == [("tenant.yaml", 12, "missing-sound")]
+    assert not await rows(settings, "SELECT * FROM revision WHERE id = 'new'")
+    sounds.add(settings.sounds, "new", tone.write(tmp_path / "summer.wav", 700))
+    assert not (await put(settings, **texts)).findings
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
+        suggested = db.execute("SELECT moh_suggest FROM ps_endpoints WHERE id = 'new-p10'").fetchone()
+        played = db.execute("SELECT entry FROM musiconhold_entry WHERE name = 'new-waiting'").fetchone()
+    assert suggested == ("new-waiting",)
+    assert played == (str(settings.sounds.absolute() / "new" / "summer"),)
+
+
+async def test_a_tenant_gets_no_more_than_it_is_entitled_to(settings: Settings) -> None:
+    """What is withheld for good is refused by line; what is granted later waits in the plan."""
+    await start(settings)
+    account = ACCOUNT.format(name="new")
+    tenant = TENANT.format(name="new", account="new", number="+493055500999").replace(
+        "devices: [p10]", "devices: [p10], voicemail: {}"
+    )
+    basic, later = "{since: 2026-01-01, features: []}", "{since: 2099-01-01T00:00}"
+    refused = await put(settings, account=account, tenant=f"{tenant}entitlements: [{basic}]\n")
+    assert codes(refused) == [("tenant.yaml", 11, "not-entitled")]
+    taken = await put(settings, account=account, tenant=f"{tenant}entitlements: [{basic}, {later}]\n")
+    assert not taken.findings
+    plan = published.load(settings.published).plans.get("new")
+    assert plan
+    assert [entry.since.isoformat() for entry in plan.entitlements] == [
+        "2025-12-31T23:00:00+00:00",
+        "2098-12-31T23:00:00+00:00",
+    ]
