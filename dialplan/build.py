@@ -11,7 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from dialplan import hours, numbers, references
+from dialplan import hours, numbers, public_holidays, references
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.plan import (
     NO_SCREEN,
@@ -47,6 +47,8 @@ from dialplan.spec import (
     TenantSpec,
 )
 from dialplan.target import Kind, Target, parse
+
+ANY_YEAR = 2026
 
 
 def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> Plan:
@@ -187,18 +189,36 @@ def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
 def _hours(spec: TenantSpec, name: str, one: HoursSpec) -> Hours:
     return Hours(
         name=name,
-        week=week(one),
+        week=week(spec, one),
         then=_sure(one.then),
         closed=_target(one.closed),
         owner=_owner(spec, name),
     )
 
 
-def week(one: HoursSpec) -> hours.Week:
+def week(spec: TenantSpec, one: HoursSpec) -> hours.Week:
     """Read the hours of a rule whose lines have been checked."""
     regular = hours.parse_rules(one.open) or hours.Week(((),) * 7)
-    exceptions = {date.fromisoformat(day): hours.parse_spans(on) or () for day, on in one.exceptions.items()}
-    return hours.Week(regular.days, MappingProxyType(exceptions))
+    exceptions, yearly = {}, {}
+    for day, written in one.exceptions.items():
+        spans = hours.parse_spans(written) or ()
+        each_year = hours.parse_yearly(day)
+        if each_year:
+            yearly[each_year] = spans
+        else:
+            exceptions[date.fromisoformat(day)] = spans
+    return hours.Week(
+        regular.days, MappingProxyType(exceptions), MappingProxyType(yearly), _holidays(spec, one)
+    )
+
+
+def _holidays(spec: TenantSpec, one: HoursSpec) -> hours.Holidays | None:
+    if one.holidays is None:
+        return None
+    region = spec.region or ""
+    # The library loads what it knows of a country when it is first asked: here, and not while a call waits.
+    public_holidays.in_year(spec.country, region, ANY_YEAR)
+    return hours.Holidays(spec.country, region, hours.parse_spans(one.holidays) or ())
 
 
 def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:

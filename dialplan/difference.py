@@ -7,12 +7,13 @@ A plan's decisions depend on who calls, what is dialled and the hours. So each n
 from outside, by a stranger and by callers of the kinds that rules name (`MAX_KINDS`), each extension and
 group from two phones inside (none is its own), and a stranger from each phone: a number of calls that grows
 with the tenant, not with its square. Each call is made once for every state that the time rules of both plans
-take together within a week, now and after each later change of what the tenant is entitled to.
+take together within a week, or on a day of the coming year that is unlike its week (an exception, a public
+holiday), now and after each later change of what the tenant is entitled to.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from dialplan import callers
 from dialplan.decide import decide
@@ -26,6 +27,7 @@ from dialplan.target import Kind
 
 MAX_KINDS = 20  # of callers that are tried at one number
 DAYS = 8  # the coming week, and the day on which it began
+YEAR_DAYS = 366
 STRANGER = "+12025550123"  # reserved for examples: nobody's number
 
 
@@ -37,7 +39,7 @@ class Changed:
         caller: endpoint that asks, `trunk-<name>` for a caller from outside.
         dialled: number, extension or group that is called.
         shows: number that a caller from outside shows; empty: none, or a phone inside.
-        at: the first instant of those weeks at which it goes another way, in the tenant's time zone.
+        at: the first instant of those looked at from which it goes another way, in the tenant's time zone.
         before: the decision by the plan in force; None when the tenant had none.
         after: the decision by the new plan; None when the tenant will have none.
     """
@@ -82,7 +84,7 @@ def _music(plan: Plan) -> Mapping[str, Music | None]:
 def difference(
     published: Published, before: Plan | None, after: Plan | None, now: datetime
 ) -> tuple[Changed, ...]:
-    """Find the calls that a change makes go another way within the week from now.
+    """Find the calls that a change makes go another way within the week from now, or on a special day.
 
     Each later change of entitlements begins a week of its own.
 
@@ -188,7 +190,10 @@ def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterato
     plans = [plan for plan in (before, after) if plan]
     rules = [(rule.week, plan.zone) for plan in plans for rule in plan.hours.values()]
     changes = {entry.since for plan in plans for entry in plan.entitlements if entry.since > now}
-    edges = {edge for start in (now, *changes) for week, zone in rules for edge in _edges(week, zone, start)}
+    edges: set[datetime] = set()
+    for start in (now, *changes):
+        days = _days([week for week, _ in rules], start)
+        edges.update(edge for week, zone in rules for edge in _edges(week, zone, days, start))
     seen: set[tuple[object, ...]] = set()
     zone = next((plan.zone for plan in (after, before) if plan), now.tzinfo)
     for at in (now, *sorted(changes | edges)):
@@ -201,14 +206,21 @@ def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterato
             yield at.astimezone(zone)
 
 
-def _edges(week: Week, zone: tzinfo, now: datetime) -> Iterator[datetime]:
-    """Give the instants of the coming week at which a rule opens or closes."""
-    today = now.astimezone(zone).date() - timedelta(days=1)
-    for day in (today + timedelta(days=n) for n in range(DAYS + 1)):
+def _days(weeks: Sequence[Week], now: datetime) -> frozenset[date]:
+    """Give the days of the coming week, and those of the coming year that are unlike their week."""
+    first = now.date() - timedelta(days=2)  # wherever on earth, yesterday has begun by then
+    unlike = {day for week in weeks for day in week.unlike_the_week((first.year, first.year + 1))}
+    near = {first + timedelta(days=n) for n in range(DAYS + 2)}
+    return frozenset(near | {day for day in unlike if first <= day <= first + timedelta(days=YEAR_DAYS)})
+
+
+def _edges(week: Week, zone: tzinfo, days: Iterable[date], now: datetime) -> Iterator[datetime]:
+    """Give the instants of some days, from now on, at which a rule opens or closes."""
+    for day in days:
         midnight = datetime.combine(day, time())
         for minute in (minute for span in week.on(day) for minute in span):
             edge = (midnight + timedelta(minutes=minute)).replace(tzinfo=zone)
-            if now < edge < now + timedelta(days=DAYS - 1):
+            if now < edge:
                 yield edge.astimezone(now.tzinfo)
 
 

@@ -238,7 +238,9 @@ def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     target, rule = getattr(hours, state), f"hours.{name}.{state}"
     if target is None:
         return sheet.reject(Reason.CLOSED, rule, "closed, and no other way is given")
-    sheet.note(rule, f"{'open' if state == 'then' else 'closed'} at this hour: {target}")
+    day = hours.week.holiday(local_time(sheet.call.now, here.plan.zone).date())
+    on_holiday = f" of a public holiday ({day})" if day else ""
+    sheet.note(rule, f"{'open' if state == 'then' else 'closed'} at this hour{on_holiday}: {target}")
     return go(sheet, here, target, Sender(hours.owner, rule))
 
 

@@ -24,6 +24,7 @@ MAX_BLOCKED = 1_000  # callers of one list
 MAX_FORWARD_RULES = 20  # of one extension
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
+LEAP_YEAR = 2024  # has every day that any year has
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
 YEARS = range(2000, 2100)  # of entitlements: a slip of the keyboard is no contract
@@ -119,9 +120,10 @@ def _span(value: str) -> str:
 
 def _date(value: str) -> str:
     try:
-        date.fromisoformat(value)
+        date.fromisoformat(value if hours.parse_yearly(value) is None else f"{LEAP_YEAR}-{value}")
     except ValueError as no_date:
-        raise _mistake("no-date", f"{value!r} is no date", "write year, month, day: 2026-12-24") from no_date
+        remedy = "write year, month, day: 2026-12-24; or for each year month and day: 12-24"
+        raise _mistake("no-date", f"{value!r} is no date", remedy) from no_date
     return value
 
 
@@ -245,6 +247,12 @@ CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
 Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 FeatureName = Annotated[str, AfterValidator(_feature)]
+Region = Annotated[
+    str, _shaped("[A-Z0-9]{1,3}", "no-region", "region", 'write its ISO 3166-2 code without country, "BY"')
+]
+SpansOfDay = Annotated[
+    tuple[Annotated[str, AfterValidator(_span)], ...], Field(strict=False), BeforeValidator(_closed_is_empty)
+]
 Rights = Literal["anywhere", "country", "inside"]
 Strategies = Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"]
 
@@ -418,20 +426,17 @@ class HoursSpec(Document):
 
     Attributes:
         open: lines like `Mon-Fri 08:00-12:00 13:00-17:00`; a span that ends before it begins passes midnight.
-        exceptions: by date, `closed` or the spans of that day, instead of the week's.
+        holidays: on public holidays of the tenant's country and region, `closed` or the spans of such a day,
+            instead of the week's. Without it a holiday is a day like others.
+        exceptions: by date, or by `month-day` for each year, `closed` or the spans of that day, instead of
+            the week's and the holiday's.
         then: where a call goes while open.
         closed: where it goes otherwise; without it the call is refused as closed.
     """
 
     open: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Field(strict=False)]
-    exceptions: dict[
-        Annotated[str, AfterValidator(_date)],
-        Annotated[
-            tuple[Annotated[str, AfterValidator(_span)], ...],
-            Field(strict=False),
-            BeforeValidator(_closed_is_empty),
-        ],
-    ] = {}
+    holidays: SpansOfDay | None = None
+    exceptions: dict[Annotated[str, AfterValidator(_date)], SpansOfDay] = {}
     then: TargetText
     closed: TargetText | None = None
 
@@ -498,6 +503,7 @@ class TenantSpec(Document):
     tenant: TenantId
     name: Label
     country: Annotated[str, AfterValidator(_country)]
+    region: Region | None = None
     area_code: AreaCode | None = None
     time_zone: Annotated[str, AfterValidator(_zone)]
     language: Language = "en"

@@ -9,13 +9,13 @@ Refuses the form of single values (`dialplan.spec`) and what needs two documents
 from collections.abc import Mapping
 from datetime import datetime
 
-from dialplan.checks import entitled, names, outside, porting, sounds, ways
+from dialplan.checks import calendar, entitled, names, outside, porting, sounds, ways
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 
-SUBJECTS = (entitled, names, outside, porting, sounds, ways)  # each registers its checks when it is imported
+SUBJECTS = (calendar, entitled, names, outside, porting, sounds, ways)  # each registers its checks when imported
 
 
 def check_tenant(

@@ -5,9 +5,9 @@ follow calls: `dialplan.flow` says what leads where.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from importlib.resources import files
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from dialplan.references import Place
 from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, NumberSpec, PortingSpec, TenantSpec
 from dialplan.target import Kind
 from pbxcore.paper.layout import Card, Drawing, draw
-from pbxcore.paper.words import counted, dated, words
+from pbxcore.paper.words import counted, dated, words, written_day
 
 MEMBERS_SHOWN = 6  # in a box; the table of groups has them all
 NUMBERS_SHOWN = 8
@@ -211,6 +211,8 @@ def _lines(page: Page, place: Place) -> Iterator[str]:
         case Kind.HOURS:
             rule = spec.hours[place.name]
             yield from (_localised(line, words) for line in rule.open)
+            if rule.holidays is not None:
+                yield f"{words['holidays']} {_spans(page, rule.holidays)}"
             if rule.exceptions:
                 yield counted(words, "exception", len(rule.exceptions))
         case Kind.NUMBER if place.name not in spec.numbers:
@@ -276,17 +278,22 @@ def _onward(page: Page, place: Place) -> str:
 
 
 def _hours(page: Page, name: str, rule: HoursSpec) -> Row:
-    closed = page.words["all_closed"]
-    exceptions = (
-        f"{dated(page.words, date.fromisoformat(day))}  {' '.join(spans).replace('-', TO) or closed}"
+    exceptions = [
+        f"{written_day(page.words, day)}  {_spans(page, spans)}"
         for day, spans in sorted(rule.exceptions.items())
-    )
+    ]
+    if rule.holidays is not None:
+        exceptions.insert(0, f"{page.words['holidays']}  {_spans(page, rule.holidays)}")
     return (
         name,
         "\n".join(_localised(line, page.words) for line in rule.open),
         "\n".join(exceptions),
         _onward(page, Place(Kind.HOURS, name)),
     )
+
+
+def _spans(page: Page, spans: Sequence[str]) -> str:
+    return " ".join(spans).replace("-", TO) or page.words["all_closed"]
 
 
 def _group(page: Page, name: str, group: GroupSpec) -> Row:

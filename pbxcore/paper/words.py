@@ -10,6 +10,9 @@ from importlib.resources import files
 
 import yaml
 
+from dialplan.hours import parse_yearly
+from dialplan.spec import LEAP_YEAR
+
 LANGUAGES = ("de", "en", "it", "nl")
 OTHERWISE = "en"  # for a tenant whose language is none of them
 
@@ -29,6 +32,15 @@ def language_of(wanted: str) -> str:
 def counted(words: Mapping[str, str], key: str, count: int) -> str:
     """Say a number of things: `phone_one` or `phone_many`, with `{count}` filled in."""
     return words[f"{key}_one" if count == 1 else f"{key}_many"].format(count=count)
+
+
+def written_day(words: Mapping[str, str], day: str) -> str:
+    """Write a day as a tenant's document names it: a date, or month and day of each year."""
+    each_year = parse_yearly(day)
+    if each_year is None:
+        return dated(words, date.fromisoformat(day))
+    month, number = each_year
+    return date(LEAP_YEAR, month, number).strftime(words["date_yearly"])
 
 
 def dated(words: Mapping[str, str], day: date) -> str:

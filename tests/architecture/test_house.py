@@ -14,6 +14,7 @@ PACKAGES = ("dialplan", "rating", "pbxcore")
 # What a folder may import besides the standard library and itself. The longest prefix of a module wins.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "dialplan": frozenset({"pydantic"}),
+    "dialplan.public_holidays": frozenset({"dialplan", "holidays"}),
     "rating": frozenset({"dialplan.numbers", "pydantic"}),
     "rating.columns": frozenset({"numpy"}),
     "rating.contract.calendar": frozenset({"holidays"}),

@@ -84,6 +84,17 @@ def group(number: str) -> st.SearchStrategy[dict[str, Any]]:
     ).map(without_none)
 
 
+opening = {
+    "open": st.sampled_from(
+        [["Mon-Fri 08:00-18:00"], ["Sat 22:00-02:30", "Sun 02:00-03:00 23:00-01:00"], []]
+    ),
+    "holidays": st.sampled_from([None, "closed", ["10:00-12:00"]]),
+    "exceptions": st.sampled_from(
+        [{}, {"03-29": "closed", "10-25": ["01:30-02:30"], "2026-10-25": "closed"}]
+    ),
+}
+
+
 def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
     """Draw a document that is right in form and may be wrong in everything else."""
     first, second = NUMBERS[tenant]
@@ -103,9 +114,9 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             ),
             "extensions": st.fixed_dictionaries({number: extension(number) for number in EXTENSIONS}),
             "groups": st.fixed_dictionaries({"red": group("60"), "blue": group("61")}),
-            "hours": st.fixed_dictionaries(
-                {"open": st.just(["Mon-Fri 08:00-18:00"]), "then": targets, "closed": maybe}
-            ).map(lambda rule: {"office": without_none(rule)}),
+            "hours": st.fixed_dictionaries({**opening, "then": targets, "closed": maybe}).map(
+                lambda rule: {"office": without_none(rule)}
+            ),
             "announcements": maybe.map(
                 lambda then: {"closed": without_none({"sound": "closed", "then": then})}
             ),
@@ -178,7 +189,7 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
         for name, number, nested in (("red", "60", ["61"]), ("blue", "61", []))
     }
     office = {
-        "open": ["Mon-Fri 08:00-18:00"],
+        **{key: draw(written) for key, written in opening.items()},
         "then": draw(later("hours office")),
         "closed": perhaps("hours office"),
     }

@@ -56,6 +56,22 @@ def test_hours_that_close_a_quarter_earlier_are_seen() -> None:
     assert one.at == datetime(2026, 11, 23, 15, 45, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        ({"holidays": "closed"}, datetime(2026, 12, 25, 7, tzinfo=UTC)),
+        ({"holidays": ["10:00-12:00"]}, datetime(2026, 12, 25, 7, tzinfo=UTC)),
+        ({"exceptions": {"2027-02-08": "closed"}}, datetime(2027, 2, 8, 7, tzinfo=UTC)),
+        ({"exceptions": {"06-14": "closed"}}, datetime(2027, 6, 14, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_special_day_months_ahead_is_seen(change: dict[str, Any], at: datetime) -> None:
+    """The first holiday, or exception, of the coming year on which a call goes another way is told."""
+    before, after = plan(), plan(2, hours={"office": {**DOCUMENT["hours"]["office"], **change}})
+    first = difference(Published().with_plan(before), before, after, SUNDAY)[0]
+    assert (first.dialled, first.at) == ("+493055500100", at)
+
+
 def test_a_forward_changes_calls_to_its_extension() -> None:
     """Called from inside: nobody else's calls are told."""
     extensions = {
