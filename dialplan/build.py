@@ -192,6 +192,9 @@ def _hours(spec: TenantSpec, name: str, one: HoursSpec) -> Hours:
         week=week(spec, one),
         then=_sure(one.then),
         closed=_target(one.closed),
+        special=_target(one.special),
+        code=one.switch.code if one.switch else "",
+        switched_by=frozenset(one.switch.by if one.switch else ()),
         owner=_owner(spec, name),
     )
 

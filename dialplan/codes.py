@@ -9,11 +9,13 @@ service codes of Europe (ETSI ETS 300 738: `*21*` number `#`, `#21#`). A code sa
 toggles: asked twice, as the standby is when control could not keep the change, it does the same.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
-from dialplan import numbers
+from dialplan import attendance, numbers
 from dialplan.call import Call, Caller, Here, Sender, Sheet, rejection
 from dialplan.decision import Confirm, ListenToVoicemail, Reason, Reject, Voicemail
 from dialplan.entitlement import Feature
@@ -21,10 +23,11 @@ from dialplan.facts import Origin
 from dialplan.layout import Node
 from dialplan.plan import Extension, Plan
 from dialplan.route import go
-from dialplan.switch import CLEARED, FORWARDS, OFF, ON, Switch, SwitchKind
+from dialplan.switch import CLEARED, DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
 from dialplan.target import Kind, Target, parse
 
 LENGTH = 3  # of a code; what is dialled after it is its argument
+_HOURS = re.compile(r"[1-9][0-9]?")  # 99 at most: four days; who wants longer says so by `pbxcore switch`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +115,13 @@ def switch(asked: Asked, kind: SwitchKind, subject: str, value: str) -> Switch:
     return Switch(tenant=tenant, kind=kind, subject=subject, value=value, since=now, by=asked.endpoint)
 
 
-def confirm(asked: Asked, one: Switch, *sounds: str) -> Node:
+def confirm(asked: Asked, changes: Sequence[Switch], *sounds: str) -> Node:
     """Switch something and confirm it; only by a phone's own call, not by one that was sent to the code."""
     if asked.origin is not Origin.PHONE:
         return _no_code(asked, "a call that was sent here cannot switch anything")
-    asked.sheet.changes.append(one)
-    asked.sheet.note(asked.rule, f"{one.kind} of {one.subject}: {one.value or 'cleared'}")
+    for one in changes:
+        asked.sheet.changes.append(one)
+        asked.sheet.note(asked.rule, f"{one.kind} of {one.subject}: {one.value or 'cleared'}")
     return Node(Confirm(sounds=sounds))
 
 
@@ -131,19 +135,48 @@ def _forward(asked: Asked, when: str) -> Node:
     if refusal:
         text = f"calls to {asked.extension.number} may not be sent on to {target}"
         return asked.sheet.reject(refusal, asked.rule, text)
-    return confirm(asked, one, _SOUNDS[when], "activated")
+    return confirm(asked, [one], _SOUNDS[when], "activated")
 
 
 def _no_forward(asked: Asked, when: str) -> Node:
     """Switch a forward off; one that the document names has to be overruled."""
     value = OFF if getattr(asked.extension.forwards, when) else CLEARED
     one = switch(asked, FORWARDS[when], asked.extension.number, value)
-    return confirm(asked, one, _SOUNDS[when], "de-activated")
+    return confirm(asked, [one], _SOUNDS[when], "de-activated")
 
 
 def _do_not_disturb(asked: Asked, value: str) -> Node:
     one = switch(asked, SwitchKind.DO_NOT_DISTURB, asked.extension.number, value)
-    return confirm(asked, one, "do-not-disturb", "activated" if value else "de-activated")
+    return confirm(asked, [one], "do-not-disturb", "activated" if value else "de-activated")
+
+
+def _attend(asked: Asked, *, out: bool) -> Node:
+    """Log the phone's extension out of a ring group, or of all, or in again."""
+    extension, plan = asked.extension, asked.plan
+    wanted = plan.group_extensions.get(asked.argument, asked.argument)
+    groups = {group.name: group for group in attendance.groups_of(plan, extension)}
+    if (wanted and wanted not in groups) or not groups:
+        return _no_code(asked, f"{extension.number} is no member of group {wanted[:20] or 'any'}")
+    changed = (
+        [attendance.one_group(groups[wanted], extension, out=out)]
+        if wanted
+        else attendance.all_groups(asked.sheet, plan, extension, out=out)
+    )
+    changes = [switch(asked, SwitchKind.LOGGED_OUT, subject, value) for subject, value in changed]
+    return confirm(asked, changes, "agent-loggedoff" if out else "agent-loginok")
+
+
+def _override(asked: Asked, value: str) -> Node:
+    """Overrule a time rule named by its code, for good or, with `*` and a number after it, for some hours."""
+    code, _, hours = asked.argument.partition("*")
+    rule = next((one for one in asked.plan.hours.values() if code and one.code == code), None)
+    if rule is None or asked.extension.number not in rule.switched_by:
+        return _no_code(asked, f"{asked.extension.number} may switch no time rule {code[:20]}")
+    if (value == SPECIAL and rule.special is None) or (hours and not _HOURS.fullmatch(hours)):
+        return _no_code(asked, f"hours {rule.name} has no special way, or {hours[:20]!r} are no hours")
+    until = asked.sheet.call.now + timedelta(hours=int(hours)) if hours else None
+    one = replace(switch(asked, SwitchKind.HOURS, rule.name, value), until=until)
+    return confirm(asked, [one], "activated" if value else "de-activated")
 
 
 def target_of(plan: Plan, dialled: str) -> Target | None:
@@ -208,6 +241,12 @@ CODES: Mapping[str, Code] = {
     "*79": Code("may be disturbed again", partial(_do_not_disturb, value=CLEARED)),
     "*26": Code("do not disturb", partial(_do_not_disturb, value=ON)),
     "#26": Code("may be disturbed again", partial(_do_not_disturb, value=CLEARED)),
+    "*50": Code("log out of a ring group, or of all", partial(_attend, out=True), "group, or nothing"),
+    "*51": Code("log in to a ring group, or to all", partial(_attend, out=False), "group, or nothing"),
+    "*80": Code("let the clock speak again", partial(_override, value=CLEARED), "time rule"),
+    "*81": Code("open now", partial(_override, value=DAY), "time rule, * and hours"),
+    "*82": Code("close now", partial(_override, value=NIGHT), "time rule, * and hours"),
+    "*83": Code("go the special way now", partial(_override, value=SPECIAL), "time rule, * and hours"),
     "*97": Code("listen to one's own mailbox", _own_mailbox),
     "*98": Code("listen to a mailbox after its PIN", _any_mailbox, "mailbox"),
     "*99": Code("leave a message without ringing", _leave_message, "mailbox"),

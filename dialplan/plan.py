@@ -149,12 +149,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """A time rule."""
+    """A time rule.
+
+    Attributes:
+        special: where calls go while it is switched to `special`.
+        code: digits that name it after a feature code; empty: no phone may overrule it.
+        switched_by: extensions whose phones may.
+    """
 
     name: str
     week: Week
     then: Target
     closed: Target | None
+    special: Target | None
+    code: str
+    switched_by: frozenset[str]
     owner: Owner
 
 

@@ -52,6 +52,7 @@ def _written(spec: TenantSpec) -> Iterator[tuple[Place, Path, str | None]]:
     for name, rule in spec.hours.items():
         yield Place(Kind.HOURS, name), ("hours", name, "then"), rule.then
         yield Place(Kind.HOURS, name), ("hours", name, "closed"), rule.closed
+        yield Place(Kind.HOURS, name), ("hours", name, "special"), rule.special
     for name, announcement in spec.announcements.items():
         yield Place(Kind.ANNOUNCEMENT, name), ("announcements", name, "then"), announcement.then
 

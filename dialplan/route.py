@@ -7,6 +7,7 @@ the call came here (`dialplan.decide`) and what a leg outside needs (`dialplan.o
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from dialplan.attendance import is_logged_out
 from dialplan.call import Here, PlaceKey, Sender, Sheet, Underway, rejection
 from dialplan.decision import Hunt, Play, Reason, Ring, Voicemail
 from dialplan.entitlement import Feature
@@ -19,6 +20,7 @@ from dialplan.plan import Extension, Group, Member, Number, Owner, Strategy
 from dialplan.porting import is_reached
 from dialplan.rights import may_reach
 from dialplan.screening import Screened, at_extension, at_tenant
+from dialplan.switch import DAY, NIGHT, SPECIAL, SwitchKind
 from dialplan.target import Kind, Target
 
 MAX_HOPS = 5  # numbers of tenants that one call passes; more is a circle that nobody has noticed yet
@@ -177,7 +179,8 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     if group.strategy is not Strategy.SIMULTANEOUS:
         words = group.strategy.replace("_", " ")
         sheet.note(f"groups.{name}.strategy", f"{words}: {', '.join(member.number for member in order)}")
-    together = [ring for ring in (_willing(sheet, here, phones) for phones in rounds(group, order)) if ring]
+    order = tuple(replace(one, endpoints=_willing(sheet, here, group, one)) for one in order)
+    together = rounds(group, order)
     nodes = [_ring_round(sheet, here, group, ring) for ring in together]
     sheet.hunts += _hunt(group, order, together, nodes)
     otherwise = _otherwise(sheet, here, group)
@@ -185,7 +188,9 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         node.busy = node.no_answer = node.unreachable = after
     if nodes or otherwise:
         return nodes[0] if nodes else otherwise
-    return sheet.reject(Reason.BUSY, f"groups.{group.name}", "all are calling or not to be disturbed")
+    return sheet.reject(
+        Reason.BUSY, f"groups.{group.name}", "all are calling, logged out or not to be disturbed"
+    )
 
 
 def _hunt(
@@ -194,7 +199,7 @@ def _hunt(
     """Tell what a process that remembers turns has to know of a group's call."""
     if nodes and group.strategy not in IN_WRITTEN_ORDER:
         first = next(one for one in order if not frozenset(together[0]).isdisjoint(one.endpoints))
-        place = group.members.index(first)
+        place = [member.number for member in group.members].index(first.number)
         hunt = Hunt(
             group=group.owner.payer,
             strategy=group.strategy,
@@ -234,14 +239,23 @@ def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return _missing(sheet, here, f"rule hours {name}", sender)
     if refused := sheet.withhold(here.plan, Feature.HOURS, f"hours.{name}"):
         return refused
-    state = "then" if is_open(hours.week, sheet.call.now, here.plan.zone) else "closed"
+    switched = _OVERRULED.get(sheet.switched(here.plan.tenant, SwitchKind.HOURS, name), "")
+    if switched == "special" and hours.special is None:
+        switched = ""  # the document has lost its special way since
+    state = switched or ("then" if is_open(hours.week, sheet.call.now, here.plan.zone) else "closed")
     target, rule = getattr(hours, state), f"hours.{name}.{state}"
     if target is None:
         return sheet.reject(Reason.CLOSED, rule, "closed, and no other way is given")
+    if switched:
+        sheet.note(f"switches.{name}.hours", f"somebody has switched to {rule}: {target}")
+        return go(sheet, here, target, Sender(hours.owner, rule))
     day = hours.week.holiday(local_time(sheet.call.now, here.plan.zone).date())
     on_holiday = f" of a public holiday ({day})" if day else ""
     sheet.note(rule, f"{'open' if state == 'then' else 'closed'} at this hour{on_holiday}: {target}")
     return go(sheet, here, target, Sender(hours.owner, rule))
+
+
+_OVERRULED = {DAY: "then", NIGHT: "closed", SPECIAL: "special"}
 
 
 def _to_announcement(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:
@@ -287,13 +301,19 @@ def _others(sheet: Sheet, endpoints: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
 
 
-def _willing(sheet: Sheet, here: Here, endpoints: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out of a group's phones those of extensions that are not to be disturbed."""
-    others = _others(sheet, endpoints)
-    if not sheet.call.state.switches.any_of(here.plan.tenant):
+def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
+    """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
+    others, plan = _others(sheet, member.endpoints), here.plan
+    if not sheet.call.state.switches.any_of(plan.tenant):
         return others
-    extension_of = here.plan.endpoints
-    return tuple(one for one in others if not is_undisturbed(sheet, here, extension_of[one]))
+    groups = {group.name, plan.group_extensions.get(member.number, group.name)}
+    unwilling = {
+        extension
+        for extension in {plan.endpoints[phone] for phone in others}
+        if is_undisturbed(sheet, here, extension)
+        or any(is_logged_out(sheet, plan.tenant, extension, name) for name in groups)
+    }
+    return tuple(phone for phone in others if plan.endpoints[phone] not in unwilling)
 
 
 def _caller(sheet: Sheet, here: Here) -> str:

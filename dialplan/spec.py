@@ -421,6 +421,18 @@ class GroupSpec(Document):
     may_call: Rights = "anywhere"
 
 
+class HoursSwitchSpec(Document):
+    """Who may overrule a time rule by phone (`*81` day, `*82` night, `*83` special, `*80` as the clock says).
+
+    Attributes:
+        code: dialled after the feature code; each rule has its own.
+        by: extensions whose phones may.
+    """
+
+    code: Annotated[str, _shaped("[0-9]{1,3}", "no-code", "code of a time rule", 'use 1 to 3 digits, "1"')]
+    by: Annotated[tuple[ExtensionId, ...], Field(strict=False, min_length=1)]
+
+
 class HoursSpec(Document):
     """Opening hours in the tenant's time zone.
 
@@ -432,6 +444,8 @@ class HoursSpec(Document):
             the week's and the holiday's.
         then: where a call goes while open.
         closed: where it goes otherwise; without it the call is refused as closed.
+        special: where it goes while somebody has switched the rule to it.
+        switch: who may overrule the rule by phone.
     """
 
     open: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Field(strict=False)]
@@ -439,6 +453,8 @@ class HoursSpec(Document):
     exceptions: dict[Annotated[str, AfterValidator(_date)], SpansOfDay] = {}
     then: TargetText
     closed: TargetText | None = None
+    special: TargetText | None = None
+    switch: HoursSwitchSpec | None = None
 
 
 class AnnouncementSpec(Document):

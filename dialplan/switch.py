@@ -16,6 +16,7 @@ from dialplan.shelves import Shelves
 
 CLEARED = ""
 ON = "on"
+DAY, NIGHT, SPECIAL = "day", "night", "special"  # a time rule that is overruled
 OFF = "off"  # overrules what the document says; CLEARED lets it speak again
 
 
@@ -27,6 +28,8 @@ class SwitchKind(StrEnum):
     FORWARD_NO_ANSWER = "forward-no-answer"
     FORWARD_UNREACHABLE = "forward-unreachable"
     DO_NOT_DISTURB = "do-not-disturb"  # of an extension; on
+    LOGGED_OUT = "logged-out"  # of an extension: on; of `extension/group`, before the former: on, or off
+    HOURS = "hours"  # of a time rule; day, night or special
 
 
 FORWARDS: Mapping[str, SwitchKind] = {
@@ -43,7 +46,7 @@ class Switch:
     """One thing that was switched.
 
     Attributes:
-        subject: what it belongs to within the tenant: an extension.
+        subject: what it belongs to within the tenant: an extension, `extension/group`, or a time rule.
         value: what it says; empty: cleared.
         since: when it was set, with a time zone.
         by: who set it: a phone's endpoint, or a user of the command line.

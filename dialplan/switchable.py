@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dialplan import numbers
+from dialplan.attendance import groups_of
 from dialplan.call import Call, Caller, Here, Sheet
 from dialplan.codes import objection
 from dialplan.facts import State
 from dialplan.plan import Plan
 from dialplan.published import Published
-from dialplan.switch import FORWARDS, OFF, ON, Switch, SwitchKind
+from dialplan.switch import DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
 from dialplan.target import Kind, parse
 
 
@@ -60,6 +61,27 @@ def _forward(sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
     return None
 
 
+def _logged_out(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
+    number, slash, group = switch.subject.partition("/")
+    if switch.value != ON and not (slash and switch.value == OFF):
+        return Mistake(f"{switch.value!r} is no value for {switch.kind}", "write on, or clear it")
+    missing = _no_extension(plan, number)
+    if missing or not slash:
+        return missing
+    groups = [one.name for one in groups_of(plan, plan.extensions[number])]
+    remedy = f"name one of: {' '.join(groups)}" if groups else "add it to a group first"
+    return None if group in groups else Mistake(f"{number} is no member of group {group}", remedy)
+
+
+def _hours(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
+    rule = plan.hours.get(switch.subject)
+    if rule is None:
+        return Mistake(f"there are no hours {switch.subject} in {plan.tenant}", "name one of its time rules")
+    values = [DAY, NIGHT, *([SPECIAL] if rule.special else [])]
+    remedy = f"write one of: {' '.join(values)}, or clear it"
+    return None if switch.value in values else Mistake(f"hours {rule.name} has no {switch.value!r}", remedy)
+
+
 def _no_extension(plan: Plan, subject: str) -> Mistake | None:
     if subject in plan.extensions:
         return None
@@ -69,4 +91,6 @@ def _no_extension(plan: Plan, subject: str) -> Mistake | None:
 _VALUES: Mapping[SwitchKind, Callable[[Sheet, Plan, Switch], Mistake | None]] = {
     **dict.fromkeys(FORWARDS.values(), _forward),
     SwitchKind.DO_NOT_DISTURB: _do_not_disturb,
+    SwitchKind.LOGGED_OUT: _logged_out,
+    SwitchKind.HOURS: _hours,
 }

@@ -15,7 +15,15 @@ from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
 
-SUBJECTS = (calendar, entitled, names, outside, porting, sounds, ways)  # each registers its checks when imported
+SUBJECTS = (
+    calendar,
+    entitled,
+    names,
+    outside,
+    porting,
+    sounds,
+    ways,
+)  # each registers its checks when imported
 
 
 def check_tenant(

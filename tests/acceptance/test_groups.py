@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import time
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
+BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
@@ -61,7 +64,6 @@ def _publish(pbx: Pbx, document: dict[str, Any]) -> Plan:
     publication.write_plan(settings.published, plan)
     phones.publish(settings, plan)
     index["tenants"]["crew"] = revision
-    index["numbers"] |= dict.fromkeys(plan.numbers, "crew")
     publication.write_aside(settings.published / "index.json", json.dumps(index))
     said = asyncio.run(publication.announce(settings.run_dir))
     assert all(one.done for one in said), said
@@ -112,8 +114,7 @@ def _rung(taken: dict[str, sipp.Run]) -> dict[str, list[str]]:
 async def test_twenty_callers_at_once(pbx: Pbx, crew: Plan, runs: Runs, strategy: Strategy) -> None:
     """Each caller's phones ring in the order the strategy promises, none of them twice."""
     before = len(pbx.decisions())
-    busy = sipp.answering(ring_ms=0, start_at="refuse", code=486)
-    taken = await _take(pbx, runs, dict.fromkeys(MEMBERS, busy))
+    taken = await _take(pbx, runs, dict.fromkeys(MEMBERS, BUSY))
     await _call_at_once(pbx, NUMBERS[strategy])
     rung = _rung(taken)
     assert len(rung) == CALLS
@@ -164,3 +165,27 @@ async def _call(pbx: Pbx, number: str) -> None:
         await run.wait()
     finally:
         await run.end()
+
+
+async def test_who_logs_out_is_not_rung_by_the_next_call(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """From the confirmation of the code on the phone is silent, and rings again after the other code."""
+    del crew
+    taken = await _take(pbx, runs, dict.fromkeys(MEMBERS, BUSY))
+    rung = [await _rung_by_a_call(pbx, taken)]
+    for code in ("*50", "*51"):
+        phone = pbx.phone("p23", tenant="crew")
+        runs.append(asked := await phone.call(code, talk_ms=10_000))
+        await asked.wait()  # the confirmation ends the call
+        rung.append(await _rung_by_a_call(pbx, taken))
+    assert rung == [list(MEMBERS), [number for number in MEMBERS if number != "23"], list(MEMBERS)]
+
+
+async def _rung_by_a_call(pbx: Pbx, taken: dict[str, sipp.Run]) -> list[str]:
+    begun = time.time()
+    with contextlib.suppress(sipp.SippError):
+        await _call(pbx, NUMBERS[Strategy.LINEAR])
+    return [
+        number
+        for number, run in taken.items()
+        if any(m.at > begun and m.method == "INVITE" for m in run.messages())
+    ]

@@ -114,9 +114,9 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             ),
             "extensions": st.fixed_dictionaries({number: extension(number) for number in EXTENSIONS}),
             "groups": st.fixed_dictionaries({"red": group("60"), "blue": group("61")}),
-            "hours": st.fixed_dictionaries({**opening, "then": targets, "closed": maybe}).map(
-                lambda rule: {"office": without_none(rule)}
-            ),
+            "hours": st.fixed_dictionaries(
+                {**opening, "then": targets, "closed": maybe, "special": maybe}
+            ).map(lambda rule: {"office": without_none(rule)}),
             "announcements": maybe.map(
                 lambda then: {"closed": without_none({"sound": "closed", "then": then})}
             ),
@@ -192,6 +192,8 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
         **{key: draw(written) for key, written in opening.items()},
         "then": draw(later("hours office")),
         "closed": perhaps("hours office"),
+        "special": perhaps("hours office"),
+        "switch": {"code": "1", "by": ["10", "11"]},
     }
     announcement = {"sound": "closed", "then": perhaps("announcement closed")}
     return TenantSpec.model_validate(
@@ -228,6 +230,9 @@ instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda
 ALWAYS_KNOWN = datetime(2027, 1, 1, tzinfo=UTC)
 
 
+SAID = ["", "on", "off", "day", "night", "special"]
+
+
 def switches(tenants: list[str]) -> st.SearchStrategy[list[Switch]]:
     """Draw switches of tenants: of any extension, to anywhere or to nonsense, some of which run out."""
     return st.lists(
@@ -235,8 +240,8 @@ def switches(tenants: list[str]) -> st.SearchStrategy[list[Switch]]:
             Switch,
             tenant=st.sampled_from(tenants),
             kind=st.sampled_from(SwitchKind),
-            subject=st.sampled_from([*EXTENSIONS, *EXTENSIONS, "60", "99"]),
-            value=st.one_of(targets, targets, st.sampled_from(["", "on", "off"]), st.text(max_size=20)),
+            subject=st.sampled_from([*EXTENSIONS, *EXTENSIONS, "60", "99", "10/red", "11/blue", "office"]),
+            value=st.one_of(targets, targets, st.sampled_from(SAID), st.text(max_size=20)),
             since=st.just(ALWAYS_KNOWN),
             by=st.just("x"),
             until=st.one_of(
@@ -283,6 +288,13 @@ dialled = st.sampled_from(
         "*92*089123456#",
         "#61#",
         "*78",
+        "*50",
+        "*51*60",
+        "*5061",
+        "*811",
+        "*82*1*4#",
+        "*831",
+        "*80",
         "112",
         "0",
         "99",

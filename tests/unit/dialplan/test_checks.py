@@ -231,6 +231,24 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "unreachable",
         ("hours", "i"),
     ),
+    "two time rules with one code": (
+        {
+            "numbers": {"+493055500100": {"to": "hours h"}, "+493055500101": {"to": "hours i"}},
+            "hours": {
+                name: {"open": [], "then": "busy", "switch": {"code": "1", "by": ["10"]}} for name in "hi"
+            },
+        },
+        "hours-code-twice",
+        ("hours", "i", "switch", "code"),
+    ),
+    "a time rule switched by nobody": (
+        {
+            "numbers": {"+493055500100": {"to": "hours h"}},
+            "hours": {"h": {"open": [], "then": "busy", "switch": {"code": "1", "by": ["10", "99"]}}},
+        },
+        "unknown-switcher",
+        ("hours", "h", "switch", "by", 1),
+    ),
     "no number to call back": ({"numbers": None}, "no-callback-number", ("numbers",)),
     "a chain that is too long": (
         {
