@@ -41,6 +41,7 @@ from dialplan.spec import (
     ForwardSpec,
     GroupSpec,
     HoursSpec,
+    MemberSpec,
     MusicSpec,
     NumberSpec,
     PortingSpec,
@@ -105,18 +106,21 @@ def endpoint(tenant: str, device: str) -> str:
 
 
 def members(spec: TenantSpec, group: GroupSpec) -> tuple[Member, ...]:
-    """Give the members of a group that have a phone, each once."""
-    found = (_member(spec, number) for number in dict.fromkeys(group.members))
-    return tuple(member for member in found if member.endpoints)
+    """Give the members of a group that have a phone or a number, each once."""
+    once = {str(one): one for one in reversed(group.members)}
+    found = (_member(spec, one) for one in reversed(once.values()))
+    return tuple(member for member in found if member.endpoints or member.is_outside)
 
 
-def _member(spec: TenantSpec, number: str) -> Member:
-    extensions = tuple(dict.fromkeys(_extensions_of(spec, number, frozenset())))
-    devices = chain.from_iterable(spec.extensions[one].devices for one in extensions)
+def _member(spec: TenantSpec, one: MemberSpec) -> Member:
+    extensions = tuple(dict.fromkeys(_extensions_of(spec, str(one), frozenset())))
+    devices = chain.from_iterable(spec.extensions[number].devices for number in extensions)
     return Member(
-        number=number,
+        number=str(one),
         endpoints=tuple(dict.fromkeys(endpoint(spec.tenant, device.device) for device in devices)),
-        payers=tuple(f"{spec.tenant}/{one}" for one in extensions),
+        payers=tuple(f"{spec.tenant}/{number}" for number in extensions or (str(one),)),
+        delay_s=one.delay_s,
+        timeout_s=one.timeout_s or 0,
     )
 
 
@@ -127,7 +131,7 @@ def _extensions_of(spec: TenantSpec, number: str, inside: frozenset[str]) -> Ite
     nested = next((name for name, group in spec.groups.items() if group.extension == number), "")
     if nested and nested not in inside:
         for inner in spec.groups[nested].members:
-            yield from _extensions_of(spec, inner, inside | {nested})
+            yield from _extensions_of(spec, str(inner), inside | {nested})
 
 
 def _extension(spec: TenantSpec, number: str, one: ExtensionSpec) -> Extension:
@@ -180,6 +184,9 @@ def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
         strategy=Strategy(one.strategy),
         members=members(spec, one),
         timeout_s=one.timeout_s,
+        obeys_forwards=one.members_forward == "obey",
+        ring_tone=one.ring_tone or "",
+        prefix=one.prefix or "",
         otherwise=_target(one.otherwise),
         mailbox=mailbox,
         owner=_owner(spec, one.extension or name, one.caller_id, Rights(one.may_call)),

@@ -53,10 +53,26 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """One that rings beside others with a step of its own, for it rings later, not as long, or outside.
+
+    Attributes:
+        step: number of that step, a `Ring` or an `Outside`; its jumps lead nowhere.
+        delay_s: how long after the others it begins.
+    """
+
+    step: int
+    delay_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
     """Ring endpoints of our own at once; the first to answer has the call.
 
     Attributes:
+        joined: who rings beside them with steps of their own.
+        tone: name of the ring tone that phones are asked for (Alert-Info); empty: their own choice.
+        prefix: text that phones show before the caller's name; empty: none.
         caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
             another tenant, whose extension says nothing here.
     """
@@ -64,6 +80,9 @@ class Ring:
     endpoints: tuple[str, ...]
     timeout_s: int
     caller: str = ""
+    joined: tuple[Joined, ...] = ()
+    tone: str = ""
+    prefix: str = ""
     then: Next = Next()
 
 
@@ -84,6 +103,8 @@ class Outside:
         why: call, forward, transfer.
         timeout_s: how long to let it ring.
         limit_s: longest duration after the answer; 0 for none.
+        confirm: language in which whoever answers is asked to press 1, and has the call only then: a mailbox
+            never does. Empty: who answers has the call.
     """
 
     trunks: tuple[str, ...]
@@ -98,6 +119,7 @@ class Outside:
     diverted: tuple[str, ...] = ()
     diversions: int = 0
     limit_s: int = 0
+    confirm: str = ""
     then: Next = Next()
 
 

@@ -105,6 +105,8 @@ def ways(spec: TenantSpec) -> Steps:
     for reference in references(spec):
         if reference.path == ("anonymous",):
             continue  # of all numbers: said once beside the diagrams, not at each of them
+        if "members" in reference.path:
+            continue  # stand in the group's own box
         when = _when(reference.path)
         if not when and reference.source.kind == Kind.NUMBER and spec.numbers[reference.source.name].callers:
             when = "others"

@@ -6,9 +6,9 @@ nothing (the standby, or control after its state was lost) lets the draw choose 
 then no member gets all the calls.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
-from itertools import chain
 
 from dialplan.facts import NEVER, Served, State
 from dialplan.plan import Group, Member, Strategy
@@ -23,20 +23,18 @@ def in_turn(group: Group, state: State, today: date) -> tuple[Member, ...]:
     return tuple(_ORDERS[group.strategy](group, state, today)) if group.members else ()
 
 
-def rounds(group: Group, order: Iterable[Member]) -> tuple[tuple[str, ...], ...]:
-    """Give the phones that ring together, round by round. No phone rings twice for one call.
+def each_once(order: Iterable[Member]) -> Iterator[Member]:
+    """Give members with the phones that none before them has: no phone rings twice for one call.
 
     A phone that is a member's and, through another group, a later member's too rings with the first of them.
+    Members that are left without a phone are left out.
     """
-    phones = [member.endpoints for member in order]
-    if group.strategy is Strategy.SIMULTANEOUS:
-        phones = [tuple(chain.from_iterable(phones))]
     rung: set[str] = set()
-    found = []
-    for together in phones:
-        found.append(tuple(phone for phone in dict.fromkeys(together) if phone not in rung))
-        rung.update(together)
-    return tuple(phones for phones in found if phones)
+    for member in order:
+        left = tuple(phone for phone in member.endpoints if phone not in rung)
+        rung.update(left)
+        if left or member.is_outside:
+            yield replace(member, endpoints=left)
 
 
 def _as_written(group: Group, _state: State, _today: date) -> Sequence[Member]:

@@ -5,9 +5,10 @@ and yet a jump may only go forward, so that a decision is bounded by its length.
 a graph without circles; number its nodes so that each comes after all that lead to it (topological order).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dialplan.decision import END, MAX_STEPS, Next, Outside, Play, Ring, Step
+from dialplan.decision import END, MAX_STEPS, Joined, Next, Outside, Play, Ring, Step
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +20,7 @@ class Node:
     no_answer: "Node | None" = None
     unreachable: "Node | None" = None
     then: "Node | None" = None
+    joined: "tuple[tuple[int, Node], ...]" = ()  # with the delay of each
 
 
 def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
@@ -45,7 +47,13 @@ def _forward_order(root: Node) -> list[Node]:
     left: dict[Node, None] = {}
 
     def walk(node: Node) -> None:
-        for onward in (node.then, node.unreachable, node.no_answer, node.busy):
+        for onward in (
+            node.then,
+            node.unreachable,
+            node.no_answer,
+            node.busy,
+            *(one for _, one in node.joined),
+        ):
             if onward is not None and onward not in left:
                 walk(onward)
         left[node] = None
@@ -59,12 +67,17 @@ def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
         return END if onward is None else numbers.get(onward, END)
 
     match node.step:
-        case Ring() | Outside() as ringing:
-            then = Next(
-                busy=jump(node.busy), no_answer=jump(node.no_answer), unreachable=jump(node.unreachable)
-            )
-            return replace(ringing, then=then)
+        case Ring() as ringing:
+            numbered = ((delay_s, numbers[one]) for delay_s, one in node.joined if one in numbers)
+            joined = tuple(Joined(step=number, delay_s=delay_s) for delay_s, number in numbered)
+            return replace(ringing, then=_next(node, jump), joined=joined)
+        case Outside() as ringing:
+            return replace(ringing, then=_next(node, jump))
         case Play() as playing:
             return replace(playing, then=jump(node.then))
         case last:
             return last
+
+
+def _next(node: Node, jump: Callable[[Node | None], int]) -> Next:
+    return Next(busy=jump(node.busy), no_answer=jump(node.no_answer), unreachable=jump(node.unreachable))

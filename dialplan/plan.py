@@ -115,17 +115,26 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member of a ring group: an extension, or another group, whose phones then ring as one member's.
+    """A member of a ring group: an extension, a number outside, or another group, whose phones ring as one's.
 
     Attributes:
-        number: internal number, as the document names it.
-        endpoints: phones that ring.
-        payers: `<tenant>/<extension>` of those phones.
+        number: internal number, as the document names it, or E.164.
+        endpoints: phones that ring; none for a number outside.
+        payers: `<tenant>/<extension>` of those phones; for a number outside itself.
+        delay_s: how long after the others it begins to ring, where all ring together.
+        timeout_s: how long it rings; 0: as long as the group says.
     """
 
     number: str
     endpoints: tuple[str, ...]
     payers: tuple[str, ...]
+    delay_s: int = 0
+    timeout_s: int = 0
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is a number, and no extension."""
+        return self.number.startswith("+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,9 @@ class Group:
     Attributes:
         members: in the order of the document; each has a phone.
         timeout_s: how long a member rings, or all together.
+        obeys_forwards: a member's own forward of every call counts.
+        ring_tone: that phones are asked for, or empty.
+        prefix: before the caller's name, or empty.
     """
 
     name: str
@@ -142,6 +154,9 @@ class Group:
     strategy: Strategy
     members: tuple[Member, ...]
     timeout_s: int
+    obeys_forwards: bool
+    ring_tone: str
+    prefix: str
     otherwise: Target | None
     mailbox: str
     owner: Owner

@@ -49,6 +49,9 @@ def _written(spec: TenantSpec) -> Iterator[tuple[Place, Path, str | None]]:
         yield from _of_extension(number, extension)
     for name, group in spec.groups.items():
         yield Place(Kind.GROUP, name), ("groups", name, "otherwise"), group.otherwise
+        for index, member in enumerate(group.members):
+            outside = f"number {member.number}" if member.number else None
+            yield Place(Kind.GROUP, name), ("groups", name, "members", index, "number"), outside
     for name, rule in spec.hours.items():
         yield Place(Kind.HOURS, name), ("hours", name, "then"), rule.then
         yield Place(Kind.HOURS, name), ("hours", name, "closed"), rule.closed

@@ -4,21 +4,21 @@ Owns what each kind of place does with a call; a later kind adds its function to
 the call came here (`dialplan.decide`) and what a leg outside needs (`dialplan.outside`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from dialplan.attendance import is_logged_out
-from dialplan.call import Here, PlaceKey, Sender, Sheet, Underway, rejection
-from dialplan.decision import Hunt, Play, Reason, Ring, Voicemail
+from dialplan.call import Here, PlaceKey, Sender, Sheet, rejection
+from dialplan.decision import Play, Reason, Ring, Voicemail
 from dialplan.entitlement import Feature
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
 from dialplan.hours import is_open, local_time
-from dialplan.hunt import IN_WRITTEN_ORDER, in_turn, rounds
 from dialplan.layout import Node
 from dialplan.outside import leave
-from dialplan.plan import Extension, Group, Member, Number, Owner, Strategy
+from dialplan.plan import Extension, Group, Number, Owner
 from dialplan.porting import is_reached
 from dialplan.rights import may_reach
+from dialplan.ringing import others, ring, seen_as
 from dialplan.screening import Screened, at_extension, at_tenant
 from dialplan.switch import DAY, NIGHT, SPECIAL, SwitchKind
 from dialplan.target import Kind, Target
@@ -112,12 +112,12 @@ def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender)
         return _undisturbed(sheet, here, extension)
     if sheet.call.was_at(extension.endpoints):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
-    endpoints = _others(sheet, extension.endpoints)
+    endpoints = others(sheet, extension.endpoints)
     if not endpoints:
         return _no_phone_left(sheet, here, extension)
     ring_s = extension.forwards.ring_s
     sheet.note(f"extensions.{name}", f"rings {', '.join(endpoints)} for {ring_s} s")
-    node = Node(Ring(endpoints=endpoints, timeout_s=ring_s, caller=_caller(sheet, here)))
+    node = Node(Ring(endpoints=endpoints, timeout_s=ring_s, caller=seen_as(sheet, here)))
     node.busy = _forward(sheet, here, extension, "busy")
     node.no_answer, node.unreachable = _unanswered(sheet, here, extension)
     return node
@@ -175,14 +175,7 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return refused
     if any(sheet.call.was_at(member.endpoints) for member in group.members):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
-    order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
-    if group.strategy is not Strategy.SIMULTANEOUS:
-        words = group.strategy.replace("_", " ")
-        sheet.note(f"groups.{name}.strategy", f"{words}: {', '.join(member.number for member in order)}")
-    order = tuple(replace(one, endpoints=_willing(sheet, here, group, one)) for one in order)
-    together = rounds(group, order)
-    nodes = [_ring_round(sheet, here, group, ring) for ring in together]
-    sheet.hunts += _hunt(group, order, together, nodes)
+    nodes = ring(sheet, here, group, partial(go, sheet, here))
     otherwise = _otherwise(sheet, here, group)
     for node, after in zip(nodes, [*nodes[1:], otherwise], strict=False):
         node.busy = node.no_answer = node.unreachable = after
@@ -191,28 +184,6 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     return sheet.reject(
         Reason.BUSY, f"groups.{group.name}", "all are calling, logged out or not to be disturbed"
     )
-
-
-def _hunt(
-    group: Group, order: Sequence[Member], together: Sequence[tuple[str, ...]], nodes: Sequence[Node]
-) -> Iterator[Underway]:
-    """Tell what a process that remembers turns has to know of a group's call."""
-    if nodes and group.strategy not in IN_WRITTEN_ORDER:
-        first = next(one for one in order if not frozenset(together[0]).isdisjoint(one.endpoints))
-        place = [member.number for member in group.members].index(first.number)
-        hunt = Hunt(
-            group=group.owner.payer,
-            strategy=group.strategy,
-            next_turn=(place + 1) % len(group.members),
-            first=first.payers,
-            rings_s=group.timeout_s * len(nodes),
-        )
-        yield Underway(hunt, nodes[0])
-
-
-def _ring_round(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...]) -> Node:
-    sheet.note(f"groups.{group.name}", f"rings {', '.join(endpoints)} for {group.timeout_s} s")
-    return Node(Ring(endpoints=endpoints, timeout_s=group.timeout_s, caller=_caller(sheet, here)))
 
 
 def _otherwise(sheet: Sheet, here: Here, group: Group) -> Node | None:
@@ -294,31 +265,3 @@ WAYS: dict[Kind, Way] = {
 def _missing(sheet: Sheet, here: Here, what: str, sender: Sender) -> Node:
     """Refuse a place that is not there; only a plan that was never compiled sends calls to one."""
     return sheet.reject(Reason.UNKNOWN_NUMBER, sender.rule, f"there is no {what} in {here.plan.tenant}")
-
-
-def _others(sheet: Sheet, endpoints: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the phone that calls: it is off the hook."""
-    return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
-
-
-def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
-    """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
-    others, plan = _others(sheet, member.endpoints), here.plan
-    if not sheet.call.state.switches.any_of(plan.tenant):
-        return others
-    groups = {group.name, plan.group_extensions.get(member.number, group.name)}
-    unwilling = {
-        extension
-        for extension in {plan.endpoints[phone] for phone in others}
-        if is_undisturbed(sheet, here, extension)
-        or any(is_logged_out(sheet, plan.tenant, extension, name) for name in groups)
-    }
-    return tuple(phone for phone in others if plan.endpoints[phone] not in unwilling)
-
-
-def _caller(sheet: Sheet, here: Here) -> str:
-    """Give what phones of this tenant are shown of another tenant's phone; nothing: as it came."""
-    caller = sheet.call.caller
-    if caller.tenant in {"", here.plan.tenant}:
-        return ""
-    return "anonymous" if caller.hidden or not caller.number else caller.number

@@ -247,6 +247,12 @@ CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
 Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 FeatureName = Annotated[str, AfterValidator(_feature)]
+RingTone = Annotated[
+    str, _shaped("[A-Za-z0-9-]{1,30}", "no-ring-tone", "ring tone", "use up to 30 of letters, digits and -")
+]
+Prefix = Annotated[
+    str, _shaped(r"[^\x00-\x1f\x7f\"<>]{1,20}", "no-prefix", "prefix", 'use 1 to 20 characters without " < >')
+]
 Region = Annotated[
     str, _shaped("[A-Z0-9]{1,3}", "no-region", "region", 'write its ISO 3166-2 code without country, "BY"')
 ]
@@ -397,8 +403,37 @@ class ExtensionSpec(Document):
     anonymous: TargetText | None = None
 
 
+class MemberSpec(Document):
+    """A member of a ring group; a bare extension is short for `{extension: "10"}`.
+
+    Attributes:
+        extension: of the tenant, or of another group, whose phones then ring like a member's.
+        number: outside, instead of an extension. The group pays; whoever answers has to press 1 to have the
+            call, so that a mailbox never takes it.
+        delay_s: how long after the others it begins to ring, where all ring together.
+        timeout_s: how long it rings. Default: the group's.
+    """
+
+    extension: ExtensionId | None = None
+    number: E164 | None = None
+    delay_s: Annotated[int, Field(ge=0, le=MAX_RING_S)] = 0
+    timeout_s: RingSeconds | None = None
+
+    _short = model_validator(mode="before")(_short_form("extension"))
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.extension is None) == (self.number is None):
+            remedy = 'write "10", {extension: "10", delay_s: 5}, or {number: "+436641234567"}'
+            raise _mistake("no-member", "a member is either an extension or a number", remedy)
+        return self
+
+    def __str__(self) -> str:
+        return self.extension or self.number or ""
+
+
 class GroupSpec(Document):
-    """A ring group: the members' phones ring, their personal forwards do not apply.
+    """A ring group: the members' phones ring, their personal forwards do not apply unless it says so.
 
     Attributes:
         extension: internal number of the group; it also pays for what `otherwise` sends outside.
@@ -406,14 +441,21 @@ class GroupSpec(Document):
             (`linear`), beginning with the one after the last call's (`round_robin`), in any order (`random`),
             the one first that has waited longest for a call (`least_recent`) or that has answered the fewest
             today (`fewest_calls`).
-        members: extensions, or extensions of other groups, whose phones then ring like members.
+        members: extensions of the tenant, extensions of other groups, and numbers outside.
+        members_forward: `obey`: a member who forwards every call is rung where the call would go, another
+            extension or a number outside, which the member pays. Who forwards elsewhere is left out.
+        ring_tone: name of the ring tone that phones are asked for (header Alert-Info).
+        prefix: what phones show before the caller's name.
         otherwise: where a call goes that no member answers.
     """
 
     name: Label
     extension: ExtensionId | None = None
     strategy: Annotated[Strategies, BeforeValidator(_former_word)] = "simultaneous"
-    members: Annotated[tuple[ExtensionId, ...], Field(strict=False, min_length=1)]
+    members: Annotated[tuple[MemberSpec, ...], Field(strict=False, min_length=1)]
+    members_forward: Literal["ignore", "obey"] = "ignore"
+    ring_tone: RingTone | None = None
+    prefix: Prefix | None = None
     timeout_s: RingSeconds = RING_S
     otherwise: TargetText | None = None
     caller_id: E164 | None = None

@@ -23,7 +23,7 @@ SUBJECTS = (
     porting,
     sounds,
     ways,
-)  # each registers its checks when imported
+)  # each registers its checks when it is imported
 
 
 def check_tenant(

@@ -47,8 +47,8 @@ def missing_members(subject: Subject) -> Iterator[Finding]:
     """A group has only members that exist."""
     known = _reachable_names(subject, Kind.EXTENSION)
     for name, group in subject.spec.groups.items():
-        for index, member in enumerate(group.members):
-            if member not in known:
+        for index, member in enumerate(str(one) for one in group.members):
+            if not member.startswith("+") and member not in known:
                 yield Finding(
                     path=("groups", name, "members", index),
                     code="missing-member",

@@ -9,7 +9,7 @@ from dialplan.decision import MAX_STEP_BYTES, MAX_STEPS
 from dialplan.finding import Finding, Path
 from dialplan.graph import closure, cycles
 from dialplan.references import Place
-from dialplan.spec import GroupSpec, TenantSpec
+from dialplan.spec import MIN_RING_S, GroupSpec, TenantSpec
 from dialplan.target import Kind
 
 MAX_RING_BYTES = MAX_STEP_BYTES - 100  # the rest of a step: timeout, jumps, caller
@@ -36,10 +36,11 @@ def circles_of_groups(subject: Subject) -> Iterator[Finding]:
     groups = subject.spec.groups
 
     def inner(name: str) -> Iterator[str]:
-        return (subject.group_extensions[m] for m in groups[name].members if m in subject.group_extensions)
+        members = (str(member) for member in groups[name].members)
+        return (subject.group_extensions[m] for m in members if m in subject.group_extensions)
 
     for circle in cycles(groups, inner):
-        members = groups[circle[0]].members
+        members = [str(member) for member in groups[circle[0]].members]
         index = next(i for i, m in enumerate(members) if subject.group_extensions.get(m) == circle[1])
         yield Finding(
             path=("groups", circle[0], "members", index),
@@ -107,6 +108,25 @@ def too_many_phones(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@check
+def members_without_time(subject: Subject) -> Iterator[Finding]:
+    """A member's delay leaves it time to ring, and is waited for at all."""
+    for name, group in subject.spec.groups.items():
+        for index, member in enumerate(group.members):
+            in_turn = group.strategy != "simultaneous"
+            if member.delay_s and (in_turn or member.delay_s > group.timeout_s - MIN_RING_S):
+                yield Finding(
+                    path=("groups", name, "members", index, "delay_s"),
+                    code="delay-without-effect",
+                    message=f"member {member} of group {name} would never ring"
+                    if not in_turn
+                    else f"members of group {name} ring one after the other: nobody waits for {member}",
+                    remedy=f"let it begin {MIN_RING_S} s before the group's timeout_s at least"
+                    if not in_turn
+                    else "take delay_s out, or let all ring together (`strategy: simultaneous`)",
+                )
+
+
 def _entries(subject: Subject) -> list[Place]:
     """Give the places where a call can begin: what can be dialled, from inside and outside."""
     return [
@@ -141,8 +161,10 @@ def _steps(subject: Subject, place: Place) -> int:
 def _own_steps(spec: TenantSpec, place: Place) -> int:
     if place.kind == Kind.GROUP and place.name in spec.groups:
         group: GroupSpec = spec.groups[place.name]
-        rounds = 1 if group.strategy == "simultaneous" else len(build.members(spec, group))
-        return rounds + (1 if group.voicemail else 0)
+        members = build.members(spec, group)
+        alone = group.strategy != "simultaneous" or group.members_forward == "obey"
+        steps = sum(alone or bool(one.delay_s or one.timeout_s) for one in members if not one.is_outside)
+        return steps + 1 + (1 if group.voicemail else 0)  # a number outside is a way and counted as one
     if place.kind == Kind.EXTENSION:
         return 2  # its phones, and its mailbox
     return 1

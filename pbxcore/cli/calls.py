@@ -72,7 +72,8 @@ def brief(decision: Decision | None) -> str:
 
 def _step(step: object) -> str:
     if isinstance(step, Ring):
-        return f"ring {'+'.join(step.endpoints)} {step.timeout_s} s"
+        beside = [f"{one.delay_s} s later step {one.step}" for one in step.joined]
+        return f"ring {'+'.join([*step.endpoints, *beside])} {step.timeout_s} s"
     if isinstance(step, Outside):
         return f"{step.number} for {step.payer}"
     words = {"mailbox": "record in", "sound": "play", "reason": "refuse:", "sounds": "confirm"}

@@ -229,7 +229,7 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
     """Give what a step does, with whom, and what follows."""
     match step:
         case Ring():
-            return f"[green]ring[/] {step.timeout_s} s", ", ".join(step.endpoints), _jumps(step.then)
+            return f"[green]ring[/] {step.timeout_s} s", _rings(step), _jumps(step.then)
         case Outside():
             return f"[yellow]outside[/] {step.timeout_s} s", _leg(step), _jumps(step.then)
         case Voicemail():
@@ -244,6 +244,18 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
             return "[green]confirm[/]", ", ".join(step.sounds), ""
 
 
+def _rings(step: Ring) -> str:
+    lines = [", ".join(step.endpoints)] if step.endpoints else []
+    lines += [f"{_after(one.delay_s)} step [bold cyan]{one.step}[/]" for one in step.joined]
+    if step.tone or step.prefix:
+        lines.append(escape(f"tone {step.tone or 'as ever'}, caller {step.prefix or 'without prefix'}"))
+    return "\n".join(lines)
+
+
+def _after(delay_s: int) -> str:
+    return f"after {delay_s} s" if delay_s else "and"
+
+
 def _leg(step: Outside) -> str:
     shows = "no number" if step.hidden else step.presented or "no number"
     lines = [
@@ -255,6 +267,8 @@ def _leg(step: Outside) -> str:
         lines.append(f"diverted by {step.diverting}{before} ({step.diversions} in all)")
     limit = f", at most {step.limit_s} s" if step.limit_s else ""
     lines.append(f"{step.payer} pays, why={step.why}{limit}")
+    if step.confirm:
+        lines.append(f"only who presses 1 has the call, asked in {step.confirm}")
     return "\n".join(lines)
 
 

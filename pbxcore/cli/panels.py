@@ -30,12 +30,14 @@ def decision(entry: Mapping[str, Any]) -> Panel:
 def _step(step: Mapping[str, Any]) -> str:
     jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in (step.get("then") or {}).items() if to)
     if step["do"] == "ring":
-        return f"ring {', '.join(step['endpoints'])} for {step['timeout_s']} s ({jumps or 'then end'})"
+        beside = [f"step {one['step']} after {one['delay_s']} s" for one in step.get("joined", ())]
+        rings = ", ".join([*step["endpoints"], *beside])
+        return f"ring {rings} for {step['timeout_s']} s ({jumps or 'then end'})"
     if step["do"] == "outside":
         return (
             f"call {step['number']} through {', '.join(step['trunks'])}, "
             f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
-            f"paid by {step['payer']}"
+            f"paid by {step['payer']}" + (", who answers has to press 1" if step.get("confirm") else "")
         )
     return str(step["do"])
 

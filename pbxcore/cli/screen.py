@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dialplan.hours import is_open
-from dialplan.hunt import rounds
+from dialplan.hunt import each_once
 from dialplan.plan import Extension, Plan
 from dialplan.target import Kind, Target
 from pbxcore.phones import password_of, pin_of
@@ -70,7 +70,7 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[tuple[str, str, str]]:
             pin = box.pin or pin_of(settings, extension.mailbox)
             yield f"{LISTEN}{extension.number}", "a phone", f"{extension.name}'s mailbox, PIN {pin}"
     for group in list(plan.groups.values())[:MANY]:
-        phones = sum(map(len, rounds(group, group.members)))
+        phones = sum(len(one.endpoints) or 1 for one in each_once(group.members))
         rings = f"group {group.name} rings {phones} phones"
         yield group.extension, "a phone", _then(rings, group.otherwise)
     for named in sorted(plan.named_numbers)[:1]:

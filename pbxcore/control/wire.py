@@ -5,6 +5,7 @@ Refuses to send anything that could be misread: every value is made of safe char
 AGI line, every jump goes forward and stays within the decision.
 """
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dialplan.decision import (
     MAX_STEPS,
     Confirm,
     Decision,
+    Joined,
     ListenToVoicemail,
     Next,
     Outside,
@@ -132,7 +134,7 @@ def commands(decision: Decision, nonce: str) -> tuple[str, ...]:
     if not 1 <= len(steps) <= MAX_STEPS:
         raise BadAnswerError(f"{len(steps)} steps")
     _check(decision.version)
-    pairs = [f"PBX_S{number}={_step(number, step, len(steps))}" for number, step in enumerate(steps, start=1)]
+    pairs = [f"PBX_S{number}={_step(number, step, steps)}" for number, step in enumerate(steps, start=1)]
     pairs += [f"PBX_N={len(steps)}", f"PBX_VERSION={decision.version}", f"PBX_OK={nonce}"]
     return tuple(f'EXEC MSet "{",".join(batch)}"' for batch in _batches(pairs))
 
@@ -149,19 +151,21 @@ def _batches(pairs: Sequence[str]) -> list[list[str]]:
     return batches
 
 
-def _step(number: int, step: Step, count: int) -> str:
-    written = _write(step)
+def _step(number: int, step: Step, steps: Sequence[Step]) -> str:
+    for jump in _jumps(step):
+        if jump != END and not number < jump <= len(steps):
+            raise BadAnswerError(f"step {number} jumps to {jump} of {len(steps)}")
+    written = _write(step, steps)
     if len(written) > MAX_STEP_BYTES:
         raise BadAnswerError(f"step {number} takes {len(written)} bytes")
-    for jump in _jumps(step):
-        if jump != END and not number < jump <= count:
-            raise BadAnswerError(f"step {number} jumps to {jump} of {count}")
     return written
 
 
 def _jumps(step: Step) -> tuple[int, ...]:
     match step:
-        case Ring(then=then) | Outside(then=then):
+        case Ring(then=then, joined=joined):
+            return (then.busy, then.no_answer, then.unreachable, *(one.step for one in joined))
+        case Outside(then=then):
             return (then.busy, then.no_answer, then.unreachable)
         case Play(then=following):
             return (following,)
@@ -169,16 +173,19 @@ def _jumps(step: Step) -> tuple[int, ...]:
             return ()
 
 
-def _write(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
+def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one for each kind of step
     """Write one step as the label and arguments of `[step]` in extensions.conf."""
     match step:
         case Ring():
-            targets = "&".join(f"PJSIP/{endpoint}" for endpoint in step.endpoints)
-            return _call("ring", targets, step.timeout_s, step.caller, *_then(step.then))
+            phones = [f"PJSIP/{endpoint}" for endpoint in step.endpoints]
+            members = [_member(one, steps) for one in step.joined]
+            joined = ":".join(str(one.step) for one in step.joined)
+            return _call("ring", "&".join([*phones, *members]), step.timeout_s, step.caller,
+                         *_then(step.then), joined, step.tone, _encoded(step.prefix))  # fmt: skip
         case Outside():
             return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
                          int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
-                         step.limit_s, *_then(step.then))  # fmt: skip
+                         step.limit_s, *_then(step.then), step.confirm)  # fmt: skip
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
         case ListenToVoicemail():
@@ -194,6 +201,20 @@ def _write(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
 def _diversions(step: Outside) -> str:
     """Write how often the call was diverted, by which number of ours last, and by which before."""
     return ":".join((str(step.diversions), step.diverting, *step.diverted)) if step.diverting else ""
+
+
+def _member(one: Joined, steps: Sequence[Step]) -> str:
+    """Name the channel of a member with a step of its own.
+
+    It steps aside when a phone answers. Where it leads outside it stays: it holds the call to its limit.
+    """
+    stays = "/n" if isinstance(steps[one.step - 1], Outside) else ""
+    return f"Local/{one.delay_s}-{one.step}@member{stays}"
+
+
+def _encoded(text: str) -> str:
+    """Write words in characters that are safe on the wire; the dialplan reads base64 without its end, too."""
+    return base64.b64encode(text.encode()).decode().rstrip("=")
 
 
 def _then(then: Next) -> tuple[int, int, int]:

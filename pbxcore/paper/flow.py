@@ -19,7 +19,7 @@ from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
 from dialplan.hours import DAYS
 from dialplan.numbers import calling_code
 from dialplan.references import Place
-from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, NumberSpec, PortingSpec, TenantSpec
+from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, MemberSpec, NumberSpec, PortingSpec, TenantSpec
 from dialplan.target import Kind
 from pbxcore.paper.layout import Card, Drawing, draw
 from pbxcore.paper.words import counted, dated, words, written_day
@@ -223,7 +223,15 @@ def _members(page: Page, group: GroupSpec) -> list[str]:
     spec = page.spec
     names = {extension: one.name for extension, one in spec.extensions.items()}
     names |= {one.extension: one.name for one in spec.groups.values() if one.extension}
-    return [f"{member} {names.get(member, '')}".rstrip() for member in group.members]
+    return [_member(page, member, names.get(str(member), "")) for member in group.members]
+
+
+def _member(page: Page, member: MemberSpec, name: str) -> str:
+    """Say who is a member, from when and how long it rings."""
+    after = page.words["member_after"].format(seconds=member.delay_s) if member.delay_s else ""
+    lasts = page.words["member_for"].format(seconds=member.timeout_s) if member.timeout_s else ""
+    who = _written(member.number) if member.number else str(member)
+    return " ".join(word for word in (who, name, after, lasts) if word)
 
 
 def _written(number: str) -> str:

@@ -241,11 +241,13 @@ def answering(  # noqa: PLR0913 — what a called party can do
     headers: str = "",
     refer_to: str = "",
     refer_after_ms: int = 300,
+    press: str = "",
 ) -> str:
-    """Return a scenario that takes calls: answer, refuse or let ring."""
-    refer = ""
+    """Return a scenario that takes calls: answer, press a key, refuse or let ring."""
+    refer, dialog = "", "From:[$us]\nTo:[$them]"
+    if press:
+        refer = fill("press.xml", {"BEFORE_MS": str(refer_after_ms), "KEY": press, "DIALOG": dialog})
     if refer_to:
-        dialog = "From:[$us]\nTo:[$them]"
         refer = fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
     refusals = "".join(fill("refusal.xml", {"CODE": str(c), "REASON": r}) for c, r in REFUSALS.items())
     values = {"RING_MS": str(max(ring_ms, 1)), "TALK_MS": str(talk_ms), "START": start_at, "CODE": str(code),

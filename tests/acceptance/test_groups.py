@@ -23,7 +23,7 @@ from pbxcore.control.process import drawn
 from pbxcore.practice import sipp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from tests.acceptance.conftest import Pbx
 
@@ -31,6 +31,7 @@ Runs = list[sipp.Run]
 BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
+LATE, OUTSIDE, MOBILE = "+493055530020", "+493055530021", "+436641110060"
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
 CREW: dict[str, Any] = {
     "version": 1,
@@ -40,11 +41,29 @@ CREW: dict[str, Any] = {
     "country": "DE",
     "area_code": "30",
     "time_zone": "Europe/Berlin",
-    "numbers": {number: {"to": f"group {strategy}"} for strategy, number in NUMBERS.items()},
+    "numbers": {number: {"to": f"group {strategy}"} for strategy, number in NUMBERS.items()}
+    | {LATE: {"to": "group late"}, OUTSIDE: {"to": "group mobile"}},
     "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS},
     "groups": {
         strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 5}
         for strategy in Strategy
+    }
+    | {
+        "late": {
+            "name": "Late",
+            "members": ["20", {"extension": "21", "delay_s": 1, "timeout_s": 5}],
+            "timeout_s": 8,
+            "ring_tone": "sales",
+            "prefix": "Verkauf:",
+            "otherwise": "busy",
+        },
+        "mobile": {
+            "name": "Mobile",
+            "extension": "60",
+            "members": ["20", {"number": MOBILE}, {"extension": "21", "delay_s": 2}],
+            "timeout_s": 10,
+            "otherwise": "busy",
+        },
     },
 }
 
@@ -189,3 +208,106 @@ async def _rung_by_a_call(pbx: Pbx, taken: dict[str, sipp.Run]) -> list[str]:
         for number, run in taken.items()
         if any(m.at > begun and m.method == "INVITE" for m in run.messages())
     ]
+
+
+async def test_a_member_rings_later_and_not_as_long(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """Each phone rings once, without a break, from its own beginning to its own end, with tone and prefix."""
+    del crew
+    silent = sipp.answering(ring_ms=60_000, start_at="silent")
+    taken = await _take(pbx, runs, {"20": silent, "21": silent})
+    await _call(pbx, LATE)
+    at = {
+        (number, message.method): message.at
+        for number, run in taken.items()
+        for message in run.messages()
+        if not message.status and message.method in {"INVITE", "CANCEL"}
+    }
+    first = at["20", "INVITE"]
+    assert [round(moment - first) for moment in at.values()] == [0, 8, 1, 6]
+    for run in taken.values():
+        (invite,) = [m for m in run.messages() if m.method == "INVITE" and not m.status]
+        assert invite.header("Alert-Info") == "<http://127.0.0.1>;info=sales"
+        assert invite.header("From").startswith('"Verkauf: +4915112345678" <sip:+4915112345678@')
+    assert pbx.end_of(pbx.decisions()[-1]["call"])["outcome"] == "rejected"
+
+
+async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """The others stop, both sides talk without a channel between them, and the call has one end."""
+    del crew
+    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent"),
+                                    "21": sipp.answering(ring_ms=100)})  # fmt: skip
+    runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=1_500))
+    await caller.until(status=200)
+    await taken["20"].until(method="CANCEL")
+    await asyncio.to_thread(pbx.until, lambda: "Local/" not in pbx.asterisk("core show channels concise"))
+    await caller.wait()
+    asked = pbx.decisions()[-1]
+    assert pbx.end_of(asked["call"])["outcome"] == "answered"
+    assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
+
+
+@pytest.mark.parametrize("pressed", ["", "2", "hangs up"])
+async def test_a_mailbox_outside_never_takes_the_call(pbx: Pbx, crew: Plan, runs: Runs, pressed: str) -> None:
+    """Who answers outside without pressing 1 has no call; the others ring on, and one of them takes it."""
+    del crew
+    mobile = sipp.answering(ring_ms=0, press=pressed.removesuffix("hangs up"), refer_after_ms=500,
+                            talk_ms=700 if pressed == "hangs up" else sipp.LONG_MS)  # fmt: skip
+    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent"),
+                                    "21": sipp.answering(ring_ms=2_500)})  # fmt: skip
+    async with _carrier(pbx, mobile):
+        runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=500))
+        said = await caller.wait()
+        leg = await _ended_leg(pbx)
+    answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
+    picked_up = next(m.at for m in taken["21"].messages() if m.status == 200 and m.method == "INVITE")
+    assert abs(answer - picked_up) < 0.5
+    assert (leg["payer"], leg["why"], leg["num"]) == ("crew/60", "forward", MOBILE)
+    assert leg["seconds"] < 7.0, "nobody is asked for long after another phone has answered"
+
+
+async def test_who_presses_1_outside_has_the_call(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """The caller is answered at the key, not before; the phones stop; the group pays from the answer on."""
+    del crew
+    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent")})
+    async with _carrier(pbx, sipp.answering(ring_ms=0, press="1", refer_after_ms=1_000)) as carrier:
+        runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=1_000))
+        said = await caller.wait()
+        leg = await _ended_leg(pbx)
+        pressed = next(m.at for m in carrier.messages() if m.method == "INFO" and m.sent)
+        answered = next(m.at for m in carrier.messages() if m.status == 200 and m.method == "INVITE")
+        over = next(m.at for m in carrier.messages() if m.method == "BYE")
+    answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
+    assert 0 < answer - pressed < 0.7
+    await taken["20"].until(method="CANCEL")
+    asked = pbx.decisions()[-1]
+    assert pbx.end_of(asked["call"])["outcome"] == "answered"
+    assert leg["seconds"] == pytest.approx(over - answered, abs=0.1)
+
+
+async def _ended_leg(pbx: Pbx) -> dict[str, Any]:
+    """Wait until the one trunk leg of the last call has ended, and give it."""
+    linkedid = pbx.decisions()[-1]["linkedid"]
+
+    def ended() -> bool:
+        records = pbx.legs(linkedid)
+        legs = [record[3] for record in records if record[7] == "TRUNK_LEG"]
+        return bool(legs) and any(r[1] == "HANGUP" and r[3] == legs[0] for r in records)
+
+    await asyncio.to_thread(pbx.until, ended, 10.0)
+    (leg,) = pbx.trunk_legs(linkedid)
+    return leg
+
+
+@contextlib.asynccontextmanager
+async def _carrier(pbx: Pbx, scenario: str) -> AsyncIterator[sipp.Run]:
+    """Let the carrier answer as a scenario says, instead of the one that takes every call."""
+    pbx.stop("carrier")
+    carrier = pbx.carrier
+    command = sipp.words(pbx.program, local=(carrier.address, carrier.port), media=carrier.media, calls=0)
+    run = await sipp.start(command, scenario)
+    try:
+        yield run
+    finally:
+        await run.end()
+        local = (carrier.address, carrier.port)
+        pbx.start("carrier", sipp.words(pbx.program, local=local, media=carrier.media, calls=0), TERM="dumb")

@@ -71,13 +71,29 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
     ).map(without_none)
 
 
+group_members = st.one_of(
+    st.sampled_from([*EXTENSIONS, "60", "61"]),
+    st.fixed_dictionaries(
+        {
+            "extension": st.sampled_from(EXTENSIONS),
+            "delay_s": st.integers(0, 20),
+            "timeout_s": st.sampled_from([None, 5, 120]),
+        }
+    ),
+    st.sampled_from(OUTSIDE + EVERY_NUMBER).map(lambda number: {"number": number}),
+)
+
+
 def group(number: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draw a group of any members, other groups among them."""
     return st.fixed_dictionaries(
         {
             "name": st.just("G"),
             "extension": st.just(number),
-            "members": st.lists(st.sampled_from([*EXTENSIONS, "60", "61"]), min_size=1, max_size=4),
+            "members": st.lists(group_members, min_size=1, max_size=4),
+            "members_forward": st.sampled_from(["ignore", "obey"]),
+            "prefix": st.sampled_from([None, "Grüße, (Äpfel) "]),
+            "ring_tone": st.sampled_from([None, "sales"]),
             "strategy": st.sampled_from(get_args(Strategies)),
             "otherwise": maybe,
         }
@@ -174,7 +190,9 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
             "voicemail": {},
             "forward": without_none(forwards),
         }
-    members = st.lists(st.sampled_from(EXTENSIONS), min_size=1, max_size=4)
+    timed = st.sampled_from(EXTENSIONS).map(lambda number: {"extension": number, "timeout_s": 7})
+    outside = st.sampled_from(OUTSIDE).map(lambda number: {"number": number})
+    members = st.lists(st.one_of(st.sampled_from(EXTENSIONS), timed, outside), min_size=1, max_size=4)
     strategies = st.sampled_from(get_args(Strategies))
     groups = {
         name: without_none(
@@ -182,6 +200,7 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
                 "name": "G",
                 "extension": number,
                 "members": draw(members) + nested,
+                "members_forward": draw(st.sampled_from(["ignore", "obey"])),
                 "strategy": draw(strategies),
                 "otherwise": perhaps(f"group {name}"),
             }
@@ -357,7 +376,9 @@ def assert_bounded(decision: Decision) -> None:
 def jumps(step: object) -> tuple[int, ...]:
     """Give every jump of a step."""
     match step:
-        case Ring(then=Next() as then) | Outside(then=Next() as then):
+        case Ring(then=Next() as then, joined=joined):
+            return then.busy, then.no_answer, then.unreachable, *(one.step for one in joined)
+        case Outside(then=Next() as then):
             return then.busy, then.no_answer, then.unreachable
         case Play(then=then):
             return (then,)
@@ -390,7 +411,7 @@ def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
     assert "limits" not in {line.rule for line in decision.because}
     for step in decision.steps:
         if isinstance(step, Ring):
-            assert step.endpoints
+            assert step.endpoints or step.joined
             assert all(endpoint.startswith("one-") for endpoint in step.endpoints)
         if isinstance(step, Outside) and step.why is not Why.EMERGENCY:
             assert step.payer.startswith("one/")

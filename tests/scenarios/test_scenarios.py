@@ -121,7 +121,11 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
     match step:
         case Ring():
             seen = f" as {step.caller}" if step.caller else ""
-            return f"ring {','.join(step.endpoints)} for {step.timeout_s} s{seen}, {jumps(step.then)}"
+            seen += f" as {step.prefix!r}" if step.prefix else ""
+            seen += f" with tone {step.tone}" if step.tone else ""
+            beside = [f"{one.step} after {one.delay_s} s" for one in step.joined]
+            rings = ",".join([*step.endpoints, *beside])
+            return f"ring {rings} for {step.timeout_s} s{seen}, {jumps(step.then)}"
         case Outside():
             shown = (
                 f"{'hides' if step.hidden else 'shows'} {step.presented or 'nothing'} network {step.network}"
@@ -129,7 +133,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             before = f" after {', '.join(step.diverted)}" if step.diverted else ""
             diverted = f" diverted by {step.diverting}{before}" if step.diverting else ""
             limit = f", at most {step.limit_s} s" if step.limit_s else ""
-            return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}"
+            press = f", press 1 in {step.confirm}" if step.confirm else ""
+            return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}{press}"
         case Voicemail():
             return f"record {step.mailbox}{' busy' if step.busy else ''}"
         case ListenToVoicemail():

@@ -1,5 +1,6 @@
 """The wire between dialplan and decision: what is refused, and what an answer looks like."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dialplan.decision import (
     MAX_STEPS,
     Decision,
+    Joined,
     ListenToVoicemail,
     Next,
     Outside,
@@ -101,6 +103,9 @@ REJECT = Reject(cause=17, reason=Reason.BUSY)
         _decision(REJECT, Play(sound="x", then=1)),
         _decision(Ring(endpoints=("a",), timeout_s=5, then=Next(busy=3)), REJECT),
         _decision(Voicemail(mailbox="10@acme\n")),
+        _decision(Ring(endpoints=(), timeout_s=9, joined=(Joined(step=1, delay_s=0),))),
+        _decision(Ring(endpoints=("a",), timeout_s=9, joined=(Joined(step=2, delay_s=0),))),
+        _decision(Ring(endpoints=("a",), timeout_s=9, tone="a b")),
     ],
 )
 def test_an_answer_that_could_be_misread_is_never_sent(decision: Decision) -> None:
@@ -118,12 +123,16 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
     ("steps", "written"),
     [
         ((Ring(endpoints=("acme-a", "acme-b"), timeout_s=9, then=Next(no_answer=2)), REJECT),
-         "ring(PJSIP/acme-a&PJSIP/acme-b,9,,0,2,0)"),
-        ((Ring(endpoints=("acme-a",), timeout_s=9, caller="+4930"),), "ring(PJSIP/acme-a,9,+4930,0,0,0)"),
+         "ring(PJSIP/acme-a&PJSIP/acme-b,9,,0,2,0,,,)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, caller="+4930"),), "ring(PJSIP/acme-a,9,+4930,0,0,0,,,)"),
         ((Ring(endpoints=("acme-a",), timeout_s=9, caller="anonymous"),),
-         "ring(PJSIP/acme-a,9,anonymous,0,0,0)"),
+         "ring(PJSIP/acme-a,9,anonymous,0,0,0,,,)"),
         ((OUTSIDE, REJECT),
-         "outside(one:two,+43664,+4930,+4931,1,3:+4932:+4933,acme/60,forward,60,3600,2,2,2)"),
+         "outside(one:two,+43664,+4930,+4931,1,3:+4932:+4933,acme/60,forward,60,3600,2,2,2,)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, tone="sales", prefix="Verkauf:",
+               joined=(Joined(step=2, delay_s=3), Joined(step=3, delay_s=0))),
+          Ring(endpoints=("acme-b",), timeout_s=5), dataclasses.replace(OUTSIDE, confirm="de", then=Next())),
+         "ring(PJSIP/acme-a&Local/3-2@member&Local/0-3@member/n,9,,0,0,0,2:3,sales,VmVya2F1Zjo)"),
         ((Voicemail(mailbox="10@acme", busy=True),), "voicemail(10@acme,b)"),
         ((Voicemail(mailbox="10@acme"),), "voicemail(10@acme,u)"),
         ((ListenToVoicemail(mailbox="10@acme"),), "listen(10@acme)"),

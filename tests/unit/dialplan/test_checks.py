@@ -231,6 +231,56 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "unreachable",
         ("hours", "i"),
     ),
+    "a member who would never ring": (
+        {
+            "groups": {
+                "g": {
+                    "name": "G",
+                    "extension": "60",
+                    "timeout_s": 10,
+                    "members": ["10", {"extension": "11", "delay_s": 6}],
+                }
+            }
+        },
+        "delay-without-effect",
+        ("groups", "g", "members", 1, "delay_s"),
+    ),
+    "a delay where members take turns": (
+        {
+            "groups": {
+                "g": {
+                    "name": "G",
+                    "extension": "60",
+                    "strategy": "linear",
+                    "members": [{"extension": "10", "delay_s": 1}],
+                }
+            }
+        },
+        "delay-without-effect",
+        ("groups", "g", "members", 0, "delay_s"),
+    ),
+    "a member outside whom the group may not call": (
+        {
+            "groups": {
+                "g": {
+                    "name": "G",
+                    "extension": "60",
+                    "may_call": "country",
+                    "members": ["10", {"number": "+436641234567"}],
+                }
+            }
+        },
+        "forbidden-forward",
+        ("groups", "g", "members", 1, "number"),
+    ),
+    "a group that rings itself by its own number": (
+        {
+            "numbers": {"+493055500100": {"to": "group g"}},
+            "groups": {"g": {"name": "G", "members": ["10", {"number": "+493055500100"}]}},
+        },
+        "cycle",
+        ("numbers", "+493055500100", "to"),
+    ),
     "two time rules with one code": (
         {
             "numbers": {"+493055500100": {"to": "hours h"}, "+493055500101": {"to": "hours i"}},

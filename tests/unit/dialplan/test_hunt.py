@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dialplan.build import build_plan
 from dialplan.facts import Served, State
-from dialplan.hunt import in_turn, rounds
+from dialplan.hunt import each_once, in_turn
 from dialplan.plan import Group, Strategy
 from dialplan.spec import TenantSpec
 
@@ -101,6 +101,5 @@ def test_no_phone_rings_twice(strategy: Strategy) -> None:
     changed = document(strategy=strategy, members=["10", "61", "10", "11"])
     changed["groups"]["inner"] = {"name": "I", "extension": "61", "members": ["11", "12"]}
     built = build_plan(TenantSpec.model_validate(changed), revision=1, trunks=()).groups["g"]
-    together = rounds(built, in_turn(built, State(draw=1), TODAY))
-    phones = [phone for ring in together for phone in ring]
+    phones = [phone for one in each_once(in_turn(built, State(draw=1), TODAY)) for phone in one.endpoints]
     assert sorted(phones) == ["acme-p10", "acme-p11", "acme-p12"]

@@ -1,0 +1,155 @@
+"""The phones and numbers that ring for a group: together, one after the other, later, or outside.
+
+Owns who of a group rings and with which steps. Refuses the order (`dialplan.hunt`) and what comes after the
+group (`dialplan.route`), which also finds out where a member is reached that is no phone of the tenant.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dialplan.attendance import is_logged_out
+from dialplan.call import Here, Sender, Sheet, Underway
+from dialplan.decision import Hunt, Outside, Ring
+from dialplan.forwarding import forward_of, is_undisturbed
+from dialplan.hours import local_time
+from dialplan.hunt import IN_WRITTEN_ORDER, each_once, in_turn
+from dialplan.layout import Node
+from dialplan.plan import Group, Member, Strategy
+from dialplan.target import Kind, Target
+
+Reach = Callable[[Target, Sender], Node | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A member that rings, and the step that rings it alone."""
+
+    member: Member
+    node: Node
+    timeout_s: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its phones can ring in one step with others': they are its own, at once and as long."""
+        return bool(self.member.endpoints) and not self.member.delay_s and not self.member.timeout_s
+
+
+def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
+    """Give the steps that ring a group, one after the other; none if nobody is there."""
+    order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
+    if group.strategy is not Strategy.SIMULTANEOUS:
+        words = group.strategy.replace("_", " ")
+        sheet.note(f"groups.{group.name}.strategy", f"{words}: {', '.join(one.number for one in order)}")
+    present = (replace(one, endpoints=_willing(sheet, here, group, one)) for one in order)
+    rung = [one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach))]
+    if group.strategy is Strategy.SIMULTANEOUS:
+        return _together(sheet, here, group, rung) if rung else []
+    for one in rung:
+        sheet.note(f"groups.{group.name}", f"rings {_words(one.node)} for {one.timeout_s} s")
+    sheet.hunts += _hunt(group, rung)
+    return [one.node for one in rung]
+
+
+def others(sheet: Sheet, endpoints: Sequence[str]) -> tuple[str, ...]:
+    """Leave out the phone that calls: it is off the hook."""
+    return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
+
+
+def seen_as(sheet: Sheet, here: Here) -> str:
+    """Give what phones of this tenant are shown of another tenant's phone; nothing: as it came."""
+    caller = sheet.call.caller
+    if caller.tenant in {"", here.plan.tenant}:
+        return ""
+    return "anonymous" if caller.hidden or not caller.number else caller.number
+
+
+def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
+    """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
+    phones, plan = others(sheet, member.endpoints), here.plan
+    if not sheet.call.state.switches.any_of(plan.tenant):
+        return phones
+    groups = {group.name, plan.group_extensions.get(member.number, group.name)}
+    unwilling = {
+        extension
+        for extension in {plan.endpoints[phone] for phone in phones}
+        if is_undisturbed(sheet, here, extension)
+        or any(is_logged_out(sheet, plan.tenant, extension, name) for name in groups)
+    }
+    return tuple(phone for phone in phones if plan.endpoints[phone] not in unwilling)
+
+
+def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) -> Rung | None:
+    """Give the step that rings a member; None: it cannot be rung."""
+    timeout_s = member.timeout_s or group.timeout_s
+    if group.strategy is Strategy.SIMULTANEOUS:
+        timeout_s = max(1, min(timeout_s, group.timeout_s - member.delay_s))
+    if member.is_outside:
+        sender = Sender(group.owner, f"groups.{group.name}.members")
+        node = _elsewhere(here, group, timeout_s, reach(Target(Kind.NUMBER, member.number), sender))
+        return Rung(member, node, timeout_s) if node else None
+    extension = here.plan.extensions.get(member.number) if group.obeys_forwards else None
+    forward = forward_of(sheet, here, extension, "always") if extension else None
+    if extension and forward:
+        sheet.note(forward.rule, f"forwards every call, those of group {group.name} too: {forward.to}")
+        node = _elsewhere(here, group, timeout_s, reach(forward.to, Sender(extension.owner, forward.rule)))
+        return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
+    return Rung(member, Node(_ring(sheet, here, group, member.endpoints, timeout_s)), timeout_s)
+
+
+def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> Node | None:
+    """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
+    match node:
+        case Node(step=Ring() as step):
+            return Node(replace(step, timeout_s=timeout_s, tone=group.ring_tone, prefix=group.prefix))
+        case Node(step=Outside() as step):
+            return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
+        case _:
+            return None
+
+
+def _ring(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], timeout_s: int) -> Ring:
+    return Ring(
+        endpoints=endpoints,
+        timeout_s=timeout_s,
+        caller=seen_as(sheet, here),
+        tone=group.ring_tone,
+        prefix=group.prefix,
+    )
+
+
+def _together(sheet: Sheet, here: Here, group: Group, rung: Sequence[Rung]) -> list[Node]:
+    """Ring all members in one step; those that need a step of their own join it, and show what it shows."""
+    phones = tuple(phone for one in rung if one.is_plain for phone in one.member.endpoints)
+    joined = tuple((one.member.delay_s, _joining(one.node)) for one in rung if not one.is_plain)
+    words = [*phones, *(f"{_words(node)} after {delay_s} s" for delay_s, node in joined)]
+    sheet.note(f"groups.{group.name}", f"rings {', '.join(words)} for {group.timeout_s} s")
+    return [Node(_ring(sheet, here, group, phones, group.timeout_s), joined=joined)]
+
+
+def _joining(node: Node) -> Node:
+    return Node(replace(node.step, caller="", prefix="")) if isinstance(node.step, Ring) else node
+
+
+def _words(node: Node) -> str:
+    match node.step:
+        case Ring(endpoints=endpoints):
+            return ", ".join(endpoints)
+        case Outside(number=number):
+            return number
+        case other:
+            return type(other).__name__
+
+
+def _hunt(group: Group, rung: Sequence[Rung]) -> Iterator[Underway]:
+    """Tell what a process that remembers turns has to know of a group's call."""
+    if rung and group.strategy not in IN_WRITTEN_ORDER:
+        first = rung[0].member
+        place = [member.number for member in group.members].index(first.number)
+        hunt = Hunt(
+            group=group.owner.payer,
+            strategy=group.strategy,
+            next_turn=(place + 1) % len(group.members),
+            first=first.payers,
+            rings_s=sum(one.timeout_s for one in rung),
+        )
+        yield Underway(hunt, rung[0].node)
