@@ -47,5 +47,6 @@ WHERE NOT EXISTS (SELECT 1 FROM number WHERE number = wanted AND tenant = $1 AND
 SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
 
 -- name: documents
-SELECT id, revision, document FROM revision
-WHERE kind = 'tenant' AND (id, revision) IN (SELECT * FROM unnest($1::text[], $2::int[]));
+-- The newest revisions of these tenants. (An array of anything but text costs asyncpg 15 ms on a new connection.)
+SELECT DISTINCT ON (id) id, revision, document FROM revision
+WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;

@@ -121,7 +121,7 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         newest = await connection.fetch(SQL["tenants_in_force"])
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
-        rows = await connection.fetch(SQL["documents"], late, [wanted[tenant] for tenant in late])
+        rows = await connection.fetch(SQL["documents"], late)
     return _Behind(
         wanted=wanted,
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),

