@@ -32,6 +32,9 @@ CAUSES = {
     Reason.BUSY: 17,  # 486
     Reason.BLOCKED: 21,  # 403
     Reason.NOT_ENTITLED: 21,  # 403
+    Reason.NO_CREDIT: 21,  # 403
+    Reason.NO_PRICE: 21,  # 403
+    Reason.CREDIT_UNKNOWN: 34,  # 503
 }
 
 

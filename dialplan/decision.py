@@ -41,6 +41,9 @@ class Reason(StrEnum):
     BUSY = "busy"  # the plan says busy
     BLOCKED = "blocked"  # the callee takes no calls of this caller
     NOT_ENTITLED = "not-entitled"  # the tenant's contract does not include what the plan would do
+    NO_CREDIT = "no-credit"  # a prepaid account has not enough left for its first second
+    NO_PRICE = "no-price"  # nobody knows what it would cost a prepaid account
+    CREDIT_UNKNOWN = "credit-unknown"  # nobody can be asked what a prepaid account has left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,7 @@ class Outside:
         limit_s: longest duration after the answer; 0 for none.
         confirm: language in which whoever answers is asked to press 1, and has the call only then: a mailbox
             never does. Empty: who answers has the call.
+        credit: what is set aside for the leg; its end can be moved. Empty: not paid from credit.
     """
 
     trunks: tuple[str, ...]
@@ -120,6 +124,7 @@ class Outside:
     diversions: int = 0
     limit_s: int = 0
     confirm: str = ""
+    credit: str = ""
     then: Next = Next()
 
 

@@ -4,7 +4,7 @@ Owns the rules of the leg that costs money. Refuses numbers that are ours or ano
 on-net (`dialplan.route`).
 """
 
-from dialplan import numbers
+from dialplan import credit, numbers
 from dialplan.call import Here, Sender, Sheet, shown
 from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
@@ -31,22 +31,27 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
     sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
-    return Node(
-        Outside(
-            trunks=here.plan.trunks,
-            number=number,
-            presented=presented,
-            network=diverting or owner.identity.network,
-            hidden=caller.hidden,
-            diverting=diverting,
-            diverted=sheet.call.diverters if diverting else (),
-            diversions=sheet.call.diversions + 1 if diverting else 0,
-            payer=owner.payer,
-            why=sender.why,
-            timeout_s=OUTSIDE_RING_S,
-            limit_s=_limit_s(sheet.call.state),
-        )
+    step = Outside(
+        trunks=here.plan.trunks,
+        number=number,
+        presented=presented,
+        network=diverting or owner.identity.network,
+        hidden=caller.hidden,
+        diverting=diverting,
+        diverted=sheet.call.diverters if diverting else (),
+        diversions=sheet.call.diversions + 1 if diverting else 0,
+        payer=owner.payer,
+        why=sender.why,
+        timeout_s=OUTSIDE_RING_S,
+        limit_s=_limit_s(sheet.call.state),
     )
+    if credit.needs_credit(step, sheet.call.published):
+        if sheet.call.state.blind:
+            return sheet.reject(
+                Reason.CREDIT_UNKNOWN, sender.rule, credit.refused_words(step, credit.UNKNOWN)
+            )
+        sheet.note(sender.rule, "paid from credit: whoever keeps it says whether, and for how long")
+    return Node(step)
 
 
 def _diverting(here: Here, sender: Sender) -> str:

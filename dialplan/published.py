@@ -43,10 +43,12 @@ class Published:
     Attributes:
         plans: by tenant.
         numbers: tenant by number, E.164; the numbers that are stood for too.
+        prepaid: tenants whose account calls on credit.
     """
 
     plans: Shelves[Plan] = field(default_factory=Shelves)
     numbers: Shelves[str] = field(default_factory=Shelves)
+    prepaid: frozenset[str] = frozenset()
 
     def with_plan(self, plan: Plan) -> "Published":
         """Put one tenant's plan in force in the place of its former one."""
@@ -66,11 +68,12 @@ class Published:
                 holder = numbers.get(number) or claimed.setdefault(number, plan.tenant)
                 if holder != plan.tenant:
                     raise NumberTaken(number, plan.tenant, holder)
-        return Published(self.plans.updated(new), numbers.updated(claimed))
+        return Published(self.plans.updated(new), numbers.updated(claimed), self.prepaid)
 
     def without(self, tenant: str) -> "Published":
         """Take a tenant's plan out of force."""
-        return Published(self.plans.without((tenant,)), self.numbers.without(self._numbers_of(tenant)))
+        numbers = self.numbers.without(self._numbers_of(tenant))
+        return Published(self.plans.without((tenant,)), numbers, self.prepaid)
 
     def plan_of_endpoint(self, endpoint: str) -> Plan | None:
         """Give the plan of a tenant's device; None for a trunk, an unknown tenant or an unknown device."""

@@ -50,3 +50,14 @@ SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER B
 -- The newest revisions of these tenants. (An array of anything but text costs asyncpg 15 ms on a new connection.)
 SELECT DISTINCT ON (id) id, revision, document FROM revision
 WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
+
+-- name: prepaid
+-- Tenants whose account, as it is in force, is prepaid. Where none is, tenants are not looked at.
+WITH prepaid AS MATERIALIZED (
+    SELECT id FROM (SELECT DISTINCT ON (id) id, document ->> 'payment' AS payment FROM revision
+                    WHERE kind = 'account' ORDER BY id, revision DESC) AS account
+    WHERE payment = 'prepaid')
+SELECT id AS tenant FROM (SELECT DISTINCT ON (id) id, document ->> 'account' AS account FROM revision
+                          WHERE kind = 'tenant' AND EXISTS (SELECT FROM prepaid)
+                          ORDER BY id, revision DESC) AS tenant
+WHERE account IN (SELECT id FROM prepaid);

@@ -81,13 +81,13 @@ async def catch_up(
     await turn.take(connection, turn.PUBLISHER)
     try:
         behind = await _behind(settings, connection)
-        if behind.plans:  # from here on nothing is needed of the database
+        if behind.any:  # from here on nothing is needed of the database
             _write(settings, behind)
     finally:
         await turn.give_back(connection, turn.PUBLISHER)
     there = {plan.tenant: plan.revision for plan in behind.plans}
     there |= {tenant: behind.wanted[tenant] for tenant in asked_for}
-    said = await announce(settings.run_dir) if there else ()
+    said = await announce(settings.run_dir) if there or behind.any else ()
     return tuple(Published(tenant=tenant, revision=there[tenant], acknowledged=said) for tenant in there)
 
 
@@ -105,10 +105,19 @@ class _Behind:
     Attributes:
         wanted: the newest revision of every tenant.
         plans: of those whose newest revision is not in force.
+        prepaid: tenants whose account calls on credit: the standby must know that, too.
+        credit_changed: that some do, or no longer do, is not in force.
     """
 
     wanted: Mapping[str, int]
     plans: tuple[Plan, ...]
+    prepaid: frozenset[str]
+    credit_changed: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self.plans) or self.credit_changed
 
 
 async def _behind(settings: Settings, connection: Connection) -> _Behind:
@@ -122,8 +131,11 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late)
+        prepaid = frozenset(str(row["tenant"]) for row in await connection.fetch(SQL["prepaid"]))
     return _Behind(
         wanted=wanted,
+        prepaid=prepaid,
+        credit_changed=prepaid != index.prepaid,
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
     )
 
@@ -148,8 +160,12 @@ def _write(settings: Settings, behind: _Behind) -> None:
     for plan in behind.plans:
         phones.publish(settings, plan)
     before = _index(settings).revisions
-    revisions = {**before, **{plan.tenant: plan.revision for plan in behind.plans}}
-    write_index(settings.published, Index(revisions=revisions, trunks=behind.plans[0].trunks))
+    index = Index(
+        revisions={**before, **{plan.tenant: plan.revision for plan in behind.plans}},
+        trunks=tuple(trunk.name for trunk in settings.trunks),
+        prepaid=behind.prepaid,
+    )
+    write_index(settings.published, index)
     phones.mark_current(settings)  # all of them were late if they were not current
     for plan in behind.plans:
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
@@ -199,8 +215,13 @@ def remove_old_plans(published: Path, plan: Plan, before: int) -> None:
 
 
 def write_index(published: Path, index: Index) -> None:
-    """Put plans in force: which revision of each tenant."""
-    entries = {"format": 1, "trunks": index.trunks, "tenants": dict(sorted(index.revisions.items()))}
+    """Put plans in force: which revision of each tenant, and which of them call on credit."""
+    entries = {
+        "format": 1,
+        "trunks": index.trunks,
+        "tenants": dict(sorted(index.revisions.items())),
+        "prepaid": sorted(index.prepaid),
+    }
     write_aside(published / "index.json", json.dumps(entries) + "\n")
 
 

@@ -8,7 +8,7 @@ out its tenant alone, never all.
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dialplan.finding import DialplanError
@@ -35,10 +35,12 @@ class Index:
     Attributes:
         revisions: by tenant.
         trunks: of the machine, in the order to try, as they stand in every plan.
+        prepaid: tenants whose account calls on credit.
     """
 
     revisions: Mapping[str, int] = field(default_factory=dict)
     trunks: tuple[str, ...] = ()
+    prepaid: frozenset[str] = frozenset()
 
 
 def load(folder: Path) -> Published:
@@ -57,6 +59,7 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
         those the old one stays, nobody else waits for them.
     """
     index = read_index(folder)
+    published = replace(published, prepaid=index.prepaid)
     gone = [tenant for tenant in published.plans if tenant not in index.revisions]
     behind = {t: r for t, r in index.revisions.items() if not _is(published.plans.get(t), r, index.trunks)}
     plans, unread = _read_all(folder, behind)
@@ -99,6 +102,7 @@ def read_index(folder: Path) -> Index:
         return Index(
             revisions={str(tenant): int(revision) for tenant, revision in index["tenants"].items()},
             trunks=tuple(str(trunk) for trunk in index["trunks"]),
+            prepaid=frozenset(str(tenant) for tenant in index.get("prepaid", ())),
         )
     except FileNotFoundError:
         return Index()

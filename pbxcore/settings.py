@@ -64,6 +64,7 @@ class Settings(BaseSettings):
         asterisk: `auto` takes the machine's own Asterisk if it is 20 or newer, else a private one in `state`.
         bind: address phones reach.
         max_call_s: longest duration of any outside call.
+        credit_slice_s: for how long money is set aside at once; a call on credit goes on slice by slice.
     """
 
     model_config = SettingsConfigDict(
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     ports: Ports = Ports()
     trunks: tuple[Trunk, ...] = ()
     max_call_s: PositiveInt = 4 * 3600
+    credit_slice_s: int = Field(300, ge=10)
 
     @classmethod
     def settings_customise_sources(

@@ -8,13 +8,16 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Mapping
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import Counter, Gauge
+
+from dialplan.credit import Credit, CreditQuestion
 
 DEADLINE_S = 0.1  # DESIGN: a call waits no longer for credit
 RETRY_S = 0.2  # between attempts to reach the rater
@@ -27,6 +30,9 @@ CONNECTED = Gauge("pbxcore_credit_connected", "1 while the rater can be asked fo
 log = logging.getLogger(__name__)
 
 Answer = Mapping[str, Any]
+Credits = Mapping[int, Credit]
+AskCredit = Callable[[str, Sequence[CreditQuestion]], Awaitable[Credits]]
+"""Asks what a channel's legs may cost; legs of which nothing was heard are missing."""
 
 
 @dataclass(slots=True)
@@ -70,6 +76,29 @@ class CreditLine:
             self._under_way.pop(number, None)
         ASKED.labels("answered").inc()
         return found
+
+    async def credits(self, call: str, asked: Sequence[CreditQuestion]) -> Credits:
+        """Ask for all legs of a call at once; what was not answered in time is missing."""
+        found = await asyncio.gather(*(self._credit(call, one) for one in asked))
+        pairs = zip(asked, found, strict=True)
+        return {one.step: credit for one, credit in pairs if credit is not None}
+
+    async def _credit(self, call: str, one: CreditQuestion) -> Credit | None:
+        reference = secrets.token_hex(8)
+        answer = await self.ask(
+            {
+                "do": "authorise",
+                "id": reference,
+                "call": call,
+                "payer": one.payer,
+                "number": one.number,
+                "why": one.why.value,
+                "answer_within_s": one.answer_within_s,
+            }
+        )
+        if answer is None:
+            return None
+        return Credit(int(answer.get("limit_s", 0)), reference, str(answer.get("refused", "")))
 
     async def _hold(self) -> None:
         reader, writer = await asyncio.open_unix_connection(self.path, limit=MAX_LINE)

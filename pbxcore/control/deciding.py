@@ -38,12 +38,22 @@ Keep = Callable[[tuple[Switch, ...]], Awaitable[None]]
 """Keeps what a decision changes; raises `UnkeptError` if it cannot."""
 
 
+Pay = Callable[[Facts, Decision], Awaitable[Decision]]
+"""Asks for the credit that a decision needs, and decides again by what it heard."""
+
+
+async def as_it_is(facts: Facts, decision: Decision) -> Decision:
+    """Ask nobody."""
+    del facts
+    return decision
+
+
 async def nowhere(changes: tuple[Switch, ...]) -> None:
     """Keep nothing."""
     raise UnkeptError(f"there is no place for {len(changes)} changes")
 
 
-def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere) -> Answer:
+def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay = as_it_is) -> Answer:
     """Return what `pbxcore.control.fastagi.listen` calls for each request."""
 
     async def answer(headers: Headers, send: Send) -> None:
@@ -51,7 +61,9 @@ def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere) -> Answer
             raise SessionError("garbage")
         try:
             question = wire.question(headers)
-            decision, commands, took_s = _decide(decide, question)
+            decision, took_s = _decide(decide, question)
+            decision = await pay(question.facts, decision)
+            commands = wire.commands(decision, question.nonce)
         except wire.WireError as error:
             REFUSED.labels(error.code).inc()
             logger.warning("a question is not answered: %s", error)
@@ -79,11 +91,10 @@ async def _keep(keep: Keep, decision: Decision) -> None:
         raise SessionError(error.code) from error
 
 
-def _decide(decide: Decider, question: wire.Question) -> tuple[Decision, tuple[str, ...], float]:
+def _decide(decide: Decider, question: wire.Question) -> tuple[Decision, float]:
     started = time.perf_counter()
     decision = decide(question.facts)
-    commands = wire.commands(decision, question.nonce)
     took_s = time.perf_counter() - started
     SECONDS.observe(took_s)
     DECIDED.labels(question.facts.origin.value, type(decision.steps[0]).__name__.lower()).inc()
-    return decision, commands, took_s
+    return decision, took_s

@@ -20,10 +20,13 @@ from pbxcore import lamps, phones
 from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.confirmations import Confirmations
+from pbxcore.control.credit import CreditLine
+from pbxcore.control.extending import extending
 from pbxcore.control.patience import Patience
 from pbxcore.control.process import Process
 from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.rater.credit_line import path_of
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings
 
@@ -66,6 +69,8 @@ async def serve(settings: Settings) -> None:
 
     confirmations = Confirmations(settings)
     process.notice = confirmations.notice
+    line = CreditLine(path_of(settings.run_dir))
+    process.credit = line.credits
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
     async with process.running(settings.ports.agi) as tasks:
@@ -75,6 +80,8 @@ async def serve(settings: Settings) -> None:
             tasks.create_task(_follow(link, process, turns), name="ami-events"),
             tasks.create_task(turns.run(), name="turns"),
             tasks.create_task(_keep_expired(settings, link, turn, patience), name="expiry"),
+            tasks.create_task(line.run(), name="credit"),
+            tasks.create_task(extending(line, link), name="extending"),
             tasks.create_task(following.follow(settings, link, changed), name="following"),
             tasks.create_task(_measure(settings), name="measure"),
             tasks.create_task(confirmations.run(), name="confirmations"),

@@ -18,6 +18,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
+from dialplan.credit import questions, with_credit
 from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.facts import Facts, State
@@ -27,6 +28,7 @@ from pbxcore import published as published_plans
 from pbxcore import switches
 from pbxcore.control import fastagi
 from pbxcore.control import socket as local_socket
+from pbxcore.control.credit import AskCredit
 from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
 from pbxcore.control.turns import Turns
@@ -60,6 +62,7 @@ class Process:
         switches: what users switched, as this process knows it.
         turns: what is remembered of ring groups; None: every call is the first one.
         notice: learns from a question that was decided; it must not wait.
+        credit: asks the rater; the standby has nobody to ask.
         after_reload: what else a change needs; its result joins the acknowledgement.
     """
 
@@ -71,6 +74,7 @@ class Process:
     turns: Turns | None = None
     started: float = field(default_factory=time.time)
     notice: Callable[[Published, Facts], None] = notice_nothing
+    credit: AskCredit | None = None
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,6 +98,14 @@ class Process:
         self.notice(self.plans, facts)
         return decision
 
+    async def pay(self, facts: Facts, decision: Decision) -> Decision:
+        """Ask for the credit that a decision needs, once; legs without it become refusals."""
+        plans = self.plans
+        asked = questions(decision, plans) if self.credit is not None else ()
+        if not asked or self.credit is None:
+            return decision
+        return with_credit(decision, plans, await self.credit(facts.call, asked))
+
     async def keep(self, changes: tuple[Switch, ...]) -> None:
         """Keep what a decision changes, without holding up other calls meanwhile."""
         await asyncio.to_thread(switches.keep, self.settings.switches_db, changes)
@@ -106,7 +118,7 @@ class Process:
         TENANTS.set(len(self.plans.plans))
         decisions = DecisionLog(self.settings.decisions / f"{self.name}.ndjson")
         self.switches.look()  # what takes longer, reading all of them, is done before the first call
-        answer = answering(self.decide, decisions, self.keep)
+        answer = answering(self.decide, decisions, self.keep, self.pay)
         async with (
             asyncio.TaskGroup() as tasks,
             fastagi.listen("127.0.0.1", port, answer),

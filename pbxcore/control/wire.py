@@ -185,7 +185,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
         case Outside():
             return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
                          int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
-                         step.limit_s, *_then(step.then), step.confirm)  # fmt: skip
+                         step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
         case ListenToVoicemail():

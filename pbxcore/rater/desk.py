@@ -25,7 +25,6 @@ from rating.store.ledger import Connection, Turn
 MOST_WAITING = 2_000  # more than a machine asks while a commit hangs for its longest patience
 MOST_AT_ONCE = 200  # a batch takes 10 ms or so to work out: who comes next should not wait longer
 PATIENCE_S = 0.1  # DESIGN: whoever asks has taken no answer for a no by then
-SLICE_S = 300  # set aside at once: many calls can share a balance; the call goes on by `extend`
 MARGIN_S = 60  # so long before its end a call is extended, and after its window an unanswered one has ended
 LONGEST_WINDOW_S = 3_600  # all rings and announcements of a decision take less
 BUSY = "busy"
@@ -80,6 +79,7 @@ class Desk:
         connection: its own: what a call waits for does not queue behind a batch of legs.
         book: in force; whoever reads a new one puts it here.
         longest_s: no call may last longer.
+        slice_s: set aside at once, so that many calls can share a balance; a call goes on by `extend`.
     """
 
     connection: Connection
@@ -87,6 +87,7 @@ class Desk:
     book: Book
     purses: Purses
     longest_s: int
+    slice_s: int
     _queue: asyncio.Queue[_Waiting] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     _turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # one statement at a time on a connection
 
@@ -163,7 +164,7 @@ class Desk:
             why=asked.why,
             first_us=now_us,
             last_us=now_us + min(asked.answer_within_s, LONGEST_WINDOW_S) * SECOND_US,
-            seconds=min(SLICE_S, self.longest_s),
+            seconds=min(self.slice_s, self.longest_s),
         )
         account = book.account_of(asked.payer)
         if account is None:
@@ -191,7 +192,7 @@ class Desk:
             reservation.wish,
             first_us=answered_us,
             last_us=answered_us,
-            seconds=min(before_s + SLICE_S, self.longest_s),
+            seconds=min(before_s + self.slice_s, self.longest_s),
         )
         purse = self.purses.of(reservation.account)
         grant = authorise(wish, self.book, purse.sight(reservation), purse.free_micro(reservation))

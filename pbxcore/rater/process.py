@@ -143,6 +143,7 @@ async def _desk(settings: Settings, connection: Connection, writer: Writer) -> D
         book=writer.index.book,
         purses=purses,
         longest_s=settings.max_call_s,
+        slice_s=settings.credit_slice_s,
     )
 
 

@@ -320,3 +320,17 @@ async def test_a_tenant_gets_no_more_than_it_is_entitled_to(settings: Settings) 
         "2025-12-31T23:00:00+00:00",
         "2098-12-31T23:00:00+00:00",
     ]
+
+
+async def test_an_account_that_turns_prepaid_is_published(settings: Settings) -> None:
+    """Which tenants call on credit is in force with the account's document, also where no tenant changed."""
+    await start(settings)
+    assert index(settings)["prepaid"] == []
+    account = ACCOUNT.format(name="acme")
+    before = published.load(settings.published)
+    assert not (await put(settings, account=account + "payment: prepaid\n")).findings
+    assert index(settings)["prepaid"] == ["acme"]
+    now, _ = published.reload(before, settings.published)
+    assert now.prepaid == {"acme"}
+    await put(settings, account=account)
+    assert index(settings)["prepaid"] == []

@@ -24,7 +24,7 @@ from pbxcore.control.credit import CreditLine
 from pbxcore.database import Connection, connect
 from pbxcore.rater import serve
 from pbxcore.rater.credit_line import path_of
-from pbxcore.rater.desk import MARGIN_S, SLICE_S
+from pbxcore.rater.desk import MARGIN_S
 from pbxcore.settings import Settings
 from rating.credit import Grant, Reservation, Wish
 from rating.store import credit, ledger, stream
@@ -34,6 +34,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 FIXED = "+493012345678"  # 0.019 a minute, started minutes; by the second where a limit cuts
 MOBILE = "+4915112345678"  # 0.099
 SECOND_US = 1_000_000
+SLICE_S = 300  # what is set aside at once unless service.yaml says otherwise
 AT_ONCE = 50
 PATIENT_S = 5.0  # this machine may be busy with other things
 Running = Callable[[], AbstractAsyncContextManager[CreditLine]]

@@ -1,0 +1,219 @@
+"""Calls on credit on a real Asterisk: they end when the money does, and are billed no longer than that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+import yaml
+
+from pbxcore import publication
+from pbxcore.control.extending import EVERY_S
+from pbxcore.database import Connection, connect, migrate
+from pbxcore.machine import postgres as postgresql
+from pbxcore.machine import services
+from pbxcore.practice import sipp
+from pbxcore.published import Index
+from pbxcore.rater.credit_line import path_of
+from rating.store import credit, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from rating.rated import RatedLeg
+    from tests.acceptance.conftest import Pbx
+
+T = TypeVar("T")
+Runs = list[sipp.Run]
+CONFIG = Path(__file__).parents[2] / "config"
+MOBILE = "+4915112345678"  # 0.099 a minute, 0.00165 a second where credit cuts
+SECOND_MICRO = 1_650
+SLICE_S = 12
+AT_ONCE = 20
+SEEN_LIMIT_S = 20.0
+SERVE = """
+import asyncio, importlib, sys, uvloop
+from pbxcore.settings import Settings
+uvloop.run(importlib.import_module(sys.argv[1]).serve(Settings()))
+"""
+
+
+@dataclass(slots=True)
+class Prepaid:
+    """The PBX, and the database of the rater that its calls ask."""
+
+    pbx: Pbx
+    url: str
+    references: int = 0
+
+    async def asked(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """Ask the database."""
+        connection = await connect(self.url, application="test")
+        try:
+            return await question(connection)
+        finally:
+            await connection.close()
+
+    async def set_balance(self, micro: int) -> None:
+        """Bring the balance to an amount, by one entry."""
+        before = await self.standing()
+        self.references += 1
+        entry = credit.Entry("acme", f"ref-{self.references}", micro - before.balance_micro)
+        await self.asked(lambda connection: credit.add(connection, entry, "test"))
+        await self.until(lambda now: now.balance_micro == micro)
+
+    async def standing(self) -> credit.Statement:
+        """How the account stands."""
+        return await self.asked(lambda connection: credit.statement(connection, "acme"))
+
+    async def until(self, happened: Callable[[credit.Statement], bool]) -> credit.Statement:
+        """Wait until the account stands in some way."""
+        async with asyncio.timeout(SEEN_LIMIT_S):
+            while not happened(now := await self.standing()):  # noqa: ASYNC110 — it happens in the database
+                await asyncio.sleep(0.05)
+        return now
+
+    async def rated(self) -> list[RatedLeg]:
+        """Every leg so far."""
+        return [entry.leg for entry in await self.asked(lambda c: stream.rated_since(c, 0))]
+
+    def start_rater(self) -> None:
+        """Start it and wait until it answers for credit."""
+        environment = {
+            **services.environment(self.pbx.settings),
+            "PBXCORE_CONFIG": str(CONFIG),
+            "PBXCORE_DATABASE": self.url,
+            "PBXCORE_CREDIT_SLICE_S": str(SLICE_S),
+        }
+        self.pbx.start("rater", (sys.executable, "-c", SERVE, "pbxcore.rater"), **environment)
+        self.pbx.until(lambda: path_of(self.pbx.settings.run_dir).exists())
+
+    async def phone(self) -> sipp.SippPhone:
+        """Give a registered phone."""
+        anna = self.pbx.phone("p10")
+        await anna.register()
+        return anna
+
+
+@pytest.fixture(scope="module")
+def prepaid(pbx: Pbx, postgres: postgresql.Server) -> Iterator[Prepaid]:
+    """Give the PBX with its tenant on credit, and a rater."""
+    made = Prepaid(pbx, asyncio.run(_database(postgres)))
+    trunks = tuple(trunk.name for trunk in pbx.settings.trunks)
+    index = Index(revisions={"acme": 1}, trunks=trunks, prepaid=frozenset({"acme"}))
+    publication.write_index(pbx.settings.published, index)
+    assert all(one.done for one in asyncio.run(publication.announce(pbx.settings.run_dir)))
+    made.start_rater()
+    yield made
+    if "rater" in pbx.running:
+        pbx.stop("rater")
+
+
+async def _database(server: postgresql.Server) -> str:
+    connection = await connect(postgresql.url(server, "postgres"), application="test")
+    await connection.execute("CREATE DATABASE prepaid")
+    await connection.close()
+    url = postgresql.url(server, "prepaid")
+    await migrate(url)
+    connection = await connect(url, application="test")
+    for kind, name, file, change in (
+        ("catalogue", "autphone@2026-01-01", "catalogues/autphone.yaml", {}),
+        ("account", "acme", "accounts/acme.yaml", {"payment": "prepaid", "bundles": []}),
+        ("tenant", "acme", "tenants/acme.yaml", {}),
+    ):
+        document: dict[str, Any] = {**yaml.safe_load((CONFIG / file).read_text()), **change}
+        text = json.dumps(document, default=str)
+        await connection.execute("INSERT INTO revision VALUES ($1, $2, 1, $3, '', 'test')", kind, name, text)
+    await connection.close()
+    return url
+
+
+def _talked(messages: tuple[sipp.SipMessage, ...]) -> float:
+    answer = next(m.at for m in messages if m.status == 200 and m.method == "INVITE")
+    return next(m.at for m in messages if m.start.startswith("BYE")) - answer
+
+
+async def _refused(prepaid: Prepaid, number: str) -> dict[str, str]:
+    """Make a call that is refused; return its end."""
+    run = await (await prepaid.phone()).call(number)
+    await run.process.wait()
+    messages = run.messages()
+    assert any(m.status in {403, 503} for m in messages), [m.start for m in messages]
+    await run.end()
+    return prepaid.pbx.end_of(prepaid.pbx.decisions()[-1]["call"])
+
+
+async def test_without_credit_nobody_calls_but_for_help(prepaid: Prepaid, runs: Runs) -> None:
+    """A balance of nothing refuses a call with its reason, and stands before no emergency."""
+    end = await _refused(prepaid, MOBILE)
+    assert (end["outcome"], end["reason"]) == ("rejected", "no-credit")
+    runs.append(run := await (await prepaid.phone()).call("112", talk_ms=300))
+    await run.wait()
+
+
+async def test_a_call_ends_when_the_money_does(prepaid: Prepaid, runs: Runs) -> None:
+    """Money for three seconds: Asterisk ends the call then, and it is billed three seconds, not a minute."""
+    await prepaid.set_balance(3 * SECOND_MICRO + 7)
+    before = len(await prepaid.rated())
+    runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=15_000))
+    assert _talked(await run.wait()) == pytest.approx(3.0, abs=0.5)
+    standing = await prepaid.until(lambda now: now.balance_micro == 7)
+    assert (standing.reserved_micro, standing.calls) == (0, 0)
+    (leg,) = (await prepaid.rated())[before:]
+    assert (leg.billable_s, leg.amount_micro) == (3, 3 * SECOND_MICRO)
+
+
+async def test_a_call_goes_on_as_long_as_there_is_credit(prepaid: Prepaid, runs: Runs) -> None:
+    """What was set aside at first is for twelve seconds; the call goes on and lasts as its people want."""
+    await prepaid.set_balance(1_000_000)
+    before = len(await prepaid.rated())
+    talk_s = SLICE_S + 3
+    assert EVERY_S < SLICE_S
+    runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=talk_s * 1_000))
+    assert _talked(await run.wait()) == pytest.approx(talk_s, abs=0.5)
+    await prepaid.until(lambda now: now.calls == 0)
+    (leg,) = (await prepaid.rated())[before:]
+    assert SLICE_S < talk_s <= leg.billable_s <= 60  # a started minute, as far as it was authorised
+
+
+async def test_many_calls_at_once_overspend_nothing(prepaid: Prepaid, runs: Runs) -> None:
+    """Twenty calls within a moment on the money of some: the others are refused, nothing stays set aside."""
+    balance_micro = 8 * SLICE_S * SECOND_MICRO
+    await prepaid.set_balance(balance_micro)
+    before = len(await prepaid.rated())
+    anna = await prepaid.phone()
+    scenario = sipp.calling(MOBILE, user=anna.user, password=anna.password, talk_ms=3_000)
+    command = sipp.words(anna.program, local=anna.local, remote=anna.server, media=anna.media, calls=AT_ONCE)
+    runs.append(run := await sipp.start((*command, "-r", str(AT_ONCE)), scenario))
+    await run.process.wait()  # not all of them went as written
+    standing = await prepaid.until(lambda now: now.calls == 0)
+    legs = (await prepaid.rated())[before:]
+    assert 8 <= len(legs) < AT_ONCE
+    spent_micro = sum(leg.amount_micro for leg in legs)
+    assert standing.balance_micro == balance_micro - spent_micro >= 0
+    assert all(leg.billable_s <= SLICE_S for leg in legs)
+
+
+async def test_without_a_rater_credit_is_not_guessed(prepaid: Prepaid, runs: Runs) -> None:
+    """While nobody can be asked, a call on credit is refused for that reason, also by the standby."""
+    await prepaid.set_balance(1_000_000)
+    pbx = prepaid.pbx
+    pbx.stop("rater")
+    end = await _refused(prepaid, MOBILE)
+    assert (end["by"], end["reason"]) == ("control", "credit-unknown")
+    runs.append(run := await (await prepaid.phone()).call("112", talk_ms=300))
+    await run.wait()
+    pbx.stop("control")
+    run = await (await prepaid.phone()).call(MOBILE)
+    await run.process.wait()
+    await run.end()
+    end = pbx.end_of(pbx.decisions("standby")[-1]["call"])
+    assert (end["by"], end["reason"]) == ("standby", "credit-unknown")
+    pbx.serve("control")
+    prepaid.start_rater()
+    await prepaid.until(lambda now: now.calls == 0)
