@@ -11,6 +11,7 @@ one before has set aside, and are committed by one statement.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -202,10 +203,10 @@ class Desk:
 
 
 def _count(answers: Sequence[tuple[_Waiting, object]], late: int) -> None:
-    ends = metrics.authorisations()
-    ends.labels(end="late").inc(late)
-    for _, result in answers:
-        ends.labels(end=result.value if isinstance(result, Refusal) else "granted").inc()
+    ends = Counter(result.value if isinstance(result, Refusal) else "granted" for _, result in answers)
+    ends["late"] = late
+    for end, number in ends.items():
+        metrics.authorisations().labels(end=end).inc(number)
 
 
 async def read_pools(connection: Connection, purses: Purses, accounts: Iterable[str]) -> None:

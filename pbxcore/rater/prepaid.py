@@ -59,6 +59,13 @@ def pay(legs: Iterable[Leg], book: Book, purses: Purses) -> Paid:
     return paid
 
 
+def set_free(legs: Iterable[Leg], priced: Priced, purses: Purses) -> list[str]:
+    """Give back what was set aside for legs that somebody else pays, or that are invoiced by now."""
+    held = [leg for leg in legs if leg.credit]
+    waiting = {one.key for one in priced.quarantined} if held else set()
+    return [leg.credit for leg in held if leg.key not in waiting and purses.release(leg.credit)]
+
+
 def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Priced:
     """Put what was paid behind what is invoiced.
 
@@ -68,6 +75,8 @@ def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Pric
         position: of the first row of both in the stream.
         months: in which legs are billed.
     """
+    if not paid.rated and not paid.quarantined and not paid.released:
+        return priced
     rows = (
         row_of(number, leg, months.of(leg.account, leg.ended_us))
         for number, leg in enumerate(paid.rated, position + len(priced.rows))

@@ -214,6 +214,8 @@ async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Ba
         source.done(batch.position)
     if batch.at_end and legs:
         metrics.rating_delay_seconds().observe(max(0.0, time.time() - legs[-1].ended_us / 1_000_000))
+    if batch.at_end:
+        await writer.give_back_overdue()
     if batch.at_end and not batch.records:
         await _idle(settings, writer)
 

@@ -100,7 +100,10 @@ class Purses:
 
     def of(self, account: str) -> Purse:
         """Return the purse of an account, an empty one if it never had any credit."""
-        return self.accounts.setdefault(account, Purse())
+        purse = self.accounts.get(account)
+        if purse is None:
+            purse = self.accounts[account] = Purse()
+        return purse
 
     def forget_pools(self) -> None:
         """Have what was drawn from pools read again."""

@@ -20,7 +20,7 @@ from pbxcore.intake.memory import Memory
 from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Batch, Position
 from pbxcore.rater.desk import MARGIN_S, read_pools
-from pbxcore.rater.prepaid import is_prepaid, pay, with_paid
+from pbxcore.rater.prepaid import is_prepaid, pay, set_free, with_paid
 from pbxcore.rater.pricing import Priced, price
 from pbxcore.rater.purse import Purses
 from rating.book import PoolKey
@@ -35,6 +35,7 @@ from rating.store.rows import KEY
 
 MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
 RELEASES = 500  # legs at once
+LOOK_US = SECOND_US  # between looks at what is overdue: each goes through all calls under way
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Writer:
         first_open: of those accounts that have closed a month, the first that is not.
         rerating: the count under which these were read.
         purses: of prepaid accounts; their pools stand there.
+        looked_us: when it was last looked for reservations that are overdue.
     """
 
     connection: Connection
@@ -60,6 +62,7 @@ class Writer:
     met: set[str] = field(default_factory=set)
     rerating: int = -1
     purses: Purses = field(default_factory=Purses)
+    looked_us: int = 0
 
     async def take_in(self, batch: Batch) -> Sequence[Leg]:
         """Store everything a batch says; return the legs that ended in it."""
@@ -73,7 +76,14 @@ class Writer:
         aged = expire(self.memory.open, time.time_ns() // 1_000, longest_us, self.memory.last_us)
         if aged.closed:
             await self._commit(aged, self.memory.position, "", ())
-        overdue = self.purses.overdue(time.time_ns() // 1_000, MARGIN_S * SECOND_US)
+
+    async def give_back_overdue(self) -> None:
+        """End reservations for answers that can no longer come, when all that is there has been read."""
+        now_us = time.time_ns() // 1_000
+        if now_us - self.looked_us < LOOK_US:
+            return
+        self.looked_us = now_us
+        overdue = self.purses.overdue(now_us, MARGIN_S * SECOND_US)
         if overdue:
             await self._give_back(overdue, "overdue")
 
@@ -188,12 +198,11 @@ class Writer:
             self.met |= new
         months = Months(book, self.first_open)
         prepaid = {name for name, account in accounts.items() if account.prepaid}
-        if not prepaid:
-            return price(legs, self.index, self.balances, position, months)
         await read_pools(self.connection, self.purses, prepaid)
-        invoiced = [leg for leg in legs if not is_prepaid(leg, book)]
+        invoiced = [leg for leg in legs if not is_prepaid(leg, book)] if prepaid else legs
         priced = price(invoiced, self.index, self.balances, position, months)
-        paid = pay((leg for leg in legs if is_prepaid(leg, book)), book, self.purses)
+        paid = pay((leg for leg in legs if is_prepaid(leg, book)) if prepaid else (), book, self.purses)
+        paid.released += set_free(invoiced, priced, self.purses)
         return with_paid(priced, paid, position, months)
 
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:

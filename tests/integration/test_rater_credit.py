@@ -363,6 +363,37 @@ async def test_a_leg_in_quarantine_keeps_what_was_set_aside(
     await agrees(connection)
 
 
+async def test_a_leg_that_somebody_else_pays_gives_everything_back(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """Released from quarantine to a payer who is invoiced, it costs the first one nothing."""
+    account = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    await put(connection, "account", "beta", {**account, "account": "beta", "bundles": []})
+    await put(connection, "tenant", "beta", {"account": "beta"})
+    async with rater() as line:
+        await pay_in(connection, 1_000_000)
+        await ask(line, 1)
+        lines = Lines(1, FIXED, SLICE_S, now_us())
+        write(
+            settings, lines.rings(), lines.answers(), lines.hangs_up(-SECOND_US // 2), lines.leaves(SECOND_US)
+        )
+
+        async def waits() -> bool:
+            return bool(await connection.fetchval("SELECT count(*) FROM quarantined_leg"))
+
+        await until(waits)
+        await connection.execute(
+            "UPDATE quarantined_leg SET release_at = now(), released_by = 'x', release_payer = 'beta/1', "
+            "release_ended_us = $1",
+            lines.began_us + 2 * SECOND_US,
+        )
+        await connection.execute("NOTIFY release")
+        standing = await settled(connection)
+    assert standing == credit.Statement(1_000_000, 0, 0, 0)
+    (entry,) = await stream.rated_since(connection, 0)
+    assert (entry.leg.account, entry.leg.amount_micro) == ("beta", 19_000)
+
+
 async def test_a_long_call_goes_on_while_there_is_credit(
     connection: Connection, settings: Settings, rater: Running
 ) -> None:
