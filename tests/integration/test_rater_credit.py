@@ -501,14 +501,16 @@ async def test_a_rater_killed_at_any_moment_overspends_nothing(
         async with line_to(settings) as line:
             await answering(line)
             await pay_in(connection, 3_000_000)
-            for _ in range(4):
+            for answered in (1, 0, 7, 3):
                 asked = range(number, number + 25)
                 number += 25
-                asking = asyncio.gather(*(one_call(line, one, settings, rng) for one in asked))
-                await asyncio.sleep(rng.uniform(0, 0.05))  # any moment
+                asking = [asyncio.create_task(one_call(line, one, settings, rng)) for one in asked]
+                async with asyncio.timeout(20):
+                    while sum(task.done() for task in asking) < answered:  # noqa: ASYNC110 — of another process
+                        await asyncio.sleep(0)
                 process.kill()
                 process.wait(10)
-                let_out += [one for one in await asking if one is not None]
+                let_out += [one for one in await asyncio.gather(*asking) if one is not None]
                 process = start(settings)
                 await answering(line)
             write(settings, *(Lines(one, MOBILE, 1, now_us()).leaves(0) for one in range(number)))
