@@ -9,17 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
-from pbxcore.rater.pricing import rate_any
-from rating.book import Book, PoolKey
-from rating.closing import UTC, Rerating, Standing, is_over, rerate
+from pbxcore.rater.pricing import rate_again
+from rating.book import Book
+from rating.closing import UTC, Rerating, is_over
 from rating.columns import Numbers
 from rating.leg import Leg
 from rating.periods import day_start_us, next_month
 from rating.rated import Quarantined, RatedLeg
 from rating.store import closing
-from rating.store.closing import Bill, Closed, Obstacle, Reread
+from rating.store.closing import Bill, Closed, Obstacle, OpenLegs, Reread
 from rating.store.ledger import Connection
 
 
@@ -147,8 +146,8 @@ class Closing:
     def _pays(self, payer: str, account: str) -> bool:
         return self._book.payers.get(payer.partition("/")[0]) == account
 
-    def _rate(self, legs: Sequence[Standing], balances: Mapping[PoolKey, int]) -> Rerating:
-        return rerate(legs, self._book, balances, partial(rate_any, numbers=self._numbers))
+    def _rate(self, legs: OpenLegs) -> Rerating:
+        return rate_again(legs, self._book, self._numbers)
 
 
 async def accounts_of(connection: Connection, book: Book) -> Sequence[str]:
@@ -164,8 +163,8 @@ async def nobodys(connection: Connection, book: Book, month: date) -> int:
 
 def _changes(found: Reread, obstacle: Obstacle | None) -> Changes:
     return Changes(
-        account=found.account,
-        legs=found.legs,
+        account=found.legs.account,
+        legs=len(found.legs),
         changed=[] if obstacle else [(one.leg, leg) for one, leg in found.rerating.changed],
         obstacle=obstacle,
         unpriced=found.rerating.unpriced,

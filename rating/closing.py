@@ -105,24 +105,44 @@ def rerate(
         kernel: `rating.rate.rate`, or one that agrees with it.
     """
     ordered = sorted((one for one in legs if not _is_prepaid(one, book)), key=canonical)
-    opening = _opening(ordered, balances)
-    accounts = {one.leg.account for one in ordered}
-    payers = replace(book, payers={account: account for account in accounts})
-    rating = kernel([_leg_of(one.leg) for one in ordered], payers, opening)
+    opening = {**balances, **_opening(ordered, balances)}
+    rating = kernel(
+        [_leg_of(one.leg) for one in ordered], bound(book, {one.leg.account for one in ordered}), opening
+    )
     after = {leg.key: leg for leg in rating.rated}
-    unpriced = (*rating.quarantined, *_other_currencies(ordered, after))
+    pairs = [(one, after[one.leg.key]) for one in ordered if one.leg.key in after]
+    return outcome(pairs, rating.quarantined, {**opening, **rating.used}, balances)
+
+
+def outcome(
+    pairs: Iterable[tuple[Standing, RatedLeg]],
+    quarantined: Iterable[Quarantined],
+    used: Mapping[PoolKey, int],
+    balances: Mapping[PoolKey, int],
+) -> Rerating:
+    """Say what rating again changes.
+
+    Args:
+        pairs: legs as they stand and as they were rated again, in canonical order; those that came out to the
+            letter as they were may be left out.
+        quarantined: legs that have no price any more.
+        used: seconds used of each pool now.
+        balances: and before.
+    """
+    changed = [(one, leg) for one, leg in pairs if differs(one.leg, leg) or one.leg.currency != leg.currency]
+    unpriced = (*quarantined, *_other_currencies(changed))
     if unpriced:
         return Rerating(changed=(), used={}, unpriced=unpriced)
-    pairs = ((one, after[one.leg.key]) for one in ordered)
     return Rerating(
-        changed=tuple((one, leg) for one, leg in pairs if differs(one.leg, leg)),
-        used={
-            pool: used_s
-            for pool, used_s in {**opening, **rating.used}.items()
-            if used_s != balances.get(pool, 0)
-        },
+        changed=tuple((one, leg) for one, leg in changed if differs(one.leg, leg)),
+        used={pool: used_s for pool, used_s in used.items() if used_s != balances.get(pool, 0)},
         unpriced=(),
     )
+
+
+def bound(book: Book, accounts: Iterable[str]) -> Book:
+    """Return a book in which accounts stand for their own payers: who pays is not asked again."""
+    return replace(book, payers={account: account for account in accounts})
 
 
 def corrections(rerating: Rerating) -> tuple[RatedLeg, ...]:
@@ -144,7 +164,7 @@ def _opening(legs: Iterable[Standing], balances: Mapping[PoolKey, int]) -> dict[
                 drawn[one.leg.account, piece.pool] += piece.seconds
     opening = {pool: balances.get(pool, 0) - seconds for pool, seconds in drawn.items()}
     assert all(seconds >= 0 for seconds in opening.values()), "legs drew more than their pools have given"
-    return {**balances, **opening}
+    return opening
 
 
 def _leg_of(rated: RatedLeg) -> Leg:
@@ -162,11 +182,10 @@ def _leg_of(rated: RatedLeg) -> Leg:
     )
 
 
-def _other_currencies(legs: Iterable[Standing], after: Mapping[str, RatedLeg]) -> Iterable[Quarantined]:
+def _other_currencies(pairs: Iterable[tuple[Standing, RatedLeg]]) -> Iterable[Quarantined]:
     """Find legs whose account has moved to a catalogue in another currency since."""
-    for one in legs:
-        leg = after.get(one.leg.key)
-        if leg is None or leg.currency == one.leg.currency:
+    for one, leg in pairs:
+        if leg.currency == one.leg.currency:
             continue
         if one.leg.amount_micro or differs(one.leg, leg):  # what costs nothing has no currency
             yield Quarantined(

@@ -4,16 +4,18 @@ Owns the choice of the kernel: the plain one for few legs, and where a number is
 columns for the rest. They agree to the micro-unit. Refuses to price (`rating`) and to write (`rating.store`).
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rating.book import Book, PoolKey
-from rating.closing import Months
-from rating.columns import Index, Numbers, legs_of, rate_columns
+from rating.closing import Months, Rerating, bound, rerate
+from rating.columns import Index, Numbers, legs_of, rate_columns, rerate_columns
 from rating.columns.arrays import ColumnRangeError
 from rating.leg import Leg
-from rating.rate import Rating, rate
+from rating.rate import rate
 from rating.rated import Quarantined
+from rating.store.closing import OpenLegs
 from rating.store.credit import Entry
 from rating.store.rows import Row, row_of, rows_of_rated
 
@@ -62,21 +64,20 @@ def price(
     )
 
 
-def rate_any(legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], *, numbers: Numbers) -> Rating:
-    """Rate legs by whichever kernel is quicker for so many.
+def rate_again(legs: OpenLegs, book: Book, numbers: Numbers) -> Rerating:
+    """Rate open legs again, by whichever kernel is quicker for so many.
 
     Args:
-        legs: that ended.
+        legs: all of an account.
         book: what is in force.
-        balances: seconds used so far of each pool.
         numbers: of its table of destinations.
     """
-    if len(legs) <= FEW:
-        return rate(legs, book, balances)
-    try:
-        return rate_columns(legs_of(legs), Index(book, numbers), balances).rating()
-    except (ColumnRangeError, OverflowError):
-        return rate(legs, book, balances)
+    account = book.accounts.get(legs.account)
+    if len(legs) > FEW and account is not None and not account.prepaid:
+        index = Index(bound(book, [legs.account]), numbers)
+        with contextlib.suppress(ColumnRangeError, OverflowError):
+            return rerate_columns(legs.told(), index, legs.opening, legs.balances)
+    return rerate([legs.standing(number) for number in range(len(legs))], book, legs.balances)
 
 
 def _plainly(

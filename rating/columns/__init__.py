@@ -6,10 +6,21 @@ better than `rating.rate`: prices, allowances and stretches are asked of the sam
 handed to the plain kernel leg by leg, and where a number would not fit, all is.
 """
 
+from rating.columns.again import Told, rerate_columns
 from rating.columns.index import Index
 from rating.columns.kernel import rate_columns
 from rating.columns.legs import Legs, legs_of
 from rating.columns.numbers import Numbers
 from rating.columns.result import Block, RatedColumns
 
-__all__ = ["Block", "Index", "Legs", "Numbers", "RatedColumns", "legs_of", "rate_columns"]
+__all__ = [
+    "Block",
+    "Index",
+    "Legs",
+    "Numbers",
+    "RatedColumns",
+    "Told",
+    "legs_of",
+    "rate_columns",
+    "rerate_columns",
+]

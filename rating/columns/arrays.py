@@ -4,6 +4,7 @@ Owns the type of a column, a column that grows, and the error for a number that 
 other type of number: NumPy turns signed beside unsigned into binary fractions without a word.
 """
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -33,6 +34,20 @@ def fits(value: int, most: int = LARGEST) -> int:
     if not 0 <= value <= most:
         raise ColumnRangeError(f"{value} does not fit a column")
     return value
+
+
+def ints(values: Sequence[int]) -> Ints:
+    """Return numbers as a column.
+
+    Raises:
+        OverflowError: one of them has more than 64 bits.
+    """
+    return np.array(values, dtype=np.int64)
+
+
+def no_flags(count: int) -> Flags:
+    """Return so many flags, none of them set."""
+    return np.zeros(count, dtype=np.bool_)
 
 
 class Column:

@@ -5,7 +5,7 @@ tariffs, zones and pools stand once, in `Names`, and columns hold their numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rating.book import Account, PoolKey, Terms
 from rating.columns.arrays import Ints
@@ -48,6 +48,10 @@ class Pieces:
     amount_micro: Ints
     terms: Ints
 
+    def part(self, first: int, end: int) -> "Pieces":
+        """Return some that follow each other."""
+        return Pieces(**{field.name: getattr(self, field.name)[first:end] for field in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
@@ -89,7 +93,7 @@ class Block:
                 self.first_piece[1:],
             )
         ]
-        pieces = list(self._pieces())
+        pieces = list(self._pieces(self.pieces))
         answered, ended = self.legs.answered_us.tolist(), self.legs.ended_us.tolist()
         limits = self.legs.limit_s.tolist()
         priced = zip(self.row.tolist(), *numbers, strict=True)
@@ -123,16 +127,37 @@ class Block:
             )
             following = next(priced, None)
 
-    def _pieces(self) -> Iterator[Piece]:
+    def leg(self, place: int) -> RatedLeg:
+        """Return one priced leg, by its place in `row`; where all are wanted, `results` is quicker."""
+        row, terms = int(self.row[place]), self.names.terms[int(self.terms[place])]
+        pieces = self.pieces.part(int(self.first_piece[place]), int(self.first_piece[place + 1]))
+        leg = self.legs.leg(row)
+        return RatedLeg(
+            key=leg.key,
+            linkedid=leg.linkedid,
+            account=self.names.accounts[int(self.account[place])].account,
+            payer=leg.payer,
+            why=leg.why,
+            number=leg.number,
+            tariff=terms.tariff.name,
+            country=terms.country,
+            kind=terms.kind,
+            zone=terms.price.zone,
+            answered_us=leg.answered_us,
+            ended_us=leg.ended_us,
+            duration_us=int(self.duration_us[place]),
+            billable_s=int(self.billable_s[place]),
+            connection_micro=int(self.connection_micro[place]),
+            amount_micro=int(self.amount_micro[place]),
+            currency=terms.tariff.currency,
+            limit_s=leg.limit_s,
+            pieces=tuple(self._pieces(pieces)),
+        )
+
+    def _pieces(self, of: Pieces) -> Iterator[Piece]:
         columns = (
-            self.pieces.start_us,
-            self.pieces.seconds,
-            self.pieces.slot,
-            self.pieces.before_s,
-            self.pieces.after_s,
-            self.pieces.price_per_minute_micro,
-            self.pieces.amount_micro,
-            self.pieces.terms,
+            *(of.start_us, of.seconds, of.slot, of.before_s, of.after_s),
+            *(of.price_per_minute_micro, of.amount_micro, of.terms),
         )
         for start_us, seconds, slot, before_s, after_s, price, amount, terms in zip(
             *(column.tolist() for column in columns), strict=True

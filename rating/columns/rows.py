@@ -1,16 +1,17 @@
 """Columns as rows of the table `rated_leg`, without an object for each leg and piece.
 
-Owns the short way from columns to COPY. Refuses to know the form better than `rating.store.rows`: a test
-holds every row against it.
+Owns the short way from columns to COPY, and pieces as text. Refuses to know the form better than
+`rating.store.rows`: a test holds every row against it.
 """
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from rating.columns.result import SOURCES, Block, Names, Pieces
 
-_write = json.JSONEncoder(separators=(",", ":")).encode
+_write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
@@ -26,19 +27,17 @@ def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
     accounts = [account.account for account in names.accounts]
     places = [(one.tariff.name, one.country, one.kind, one.price.zone) for one in names.terms]
     currencies = [one.tariff.currency for one in names.terms]
-    pieces = list(_pieces(block.pieces, names))
     answered, ended, limits = legs.answered_us.tolist(), legs.ended_us.tolist(), legs.limit_s.tolist()
-    ends = block.first_piece.tolist()
     columns = (
         *(block.row, block.account, block.terms, block.duration_us, block.billable_s),
         *(block.connection_micro, block.amount_micro),
     )
-    cells = zip(*(column.tolist() for column in columns), ends[:-1], ends[1:], strict=True)
+    cells = zip(*(column.tolist() for column in columns), pieces_of(block), strict=True)
     return [
         (
             *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
             *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
-            *(connection, amount, currencies[terms], limits[row], f"[{','.join(pieces[first:end])}]"),
+            *(connection, amount, currencies[terms], limits[row], pieces),
         )
         for number, (
             row,
@@ -48,10 +47,15 @@ def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
             billable_s,
             connection,
             amount,
-            first,
-            end,
+            pieces,
         ) in enumerate(cells, position)
     ]
+
+
+def pieces_of(block: Block) -> Sequence[str]:
+    """Return the pieces of each priced leg as text, to the letter as PostgreSQL gives them back."""
+    pieces = list(_pieces(block.pieces, block.names))
+    return [f"[{', '.join(pieces[first:end])}]" for first, end in pairwise(block.first_piece.tolist())]
 
 
 def _pieces(pieces: Pieces, names: Names) -> Iterator[str]:
@@ -69,6 +73,7 @@ def _pieces(pieces: Pieces, names: Names) -> Iterator[str]:
             ("allowance", slots[slot]) if slot >= 0 else (SOURCES[slot].value, ('""', rules[terms]))
         )
         yield (
-            f'{{"start_us":{start},"seconds":{seconds},"source":"{source}","pool":{pool},"before_s":{before},'
-            f'"after_s":{after},"price_per_minute_micro":{price},"amount_micro":{amount},"rule":{rule}}}'
+            f'{{"pool": {pool}, "rule": {rule}, "source": "{source}", "after_s": {after}, '
+            f'"seconds": {seconds}, "before_s": {before}, "start_us": {start}, "amount_micro": {amount}, '
+            f'"price_per_minute_micro": {price}}}'
         )

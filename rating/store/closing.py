@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from rating.book import PoolKey
 from rating.closing import Rerating, Standing
+from rating.columns import Legs, Told
+from rating.columns.arrays import Ints, ints, no_flags
 from rating.correction import difference, standing
 from rating.store import ledger
 from rating.store.ledger import Connection, Held
@@ -33,8 +35,62 @@ PAGE = 10_000  # rows at once: about 10 MB
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
-Rate = Callable[[Sequence[Standing], Mapping[PoolKey, int]], Rerating]
-"""Rates open legs again, given what pools have given."""
+Rate = Callable[["OpenLegs"], Rerating]
+"""Rates open legs again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenLegs:
+    """The open legs of an account in canonical order, from one snapshot.
+
+    Attributes:
+        balances: seconds used of each pool of the account.
+        opening: the same without what these legs drew.
+        originals: their rows.
+        corrections: key → rows that correct it, in order.
+    """
+
+    account: str
+    balances: Mapping[PoolKey, int]
+    opening: Mapping[PoolKey, int]
+    originals: Sequence["asyncpg.Record"]
+    corrections: Mapping[str, Sequence["asyncpg.Record"]]
+
+    def __len__(self) -> int:
+        return len(self.originals)
+
+    def standing(self, number: int) -> Standing:
+        """Return one of them as it stands."""
+        row = self.originals[number]
+        rest = [rated_leg_of(dict(one)) for one in self.corrections.get(row["key"], ())]
+        return Standing(leg=standing(rated_leg_of(dict(row)), rest), month=row["billing_month"])
+
+    def told(self) -> Told:
+        """Return all of them as columns."""
+        rows, count = self.originals, len(self)
+        nothing = [""] * count
+        return Told(
+            legs=Legs(
+                key=[row["key"] for row in rows],
+                linkedid=nothing,
+                trunk=nothing,
+                payer=[self.account] * count,
+                why=[row["why"] for row in rows],
+                number=[row["number"] for row in rows],
+                answered_us=_ints(rows, "answered_us"),
+                ended_us=_ints(rows, "ended_us"),
+                limit_s=_ints(rows, "limit_s"),
+                version=nothing,
+                credit=nothing,
+                indeterminate=no_flags(count),
+            ),
+            billable_s=_ints(rows, "billable_s"),
+            connection_micro=_ints(rows, "connection_micro"),
+            amount_micro=_ints(rows, "amount_micro"),
+            currency=[row["currency"] for row in rows],
+            pieces=["" if row["key"] in self.corrections else row["pieces"] for row in rows],
+            standing=self.standing,
+        )
 
 
 class Obstacle(StrEnum):
@@ -53,16 +109,13 @@ class Reread:
 
     Attributes:
         held: position and count of the stream.
-        rows: key → position of the leg, and how many corrections it has.
-        legs: how many were rated again.
+        legs: that were rated again.
         opened: first month that is not closed; the first of all times if none is.
         first: first open month in which something is billed; None if nothing is.
     """
 
-    account: str
     held: Held
-    rows: Mapping[str, tuple[int, int]]
-    legs: int
+    legs: OpenLegs
     opened: date
     first: date | None
     rerating: Rerating
@@ -165,39 +218,47 @@ async def _state(connection: Connection, statement: str) -> Held:
 
 async def _read(connection: Connection, account: str, rate: Rate, held: Held) -> Reread:
     opened = (await ledger.first_open(connection, [account])).get(account, date.min)
-    rows: dict[str, tuple[int, int]] = {}
-    legs: dict[str, Standing] = {}
-    async for row in connection.cursor(_SQL["open_rows"], account, opened, prefetch=PAGE):
-        _take_in(row, rows, legs)
+    originals: list[asyncpg.Record] = []
+    corrections: dict[str, list[asyncpg.Record]] = {}
+    cursor = await connection.cursor(_SQL["open_rows"], account, opened)
+    while page := await cursor.fetch(PAGE):
+        for row in page:
+            if row["correction"]:
+                corrections.setdefault(row["key"], []).append(row)
+            else:
+                originals.append(row)
     balances = await ledger.used(connection, [account])
-    found = rate(list(legs.values()), balances)
-    return Reread(
+    legs = OpenLegs(
         account=account,
-        held=held,
-        rows=rows,
-        legs=len(legs),
-        opened=opened,
-        first=min((one.month for one in legs.values()), default=None),
-        rerating=found,
+        balances=balances,
+        opening={**balances, **await _without(connection, account, opened, balances)},
+        originals=originals,
+        corrections=corrections,
     )
+    first = originals[0]["billing_month"] if originals else None
+    return Reread(held=held, legs=legs, opened=opened, first=first, rerating=rate(legs))
 
 
-def _take_in(row: "asyncpg.Record", rows: dict[str, tuple[int, int]], legs: dict[str, Standing]) -> None:
-    """Take in a leg, or what changes it; a leg comes before its corrections."""
-    leg = rated_leg_of({**row, "limit_s": row["known_limit_s"]})
-    if row["correction"]:
-        position, _ = rows[leg.key]
-        rows[leg.key] = position, row["correction"]
-        leg = standing(legs[leg.key].leg, [leg])
-    else:
-        rows[leg.key] = row["position"], 0
-    legs[leg.key] = Standing(leg=leg, month=row["billing_month"])
+async def _without(
+    connection: Connection, account: str, opened: date, balances: Mapping[PoolKey, int]
+) -> Mapping[PoolKey, int]:
+    """Return what pools had given without the open legs, of those that these drew from."""
+    rows = await connection.fetch(_SQL["drawn"], account, opened)
+    opening = {
+        (account, row["pool"]): balances.get((account, row["pool"]), 0) - row["seconds"] for row in rows
+    }
+    assert all(seconds >= 0 for seconds in opening.values()), "legs drew more than their pools have given"
+    return opening
+
+
+def _ints(rows: Iterable["asyncpg.Record"], name: str) -> Ints:
+    return ints([row[name] for row in rows])
 
 
 async def _still_holds(connection: Connection, found: Reread, held: Held) -> bool:
     if held.rerating != found.held.rerating:
         return False
-    return not await connection.fetchval(_SQL["has_newer"], found.held.position, found.account)
+    return not await connection.fetchval(_SQL["has_newer"], found.held.position, found.legs.account)
 
 
 async def _write(connection: Connection, found: Reread, last: int, *, close: date | None, by: str) -> None:
@@ -209,12 +270,15 @@ async def _write(connection: Connection, found: Reread, last: int, *, close: dat
         await connection.copy_records_to_table("rated_leg", records=rows, columns=columns)
     await ledger.write_used(connection, found.rerating.used)
     if close is not None:
-        await connection.execute(_SQL["close"], found.account, close, newest, by)
+        await connection.execute(_SQL["close"], found.legs.account, close, newest, by)
     await connection.execute(_SQL["count_rerating"], SHARD, newest)
     await connection.execute(_SQL["announce"], str(newest))
 
 
 def _correction_rows(found: Reread, position: int) -> Iterable[tuple[object, ...]]:
+    changed = {one.leg.key for one, _ in found.rerating.changed}
+    positions = {row["key"]: row["position"] for row in found.legs.originals if row["key"] in changed}
     for number, (one, leg) in enumerate(found.rerating.changed, position):
-        corrects, corrections = found.rows[leg.key]
-        yield (*row_of(number, difference(one.leg, leg), one.month), corrects, corrections + 1)
+        corrections = len(found.legs.corrections.get(leg.key, ()))
+        row = row_of(number, difference(one.leg, leg), one.month)
+        yield (*row, positions[leg.key], corrections + 1)

@@ -82,9 +82,18 @@ SELECT position, rerating FROM stream WHERE shard = $1
 
 -- name: open_rows
 -- A leg of schema 0001 has no limit: what it was charged is the most it may be charged.
-SELECT *, coalesce(limit_s, billable_s) AS known_limit_s FROM rated_leg
+SELECT position, key, linkedid, account, payer, why, number, tariff, country, kind, zone, answered_us, ended_us,
+       duration_us, billable_s, connection_micro, amount_micro, currency,
+       coalesce(limit_s, billable_s) AS limit_s, pieces, billing_month, correction
+FROM rated_leg
 WHERE account = $1 AND billing_month >= $2
 ORDER BY billing_month, ended_us, key, correction
+
+-- name: drawn
+SELECT piece ->> 'pool' AS pool, sum((piece ->> 'seconds')::bigint)::bigint AS seconds
+FROM rated_leg, jsonb_array_elements(pieces) AS piece
+WHERE account = $1 AND billing_month >= $2 AND piece ->> 'pool' <> ''
+GROUP BY 1
 
 -- name: has_newer
 SELECT EXISTS (SELECT FROM rated_leg WHERE position > $1 AND account = $2)

@@ -21,9 +21,11 @@ KEY = COLUMNS.index("key")
 _ACCOUNT, _ENDED = COLUMNS.index("account"), COLUMNS.index("ended_us")
 _NAMES = COLUMNS[1:-2]  # all but the pieces, which are one JSON value
 _values = attrgetter(*_NAMES)
-_PIECE = tuple(field.name for field in fields(Piece))
+# The order in which jsonb keeps keys: what is written is to the letter what is read, and can be compared.
+_PIECE = tuple(sorted((field.name for field in fields(Piece)), key=lambda name: (len(name), name)))
 _piece_values = attrgetter(*_PIECE)
-_write = json.JSONEncoder(separators=(",", ":")).encode
+_write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+_SOURCES = {source.value: source for source in Source}
 
 
 def row_of(position: int, leg: RatedLeg, month: date) -> Row:
@@ -59,7 +61,7 @@ def _rows_of_block(block: Block, position: int, months: Months) -> Sequence[Row]
 
 def rated_leg_of(row: Mapping[str, Any]) -> RatedLeg:
     """Return the rated leg of a row."""
-    pieces = (Piece(**{**piece, "source": Source(piece["source"])}) for piece in json.loads(row["pieces"]))
+    pieces = (Piece(**{**piece, "source": _SOURCES[piece["source"]]}) for piece in json.loads(row["pieces"]))
     values = {name: row[name] for name in _NAMES}
     values["limit_s"] = values["limit_s"] or 0  # of legs that schema 0001 stored nothing is known
     return RatedLeg(**values, pieces=tuple(pieces))

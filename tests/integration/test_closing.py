@@ -6,7 +6,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from pbxcore.intake.record import read as read_records
 from pbxcore.practice.records import World, records
 from pbxcore.rater import serve
 from pbxcore.rater.book import load_book
+from pbxcore.rater.pricing import FEW, price, rate_again
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
 from rating.book import Book, PoolKey
-from rating.closing import Rerating, Standing, rerate
+from rating.closing import Months, Rerating
 from rating.columns import Index
 from rating.correction import differs, standing
 from rating.destinations.load import load as load_destinations
@@ -36,7 +37,8 @@ from rating.periods import from_iso
 from rating.rate import rate
 from rating.rated import Quarantine, Quarantined, RatedLeg, Source
 from rating.store import closing, ledger, stream
-from rating.store.closing import Obstacle
+from rating.store.closing import Obstacle, OpenLegs
+from rating.store.rows import COLUMNS, rated_leg_of, row_of
 from rating.store.stream import Entry
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -176,6 +178,21 @@ async def test_a_closed_month_is_that_of_a_clean_run(
     ]
 
 
+async def test_pieces_are_read_to_the_letter_as_they_were_written(
+    connection: Connection, writer: Writer
+) -> None:
+    """Text is compared, so that nothing must be parsed: by either way of writing it."""
+    for legs in (LEGS[:3], LEGS[3:]):
+        await take_in(writer, legs)
+    rows = await connection.fetch("SELECT * FROM rated_leg ORDER BY position")
+    assert len(rows) > FEW
+    written = [row_of(row["position"], rated_leg_of(dict(row)), row["billing_month"]) for row in rows]
+    assert [tuple(row[name] for name in COLUMNS) for row in rows] == written
+    index, book = Index(writer.index.book, writer.index.numbers), writer.index.book
+    priced = price(LEGS, index, {}, 1, Months(book, {}))
+    assert [row["pieces"] for row in rows] == [row[COLUMNS.index("pieces")] for row in priced.rows]
+
+
 async def test_closing_again_changes_nothing(connection: Connection, writer: Writer, closer: Closing) -> None:
     """The first close holds; replay and shuffle behind it add no row."""
     await take_in(writer, shuffled())
@@ -269,10 +286,10 @@ async def test_legs_that_come_while_others_are_rated_again_are_rated_again_too(
     book, tries = writer.index.book, 0
     await take_in(writer, arriving[90:])
 
-    def and_meanwhile(legs: Sequence[Standing], balances: Mapping[PoolKey, int]) -> Rerating:
+    def counted(legs: OpenLegs) -> Rerating:
         nonlocal tries
         tries += 1
-        return rerate(legs, book, balances)
+        return rate_again(legs, book, writer.index.numbers)
 
     async def interrupted(held: ledger.Held) -> ledger.Held:
         if waves:
@@ -290,8 +307,8 @@ async def test_legs_that_come_while_others_are_rated_again_are_rated_again_too(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(closing, "_read", slow)
-        found = await closing.write(connection, "acme", and_meanwhile, close=FEBRUARY, by="test")
-    assert (tries, found.legs, found.obstacle(FEBRUARY)) == (closing.TRIES + 1, len(LEGS), None)
+        found = await closing.write(connection, "acme", counted, close=FEBRUARY, by="test")
+    assert (tries, len(found.legs), found.obstacle(FEBRUARY)) == (closing.TRIES + 1, len(LEGS), None)
     await same_as_a_clean_run(connection, book)
 
 
