@@ -24,7 +24,7 @@ from rating.correction import difference, standing
 from rating.store import ledger
 from rating.store.ledger import Connection, Held
 from rating.store.named import named
-from rating.store.rows import COLUMNS, rated_leg_of, row_of
+from rating.store.rows import COLUMNS, Row, rated_leg_of, row_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -173,16 +173,19 @@ async def write(
         found = await read(connection, account, rate)
         if found.obstacle(close) or not (found.rerating.changed or close):
             return found
+        rows = _correction_rows(found)
         async with connection.transaction():
             held = await _state(connection, _SQL["lock_stream"])
             if await _still_holds(connection, found, held):
-                await _write(connection, found, held.position, close=close, by=by)
+                newest = await _write(connection, found, rows, held.position)
+                await _close(connection, account, close, newest, by)
                 return found
     async with connection.transaction():
         held = await _state(connection, _SQL["lock_stream"])
         found = await _read(connection, account, rate, held)
         if not found.obstacle(close):
-            await _write(connection, found, held.position, close=close, by=by)
+            newest = await _write(connection, found, _correction_rows(found), held.position)
+            await _close(connection, account, close, newest, by)
     return found
 
 
@@ -261,24 +264,33 @@ async def _still_holds(connection: Connection, found: Reread, held: Held) -> boo
     return not await connection.fetchval(_SQL["has_newer"], found.held.position, found.legs.account)
 
 
-async def _write(connection: Connection, found: Reread, last: int, *, close: date | None, by: str) -> None:
-    """Write corrections, balances and the closed month, behind the newest row of the stream."""
-    rows = list(_correction_rows(found, last + 1))
+async def _write(connection: Connection, found: Reread, rows: Sequence[Row], last: int) -> int:
+    """Write corrections behind the newest row of the stream, and balances; return the newest position."""
     newest = last + len(rows)
     if rows:
+        numbered = [(position, *row) for position, row in enumerate(rows, last + 1)]
         columns = (*COLUMNS, "corrects", "correction")
-        await connection.copy_records_to_table("rated_leg", records=rows, columns=columns)
+        await connection.copy_records_to_table("rated_leg", records=numbered, columns=columns)
     await ledger.write_used(connection, found.rerating.used)
-    if close is not None:
-        await connection.execute(_SQL["close"], found.legs.account, close, newest, by)
     await connection.execute(_SQL["count_rerating"], SHARD, newest)
     await connection.execute(_SQL["announce"], str(newest))
+    return newest
 
 
-def _correction_rows(found: Reread, position: int) -> Iterable[tuple[object, ...]]:
+async def _close(connection: Connection, account: str, month: date | None, position: int, by: str) -> None:
+    if month is not None:
+        await connection.execute(_SQL["close"], account, month, position, by)
+
+
+def _correction_rows(found: Reread) -> Sequence[Row]:
+    """Return the rows of corrections, in canonical order, without positions: the lock gives those."""
     changed = {one.leg.key for one, _ in found.rerating.changed}
     positions = {row["key"]: row["position"] for row in found.legs.originals if row["key"] in changed}
-    for number, (one, leg) in enumerate(found.rerating.changed, position):
-        corrections = len(found.legs.corrections.get(leg.key, ()))
-        row = row_of(number, difference(one.leg, leg), one.month)
-        yield (*row, positions[leg.key], corrections + 1)
+    return [
+        (
+            *row_of(0, difference(one.leg, leg), one.month)[1:],
+            positions[leg.key],
+            len(found.legs.corrections.get(leg.key, ())) + 1,
+        )
+        for one, leg in found.rerating.changed
+    ]

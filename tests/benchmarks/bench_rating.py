@@ -2,14 +2,16 @@
 
 A thousand accounts with up to four bundles, twenty extensions each, ten days up to a month's end. Everything
 runs in this process on one core; PostgreSQL is a private one beside it. Runs are repeated: the best of a
-kernel counts, the median of the database, whose rounds alternate with COPY. Every run is printed, and how
-busy the machine was with other things.
+kernel counts, the median of the database, whose rounds alternate with COPY; a million legs are rated again
+once. Every run is printed, and how busy the machine was with other things.
 
 Ends with one line of JSON: `kernel_legs_per_s` (column by column, the whole law: strings and arrays in,
 columns with pieces out; of payers and terms, not of numbers, it remembers what it has seen),
 `plain_legs_per_s`, `stream_legs_per_s` (from assembled legs), `spool_legs_per_s` (from lines),
-`copy_rows_per_s` (of the same rows into the same indexed table), `stream_to_copy`, `rss_growth_mb` (over the
-last two thirds of the spool).
+`copy_rows_per_s` (of the same rows into the same indexed table), `stream_to_copy`, `rerate_1m_s` (a million
+legs in the database that came in as they were answered, a thousand of each account, rated again in the order
+in which they ended, account by account, corrections written), `rss_growth_mb` (over the last two thirds of
+the spool).
 """
 
 import asyncio
@@ -27,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from pbxcore.closing import Closing
 from pbxcore.database import Connection, connect, migrate
 from pbxcore.intake.assemble import NOTHING_OPEN, Assembly
 from pbxcore.intake.memory import Memory
@@ -231,6 +234,22 @@ async def batches(spool: Spool, writer: Writer) -> AsyncIterator[int]:
             return
 
 
+async def rerated(book: Book, connection: Connection) -> float:
+    """Measure rating a million legs again, read and written; return seconds."""
+    writer = await a_writer(book, connection, "again")
+    for seed in range(50, 50 + LEGS // PLAIN_LEGS):
+        await stream(writer, objects(the_legs(PLAIN_LEGS, seed)))
+    await connection.execute("ANALYZE rated_leg")
+    closing, corrections = Closing(connection, book), 0
+    print(f"load {os.getloadavg()[0]:.1f}")  # noqa: T201 — what else ran
+    started = time.perf_counter()
+    for number in range(ACCOUNTS):
+        corrections += len((await closing.rerate(f"a{number}", confirm=True)).changed)
+    seconds = time.perf_counter() - started
+    print(f"again: {LEGS:,} legs in {seconds:.1f} s, {corrections:,} corrections")  # noqa: T201 — as `say`
+    return seconds
+
+
 async def a_writer(book: Book, connection: Connection, source: str) -> Writer:
     """Take the turn."""
     turn = await ledger.take_turn(connection)
@@ -258,12 +277,15 @@ async def databases(book: Book, folder: Path) -> dict[str, object]:
         connection = await connect(url, application="bench")
         stream_per_s, copy_per_s = await stream_and_copy(book, connection)
         spool_per_s, growth_mb = await spooled(book, connection, folder)
+        await connection.execute("TRUNCATE rated_leg, pool_used")
+        rerate_s = await rerated(book, connection)
         await connection.close()
     return {
         "stream_legs_per_s": stream_per_s,
         "spool_legs_per_s": spool_per_s,
         "copy_rows_per_s": copy_per_s,
         "stream_to_copy": round(stream_per_s / copy_per_s, 2),
+        "rerate_1m_s": round(rerate_s, 1),
         "rss_growth_mb": growth_mb,
     }
 
