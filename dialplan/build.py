@@ -185,6 +185,7 @@ def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
         members=members(spec, one),
         timeout_s=one.timeout_s,
         obeys_forwards=one.members_forward == "obey",
+        busy_level=one.busy_level or 0,
         ring_tone=one.ring_tone or "",
         prefix=one.prefix or "",
         otherwise=_target(one.otherwise),

@@ -74,6 +74,7 @@ class Ring:
 
     Attributes:
         joined: who rings beside them with steps of their own.
+        busy_level: with so many calls of these endpoints together the step ends as busy at once; 0: it rings.
         tone: name of the ring tone that phones are asked for (Alert-Info); empty: their own choice.
         prefix: text that phones show before the caller's name; empty: none.
         caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
@@ -84,6 +85,7 @@ class Ring:
     timeout_s: int
     caller: str = ""
     joined: tuple[Joined, ...] = ()
+    busy_level: int = 0
     tone: str = ""
     prefix: str = ""
     then: Next = Next()

@@ -145,6 +145,7 @@ class Group:
         members: in the order of the document; each has a phone.
         timeout_s: how long a member rings, or all together.
         obeys_forwards: a member's own forward of every call counts.
+        busy_level: calls with which a member is busy; 0: however many it has, it rings.
         ring_tone: that phones are asked for, or empty.
         prefix: before the caller's name, or empty.
     """
@@ -155,6 +156,7 @@ class Group:
     members: tuple[Member, ...]
     timeout_s: int
     obeys_forwards: bool
+    busy_level: int
     ring_tone: str
     prefix: str
     otherwise: Target | None

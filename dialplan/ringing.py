@@ -30,8 +30,14 @@ class Rung:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its phones can ring in one step with others': they are its own, at once and as long."""
-        return bool(self.member.endpoints) and not self.member.delay_s and not self.member.timeout_s
+        """Whether its phones can ring in one step with others': its own, at once, as long, uncounted."""
+        timed = self.member.delay_s or self.member.timeout_s
+        return bool(self.member.endpoints) and not timed and not self.is_counted
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its calls are counted before it rings."""
+        return isinstance(self.node.step, Ring) and self.node.step.busy_level > 0
 
 
 def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
@@ -93,14 +99,16 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
         sheet.note(forward.rule, f"forwards every call, those of group {group.name} too: {forward.to}")
         node = _elsewhere(here, group, timeout_s, reach(forward.to, Sender(extension.owner, forward.rule)))
         return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
-    return Rung(member, Node(_ring(sheet, here, group, member.endpoints, timeout_s)), timeout_s)
+    alone = replace(_ring(sheet, here, group, member.endpoints, timeout_s), busy_level=group.busy_level)
+    return Rung(member, Node(alone), timeout_s)
 
 
 def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> Node | None:
     """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
     match node:
         case Node(step=Ring() as step):
-            return Node(replace(step, timeout_s=timeout_s, tone=group.ring_tone, prefix=group.prefix))
+            shown = replace(step, tone=group.ring_tone, prefix=group.prefix)
+            return Node(replace(shown, timeout_s=timeout_s, busy_level=group.busy_level))
         case Node(step=Outside() as step):
             return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
         case _:

@@ -25,6 +25,7 @@ MAX_FORWARD_RULES = 20  # of one extension
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 LEAP_YEAR = 2024  # has every day that any year has
+MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
 YEARS = range(2000, 2100)  # of entitlements: a slip of the keyboard is no contract
@@ -444,6 +445,7 @@ class GroupSpec(Document):
         members: extensions of the tenant, extensions of other groups, and numbers outside.
         members_forward: `obey`: a member who forwards every call is rung where the call would go, another
             extension or a number outside, which the member pays. Who forwards elsewhere is left out.
+        busy_level: a member who has so many calls, of whatever kind, counts as busy and is not rung.
         ring_tone: name of the ring tone that phones are asked for (header Alert-Info).
         prefix: what phones show before the caller's name.
         otherwise: where a call goes that no member answers.
@@ -454,6 +456,7 @@ class GroupSpec(Document):
     strategy: Annotated[Strategies, BeforeValidator(_former_word)] = "simultaneous"
     members: Annotated[tuple[MemberSpec, ...], Field(strict=False, min_length=1)]
     members_forward: Literal["ignore", "obey"] = "ignore"
+    busy_level: Annotated[int, Field(ge=1, le=MAX_BUSY_LEVEL)] | None = None
     ring_tone: RingTone | None = None
     prefix: Prefix | None = None
     timeout_s: RingSeconds = RING_S

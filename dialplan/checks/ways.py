@@ -162,8 +162,10 @@ def _own_steps(spec: TenantSpec, place: Place) -> int:
     if place.kind == Kind.GROUP and place.name in spec.groups:
         group: GroupSpec = spec.groups[place.name]
         members = build.members(spec, group)
-        alone = group.strategy != "simultaneous" or group.members_forward == "obey"
-        steps = sum(alone or bool(one.delay_s or one.timeout_s) for one in members if not one.is_outside)
+        alone = group.strategy != "simultaneous" or group.members_forward == "obey" or group.busy_level
+        steps = sum(
+            bool(alone) or bool(one.delay_s or one.timeout_s) for one in members if not one.is_outside
+        )
         return steps + 1 + (1 if group.voicemail else 0)  # a number outside is a way and counted as one
     if place.kind == Kind.EXTENSION:
         return 2  # its phones, and its mailbox

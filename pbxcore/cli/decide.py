@@ -247,6 +247,8 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
 def _rings(step: Ring) -> str:
     lines = [", ".join(step.endpoints)] if step.endpoints else []
     lines += [f"{_after(one.delay_s)} step [bold cyan]{one.step}[/]" for one in step.joined]
+    if step.busy_level:
+        lines.append(f"busy from {step.busy_level} calls on")
     if step.tone or step.prefix:
         lines.append(escape(f"tone {step.tone or 'as ever'}, caller {step.prefix or 'without prefix'}"))
     return "\n".join(lines)

@@ -181,7 +181,8 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             members = [_member(one, steps) for one in step.joined]
             joined = ":".join(str(one.step) for one in step.joined)
             return _call("ring", "&".join([*phones, *members]), step.timeout_s, step.caller,
-                         *_then(step.then), joined, step.tone, _encoded(step.prefix))  # fmt: skip
+                         *_then(step.then), joined, step.tone, _encoded(step.prefix),
+                         step.busy_level)  # fmt: skip
         case Outside():
             return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
                          int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,

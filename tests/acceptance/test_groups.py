@@ -57,6 +57,14 @@ CREW: dict[str, Any] = {
             "prefix": "Verkauf:",
             "otherwise": "busy",
         },
+        "free": {
+            "name": "Free",
+            "extension": "61",
+            "strategy": "linear",
+            "busy_level": 1,
+            "members": ["20", "21"],
+            "timeout_s": 5,
+        },
         "mobile": {
             "name": "Mobile",
             "extension": "60",
@@ -244,6 +252,31 @@ async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs
     asked = pbx.decisions()[-1]
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
     assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
+
+
+async def test_who_has_a_call_is_passed_over(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """While a member talks the group's next call goes to the next one at once, and comes back after."""
+    del crew
+    talks = sipp.answering(ring_ms=0, talk_ms=sipp.LONG_MS)
+    taken = await _take(pbx, runs, dict.fromkeys(("20", "21"), talks))
+    caller = pbx.phone("p22", tenant="crew")
+    await caller.register()
+    runs.append(first := await caller.call("61", talk_ms=4_000))
+    await first.until(status=200)
+    second = pbx.phone("p23", tenant="crew")
+    await second.register()
+    for number, before in (("21", first), ("20", None)):
+        begun = time.time()
+        runs.append(call := await second.call("61", talk_ms=100))
+        await call.wait()
+        rung = [
+            n
+            for n, run in taken.items()
+            if any(m.at > begun and m.method == "INVITE" for m in run.messages())
+        ]
+        assert rung == [number]
+        if before:
+            await before.wait()
 
 
 @pytest.mark.parametrize("pressed", ["", "2", "hangs up"])

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dialplan import public_holidays
@@ -64,7 +64,7 @@ def special_instants(year: int, zone: ZoneInfo) -> Iterator[datetime]:
 YEAR = tuple(special_instants(2026, ZoneInfo("Europe/Berlin")))
 
 
-@settings(relaxed, max_examples=40)  # of some hundred instants each
+@relaxed
 @given(sound_tenants(), questions, states)
 def test_a_year_of_calls_ends_in_named_outcomes(spec: TenantSpec, facts: Facts, state: State) -> None:
     """A document that compiles decides a call at every instant of a year, in bounded steps to a named end."""

@@ -122,6 +122,7 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
         case Ring():
             seen = f" as {step.caller}" if step.caller else ""
             seen += f" as {step.prefix!r}" if step.prefix else ""
+            seen += f" below {step.busy_level} calls" if step.busy_level else ""
             seen += f" with tone {step.tone}" if step.tone else ""
             beside = [f"{one.step} after {one.delay_s} s" for one in step.joined]
             rings = ",".join([*step.endpoints, *beside])
