@@ -120,7 +120,7 @@ class Member:
     Attributes:
         number: internal number, as the document names it, or E.164.
         endpoints: phones that ring; none for a number outside.
-        payers: `<tenant>/<extension>` of those phones; for a number outside itself.
+        payers: `<tenant>/<extension>` of those phones; `<tenant>/<number>` for a number outside.
         delay_s: how long after the others it begins to ring, where all ring together.
         timeout_s: how long it rings; 0: as long as the group says.
     """

@@ -13,6 +13,7 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
+from dialplan.decide import TRUNK
 from dialplan.facts import State
 from dialplan.hours import local_time
 from dialplan.published import Published
@@ -183,10 +184,17 @@ async def _follow(link: Link, process: Process, turns: Turns) -> None:
 
 
 def _answered(event: Mapping[str, str], plans: Published, turns: Turns) -> None:
-    """Remember that a phone of a tenant has answered; trunks and Local channels are nobody's phone."""
+    """Remember that a phone of a tenant has answered, or the number outside that a group rang first.
+
+    Any other trunk and Local channels are nobody's phone.
+    """
+    call = event.get("DestLinkedid", "")
     endpoint = event.get("DestChannel", "").removeprefix("PJSIP/")[:-CHANNEL_SUFFIX]
     plan = plans.plan_of_endpoint(endpoint)
+    payer = f"{plan.tenant}/{plan.endpoints[endpoint]}" if plan else ""
+    if endpoint.startswith(TRUNK):
+        payer = turns.rings_outside(call)
+        plan = plans.plans.get(payer.partition("/")[0])
     if plan:
         now = datetime.now(UTC)
-        payer = f"{plan.tenant}/{plan.endpoints[endpoint]}"
-        turns.answered(event.get("DestLinkedid", ""), payer, now, local_time(now, plan.zone).date())
+        turns.answered(call, payer, now, local_time(now, plan.zone).date())

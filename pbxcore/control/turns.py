@@ -67,6 +67,10 @@ class Turns:
         self.served[payer] = replace(one, last=now, day=today, calls=calls)
         self._saved = False
 
+    def rings_outside(self, call: str) -> str:
+        """Give the payer of the number outside that a call rings first; empty if it rings none."""
+        return next((payer for payer in self._first.get(call, ()) if "/+" in payer), "")
+
     def ended(self, call: str) -> None:
         """Remember that a call is over, answered or not."""
         self._settle(call)

@@ -31,7 +31,7 @@ Runs = list[sipp.Run]
 BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
-LATE, OUTSIDE, MOBILE = "+493055530020", "+493055530021", "+436641110060"
+LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
 CREW: dict[str, Any] = {
     "version": 1,
@@ -42,7 +42,15 @@ CREW: dict[str, Any] = {
     "area_code": "30",
     "time_zone": "Europe/Berlin",
     "numbers": {number: {"to": f"group {strategy}"} for strategy, number in NUMBERS.items()}
-    | {LATE: {"to": "group late"}, OUTSIDE: {"to": "group mobile"}},
+    | {LATE: {"to": "group late"}, OUTSIDE: {"to": "group mobile"}, OFFICE: {"to": "hours office"}},
+    "hours": {
+        "office": {
+            "open": [],
+            "then": "extension 21",
+            "closed": "busy",
+            "switch": {"code": "1", "by": ["20"]},
+        }
+    },
     "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS},
     "groups": {
         strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 5}
@@ -252,6 +260,23 @@ async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs
     asked = pbx.decisions()[-1]
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
     assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
+
+
+async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """A closed office takes calls from the confirmation of the code on, and none after the other code."""
+    del crew
+    taken = await _take(pbx, runs, {"21": sipp.answering(ring_ms=0)})
+    boss = pbx.phone("p20", tenant="crew")
+    await boss.register()
+    ends = []
+    for code in ("", "*81*1*2#", "*801"):
+        if code:
+            runs.append(asked := await boss.call(code, talk_ms=10_000))
+            await asked.wait()
+        await _call(pbx, OFFICE)
+        ends.append(pbx.end_of(pbx.decisions()[-1]["call"])["outcome"])
+    assert ends == ["rejected", "answered", "rejected"]
+    assert len([m for m in taken["21"].messages() if m.method == "INVITE" and not m.status]) == 1
 
 
 async def test_who_has_a_call_is_passed_over(pbx: Pbx, crew: Plan, runs: Runs) -> None:

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from dialplan.build import build_plan
 from dialplan.decision import Hunt
 from dialplan.facts import Served
+from dialplan.published import Published
+from dialplan.spec import TenantSpec
+from pbxcore.control import main
 from pbxcore.control import turns as memory
 from pbxcore.control.turns import Turns
 
@@ -67,6 +71,27 @@ def test_a_call_that_ends_counts_for_nobody(tmp_path: Path) -> None:
     for call in "abc":
         turns.ended(call)
     assert turns.served["acme/10"].calls_on(TODAY) == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "credited"),
+    [
+        ("PJSIP/acme-a-0000001a", "acme/10"),
+        ("PJSIP/trunk-carrier-0000001a", "acme/+4930"),
+        ("Local/1-2@member", ""),
+    ],
+)
+def test_who_answered_is_told_by_the_channel(tmp_path: Path, channel: str, credited: str) -> None:
+    """A phone's extension, or the number outside that rang first; a channel in between is nobody."""
+    document = {
+        "version": 1, "tenant": "acme", "name": "A", "country": "DE", "time_zone": "Europe/Berlin",
+        "account": "acme", "extensions": {"10": {"name": "X", "devices": [{"device": "a"}]}},
+    }  # fmt: skip
+    plan = build_plan(TenantSpec.model_validate(document), revision=1, trunks=())
+    turns = Turns(tmp_path / "turns.json")
+    turns.take("a", [hunt(first=("acme/+4930",))], NOW)
+    main._answered({"DestLinkedid": "a", "DestChannel": channel}, Published().with_plan(plan), turns)
+    assert {payer for payer, one in turns.served.items() if one.calls} == ({credited} if credited else set())
 
 
 def test_a_group_that_a_call_may_never_come_to_rings_nobody_yet(tmp_path: Path) -> None:
