@@ -46,7 +46,6 @@ def beta(pbx: Pbx) -> Pbx:
     phones.publish(settings, plan)
     index = json.loads((settings.published / "index.json").read_text())
     index["tenants"]["beta"] = 1
-    index["numbers"] |= dict.fromkeys(plan.numbers, "beta")
     publication.write_aside(settings.published / "index.json", json.dumps(index))
     said = asyncio.run(publication.announce(settings.run_dir))
     assert all(one.done for one in said), said
