@@ -110,20 +110,23 @@ def too_many_phones(subject: Subject) -> Iterator[Finding]:
 
 @check
 def members_without_time(subject: Subject) -> Iterator[Finding]:
-    """A member's delay leaves it time to ring, and is waited for at all."""
+    """A member's delay is waited for, and leaves it time to ring."""
     for name, group in subject.spec.groups.items():
         for index, member in enumerate(group.members):
-            in_turn = group.strategy != "simultaneous"
-            if member.delay_s and (in_turn or member.delay_s > group.timeout_s - MIN_RING_S):
+            path = ("groups", name, "members", index, "delay_s")
+            if member.delay_s and group.strategy != "simultaneous":
                 yield Finding(
-                    path=("groups", name, "members", index, "delay_s"),
+                    path=path,
                     code="delay-without-effect",
-                    message=f"member {member} of group {name} would never ring"
-                    if not in_turn
-                    else f"members of group {name} ring one after the other: nobody waits for {member}",
-                    remedy=f"let it begin {MIN_RING_S} s before the group's timeout_s at least"
-                    if not in_turn
-                    else "take delay_s out, or let all ring together (`strategy: simultaneous`)",
+                    message=f"members of group {name} ring one after the other: nobody waits for {member}",
+                    remedy="take delay_s out, or let all ring together (`strategy: simultaneous`)",
+                )
+            elif member.delay_s > group.timeout_s - MIN_RING_S and member.delay_s:
+                yield Finding(
+                    path=path,
+                    code="delay-without-effect",
+                    message=f"member {member} of group {name} would begin when the group stops",
+                    remedy=f"let it begin {MIN_RING_S} s before the group's timeout_s at least",
                 )
 
 

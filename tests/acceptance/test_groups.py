@@ -31,6 +31,7 @@ Runs = list[sipp.Run]
 BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
+OBEYS = "+493055530023"
 LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
 CREW: dict[str, Any] = {
@@ -42,7 +43,12 @@ CREW: dict[str, Any] = {
     "area_code": "30",
     "time_zone": "Europe/Berlin",
     "numbers": {number: {"to": f"group {strategy}"} for strategy, number in NUMBERS.items()}
-    | {LATE: {"to": "group late"}, OUTSIDE: {"to": "group mobile"}, OFFICE: {"to": "hours office"}},
+    | {
+        LATE: {"to": "group late"},
+        OUTSIDE: {"to": "group mobile"},
+        OFFICE: {"to": "hours office"},
+        OBEYS: {"to": "group obeying"},
+    },
     "hours": {
         "office": {
             "open": [],
@@ -65,6 +71,7 @@ CREW: dict[str, Any] = {
             "prefix": "Verkauf:",
             "otherwise": "busy",
         },
+        "obeying": {"name": "Obeying", "members": ["20", "23"], "members_forward": "obey", "timeout_s": 10},
         "free": {
             "name": "Free",
             "extension": "61",
@@ -208,9 +215,7 @@ async def test_who_logs_out_is_not_rung_by_the_next_call(pbx: Pbx, crew: Plan, r
     taken = await _take(pbx, runs, dict.fromkeys(MEMBERS, BUSY))
     rung = [await _rung_by_a_call(pbx, taken)]
     for code in ("*50", "*51"):
-        phone = pbx.phone("p23", tenant="crew")
-        runs.append(asked := await phone.call(code, talk_ms=10_000))
-        await asked.wait()  # the confirmation ends the call
+        await _dial(pbx, runs, "p23", code)
         rung.append(await _rung_by_a_call(pbx, taken))
     assert rung == [list(MEMBERS), [number for number in MEMBERS if number != "23"], list(MEMBERS)]
 
@@ -250,13 +255,15 @@ async def test_a_member_rings_later_and_not_as_long(pbx: Pbx, crew: Plan, runs: 
 async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs) -> None:
     """The others stop, both sides talk without a channel between them, and the call has one end."""
     del crew
-    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent"),
-                                    "21": sipp.answering(ring_ms=100)})  # fmt: skip
-    runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=1_500))
-    await caller.until(status=200)
-    await taken["20"].until(method="CANCEL")
-    await asyncio.to_thread(pbx.until, lambda: "Local/" not in pbx.asterisk("core show channels concise"))
-    await caller.wait()
+    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent")})
+    async with pbx.baresip("p21", tenant="crew", answers=True) as late:
+        await late.register()
+        runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=1_500))
+        await caller.until(status=200)
+        await late.until("CALL_ESTABLISHED")
+        await taken["20"].until(method="CANCEL")
+        await asyncio.to_thread(pbx.until, lambda: "Local/" not in pbx.asterisk("core show channels concise"))
+        await caller.wait()
     asked = pbx.decisions()[-1]
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
     assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
@@ -266,13 +273,10 @@ async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Run
     """A closed office takes calls from the confirmation of the code on, and none after the other code."""
     del crew
     taken = await _take(pbx, runs, {"21": sipp.answering(ring_ms=0)})
-    boss = pbx.phone("p20", tenant="crew")
-    await boss.register()
     ends = []
     for code in ("", "*81*1*2#", "*801"):
         if code:
-            runs.append(asked := await boss.call(code, talk_ms=10_000))
-            await asked.wait()
+            await _dial(pbx, runs, "p20", code)
         await _call(pbx, OFFICE)
         ends.append(pbx.end_of(pbx.decisions()[-1]["call"])["outcome"])
     assert ends == ["rejected", "answered", "rejected"]
@@ -323,12 +327,18 @@ async def test_a_mailbox_outside_never_takes_the_call(pbx: Pbx, crew: Plan, runs
     assert leg["seconds"] < 7.0, "nobody is asked for long after another phone has answered"
 
 
-async def test_who_presses_1_outside_has_the_call(pbx: Pbx, crew: Plan, runs: Runs) -> None:
-    """The caller is answered at the key, not before; the phones stop; the group pays from the answer on."""
+@pytest.mark.parametrize(
+    ("number", "payer"), [(OUTSIDE, "crew/60"), (OBEYS, "crew/23")], ids=["own", "forward"]
+)
+async def test_who_presses_1_outside_has_the_call(
+    pbx: Pbx, crew: Plan, runs: Runs, number: str, payer: str
+) -> None:
+    """The caller is answered at the key, not before; the phones stop; who sends it outside pays all of it."""
     del crew
     taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent")})
+    await _dial(pbx, runs, "p23", f"*72{MOBILE}")
     async with _carrier(pbx, sipp.answering(ring_ms=0, press="1", refer_after_ms=1_000)) as carrier:
-        runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=1_000))
+        runs.append(caller := await pbx.carrier.call(number, port=pbx.port(), talk_ms=1_000))
         said = await caller.wait()
         leg = await _ended_leg(pbx)
         pressed = next(m.at for m in carrier.messages() if m.method == "INFO" and m.sent)
@@ -339,7 +349,17 @@ async def test_who_presses_1_outside_has_the_call(pbx: Pbx, crew: Plan, runs: Ru
     await taken["20"].until(method="CANCEL")
     asked = pbx.decisions()[-1]
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
+    await _dial(pbx, runs, "p23", "*73")
+    assert (leg["payer"], leg["num"]) == (payer, MOBILE)
     assert leg["seconds"] == pytest.approx(over - answered, abs=0.1)
+
+
+async def _dial(pbx: Pbx, runs: Runs, device: str, code: str) -> None:
+    """Let a phone dial a code; the confirmation ends the call."""
+    phone = pbx.phone(device, tenant="crew")
+    runs.append(asked := await phone.call(code, talk_ms=10_000))
+    said = await asked.wait()
+    assert 200 in [message.status for message in said if message.method == "INVITE"]
 
 
 async def _ended_leg(pbx: Pbx) -> dict[str, Any]:
