@@ -4,7 +4,7 @@ Owns who of a group rings and with which steps. Refuses the order (`dialplan.hun
 group (`dialplan.route`), which also finds out where a member is reached that is no phone of the tenant.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dialplan.attendance import is_logged_out
@@ -29,6 +29,11 @@ class Rung:
     timeout_s: int
 
     @property
+    def phones(self) -> tuple[str, ...]:
+        """The phones that ring."""
+        return self.node.step.endpoints if isinstance(self.node.step, Ring) else ()
+
+    @property
     def is_plain(self) -> bool:
         """Whether its phones can ring in one step with others': its own, at once, as long, uncounted."""
         timed = self.member.delay_s or self.member.timeout_s
@@ -47,7 +52,9 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
         words = group.strategy.replace("_", " ")
         sheet.note(f"groups.{group.name}.strategy", f"{words}: {', '.join(one.number for one in order)}")
     present = (replace(one, endpoints=_willing(sheet, here, group, one)) for one in order)
-    rung = [one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach))]
+    rung = list(
+        _once(one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach)))
+    )
     if group.strategy is Strategy.SIMULTANEOUS:
         return _together(sheet, here, group, rung) if rung else []
     for one in rung:
@@ -103,6 +110,20 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
     return Rung(member, Node(alone), timeout_s)
 
 
+def _once(rung: Iterable[Rung]) -> Iterator[Rung]:
+    """Leave out phones that ring already, for another member forwards its calls to them."""
+    phones: set[str] = set()
+    for one in rung:
+        step = one.node.step
+        if isinstance(step, Ring):
+            left = tuple(phone for phone in step.endpoints if phone not in phones)
+            phones.update(left)
+            if left:
+                yield replace(one, node=Node(replace(step, endpoints=left)))
+        else:
+            yield one
+
+
 def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> Node | None:
     """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
     match node:
@@ -127,7 +148,7 @@ def _ring(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], ti
 
 def _together(sheet: Sheet, here: Here, group: Group, rung: Sequence[Rung]) -> list[Node]:
     """Ring all members in one step; those that need a step of their own join it, and show what it shows."""
-    phones = tuple(phone for one in rung if one.is_plain for phone in one.member.endpoints)
+    phones = tuple(phone for one in rung if one.is_plain for phone in one.phones)
     joined = tuple((one.member.delay_s, _joining(one.node)) for one in rung if not one.is_plain)
     words = [*phones, *(f"{_words(node)} after {delay_s} s" for delay_s, node in joined)]
     sheet.note(f"groups.{group.name}", f"rings {', '.join(words)} for {group.timeout_s} s")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -90,7 +90,7 @@ def _caller_number(value: str) -> str:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ValueError, OSError) as unknown:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         remedy = "write a name of the IANA time zone database, Europe/Berlin"
         raise _mistake("no-time-zone", f"{value!r} is no time zone", remedy) from unknown
     return value

@@ -57,6 +57,16 @@ extensions:
 """
 
 
+@pytest.mark.parametrize("zone", ["x", '""', "Europe", "Europe/Berlik", "../../etc/passwd", "/etc/passwd"])
+def test_a_time_zone_that_is_none_is_found(zone: str) -> None:
+    """Whatever stands there instead of a name of the time zone database: a mistake with its line."""
+    text = ACME.read_text().replace("time_zone: Europe/Berlin", f"time_zone: {zone}")
+    documents, findings = read_texts([("a.yaml", text)])
+    assert documents == ()
+    line = 1 + text.splitlines().index(f"time_zone: {zone}")
+    assert [(one.line, one.finding.code) for one in findings] == [(line, "no-time-zone")]
+
+
 def test_all_mistakes_of_a_file_are_listed_with_their_lines() -> None:
     """Unknown key, wrong type, no number, missing member, circle and a number of two tenants: in one go."""
     documents, findings = read_texts([("bad.yaml", EVERYTHING_WRONG)])
