@@ -80,7 +80,7 @@ class Call:
 
     def was_at(self, endpoints: Iterable[str]) -> bool:
         """Tell whether one of these phones has sent the call on."""
-        return not frozenset(self.trail).isdisjoint(endpoints)
+        return bool(self.trail) and not frozenset(self.trail).isdisjoint(endpoints)
 
     def went_round(self, *numbers: str) -> bool:
         """Tell whether the call has been diverted by one of these numbers, or too often."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
-from dialplan.decision import Decision, Reason, Why
+from dialplan.decision import Decision, Reason, Ring, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.outside import emergency
@@ -21,6 +21,7 @@ from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
 
 TRUNK = "trunk-"  # endpoints of carriers: what they present is never one of our extensions
+CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes its usual way
 NOBODY = "-"  # version of a decision that no plan made
 
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
@@ -62,7 +63,22 @@ def _from_trunk(published: Published, facts: Facts, state: State, now: datetime)
     if not is_reached(entry, number, now):
         text = f"{number} stood for {entry.stands_for}, which was ported; it was released since"
         return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, f"numbers.{number}.porting", text))
-    return _finish(sheet, enter(sheet, Here(plan, (entry.today,)), entry, number))
+    first = enter(sheet, Here(plan, (entry.today,)), entry, number)
+    return _finish(sheet, _called_back(sheet, plan, facts.helped, first))
+
+
+def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -> Node | None:
+    """Let the phone ring first that called for help and showed this number, whatever else is said.
+
+    Neither hours, forwards, do-not-disturb nor block lists stand before it (law 4): the caller may be the
+    emergency centre, which often shows no number. If the phone does not answer, the call goes its usual way.
+    """
+    if phone not in plan.endpoints:
+        return otherwise
+    sheet.note("emergency.call_back", f"{phone} called for help and rings first for {CALL_BACK_RING_S} s")
+    node = Node(Ring(endpoints=(phone,), timeout_s=CALL_BACK_RING_S))
+    node.busy = node.no_answer = node.unreachable = otherwise
+    return node
 
 
 def _from_phone(published: Published, facts: Facts, state: State, now: datetime, plan: Plan) -> Decision:

@@ -38,6 +38,8 @@ class Facts:
         diversions: numbers that diverted the call before it reached us, the latest first.
         diversion_count: how often it was diverted by what a carrier says; more than the numbers if some hide.
         trail: endpoints of phones of ours that sent the call on by a 302, the latest, the actor, first.
+        helped: endpoint of the phone that called for help a short while ago and showed the number that is
+            called now; empty: none did.
     """
 
     call: str
@@ -50,6 +52,7 @@ class Facts:
     diversions: tuple[str, ...] = ()
     diversion_count: int = 0
     trail: tuple[str, ...] = ()
+    helped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

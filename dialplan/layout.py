@@ -45,21 +45,21 @@ def rings_first(root: Node) -> Node:
 def _forward_order(root: Node) -> list[Node]:
     """Order nodes so that every way leads forward: reverse of the order in which a deep walk leaves them."""
     left: dict[Node, None] = {}
-
-    def walk(node: Node) -> None:
-        for onward in (
-            node.then,
-            node.unreachable,
-            node.no_answer,
-            node.busy,
-            *(one for _, one in node.joined),
-        ):
-            if onward is not None and onward not in left:
-                walk(onward)
-        left[node] = None
-
-    walk(root)
+    _walk(root, left)
     return list(reversed(left))
+
+
+def _walk(node: Node, left: dict[Node, None]) -> None:
+    """Leave each node after all that it leads to.
+
+    Not a function within the other: one that calls itself is garbage that only the collector finds, and with
+    it all nodes of the decision.
+    """
+    joined = (one for _, one in node.joined)
+    for onward in (node.then, node.unreachable, node.no_answer, node.busy, *joined):
+        if onward is not None and onward not in left:
+            _walk(onward, left)
+    left[node] = None
 
 
 def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
@@ -70,9 +70,11 @@ def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
         case Ring() as ringing:
             numbered = ((delay_s, numbers[one]) for delay_s, one in node.joined if one in numbers)
             joined = tuple(Joined(step=number, delay_s=delay_s) for delay_s, number in numbered)
-            return replace(ringing, then=_next(node, jump), joined=joined)
+            then = _next(node, jump)
+            return replace(ringing, then=then, joined=joined) if joined or then != ringing.then else ringing
         case Outside() as ringing:
-            return replace(ringing, then=_next(node, jump))
+            then = _next(node, jump)
+            return ringing if then == ringing.then else replace(ringing, then=then)
         case Play() as playing:
             return replace(playing, then=jump(node.then))
         case last:

@@ -173,7 +173,7 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return _missing(sheet, here, f"group or extension {name}", sender)
     if refused := sheet.withhold(here.plan, Feature.GROUPS, f"groups.{name}"):
         return refused
-    if any(sheet.call.was_at(member.endpoints) for member in group.members):
+    if sheet.call.trail and any(sheet.call.was_at(member.endpoints) for member in group.members):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     nodes = ring(sheet, here, group, partial(go, sheet, here))
     otherwise = _otherwise(sheet, here, group)

@@ -7,7 +7,7 @@ spend money where the plan does not allow it blindly (`State.blind`).
 import asyncio
 
 from dialplan.facts import State
-from pbxcore.control.process import Process
+from pbxcore.control.process import Process, settle
 from pbxcore.settings import Settings
 
 
@@ -17,4 +17,5 @@ async def serve(settings: Settings) -> None:
         name="standby", settings=settings, state=State(blind=True, longest_call_s=settings.max_call_s)
     )
     async with process.running(settings.ports.standby_agi):
+        settle()
         await asyncio.Event().wait()

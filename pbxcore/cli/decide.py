@@ -51,6 +51,10 @@ _TRANSFERRED = typer.Option(
     "--transferred-by", help="Phone that transfers the call: its rights, its account."
 )
 _FORWARDED = typer.Option("--forwarded-by", help="Phone that answered with a 302: its rights, its account.")
+_HELPED = typer.Option(
+    "--called-for-help",
+    help="Phone that called for help lately and showed the number that is called.",
+)
 _AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. Default: now.")
 _SWITCH = typer.Option(
     "--switch", help="Something switched besides, 'acme/10 do-not-disturb on'; may be given several times."
@@ -73,6 +77,7 @@ def decide(
     diverted_by: Annotated[list[str] | None, _DIVERTED] = None,
     transferred_by: Annotated[str, _TRANSFERRED] = "",
     forwarded_by: Annotated[str, _FORWARDED] = "",
+    called_for_help: Annotated[str, _HELPED] = "",
     at: Annotated[str, _AT] = "",
     switch: Annotated[list[str] | None, _SWITCH] = None,
     blind: Annotated[bool, _BLIND] = False,
@@ -97,6 +102,7 @@ def decide(
         diversions=tuple(diverted_by or ()),
         transferrer=transferred_by,
         forwarder=forwarded_by,
+        helped=called_for_help,
     )
     now = instant(at)
     here = not (tenant_file or state)
@@ -116,7 +122,14 @@ def _endpoint(phone: str, trunk: str) -> str:
 
 
 def _facts(
-    *, to: str, endpoint: str, caller: str, diversions: tuple[str, ...], transferrer: str, forwarder: str
+    *,
+    to: str,
+    endpoint: str,
+    caller: str,
+    diversions: tuple[str, ...],
+    transferrer: str,
+    forwarder: str,
+    helped: str,
 ) -> Facts:
     origin = Origin.TRUNK if endpoint.startswith("trunk-") else Origin.PHONE
     if transferrer:
@@ -132,6 +145,7 @@ def _facts(
         dialled=to,
         caller=caller,
         diversions=diversions,
+        helped=helped,
     )
 
 

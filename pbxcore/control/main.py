@@ -24,7 +24,7 @@ from pbxcore.control.confirmations import Confirmations
 from pbxcore.control.credit import CreditLine
 from pbxcore.control.extending import extending
 from pbxcore.control.patience import Patience
-from pbxcore.control.process import Process
+from pbxcore.control.process import Process, settle
 from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.rater.credit_line import path_of
@@ -75,6 +75,7 @@ async def serve(settings: Settings) -> None:
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
     async with process.running(settings.ports.agi) as tasks:
+        settle()
         turns.load(frozenset(process.plans.plans))
         held = [
             tasks.create_task(link.run(), name="ami"),

@@ -30,7 +30,7 @@ from dialplan.facts import Facts, Origin
 from pbxcore.control.diversion import Diverted, read
 
 PROTOCOL = "1"
-ARGUMENTS = 10  # the last one may be missing
+ARGUMENTS = 11  # the last two may be missing
 ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
 MAX_HEADERS = 800  # characters of diversions; six of them, which are more than a call may have
@@ -79,13 +79,13 @@ def question(headers: Mapping[str, str]) -> Question:
         BadQuestionError: not a question of this protocol.
     """
     arguments = [headers.get(f"agi_arg_{number}", "") for number in range(1, ARGUMENTS + 1)]
-    protocol, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail = arguments
+    protocol, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail, helped = arguments
     if protocol != PROTOCOL:
         raise BadQuestionError(f"protocol {protocol[:20]!r} instead of {PROTOCOL}")
     if not _NONCE.fullmatch(nonce):
         raise BadQuestionError("the nonce is none")
     call = headers.get("agi_uniqueid", "")
-    for value in (call, *arguments[2:-2]):
+    for value in (call, helped, *arguments[2:-3]):
         _check_argument(value, MAX_ARGUMENT)
     _check_argument(trail, MAX_TRAIL)
     diverted = _diverted(diversion)
@@ -102,6 +102,7 @@ def question(headers: Mapping[str, str]) -> Question:
         diversions=diverted.numbers,
         diversion_count=diverted.count,
         trail=tuple(phone for phone in trail.split(":") if phone),
+        helped=helped,
     )
     return Question(nonce=nonce, facts=facts)
 

@@ -137,6 +137,23 @@ async def test_a_302_obeys_what_is_switched(clear: Pbx, runs: Runs) -> None:
     assert (steps[0]["do"], steps[0]["reason"]) == ("reject", "busy")
 
 
+async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx, runs: Runs) -> None:
+    """For a while the phone rings for whoever calls the number that its emergency call showed."""
+    assert await _dial(clear, runs, "p11", "*78") == 200
+    assert _final(await _call_in(clear, runs, BRUNO)) == 486
+    assert await _dial(clear, runs, "p11", "112") == 200
+    async with clear.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        run = await clear.carrier.call(f"00{BRUNO[1:]}", port=clear.port(), caller="anonymous", talk_ms=500)
+        runs.append(run)
+        assert _final(await run.wait()) == 200
+        await bruno.until("CALL_ESTABLISHED")
+    assert _last(clear)["facts"]["helped"] == "acme-p11"
+    clear.asterisk(f"database put help {BRUNO[1:]} 1000000000/acme-p11")
+    assert _final(await _call_in(clear, runs, BRUNO)) == 486
+    clear.asterisk(f"database del help {BRUNO[1:]}")
+
+
 @pytest.mark.parametrize(
     ("headers", "numbers", "count"),
     [

@@ -337,6 +337,7 @@ sent_by_phones = st.builds(
 )
 brought_by_trunks = st.builds(
     Facts,
+    helped=st.one_of(st.just(""), endpoints),
     call=st.just("c"),
     linkedid=st.just("c"),
     origin=st.just(Origin.TRUNK),

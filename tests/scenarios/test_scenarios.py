@@ -101,6 +101,7 @@ def facts(call: dict[str, Any]) -> Facts:
         caller=call.get("caller", ""),
         diversions=tuple(call.get("diverted_by", ())),
         diversion_count=call.get("diversion_count", 0),
+        helped=call.get("helped", ""),
         trail=tuple(call.get("sent_on_by", ())),
     )
 

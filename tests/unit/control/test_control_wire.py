@@ -49,6 +49,7 @@ def _headers(**changed: str) -> dict[str, str]:
         {"agi_arg_9": '/"'},
         {"agi_arg_9": "/" + "1" * 800},
         {"agi_arg_10": ":acme p10"},
+        {"agi_arg_11": "acme p10"},
         {"agi_arg_10": ":a" * 301},
         {"agi_uniqueid": ""},
     ],
@@ -80,6 +81,8 @@ def test_phones_that_sent_a_call_on_are_facts() -> None:
     trail = tuple(f"{'t' * 20}-{'d' * 30}{n}" for n in range(5))
     assert wire.question(_headers(agi_arg_10=":" + ":".join(trail))).facts.trail == trail
     assert wire.question(_headers()).facts.trail == ()
+    assert wire.question(_headers(agi_arg_11="acme-p10")).facts.helped == "acme-p10"
+    assert wire.question(_headers()).facts.helped == ""
 
 
 def _decision(*steps: Step, version: str = "acme@7") -> Decision:
