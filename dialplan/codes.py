@@ -194,8 +194,7 @@ def objection(sheet: Sheet, here: Here, extension: Extension, forward: Switch) -
     allowed to pay for it. What depends on the hour, on credit or on who calls is asked again for each call.
     """
     state = replace(sheet.call.state, switches=sheet.call.state.switches.updated((forward,)))
-    nobody = Caller(number="")
-    trial = Sheet(Call(published=sheet.call.published, state=state, now=sheet.call.now, caller=nobody))
+    trial = Sheet(Call(published=sheet.call.published, state=state, now=sheet.call.now, caller=_STRANGER))
     target = parse(forward.value)
     own = Target(Kind.EXTENSION, extension.number)
     trial.places[here.plan.tenant, here.trail, own, ""] = rejection(Reason.LOOP)
@@ -205,6 +204,7 @@ def objection(sheet: Sheet, here: Here, extension: Extension, forward: Switch) -
     return None
 
 
+_STRANGER = Caller(number="+12025550123")  # reserved for examples; one without number may be led elsewhere
 _FOR_GOOD = frozenset({Reason.LOOP, Reason.NOT_ALLOWED, Reason.UNKNOWN_NUMBER, Reason.NO_TRUNK})
 _SOUNDS = {
     "always": "call-fwd-unconditional",
