@@ -16,6 +16,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
-from pbxcore import phones, turn
+from pbxcore import phones, switches, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
 from pbxcore.published import Index, UnpublishedError, file_of, read_index
@@ -154,11 +155,16 @@ def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:
 
 
 def _write(settings: Settings, behind: _Behind) -> None:
-    """Write plans first, then phones, the index last: it says that everything before it is done."""
+    """Write plans first, then phones, the index last: it says that everything before it is done.
+
+    Raises:
+        OSError: something cannot be written; nothing of the change is in force.
+    """
     for plan in behind.plans:
         write_plan(settings.published, plan)
     for plan in behind.plans:
         phones.publish(settings, plan)
+    switches.forget(settings.switches_db, behind.plans, datetime.now(UTC))
     before = _index(settings).revisions
     index = Index(
         revisions={**before, **{plan.tenant: plan.revision for plan in behind.plans}},

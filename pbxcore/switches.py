@@ -13,12 +13,14 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import Counter
 
-from dialplan.switch import NO_SWITCHES, Switch, Switches, SwitchKind
+from dialplan.plan import Plan
+from dialplan.switch import CLEARED, NO_SWITCHES, PERSONAL, Switch, Switches, SwitchKind
 from pbxcore.database.queries import named
 
 WRITE_LIMIT_S = 0.5  # another writer holds the file for less than a millisecond; a caller waits for this one
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 _QUERIES = named(Path(__file__).with_name("switches.sql"))
 
 
-class UnkeptError(Exception):
+class UnkeptError(OSError):
     """A change could not be kept; nothing of it is in force.
 
     Attributes:
@@ -107,6 +109,24 @@ def keep(path: Path, changes: Iterable[Switch]) -> None:
             db.execute("COMMIT")  # a connection that is closed without takes all of it back
     except (sqlite3.Error, OSError) as error:
         raise UnkeptError(f"the switches cannot be written: {error}") from error
+
+
+def forget(path: Path, plans: Iterable[Plan], now: datetime) -> None:
+    """Clear what the users of extensions switched that are gone: who gets the number next starts afresh.
+
+    Raises:
+        UnkeptError: as `keep`.
+        sqlite3.Error: the file cannot be read.
+    """
+    known = read(path)
+    gone = [
+        replace(one, value=CLEARED, since=now, by="document")
+        for plan in plans
+        for one in known.of(plan.tenant, now)
+        if one.kind in PERSONAL and one.subject not in plan.extensions
+    ]
+    if gone:
+        keep(path, gone)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dialplan.build import build_plan
+from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
-from pbxcore import switches
+from pbxcore import publication, switches
+from pbxcore.settings import Settings
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ONE = Switch(
@@ -123,3 +126,22 @@ def test_a_file_that_cannot_be_read_leaves_what_was_known(
     assert _value(view) == "extension 11"
     assert "cannot be read" in caplog.text
     view.close()
+
+
+def test_who_gets_an_extension_next_starts_afresh(tmp_path: Path) -> None:
+    """An extension that a plan no longer has takes its switches with it; others keep theirs."""
+    path = tmp_path / "switches.sqlite"
+    spec = {
+        "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
+        "account": "acme", "extensions": {"11": {"name": "Bruno", "devices": [{"device": "p11"}]}},
+    }  # fmt: skip
+    plan = build_plan(TenantSpec.model_validate(spec), revision=2, trunks=())
+    settings = Settings(state=tmp_path, config=tmp_path)
+    change = publication._Behind(wanted={"acme": 2}, plans=(plan,), prepaid=frozenset(), credit_changed=False)
+    publication._write(settings, change)
+    assert not path.exists(), "nothing switched, nothing to forget"
+    stays = [dataclasses.replace(ONE, subject="11"), dataclasses.replace(ONE, tenant="beta")]
+    switches.keep(path, [ONE, *stays])
+    publication._write(settings, change)
+    known = switches.read(path)
+    assert [*known.of("acme", NOW), *known.of("beta", NOW)] == stays
