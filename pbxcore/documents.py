@@ -21,6 +21,7 @@ from dialplan.checks import check_tenant
 from dialplan.compile import check_together
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
+from pbxcore.attached import attach, place
 from pbxcore.form import as_written, validate
 from pbxcore.sounds import of_tenant
 from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
@@ -109,7 +110,7 @@ class _Draft:
 
     def locate_form(self, finding: Finding) -> Located:
         """Give a finding about the form, whose path is that of the whole document, its line."""
-        return Located(self.file, self.tree.line(finding.path), finding)
+        return Located(*place(self.file, self.tree, finding.path), finding)
 
 
 def read(
@@ -171,7 +172,7 @@ def read_texts(
 
 def locate(document: Read, findings: Iterable[Mistake]) -> tuple[Located, ...]:
     """Give findings about a document their lines."""
-    return tuple(Located(document.file, document.tree.line(one.path), one) for one in findings)
+    return tuple(Located(*place(document.file, document.tree, one.path), one) for one in findings)
 
 
 def _draft(file: str, tree: Tree) -> _Draft | Located:
@@ -181,8 +182,9 @@ def _draft(file: str, tree: Tree) -> _Draft | Located:
     if not kind:
         finding = _no_kind(values)
         return Located(file, tree.line(finding.path), finding)
-    spec, left_out, mistakes = validate(_spec(kind), values)
-    return _Draft(file, kind, str(values[kind]), tree, spec, left_out, mistakes)
+    tree, missing = attach(file, tree) if kind == "catalogue" else (tree, ())
+    spec, left_out, mistakes = validate(_spec(kind), tree.value)
+    return _Draft(file, kind, str(values[kind]), tree, spec, left_out, (*mistakes, *missing))
 
 
 def _spec(kind: str) -> type[BaseModel]:

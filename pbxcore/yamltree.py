@@ -7,7 +7,7 @@ date. So `NO` is Norway, `08:00` a time of day and `+4930…` a telephone number
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ import yaml
 
 from dialplan.finding import Finding, Path
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 8_000_000  # a catalogue with a price list of 100,000 rows in it
 MAX_DEPTH = 20
 MAX_NODES = 100_000
 MAX_FINDINGS = 100  # per file; who has more reads the first hundred first
@@ -26,6 +26,10 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Controls, and what YAML takes for the end of a line.
+_NO_TEXT = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -37,11 +41,13 @@ class Tree:
         value: what it says.
         lines: the line of each path in it; the path of the whole is `()`.
         text: as it was written, comments included.
+        beside: files beside it whose texts were put in, by name (`pbxcore.attached`).
     """
 
     value: Any
     lines: dict[Path, int]
     text: str
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
         """Give the line of a path, or of the nearest thing around it that stands in the document."""
@@ -88,6 +94,11 @@ def read_trees(text: str) -> tuple[tuple[Tree, ...], tuple[tuple[int, Finding], 
     except yaml.YAMLError as broken:
         reader.findings.append(_syntax(broken))
     return tuple(trees), tuple(reader.findings)
+
+
+def plain_text(text: str) -> bool:
+    """Tell whether a text would be read as it is written: nothing in it that YAML forbids or changes."""
+    return not _NO_TEXT.search(text)
 
 
 def _value(reader: _Reader, event: Any, path: Path) -> Any:  # noqa: ANN401 — PyYAML's events have no types

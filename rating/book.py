@@ -22,6 +22,7 @@ from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
 from rating.periods import day_start_us, local_day, month_start, next_month
+from rating.price_table import Listed, PriceTable, find
 from rating.tariff import Price, Tariff, in_force
 from rating.tariff import tariff as compiled
 
@@ -97,6 +98,7 @@ class Stretch:
         allowances: in burn order.
         bands: of the tariff, in force throughout; the first one speaks first.
         buy_out: that the account has booked; empty for none.
+        tables: of the tariff's price lists, in force throughout.
         broken: what is wrong with the account here, in words; nothing has a price then. The checks of
             documents forbid it, but a catalogue may have lost a bundle since.
     """
@@ -108,21 +110,33 @@ class Stretch:
     allowances: tuple[Allowance, ...]
     bands: tuple[str, ...] = ()
     buy_out: str = ""
+    tables: tuple[PriceTable, ...] = ()
     broken: str = ""
-    _terms: dict[Destination, Terms | None] = field(default_factory=dict, compare=False, repr=False)
+    _terms: dict[tuple[Destination, Listed], Terms | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
-    def terms(self, destination: Destination) -> Terms | None:
-        """What a destination costs here; None where the tariff has no price for it."""
+    def listed(self, number: str) -> Listed:
+        """What the price lists say of a number here."""
+        return find(self.tables, number) if self.tables else ()
+
+    def terms(self, destination: Destination, listed: Listed) -> Terms | None:
+        """What a destination costs here; None where the tariff has no price for it.
+
+        Args:
+            destination: country and kind.
+            listed: what `listed` says of the number.
+        """
         try:
-            return self._terms[destination]
+            return self._terms[destination, listed]
         except KeyError:
-            found = self._terms[destination] = self._find_terms(destination)
+            found = self._terms[destination, listed] = self._find_terms(destination, listed)
             return found
 
-    def _find_terms(self, destination: Destination) -> Terms | None:
+    def _find_terms(self, destination: Destination, listed: Listed) -> Terms | None:
         if self.tariff is None or self.broken:
             return None
-        price = self.tariff.price(destination, self.account.country, self.bands)
+        price = self.tariff.price(destination, self.account.country, self.bands, listed)
         if price is None:
             return None
         if self.buy_out:
@@ -200,6 +214,7 @@ class Book:
             allowances=allowances,
             bands=bands,
             buy_out=buy_out,
+            tables=tariff.tables(first) if tariff is not None else (),
             broken=broken,
         )
 
@@ -271,6 +286,7 @@ def _days_of_change(
     """Days on which something begins or has ended, from the first of this month to the first of the next."""
     days = {month_start(today), next_month(today)}
     days.update(version.valid_from for version in versions)
+    days.update(day for version in versions for one in version.price_lists for day in one.days)
     days.update(booking.first for booking in bookings)
     days.update(booking.until + timedelta(days=1) for booking in bookings if booking.until is not None)
     return frozenset(day for day in days if month_start(today) <= day <= next_month(today))

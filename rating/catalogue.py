@@ -18,11 +18,12 @@ from pydantic import (
     PositiveInt,
 )
 
-from rating import money
+from rating import money, price_list
 from rating import offer as offers
 from rating.destinations.kind import Kind
 from rating.finding import Finding
 from rating.offer_checks import check as check_offer
+from rating.price_list import FileName, PriceListSpec
 
 HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
@@ -165,6 +166,8 @@ class CatalogueSpec(_Part):
             plan does not tell mobile from fixed, it counts as fixed, unless a row or this says otherwise.
         time_zone: whose clock the bands follow; the account's own begins months and versions.
         bands: where two hold at once, the first one's row speaks.
+        price_lists: prices by prefix; where two speak for a kind, the first one that knows the number.
+        files: their texts, by name. Who reads the document puts them in: so it is complete in itself.
         texts: what people read, by key.
         offer: what is sold besides minutes; none: nothing can be ordered from this version.
     """
@@ -184,6 +187,8 @@ class CatalogueSpec(_Part):
     buy_outs: dict[Name, BuyOutSpec] = Field(default_factory=dict)
     time_zone: TimeZone | None = None
     bands: tuple[BandSpec, ...] = Field(default=(), max_length=16)
+    price_lists: tuple[PriceListSpec, ...] = Field(default=(), max_length=8)
+    files: dict[FileName, str] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)
     offer: offers.OfferSpec | None = None
 
@@ -203,6 +208,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_counts_as(spec),
         *_check_bundles(spec),
         *_check_buy_outs(spec),
+        *price_list.check(spec.price_lists, spec.files, spec.zones),
         *(check_offer(spec.offer, spec.bundles, spec.buy_outs) if spec.offer is not None else ()),
     )
 
@@ -342,9 +348,10 @@ def _check_prices(spec: CatalogueSpec) -> Iterator[Finding]:
                 message=f"{rate.zone}/{rate.kind} has a price {_when(rate)}and none at other times",
                 remedy="add the same row without band",
             )
+    listed = {kind for one in spec.price_lists for kind in one.kinds}
     for zone_id in spec.zones:
         for kind in (Kind.FIXED, Kind.MOBILE):
-            if not priced & {(zone_id, kind), (ANY, kind)}:
+            if kind not in listed and not priced & {(zone_id, kind), (ANY, kind)}:
                 yield Finding(
                     path=("zones", zone_id),
                     code="zone-without-price",

@@ -189,7 +189,8 @@ class _Call:
 
     def _price(self, answered_us: int, talk_s: int, limit_s: int) -> _Worst | None:
         """Ask the kernel, as if the call had been."""
-        terms = self.book.stretch(self.account, answered_us).terms(self.destination)
+        stretch = self.book.stretch(self.account, answered_us)
+        terms = stretch.terms(self.destination, stretch.listed(self.wish.number))
         if terms is None:
             return None
         leg = Leg(

@@ -92,7 +92,8 @@ def _price(
         return _no_destination(leg, account)
     if destination.kind is Kind.EMERGENCY:
         return _emergency(leg, book, account)
-    terms = book.stretch(account, leg.answered_us).terms(destination)
+    stretch = book.stretch(account, leg.answered_us)
+    terms = stretch.terms(destination, stretch.listed(leg.number))
     if terms is None:
         return _no_price(leg, book, account, destination, leg.answered_us)
     billable_s = billable_seconds(leg, terms.price)
@@ -135,7 +136,7 @@ def cut(
     while done_s < talk_s:  # each turn takes at least one second, and no leg has more than LONGEST_LEG_S
         start_us = leg.answered_us + done_s * SECOND_US
         stretch = book.stretch(account, start_us)
-        terms = stretch.terms(destination)
+        terms = stretch.terms(destination, stretch.listed(leg.number))
         if terms is None:
             return _no_price(leg, book, account, destination, start_us)
         here_s = -((start_us - stretch.end_us) // SECOND_US)

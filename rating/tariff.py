@@ -3,7 +3,7 @@
 Owns the meaning of rows, zones and `counts_as`. Refuses accounts and instants.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ from rating.catalogue import (
     WindowSpec,
 )
 from rating.destinations.kind import Destination, Kind
+from rating.price_list import Row
+from rating.price_table import Listed, PriceList, PriceTable, price_list
 
 ALWAYS = ""  # stands for a band in the rows that have none
 _WHOLE_WORLD = 1_000  # breadth of a bundle that covers the rest of the world: more than there are countries
@@ -36,7 +38,7 @@ class Price:
     A minimum in seconds is nothing else than a longer first increment, and is one here.
 
     Attributes:
-        zone: zone, `home` or `any`.
+        zone: zone, `home`, `any`, or the name of a price list.
         kind: what the destination counted as.
         minimum_micro: what a call costs at least if a second of it is charged, connection fee included.
         rounding: where a fraction of a micro-unit goes.
@@ -81,6 +83,9 @@ class Tariff:
         prices: (zone, kind, band) → price; the band is empty for what holds always.
         buy_outs: kinds that each covers inside the account's country.
         timetable: when bands are in force; None: there are none.
+        price_lists: the first one that knows a number speaks.
+        increments: first and next, of rows of lists that name none.
+        rounding: of rows of lists.
     """
 
     name: str
@@ -94,32 +99,73 @@ class Tariff:
     bundles: Mapping[str, Bundle]
     buy_outs: Mapping[str, frozenset[Kind]] = field(default_factory=dict)
     timetable: Timetable | None = None
+    price_lists: tuple[PriceList, ...] = ()
+    increments: tuple[int, int] = (1, 1)
+    rounding: money.Rounding = money.Rounding.UP
 
     def zone(self, country: str) -> str:
         """Zone of a country, empty for none."""
         return self.zones.get(country, self.rest)
 
-    def price(self, destination: Destination, home: str, bands: tuple[str, ...] = ()) -> Price | None:
+    def tables(self, day: date) -> tuple[PriceTable, ...]:
+        """Rows of the price lists in force on a day, list by list."""
+        return tuple(one.on(day) for one in self.price_lists)
+
+    def price(
+        self, destination: Destination, home: str, bands: tuple[str, ...] = (), listed: Listed = ()
+    ) -> Price | None:
         """Price of a destination for an account at home in `home`; None where there is no row for it.
+
+        A row for `home` speaks before the price lists, every other row after them.
 
         Args:
             destination: country and kind.
             home: country of the account.
             bands: those in force, the first one speaks first; a row of another zone or kind has no say.
+            listed: what the price lists say of the number (`rating.price_table.find`).
         """
+        by_zone = self._by_zone(destination, home, bands)
+        if not any(listed) or (by_zone is not None and by_zone.zone == HOME):
+            return by_zone
+        kinds = (by_zone.kind,) if by_zone is not None else tuple(self._counting(destination.kind))
+        for one, row in zip(self.price_lists, listed, strict=True):
+            kind = next((kind for kind in kinds if kind in one.kinds), None)
+            if row is not None and kind is not None:
+                return self._of_row(one, row, kind)
+        return by_zone
+
+    def _by_zone(self, destination: Destination, home: str, bands: tuple[str, ...]) -> Price | None:
         zone = self.zone(destination.country)
         order = (HOME, zone, ANY) if destination.country == home else (zone, ANY)
-        kind: Kind | None = destination.kind
-        for _ in Kind:  # a chain of counts_as is no longer than there are kinds
-            if kind is None:
-                break
+        for kind in self._counting(destination.kind):
             for row in order:
                 for band in (*bands, ALWAYS):
                     price = self.prices.get((row, kind, band))
                     if price is not None:
                         return price
-            kind = self.counts_as.get(kind)
         return None
+
+    def _counting(self, kind: Kind) -> Iterator[Kind]:
+        """Yield a kind and what it counts as."""
+        following: Kind | None = kind
+        for _ in Kind:  # a chain of counts_as is no longer than there are kinds
+            if following is None:
+                return
+            yield following
+            following = self.counts_as.get(following)
+
+    def _of_row(self, of: PriceList, row: Row, kind: Kind) -> Price:
+        return Price(
+            zone=of.name,
+            kind=kind,
+            price_per_minute_micro=row.price_per_minute_micro,
+            connection_micro=row.connection_micro,
+            first_increment_s=row.first_increment_s or self.increments[0],
+            next_increment_s=row.next_increment_s or self.increments[1],
+            minimum_micro=0,
+            rounding=self.rounding,
+            rule=f"{self.name} list {of.name} +{row.prefix} {row.name} ({of.file}:{row.line})",
+        )
 
     def bought_out(self, price: Price, destination: Destination, home: str, buy_out: str) -> Price | None:
         """Price under a buy-out: nothing, connection included; None where it does not reach."""
@@ -158,6 +204,9 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
         buy_outs={buy_out_id: frozenset(one.kinds) for buy_out_id, one in spec.buy_outs.items()},
         timetable=_timetable(spec),
+        price_lists=tuple(price_list(one, spec.files) for one in spec.price_lists),
+        increments=(spec.first_increment_s, spec.next_increment_s),
+        rounding=spec.rounding,
     )
 
 

@@ -1,6 +1,7 @@
 """`pbxcore destinations lookup`: where numbers lead, and what each catalogue makes of them."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rating import money
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations
 from rating.destinations.load import load
+from rating.price_table import find
 from rating.tariff import Price, Tariff, tariff
 
 commands = typer.Typer(help="Ask where numbers lead: country, kind, zone.", no_args_is_help=True)
@@ -40,7 +42,7 @@ def lookup(
     home: Annotated[str, _HOME] = "DE",
     as_json: AsJson = False,
 ) -> None:
-    """Tell country and kind of numbers and, for each catalogue, the zone, the price and the bundles.
+    """Tell country and kind of numbers and, for each catalogue, the zone, the price today and the bundles.
 
     Exit code 0: every number leads somewhere. 1: at least one is known to no numbering plan.
     """
@@ -78,14 +80,15 @@ def _look_up(written: str, home: str, table: Destinations, tariffs: list[Tariff]
         "number": number,
         "country": destination.country if destination else None,
         "kind": destination.kind.value if destination else None,
-        "catalogues": [_in_catalogue(version, destination, home) for version in tariffs]
+        "catalogues": [_in_catalogue(version, destination, home, number) for version in tariffs]
         if destination
         else [],
     }
 
 
-def _in_catalogue(version: Tariff, destination: Destination, home: str) -> dict[str, Any]:
-    price = version.price(destination, home)
+def _in_catalogue(version: Tariff, destination: Destination, home: str, number: str) -> dict[str, Any]:
+    listed = find(version.tables(datetime.now(UTC).date()), number)
+    price = version.price(destination, home, listed=listed)
     return {
         "tariff": version.name,
         "zone": version.zone(destination.country) or None,

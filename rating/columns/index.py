@@ -8,6 +8,9 @@ The problem: 50,000 accounts times a thousand destinations are too many question
 the same under the same tariff differ in nothing but whose seconds are drawn. So stretches of one *shape*
 (tariff, bands, home country, what is booked) share their answers, and a *slot* says where an allowance of a
 stretch is: two for each, fixed and mobile.
+
+What price lists say of a number is a third side of the question. Of a hundred thousand rows few are called,
+so those answers are *sparse*: a sorted column of questions beside one of answers.
 """
 
 from collections.abc import Mapping
@@ -17,10 +20,12 @@ import numpy as np
 
 from rating.book import Account, Book, PoolKey, Stretch, Terms
 from rating.columns.arrays import NOBODY, Column, Ints, fits
+from rating.columns.listing import Listing, listing_of
 from rating.columns.numbers import MOST_DESTINATIONS, Numbers
 from rating.destinations import Kind
 from rating.money import Rounding
 from rating.periods import month_start
+from rating.price_table import Listed
 from rating.rate import LONGEST_LEG_S
 
 MOST_ALLOWANCES = 62  # of one account at a time: a bit each
@@ -28,6 +33,7 @@ MOST_ANSWERS = 1_000_000  # of one sort; beyond that all are asked again
 MOST_SHAPES = 2_000  # 16 KB each
 
 _NOT_ASKED = -2
+_LISTED = 1 << 30  # what lists say, beside a shape and a destination in one number
 # What is left of a division by 60 is rounded up from here on; half-even moves it by one for odd quotients.
 _ROUNDS_UP_FROM = {Rounding.UP: 1, Rounding.DOWN: 60, Rounding.HALF_UP: 30, Rounding.HALF_EVEN: 31}
 
@@ -110,6 +116,14 @@ class Index:
         self._shapes: dict[object, int] = {}
         self._groups: dict[object, int] = {}
         self._answers: Ints = np.zeros(0, dtype=np.int64)
+        self._listings: list[Listing | None] = [None]
+        self._listed_of_listing: list[Ints] = [np.zeros(1, dtype=np.int64)]
+        self._listing_numbers: dict[tuple[int, ...], int] = {}
+        self._listing_of_shape = Column()
+        self._listed: list[Listed] = [()]
+        self._listed_numbers: dict[Listed, int] = {}
+        self._sparse_cells: Ints = np.zeros(0, dtype=np.int64)
+        self._sparse_answers: Ints = np.zeros(0, dtype=np.int64)
         self._stretch_of_shape: list[Stretch] = []
         self.terms = _Terms()
         self.has_minimum = False  # of any terms
@@ -126,6 +140,7 @@ class Index:
     def bound(self) -> None:
         """Forget when there is too much to remember. Never while a block is under way."""
         held = max(len(self.payers), len(self._stretch_numbers), len(self.pools), len(self._short))
+        held = max(held, len(self._sparse_cells), len(self._listed))
         if held > MOST_ANSWERS or len(self._shapes) > MOST_SHAPES:
             self.forget()
 
@@ -160,16 +175,78 @@ class Index:
             self.latest.cells[account] = number
         return number
 
-    def terms_numbers(self, shapes: Ints, destinations: Ints) -> Ints:
-        """Return the terms of destinations in stretches of some shapes."""
+    def terms_numbers(self, shapes: Ints, destinations: Ints, keys: Ints) -> Ints:
+        """Return the terms of numbers in stretches of some shapes.
+
+        Args:
+            shapes: of the stretches.
+            destinations: of the numbers.
+            keys: of the numbers, `UNLISTED` for what is not `+` and digits.
+        """
         cells = shapes * MOST_DESTINATIONS + destinations
+        if len(self._listings) == 1:
+            return self._dense(cells)
+        listed = self._say(shapes, keys)
+        found, on_list = np.zeros_like(cells), listed > 0
+        found[~on_list] = self._dense(cells[~on_list])
+        found[on_list] = self._sparse(cells[on_list] * _LISTED + listed[on_list])
+        return found
+
+    def _dense(self, cells: Ints) -> Ints:
+        """Return what destinations cost by zone."""
         found: Ints = self._answers[cells]
         asked = np.flatnonzero(found == _NOT_ASKED)
         if len(asked):
             for cell in np.unique(cells[asked]).tolist():
-                self._answers[cell] = self._ask(*divmod(cell, MOST_DESTINATIONS))
+                self._answers[cell] = self._ask(cell, 0)
             found = self._answers[cells]
         return found
+
+    def _sparse(self, cells: Ints) -> Ints:
+        """Return what destinations cost of which lists say something."""
+        new = np.setdiff1d(cells, self._sparse_cells)
+        if len(new):
+            answers = [self._ask(*divmod(cell, _LISTED)) for cell in new.tolist()]
+            merged = np.concatenate((self._sparse_cells, new))
+            order = np.argsort(merged)
+            self._sparse_cells = merged[order]
+            self._sparse_answers = np.concatenate((self._sparse_answers, np.array(answers, dtype=np.int64)))[
+                order
+            ]
+        return self._sparse_answers[np.searchsorted(self._sparse_cells, cells)]
+
+    def _say(self, shapes: Ints, keys: Ints) -> Ints:
+        """Return what the lists say of numbers, as places in `_listed`; 0: nothing."""
+        listings = self._listing_of_shape.cells[shapes]
+        says = np.zeros_like(keys)
+        for number in np.unique(listings).tolist():
+            listing = self._listings[number]
+            if listing is not None:
+                here = np.flatnonzero(listings == number)
+                found = np.searchsorted(listing.bounds, keys[here], side="right") - 1
+                says[here] = self._listed_of_listing[number][found]
+        return says
+
+    def _listing_number(self, stretch: Stretch) -> int:
+        """Return the number of the lists in force in a stretch; the book keeps their tables."""
+        if not stretch.tables:
+            return 0
+        number = self._listing_numbers.setdefault(tuple(map(id, stretch.tables)), len(self._listings))
+        if number == len(self._listings):
+            listing = listing_of(stretch.tables)
+            self._listings.append(listing)
+            places = [self._listed_number(one) for one in listing.listed]
+            self._listed_of_listing.append(np.array(places, dtype=np.int64))
+        return number
+
+    def _listed_number(self, listed: Listed) -> int:
+        if not any(listed):
+            return 0
+        number = self._listed_numbers.setdefault(listed, len(self._listed))
+        if number == len(self._listed):
+            self._listed.append(listed)
+            fits(number, _LISTED - 1)
+        return number
 
     def is_odd(self, slots: int) -> bool:
         """Tell whether two allowances of a stretch draw from one pool."""
@@ -200,11 +277,15 @@ class Index:
             for one in stretch.allowances
         )
         shape = self._shapes.setdefault(
-            (tariff, stretch.account.country, stretch.broken, stretch.bands, stretch.buy_out, booked),
+            (
+                *(tariff, stretch.account.country, stretch.broken, stretch.bands, stretch.buy_out, booked),
+                tuple(map(id, stretch.tables)),
+            ),
             len(self._shapes),
         )
         if shape == len(self._stretch_of_shape):
             self._stretch_of_shape.append(stretch)
+            self._listing_of_shape.append(self._listing_number(stretch))
             self._answers = np.concatenate(
                 (self._answers, np.full(MOST_DESTINATIONS, _NOT_ASKED, dtype=np.int64))
             )
@@ -237,9 +318,11 @@ class Index:
             self._odd.add(first)
         return first
 
-    def _ask(self, shape: int, destination: int) -> int:
+    def _ask(self, cell: int, listed: int) -> int:
+        """Ask the book; a cell is a shape and a destination."""
+        shape, destination = divmod(cell, MOST_DESTINATIONS)
         stretch = self._stretch_of_shape[shape]
-        terms = stretch.terms(self.numbers.destinations[destination])
+        terms = stretch.terms(self.numbers.destinations[destination], self._listed[listed])
         if terms is None:
             return NOBODY
         price = terms.price

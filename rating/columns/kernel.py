@@ -15,6 +15,7 @@ from rating.columns.arrays import NOBODY, Flags, Ints
 from rating.columns.draw import Balances, Segments
 from rating.columns.index import Index
 from rating.columns.legs import Legs
+from rating.columns.listing import UNLISTED
 from rating.columns.result import Block, Names, RatedColumns
 from rating.periods import FIRST_US, LAST_US, SECOND_US
 from rating.rate import EMERGENCY, LONGEST_LEG_S, Segment, cut, rate_leg
@@ -34,6 +35,7 @@ class _Priced:
     ended_us: Ints
     limit_s: Ints
     destination: Ints
+    key: Ints
     stretch: Ints
     terms: Ints
 
@@ -48,6 +50,7 @@ class _Priced:
             self.ended_us[kept],
             self.limit_s[kept],
             self.destination[kept],
+            self.key[kept],
             self.stretch[kept],
             self.terms[kept],
         )
@@ -104,7 +107,7 @@ def _rate_block(legs: Legs, index: Index, now: Balances) -> Block:
 def _priced(legs: Legs, index: Index) -> _Priced:
     """Find the legs that are sound and have a price at their answer."""
     account = np.fromiter(map(index.payers.__getitem__, legs.payer), dtype=np.int64, count=len(legs))
-    destination = _destinations(legs.number, account, index)
+    destination, key = _destinations(legs.number, account, index)
     answered_us, ended_us = legs.answered_us, legs.ended_us
     sound = (account != NOBODY) & (destination != NOBODY) & (legs.limit_s >= 0) & ~legs.indeterminate
     sound &= (answered_us >= FIRST_US) & (answered_us < LAST_US)
@@ -118,22 +121,29 @@ def _priced(legs: Legs, index: Index) -> _Priced:
         ended_us,
         legs.limit_s,
         destination,
+        key,
         nothing,
         nothing,
     ).only(sound)
     priced.stretch = _stretches(priced, index)
-    priced.terms = index.terms_numbers(index.stretches.shape.cells[priced.stretch], priced.destination)
+    shape = index.stretches.shape.cells[priced.stretch]
+    priced.terms = index.terms_numbers(shape, priced.destination, priced.key)
     return priced.only(priced.terms != NOBODY)
 
 
-def _destinations(numbers: Sequence[str], account: Ints, index: Index) -> Ints:
-    """Look numbers up; those that may be short, and those that are none, one by one."""
-    destination, lengths, digits = index.numbers.look_up(numbers)
+def _destinations(numbers: Sequence[str], account: Ints, index: Index) -> tuple[Ints, Ints]:
+    """Look numbers up; those that may be short, and those that are none, one by one.
+
+    Returns:
+        Their destinations, and the keys by which price lists know them.
+    """
+    destination, lengths, digits, key = index.numbers.look_up(numbers)
+    key[~digits] = UNLISTED
     in_words = np.flatnonzero((lengths <= index.longest_short.cells[account]) | ~digits)
     for row in in_words.tolist():
         if account[row] != NOBODY:
             destination[row] = index.short_number(int(account[row]), numbers[row])
-    return destination
+    return destination, key
 
 
 def _emergencies(why: Sequence[str]) -> list[int]:
@@ -231,11 +241,12 @@ def _segments(
     start_us, seconds, stretch, terms = columns
     for place, parts in cuts.items():
         account, destination = int(priced.account[place]), priced.destination[place : place + 1]
+        key = priced.key[place : place + 1]
         for number, part in enumerate(parts, int(first[place])):
             start_us[number], seconds[number] = part.start_us, part.seconds
             stretch[number] = index.stretch_number(account, part.start_us)
             shape = index.stretches.shape.cells[stretch[number : number + 1]]
-            terms[number] = index.terms_numbers(shape, destination)[0]
+            terms[number] = index.terms_numbers(shape, destination, key)[0]
     return Segments(index, start_us, seconds, stretch, terms), first
 
 

@@ -19,12 +19,13 @@ from rating.destinations.table import LONGEST_NUMBER
 
 MOST_DESTINATIONS = 4096  # there are about a thousand pairs of country and kind
 
-_DIGITS = 15  # in a key: sixty of its 63 bits
+KEY_DIGITS = 15  # in a key: sixty of its 63 bits
 _WORD = 8
 _PLUS, _NEWLINE, _ZERO, _NINE = 43, 10, 48, 9
 _END = np.array([0, *(-1 << 8 * (_WORD - digits) for digits in range(1, 9))], dtype=np.int64)  # what counts
 _LOW = 0x0F0F0F0F0F0F0F0F
 _ONE = 0x0101010101010101
+_HALF_BYTES = str.maketrans("0123456789", "123456789a")
 
 
 class Numbers:
@@ -52,7 +53,7 @@ class Numbers:
             for length, other in (lengths or {}).items():
                 if length <= LONGEST_NUMBER:
                     row[length] = intern(other)
-            bounds[_bound(bound)] = rows.setdefault(tuple(row), len(rows))
+            bounds[key_of_bound(bound)] = rows.setdefault(tuple(row), len(rows))
         self._bounds = np.array(list(bounds), dtype=np.int64)
         self._rows = np.array(list(bounds.values()), dtype=np.int64) * (LONGEST_NUMBER + 1)
         self._answers = np.array(list(rows), dtype=np.int64).reshape(-1)
@@ -67,12 +68,12 @@ class Numbers:
             self.destinations.append(destination)
         return number
 
-    def look_up(self, numbers: Sequence[str]) -> tuple[Ints, Ints, Flags]:
+    def look_up(self, numbers: Sequence[str]) -> tuple[Ints, Ints, Flags, Ints]:
         """Look up a column of numbers.
 
         Returns:
-            For each its destination and its length, and whether it is `+` and digits; where it is not,
-            neither means anything.
+            For each its destination and its length, whether it is `+` and digits, and its key; where it is
+            not, none of the others means anything.
         """
         text = _bytes(numbers)
         starts, lengths, sound = _places(text, len(numbers))
@@ -81,19 +82,23 @@ class Numbers:
         found = np.searchsorted(self._bounds, keys, side="right") - 1
         known = np.minimum(lengths, LONGEST_NUMBER)
         sound &= lengths <= LONGEST_NUMBER
-        return self._answers[self._rows[found] + known], lengths + 1, sound
+        return self._answers[self._rows[found] + known], lengths + 1, sound, keys
 
 
-def _bound(bound: str) -> int:
-    """Key of the first number behind a bound of the table; behind "4930:" that is "4931"."""
+def key_of_bound(bound: str) -> int:
+    """Return the key of the first number behind a bound; behind "4930:" that is "4931".
+
+    Raises:
+        ColumnRangeError: it has more digits than a key.
+    """
     if bound.endswith(":"):
         bound = bound[:-1].rstrip("9")
         if not bound:
             return 1 << 60
         bound = bound[:-1] + str(int(bound[-1]) + 1)
-    if len(bound) > _DIGITS:
+    if len(bound) > KEY_DIGITS:
         raise ColumnRangeError(f"prefix {bound} is too long for a key")
-    return int("0" + "".join(f"{int(digit) + 1:x}" for digit in bound).ljust(_DIGITS, "0"), 16)
+    return int("0" + bound.translate(_HALF_BYTES).ljust(KEY_DIGITS, "0"), 16)
 
 
 def _bytes(numbers: Sequence[str]) -> bytes:

@@ -24,7 +24,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 # pydantic is for documents from outside; compiled data is frozen dataclasses.
 SPECS = frozenset(
-    {"dialplan.spec", "rating.catalogue", "rating.account", "rating.offer", "rating.contract.document"}
+    {
+        "dialplan.spec",
+        "rating.catalogue",
+        "rating.account",
+        "rating.offer",
+        "rating.price_list",
+        "rating.contract.document",
+    }
 )
 # Nothing pure reads a clock, draws a random number, opens a file or talks to anybody.
 IMPURE = frozenset(

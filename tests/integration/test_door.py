@@ -5,16 +5,19 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from pbxcore import database, door, phones, publication, published, sounds
+from pbxcore import database, door, phones, publication, published, revisions, sounds
 from pbxcore.door import Applied
 from pbxcore.practice import tone
+from pbxcore.rater.book import load_book
 from pbxcore.settings import Settings, Trunk
+from rating.destinations.load import load
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -262,6 +265,34 @@ async def test_catalogues_keep_each_of_their_dated_versions(settings: Settings) 
     later = text.replace("valid_from: 2026-01-01", "valid_from: 2027-01-01")
     applied = await put(settings, now=text, later=later)
     assert [change.id for change in applied.changes] == ["autphone@2026-01-01", "autphone@2027-01-01"]
+
+
+async def test_a_revision_of_a_catalogue_holds_its_price_list(settings: Settings, tmp_path: Path) -> None:
+    """A new list is a new revision; the old one is put back from its own text, without the file of then."""
+    await start(settings)
+    offer, csv = tmp_path / "offer.yaml", tmp_path / "atoz.csv"
+    shipped = (CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8")
+    offer.write_text(shipped + "price_lists: [{price_list: atoz, file: atoz.csv}]\n")
+    found = []
+    for price in ("0.01", "0.02", "0.02", "free"):
+        csv.write_text(f"prefix,name,price_per_minute\n49,Germany,{price}\n")
+        found.append(await door.apply(settings, [offer], author="test"))
+    assert [[(one.revision, one.changed) for one in applied.changes] for applied in found] == [
+        *([(2, True)], [(3, True)], [(3, False)], [])
+    ]
+    (wrong,) = found[3].findings
+    assert (wrong.file, wrong.line, wrong.finding.code) == (str(csv), 2, "wrong-value")
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        second = await revisions.revision(connection, "catalogue", "autphone@2026-01-01", 2)
+        assert second is not None
+        back = await put(settings, autphone=second.source)
+        book = await load_book(connection, load(CONFIG / "destinations"))
+    finally:
+        await connection.close()
+    assert [(one.revision, one.changed) for one in back.changes] == [(4, True)]
+    (table,) = book.tariffs["autphone"][0].tables(date(2026, 1, 1))
+    assert [row.price_per_minute_micro for row in table.rows.values()] == [10_000]
 
 
 async def test_a_program_with_another_form_of_phones_publishes_all_again(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from rating.destinations import Kind
 from rating.destinations.load import load
 from rating.leg import Leg
 from rating.periods import from_iso
+from rating.price_list import OPTIONAL, REQUIRED, PriceListSpec
 from rating.rate import Rating, rate
 from rating.store.rows import row_of
 
@@ -53,6 +54,7 @@ PAYERS = ("acme/10", "acme/11", "acme2/1", "acme2/1", "beta/1", "beta/1", "gamma
 ANY_TEXT = st.from_regex(r"\+[0-9]{0,18}", fullmatch=True) | st.text(max_size=12)
 BOUGHT_OUT = st.sampled_from(((Kind.FIXED,), (Kind.FIXED, Kind.MOBILE), (Kind.FREEPHONE, Kind.VOIP)))
 TABLE = Numbers(DESTINATIONS)
+HEADING = ",".join((*REQUIRED, *OPTIONAL))
 
 
 @st.composite
@@ -114,11 +116,14 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         for number, band in enumerate(bands)
         for row in rates[number::2]
     )
+    listed = draw(price_lists())
     bought_out = {"name": "x", "price_per_month": "9.95", "kinds": draw(BOUGHT_OUT)}
     update = {
         "catalogue": name,
         "time_zone": draw(st.sampled_from(("Europe/Berlin", "Pacific/Auckland"))),
         "bands": bands,
+        "price_lists": tuple(spec for spec, _ in listed),
+        "files": {spec.file: text for spec, text in listed},
         "buy_outs": {"home": BuyOutSpec.model_validate(bought_out)},
         "valid_from": valid_from,
         "bundles": bundles,
@@ -129,6 +134,30 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         "currency": "EUR",
     }
     return AUTPHONE.model_copy(update=update)
+
+
+PREFIXES = ("4", "49", "4930", "49301234567", "491", "43", "4366", "43664", "33", "39", "3906", "800", "7")
+DAYS = ("", "", "2026-01-01", "2026-10-31", "2026-11-01", "2026-11-02", "2026-11-15", "2027-01-01")
+
+
+@st.composite
+def price_lists(draw: st.DrawFn) -> list[tuple[PriceListSpec, str]]:
+    """None, one or two lists whose rows lie in each other and begin and end where legs are."""
+    lists = []
+    for name in ("atoz", "more")[: draw(st.sampled_from((0, 0, 1, 2)))]:
+        kinds = draw(st.sampled_from((("fixed", "mobile"), ("fixed",), ("premium", "mobile", "freephone"))))
+        rows = [
+            f"{prefix},{prefix},0.{draw(st.integers(1, 99)):02},{draw(st.sampled_from(('', '1', '60')))},"
+            f"{draw(st.sampled_from(('', '1', '7')))},{draw(st.sampled_from(('', '0.05')))},{first},{until}"
+            for prefix in draw(st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=8))
+            for first, until in draw(
+                st.lists(st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS)), min_size=1, max_size=2)
+            )
+            if not (first and until) or first <= until
+        ]
+        spec = PriceListSpec.model_validate({"price_list": name, "file": f"{name}.csv", "kinds": kinds})
+        lists.append((spec, "\n".join((HEADING, *rows))))
+    return lists
 
 
 @st.composite
@@ -245,7 +274,7 @@ def test_blocks_and_calls_change_nothing(book: Book, parts: list[list[Leg]], blo
 @given(st.lists(ANY_TEXT, min_size=1, max_size=50))
 def test_numbers_lead_where_the_table_says(numbers: list[str]) -> None:
     """A column of any text whatever is looked up like each of its numbers alone."""
-    found, lengths, sound = TABLE.look_up(numbers)
+    found, lengths, sound, _ = TABLE.look_up(numbers)
     for number, destination, length, told in zip(numbers, found, lengths, sound, strict=True):
         digits = number[1:]
         assert told == (number[:1] == "+" and (digits + "0").isdigit() and digits.isascii())
@@ -259,7 +288,7 @@ def test_every_prefix_leads_where_the_table_says() -> None:
     ends = ("", "0", "9", "00000", "99999999")
     digits = {bound.rstrip(":") + end for bound in DESTINATIONS.bounds for end in ends}
     numbers = ["+" + one for one in sorted(digits)]
-    found, _, sound = TABLE.look_up(numbers)
+    found, _, sound, _ = TABLE.look_up(numbers)
     assert sound.all()
     assert found.tolist() == [TABLE.destination_number(DESTINATIONS.look_up(number)) for number in numbers]
 
