@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 OURS := dialplan rating pbxcore tests
 
-.PHONY: help setup run demo test check quick bench lint format clean
+.PHONY: help setup run demo test check quick bench providers lint format clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ quick: setup
 
 format: setup ## Bring the code into form
 	@$(BIN)/ruff check --fix --quiet $(OURS); $(BIN)/ruff format $(OURS)
+
+providers: setup ## Write docs/providers.md from a run of the tests that show what the providers promise
+	@$(BIN)/pytest -q -m row --providers-page docs/providers.md tests/scenarios/providers tests
 
 bench: setup ## Run every benchmark; each ends with one line of JSON
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done

@@ -84,8 +84,7 @@ def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
         return _refused(state, fact, *refusals)
     after = begin(replace(state, signed=fact.on, ended=False), chosen, first)
     after, booked = settle(after, fact.on, "order")
-    missing = state.balance_micro < 0 or after.balance_micro < 0
-    if after.prepaid and missing and after.balance_micro < state.balance_micro:
+    if after.prepaid and after.balance_micro < min(0, state.balance_micro):
         return _refused(state, fact, _missing(-after.balance_micro))
     dates = promised(state.edition, state.calendar, fact.on, deed.old_contract_ends)
     return after, Answer(fact=fact, outcome="accepted", dates=dates), booked

@@ -67,9 +67,15 @@ class QuoteSpec(ChangeSpec):
 
 
 class OrderSpec(ChangeSpec):
-    """A binding order: of a change, or of a quote by its label or id, or of both."""
+    """A binding order: of a change, or of a quote by its label or id, or of both.
+
+    Attributes:
+        quote: must be what would be quoted on this day.
+        agreed: id of the quote that was ordered, for the record: it was compared when the order was given.
+    """
 
     quote: Name | None = None
+    agreed: Name | None = None
 
 
 class UseSpec(_Part):
@@ -223,8 +229,7 @@ def _unknown(path: tuple[str | int, ...], what: str, name: str, known: Collectio
 
 
 def _fact(event: EventSpec, shelf: Shelf, editions: Sequence[Edition]) -> Fact:
-    hour, _, minute = event.at.partition(":")
-    return Fact(on=event.on, minute=int(hour) * 60 + int(minute), deed=_deed(event, shelf, editions))
+    return Fact(on=event.on, minute=minute_of(event), deed=_deed(event, shelf, editions))
 
 
 def _deed(event: EventSpec, shelf: Shelf, editions: Sequence[Edition]) -> facts.Deed:
@@ -253,6 +258,12 @@ def _order(spec: OrderSpec, _shelf: Shelf, editions: Sequence[Edition]) -> facts
 
 def _move(spec: MoveSpec, shelf: Shelf, _editions: Sequence[Edition]) -> facts.Move:
     return facts.Move(catalogue=spec.catalogue, change=change_of(spec, shelf[spec.catalogue]))
+
+
+def minute_of(event: EventSpec) -> int:
+    """Give the minute of the day at which something happened."""
+    hour, _, minute = event.at.partition(":")
+    return int(hour) * 60 + int(minute)
 
 
 def change_of(spec: ChangeSpec | SignSpec | MoveSpec, editions: Sequence[Edition]) -> Change:

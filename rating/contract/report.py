@@ -36,7 +36,7 @@ def of_history(past: History) -> Values:
     """Give everything: answers, invoices, credit, what happened, rights, and the state at the end."""
     last = past.states[-1]
     return {
-        "events": [_answer(answer) for answer in past.answers],
+        "events": [of_answer(answer) for answer in past.answers],
         "happened": [_happened(one) for one in past.entries if isinstance(one, Happened)],
         "invoices": [_invoice(one) for one in past.entries if isinstance(one, Invoice)],
         "credit": [_movement(one) for one in past.entries if isinstance(one, Movement)],
@@ -94,7 +94,8 @@ def of_quote(made: Quote) -> Values:
     }
 
 
-def _answer(answer: Answer) -> Values:
+def of_answer(answer: Answer) -> Values:
+    """Give what is answered to a fact."""
     found: Values = {**_fact(answer.fact), "outcome": answer.outcome}
     if answer.refusals:
         found["refusals"] = [_refusal(one) for one in answer.refusals]

@@ -1,12 +1,15 @@
-"""Stories of contracts, told by `pbxcore contract simulate` as a user would have them told."""
+"""Stories of contracts, told by `pbxcore contract simulate`, and the page of rows that they show."""
 
+import ast
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from pbxcore.cli import app
@@ -83,3 +86,119 @@ def tell(tmp_path: Path) -> Tell:
         return Told(json.loads(result.stdout))
 
     return told
+
+
+ROOT = Path(__file__).parents[3]
+ROWS = Path(__file__).with_name("rows.yaml")
+Outcomes = Mapping[str, Mapping[tuple[str, str], str]]
+"""Row → (file, test) → outcome."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--providers-page FILE`: write the page of this run."""
+    parser.addoption("--providers-page", help="write docs/providers.md from this run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each report carry the rows that its test shows."""
+    for item in items:
+        for mark in item.iter_markers("row"):
+            item.user_properties.append(("row", mark.args[0]))
+
+
+class Run:
+    """What became of the tests of rows in this run."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.outcomes: dict[str, dict[tuple[str, str], str]] = {}
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the worst outcome of a test's parameters and phases."""
+        file, _, name = report.nodeid.partition("::")
+        for key, row in report.user_properties:
+            if key == "row":
+                tests = self.outcomes.setdefault(str(row), {})
+                place = (file, name.partition("[")[0])
+                if tests.get(place) in {None, "passed"}:
+                    tests[place] = report.outcome
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the run if its page is wanted."""
+    if config.getoption("providers_page", None):
+        config.pluginmanager.register(Run(), "run-of-rows")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page."""
+    run = session.config.pluginmanager.get_plugin("run-of-rows")
+    if isinstance(run, Run):
+        Path(session.config.getoption("providers_page")).write_text(page(run.outcomes), "utf-8")
+
+
+@pytest.fixture
+def page_of_the_sources() -> str:
+    """Give the page as it is when every test that is marked with a row passes."""
+    outcomes: dict[str, dict[tuple[str, str], str]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for row, test in marked(ast.parse(path.read_text("utf-8"))):
+            outcomes.setdefault(row, {})[str(path.relative_to(ROOT)), test] = "passed"
+    return page(outcomes)
+
+
+def marked(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Find the tests of a module that are marked with a row."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for mark in node.decorator_list:
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row":
+                yield ast.literal_eval(mark.args[0]), node.name
+
+
+def page(outcomes: Outcomes) -> str:
+    """Write the page: a table of rows, what they promise, the tests that show them and their state."""
+    lines = [
+        "# What the providers promise, and what shows it",
+        "",
+        "Made by `make providers` from a run of the tests; not written by hand. Each catalogue of",
+        "`config/catalogues/` stands for a document of a provider, each row for one of its promises.",
+    ]
+    group = ""
+    for row in yaml.safe_load(ROWS.read_text("utf-8")):
+        catalogue = CATALOGUE_OF[row["row"].partition(".")[0]]
+        if catalogue != group:
+            group = catalogue
+            lines += ["", f"## {group}", "", "| row | promise | shown by | state |", "|---|---|---|---|"]
+        tests = outcomes.get(row["row"], {})
+        shown = "<br>".join(_link(place) for place in sorted(tests))
+        lines.append(f"| {row['row']} | {row['promise']} | {shown} | {_state(row, tests)} |")
+    return "\n".join(lines) + "\n"
+
+
+CATALOGUE_OF = {
+    "0": "cloudpbx",
+    "1": "easybell",
+    "2": "accensys",
+    "3": "autphone",
+    "4": "openvoip",
+    "X": "every catalogue",
+}
+
+
+def _link(place: tuple[str, str]) -> str:
+    """Name a test by its words: `test_row_3_1_the_price_reached` → the price reached."""
+    file, test = place
+    words = re.sub(r"^test_(row_\w+?_\d+_)?", "", test).replace("_", " ")
+    return f"[{words}](../{file})"
+
+
+def _state(row: Mapping[str, str], tests: Mapping[tuple[str, str], str]) -> str:
+    if any(outcome != "passed" for outcome in tests.values()):
+        return "**broken**"
+    missing = row.get("needs")
+    if not tests:
+        return f"open: {missing}" if missing else "open"
+    return f"in part; open: {missing}" if missing else "shown"

@@ -35,6 +35,7 @@ def shape(box: Box) -> object:
     return [name, *(shape(following) for following in box.then)] if box.then else name
 
 
+@pytest.mark.row("3.9")
 def test_the_numbers_of_acme_lead_through_hours_to_the_group() -> None:
     """A number's diagram follows the hours, the group and what becomes of a call that nobody takes."""
     first, *others = diagrams(ACME)

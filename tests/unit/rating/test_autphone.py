@@ -34,6 +34,7 @@ EXPORT = dict(
 )
 
 
+@pytest.mark.row("3.4")
 @pytest.mark.parametrize(
     ("bundle", "prices"),
     [("de", (10, 20, 40)), ("dach", (20, 40, 80)), ("europe", (90, 180, 360)), ("export", (100, 200, 400))],
@@ -49,11 +50,13 @@ def test_3_4_bundles_have_the_prices_of_the_document(
     )
 
 
+@pytest.mark.row("3.4")
 def test_3_4_there_are_four_bundles_and_no_other(autphone: CatalogueSpec) -> None:
     """Row 3.4: Deutschland, DACH, Europa, Export."""
     assert set(autphone.bundles) == {"de", "dach", "europe", "export"}
 
 
+@pytest.mark.row("3.5")
 @pytest.mark.parametrize(("size", "fixed", "mobile"), [("S", 500, 100), ("M", 1000, 200), ("L", 2000, 400)])
 @pytest.mark.parametrize("bundle", ["de", "dach", "europe", "export"])
 def test_3_5_free_minutes_are_drawn_and_overflow_is_charged(  # noqa: PLR0917 â€” a table and two fixtures
@@ -76,6 +79,7 @@ def test_3_5_free_minutes_are_drawn_and_overflow_is_charged(  # noqa: PLR0917 â€
         assert list(rating.used.values()) == [minutes * 60]
 
 
+@pytest.mark.row("3.6")
 @pytest.mark.parametrize(
     ("bundle", "countries"),
     [("de", GERMANY), ("dach", DACH), ("europe", EUROPE), ("export", {**EUROPE, **EXPORT})],
@@ -90,6 +94,7 @@ def test_3_6_bundles_cover_exactly_the_lists(
     assert sorted(covered) == sorted(value.strip() for value in countries.values())
 
 
+@pytest.mark.row("3.6")
 def test_3_6_greece_is_in_none(autphone: CatalogueSpec) -> None:
     """Row 3.6: what no list names is in no bundle."""
     named = {c for zone in autphone.zones.values() if zone.countries != REST for c in zone.countries}

@@ -1,0 +1,389 @@
+"""Laws of contracts, on generated stories over three years of every catalogue there is.
+
+The oracle goes day by day and knows nothing of lots, lines and cuts.
+"""
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbxcore import documents
+from rating.catalogue import CatalogueSpec
+from rating.contract import facts, report
+from rating.contract.billing import Invoice, Movement
+from rating.contract.calendar import is_working_day
+from rating.contract.edition import Edition, Shelf, shelf
+from rating.contract.facts import Fact
+from rating.contract.history import Customer, History, history
+from rating.contract.line import Line
+from rating.contract.passing import Happened
+from rating.contract.state import ProductPart, State, choices, quantity
+from rating.contract.wish import Change
+from rating.offer import ProductSpec, TermSpec
+
+DAY = timedelta(days=1)
+FIRST, UNTIL = date(2026, 1, 1), date(2029, 1, 1)
+SPECS = tuple(
+    one.spec
+    for one in documents.read([Path(__file__).parents[2] / "config" / "catalogues"])[0]
+    if isinstance(one.spec, CatalogueSpec)
+)
+SHELF: Shelf = shelf(SPECS)
+NAMES = sorted(SHELF)
+
+
+def changes(edition: Edition) -> st.SearchStrategy[Change]:
+    """Give changes: more or less of a product, another option, and now and then several at once."""
+    offer = edition.offer
+    kept = [name for name, spec in offer.products.items() if spec.maximum is None and not spec.per]
+    products, some = st.sampled_from(sorted(offer.products)), st.sampled_from(sorted(kept or offer.products))
+    more = st.builds(lambda product, units: Change(add={product: units}), some, st.integers(1, 60))
+    less = st.builds(lambda product, units: Change(remove={product: units}), some, st.integers(1, 2))
+    any_more = st.builds(lambda product: Change(add={product: 1}), products)
+    both = st.builds(lambda one, other: Change(add={one: 2}, remove={other: 1}), some, some)
+    options = [(name, option) for name, choice in offer.choices.items() for option in choice.options]
+    if not options:
+        return weighed(more, more, less, any_more, any_more, both)
+    choose = st.sampled_from(options).map(lambda chosen: Change(choose={chosen[0]: (chosen[1],)}))
+    return weighed(more, less, any_more, both, choose, choose, choose)
+
+
+def deeds(edition: Edition) -> st.SearchStrategy[facts.Deed]:
+    """Give what happens while a contract runs: orders first of all."""
+    resources = {one for product in edition.offer.products.values() for one in product.grants} | {"desks"}
+    counts = st.dictionaries(st.sampled_from(sorted(resources)), st.integers(1, 3), min_size=1, max_size=2)
+    order = st.builds(lambda change: facts.Order(change=change), changes(edition))
+    calls = st.builds(lambda micro: facts.Calls(amount_micro=micro, what="calls"), st.integers(0, 30_000_000))
+    use = st.builds(lambda used: facts.Use(counts=used), counts)
+    create = st.builds(lambda wanted: facts.Create(counts=wanted, offer="offer"), counts)
+    others: list[st.SearchStrategy[facts.Deed]] = [calls, use, create, st.just(facts.Order(quote="offer"))]
+    if edition.offer.billing.prepaid is not None:
+        others.append(
+            st.builds(lambda cents: facts.TopUp(amount_micro=cents * 10_000), st.integers(1, 90_000))
+        )
+    return weighed(*[order] * 15, *others)
+
+
+def weighed(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give one of some strategies, each as often as it is named; `one_of` would count it once."""
+    return st.sampled_from(range(len(strategies))).flatmap(lambda place: strategies[place])
+
+
+def first_change(edition: Edition) -> Change:
+    """Give what every catalogue can be signed with; where there are tiers, close to the next one."""
+    offer = edition.offer
+    needed = {
+        name: 1 if spec.maximum else spec.tiers[1].least - 2 if spec.tiers else 3
+        for name, spec in offer.products.items()
+        if spec.per is None and spec.group is None
+    }
+    chosen = {name: (next(iter(choice.options)),) for name, choice in offer.choices.items()}
+    return Change(add=needed, choose=chosen)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A customer and what happens."""
+
+    customer: Customer
+    facts: tuple[Fact, ...]
+
+    @property
+    def past(self) -> History:
+        """Everything that follows."""
+        return history(self.facts, SHELF, self.customer, UNTIL)
+
+
+@st.composite
+def stories(draw: st.DrawFn, name: str = "") -> Story:
+    """Give stories of three years, of one catalogue or of any."""
+    catalogue = name or draw(st.sampled_from(NAMES))
+    edition = SHELF[catalogue][0]
+    signed = draw(st.dates(FIRST, date(2026, 12, 31)))
+    holder = draw(st.sampled_from(edition.offer.holders))
+    begun = [
+        Fact(on=signed, deed=facts.TopUp(amount_micro=draw(st.integers(0, 3000)) * 1_000_000)),
+        Fact(on=signed, minute=1, deed=facts.Sign(change=first_change(edition), signed_form=True)),
+    ]
+    during = st.dates(signed, UNTIL - 40 * DAY)
+    minutes = st.integers(2, 1439)
+    happened = st.builds(Fact, on=during, minute=minutes, deed=deeds(edition))
+    events = draw(st.lists(happened, min_size=3, max_size=16))
+    if draw(st.booleans()):
+        received = draw(during)
+        events.append(Fact(on=received, minute=draw(minutes), deed=facts.Cancel()))
+        later = st.builds(Fact, on=st.dates(received, received + 6 * DAY), deed=st.just(facts.Processed()))
+        events += draw(st.lists(later, max_size=1))
+    elif draw(st.booleans()) and edition.offer.withdrawal is not None:
+        events.append(Fact(on=draw(st.dates(signed, signed + 20 * DAY)), minute=1439, deed=facts.Withdraw()))
+    return Story(Customer(catalogue=catalogue, holder=holder), (*begun, *events))
+
+
+def unit_price(edition: Edition, spec: ProductSpec, chosen: Mapping[str, str], units: int) -> int:
+    """Price of a unit and month, found the slow way."""
+    if any(chosen.get(choice) != option for choice, option in spec.when.items()):
+        return 0
+    found = edition.buy_outs[spec.buy_out] if spec.buy_out else spec.price_per_month or 0
+    for tier in spec.tiers:
+        found = tier.price_per_month if units >= tier.least else found
+    for row in spec.prices:
+        if all(chosen.get(choice) == option for choice, option in row.when.items()):
+            found = row.price_per_month
+    return found
+
+
+Charged = dict[tuple[str, date], list[tuple[int, int]]]
+"""(product, day) → units and price of a month, for each price that is charged on it."""
+
+
+def due(past: History) -> Charged:
+    """Go day by day and write down what each day costs."""
+    found: Charged = defaultdict(list)
+    withdrawn = any(
+        isinstance(one.fact.deed, facts.Withdraw) and one.outcome == "accepted" for one in past.answers
+    )
+    states = _by_day(past)
+    for day, state in states.items():
+        if state.first is None or day < state.first or withdrawn or not _there(state, day):
+            continue
+        _charge_day(found, state, day)
+        if state.last == day and state.edition.offer.billing.last_month == "full-month":
+            for later in _rest_of_month(day):
+                _charge_day(found, state, later, as_on=day)
+    if not withdrawn:
+        for part, state in _full_months(past, states):
+            _charge_before(found, part, state)
+    return found
+
+
+def _by_day(past: History) -> dict[date, State]:
+    """State at the end of each day."""
+    found: dict[date, State] = {}
+    states = {state.today: state for state in past.states}
+    current = past.states[0]
+    day = current.today
+    while day < UNTIL:
+        current = states.get(day, current)
+        found[day] = current
+        day += DAY
+    return found
+
+
+def _there(state: State, day: date) -> bool:
+    return state.last is None or day <= state.last
+
+
+def _charge_day(found: Charged, state: State, day: date, as_on: date | None = None) -> None:
+    on = as_on or day
+    chosen = choices(state, on)
+    for name, spec in state.edition.offer.products.items():
+        if spec.once_only:
+            continue
+        units = quantity(state, name, on)
+        price = unit_price(state.edition, spec, chosen, units)
+        paid = max(0, units - spec.included)
+        if paid and price:
+            found[name, day].append((paid, price))
+
+
+def _rest_of_month(day: date) -> Iterator[date]:
+    later = day + DAY
+    while later.month == day.month:
+        yield later
+        later += DAY
+
+
+def _full_months(past: History, states: Mapping[date, State]) -> Iterator[tuple[ProductPart, State]]:
+    """Give what was added and is charged for its whole first month, with the state of its day."""
+    ordered = [
+        part
+        for one in past.answers
+        if one.outcome == "accepted" and one.quote is not None
+        for part in one.quote.plan.parts
+    ]
+    begun = [one.part for one in past.entries if isinstance(one, Happened) and one.what == "begun"]
+    for part in ordered:
+        if isinstance(part, ProductPart) and part.quantity > 0 and part.charged_from < part.begins:
+            at_once = any(answer.fact.on == part.begins for answer in past.answers)
+            if (at_once or part in begun) and part.begins in states:
+                yield part, states[part.begins]
+
+
+def _charge_before(found: Charged, part: ProductPart, state: State) -> None:
+    spec = state.edition.offer.products[part.product]
+    units = quantity(state, part.product, part.begins)
+    price = unit_price(state.edition, spec, choices(state, part.begins), units)
+    day = part.charged_from
+    while day < part.begins and price:
+        found[part.product, day].append((part.quantity, price))
+        day += DAY
+
+
+def charged(past: History) -> list[Line]:
+    """Lines of products that go on, of whole months."""
+    return [
+        line
+        for one in past.entries
+        if isinstance(one, Invoice | Movement)
+        for line in one.lines
+        if line.kind == "month" and line.first < UNTIL
+    ]
+
+
+def exact(line: Line) -> Fraction:
+    """What a line would be without rounding, in micro-units."""
+    return Fraction(line.quantity * line.price_micro * line.days, line.of_days)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(st.data())
+def test_charges_are_the_integral_of_the_price_and_no_day_is_charged_twice(
+    name: str, data: st.DataObject
+) -> None:
+    """Each day of each product is charged for the units that are due at their price; lines add up to it."""
+    past = data.draw(stories(name)).past
+    seen: dict[tuple[str, date, int], int] = defaultdict(int)
+    for line in charged(past):
+        for offset in range(line.days):
+            seen[line.product, line.first + offset * DAY, line.price_micro] += line.quantity
+    expected: dict[tuple[str, date, int], int] = defaultdict(int)
+    integral = Fraction()
+    for (product, day), rows in due(past).items():
+        for units, price in rows:
+            expected[product, day, price] += units
+            integral += Fraction(units * price, _month_days(day))
+    assert {key: units for key, units in seen.items() if units} == dict(expected)
+    assert sum(map(exact, charged(past)), Fraction()) == integral
+
+
+def _month_days(day: date) -> int:
+    return ((day.replace(day=1) + 32 * DAY).replace(day=1) - day.replace(day=1)).days
+
+
+@given(stories())
+def test_a_line_is_rounded_once_and_calls_are_charged_whole(story: Story) -> None:
+    """A line is within half a cent of what it is for; all calls are charged but what no credit paid."""
+    past = story.past
+    lines = [line for one in past.entries if isinstance(one, Invoice | Movement) for line in one.lines]
+    for line in lines:
+        if line.kind == "month":
+            assert abs(line.amount_micro - exact(line)) <= 5_000
+        assert line.amount_micro % 10_000 == 0
+    paid = sum(one.charged_micro or 0 for one in past.answers)
+    moved = -sum(
+        one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "calls"
+    )
+    invoiced = sum(line.price_micro for line in lines if line.kind == "calls")
+    assert moved + invoiced == paid
+
+
+@given(stories())
+def test_a_credit_is_what_was_paid_in_and_taken(story: Story) -> None:
+    """Every movement leaves the sum of all before it; only debits lead below zero."""
+    balance = 0
+    for one in story.past.entries:
+        if isinstance(one, Movement):
+            before, balance = balance, balance + one.amount_micro
+            assert one.balance_micro == balance
+            assert balance >= 0 or one.what == "debit" or balance >= before
+
+
+def _allowed(term: TermSpec, first: date, day: date) -> bool:
+    """Whether a contract may end on a day at all."""
+    if term.minimum_months and day < _months_after(first, term.minimum_months) - DAY and day.day < 28:
+        return False
+    return term.ends != "month-end" or (day + DAY).day == 1
+
+
+def _months_after(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = _month_days(date(year, month + 1, 1))
+    return date(year, month + 1, min(day.day, last))
+
+
+@given(stories())
+def test_no_contract_ends_before_its_terms_allow(story: Story) -> None:
+    """The last day is allowed, notice and term are over by then, and no later month is charged."""
+    past = story.past
+    for answer in past.answers:
+        if answer.ending is None or not isinstance(answer.fact.deed, facts.Cancel | facts.Processed):
+            continue
+        state = past.states[-1]
+        term, last = state.edition.offer.terms, answer.ending.last
+        assert state.first is not None
+        assert state.notice is not None
+        assert _allowed(term, state.first, last)
+        assert _noticed(past, term, state.notice, last)
+        if isinstance(answer.fact.deed, facts.Processed):
+            assert last >= answer.fact.on or state.ended
+    end = past.states[-1].last
+    if end is not None and past.states[-1].ended:
+        month_after = (end.replace(day=1) + 32 * DAY).replace(day=1)
+        seen: dict[tuple[str, date], int] = defaultdict(int)
+        for line in charged(past):
+            seen[line.product, line.first] += line.quantity if line.first >= month_after else 0
+        assert not any(seen.values())
+
+
+def _noticed(past: History, term: TermSpec, received: date, last: date) -> bool:
+    """Whether notice is over on a day, counted day by day."""
+    notice, state = term.notice, past.states[-1]
+    if notice is None:
+        return last >= received
+    if notice.days:
+        return (last - received).days >= notice.days
+    if notice.months:
+        return last >= _months_after(received, notice.months)
+    begins = last.replace(day=1)
+    between = [received + offset * DAY for offset in range(1, (begins - received).days)]
+    recorded = any(
+        isinstance(one.fact.deed, facts.Processed) and one.outcome == "accepted" for one in past.answers
+    )
+    working_days = sum(is_working_day(day, state.calendar) for day in between)
+    return begins > received and (recorded or working_days >= (term.processing_working_days or 0))
+
+
+@given(stories(), st.randoms(use_true_random=False))
+def test_the_order_in_which_facts_are_learned_says_nothing(story: Story, chance: random.Random) -> None:
+    """Shuffled facts make the same history, to the last letter."""
+    shuffled = list(story.facts)
+    chance.shuffle(shuffled)
+    other = Story(story.customer, tuple(shuffled)).past
+    assert json.dumps(report.of_history(other)) == json.dumps(report.of_history(story.past))
+
+
+@given(stories())
+def test_the_same_story_is_told_the_same_way(story: Story) -> None:
+    """With catalogues read anew nothing differs."""
+    again = history(story.facts, shelf(SPECS), story.customer, UNTIL)
+    assert json.dumps(report.of_history(again)) == json.dumps(report.of_history(story.past))
+
+
+@given(stories(), st.dates(FIRST, UNTIL))
+def test_the_past_does_not_depend_on_the_future(story: Story, until: date) -> None:
+    """What was charged up to a day is the same whatever happens after it."""
+    short = history(story.facts, SHELF, story.customer, until)
+    entries = [one for one in story.past.entries if one.on <= until]
+    assert [(type(one), one.on) for one in short.entries] == [(type(one), one.on) for one in entries]
+    assert report.of_history(short)["invoices"] == [
+        one for one in report.of_history(story.past)["invoices"] if one["on"] <= until.isoformat()
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_catalogue_can_be_signed(name: str) -> None:
+    """The stories above are about contracts: with what every one needs, each catalogue is signed."""
+    signing = Fact(on=FIRST, minute=1, deed=facts.Sign(change=first_change(SHELF[name][0]), signed_form=True))
+    money = Fact(on=FIRST, deed=facts.TopUp(amount_micro=100_000_000))
+    past = Story(Customer(catalogue=name), (money, signing)).past
+    assert past.answers[-1].outcome == "accepted"
