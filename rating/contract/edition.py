@@ -23,6 +23,7 @@ class Edition:
         currency: of every amount.
         offer: what it sells; a bundle's size is the product `<bundle>-<size>`.
         buy_outs: price a month by name.
+        bundles: product → the bundle and the size that it is.
     """
 
     catalogue: str
@@ -30,6 +31,7 @@ class Edition:
     currency: str
     offer: OfferSpec
     buy_outs: Mapping[str, int]
+    bundles: Mapping[str, tuple[str, str]]
 
     @property
     def name(self) -> str:
@@ -81,10 +83,10 @@ def unit_price(
 
 
 def _edition(spec: CatalogueSpec, offer: OfferSpec) -> Edition:
+    sizes = {f"{name}-{size}": (name, size) for name, bundle in spec.bundles.items() for size in bundle.sizes}
     bundles = {
-        f"{name}-{size}": _bundled(name, bundle, size, offer.bundles)
-        for name, bundle in spec.bundles.items()
-        for size in bundle.sizes
+        product: _bundled(name, spec.bundles[name], size, offer.bundles)
+        for product, (name, size) in sizes.items()
         if offer.bundles is not None
     }
     return Edition(
@@ -93,6 +95,7 @@ def _edition(spec: CatalogueSpec, offer: OfferSpec) -> Edition:
         currency=spec.currency,
         offer=offer.model_copy(update={"products": {**offer.products, **bundles}}),
         buy_outs={name: one.price_per_month for name, one in spec.buy_outs.items()},
+        bundles=sizes,
     )
 
 

@@ -132,8 +132,7 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     full = state.edition.offer.billing.last_month == "full-month"
     until = month_end(last) if full else last
     lots = tuple(
-        replace(lot, last=last, charged_until=until) if lot.last is None or lot.last > last else lot
-        for lot in state.lots
+        replace(lot, last=last, charged_until=until) if lot.last is None else lot for lot in state.lots
     )
     pending = () if state.moves_to is None else tuple(p for p in state.pending if p.begins < day)
     state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)

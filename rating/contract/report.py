@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from rating import money
+from rating.contract import bookings
 from rating.contract import line as lines
 from rating.contract.billing import Invoice, Movement
 from rating.contract.charges import month_price
@@ -42,6 +43,7 @@ def of_history(past: History) -> Values:
         "credit": [_movement(one) for one in past.entries if isinstance(one, Movement)],
         "rights": [{"from": day.isoformat(), **_rights(one)} for day, one in timeline(past)],
         "state": of_state(last, last.today),
+        "account": of_account(last),
     }
 
 
@@ -67,6 +69,20 @@ def of_state(state: State, day: date) -> Values:
         "balance": amount(state.balance_micro) if state.prepaid else None,
         "calls": [
             {"month": month.isoformat(), "amount": amount(micro)} for (month, _), micro in state.calls.items()
+        ],
+    }
+
+
+def of_account(state: State) -> Values:
+    """Give what the document of the contract's account books: bundles and buy-outs."""
+    return {
+        "bundles": [
+            {"bundle": one.name, "size": one.size, "from": one.first.isoformat(), "until": _day(one.until)}
+            for one in bookings.bundles(state)
+        ],
+        "buy_outs": [
+            {"buy_out": one.name, "from": one.first.isoformat(), "until": _day(one.until)}
+            for one in bookings.buy_outs(state)
         ],
     }
 

@@ -1,0 +1,75 @@
+"""What a contract books of the catalogue's minutes: bundles and buy-outs, as an account's document has them.
+
+Owns the way from a contract to the bookings that rating draws from. Refuses accounts and balances.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from rating.contract.calendar import DAY, month_end
+from rating.contract.state import Period, State
+from rating.offer_checks import holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """A bundle in one size, or a buy-out.
+
+    Attributes:
+        name: of the bundle or buy-out.
+        size: of the bundle; empty for a buy-out.
+        first: first day.
+        until: last day, the last of a month, as allowances run by months; None: until further notice.
+    """
+
+    name: str
+    size: str = ""
+    first: date
+    until: date | None = None
+
+
+def bundles(state: State) -> tuple[Booking, ...]:
+    """Give the bundles that were booked and are; not what was withdrawn."""
+    found = []
+    for lot in state.lots:
+        named = next((one.edition.bundles.get(lot.product) for one in state.periods), None)
+        if named is not None and not lot.void:
+            bundle, size = named
+            until = month_end(lot.last) if lot.last is not None else None
+            found.append(Booking(name=bundle, size=size, first=lot.first, until=until))
+    return tuple(found)
+
+
+def buy_outs(state: State) -> tuple[Booking, ...]:
+    """Give the times in which call costs are bought out."""
+    found: list[Booking] = []
+    for first, last, name in _bought_out(state):
+        until = month_end(last) if last is not None else None
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and before.name == name
+            and before.until is not None
+            and before.until >= first - DAY
+        ):
+            found[-1] = Booking(name=name, first=before.first, until=until)
+        else:
+            found.append(Booking(name=name, first=first, until=until))
+    return tuple(found)
+
+
+def _bought_out(state: State) -> Iterator[tuple[date, date | None, str]]:
+    for period, last in _spans(state):
+        if last is not None and last < period.first:
+            continue
+        for product in period.edition.offer.products.values():
+            if product.buy_out is not None and product.when and holds(product.when, period.choices):
+                yield period.first, last, product.buy_out
+
+
+def _spans(state: State) -> Iterator[tuple[Period, date | None]]:
+    """Give each period with its last day."""
+    for place, period in enumerate(state.periods):
+        following = state.periods[place + 1 : place + 2]
+        yield period, following[0].first - DAY if following else state.last

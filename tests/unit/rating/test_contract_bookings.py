@@ -1,0 +1,72 @@
+"""What a contract books is what the document of its account says."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rating import account
+from rating.account import AccountSpec
+from rating.catalogue import CatalogueSpec
+from rating.contract import facts, report
+from rating.contract.edition import shelf
+from rating.contract.facts import Fact
+from rating.contract.history import Customer, history
+from rating.contract.wish import Change
+
+FOLDER = Path(__file__).parents[3] / "config/catalogues"
+
+
+def booked(catalogue: str, *deeds: tuple[str, facts.Deed]) -> dict[str, Any]:
+    """Tell what is booked at the end of 2027, and check it as an account's document."""
+    spec = CatalogueSpec.model_validate(yaml.safe_load((FOLDER / f"{catalogue}.yaml").read_text("utf-8")))
+    events = [
+        Fact(on=date.fromisoformat(day), minute=minute, deed=deed) for minute, (day, deed) in enumerate(deeds)
+    ]
+    past = history(events, shelf([spec]), Customer(catalogue=catalogue), date(2027, 12, 31))
+    assert [one.outcome for one in past.answers] == ["accepted"] * len(events)
+    values = report.of_account(past.states[-1])
+    head = {"version": 1, "account": "a", "name": "a", "catalogue": catalogue, "country": "DE"}
+    document = AccountSpec.model_validate({**head, "time_zone": "Europe/Berlin", **values})
+    assert account.check(document, [spec]) == ()
+    return values
+
+
+def order(**wanted: Any) -> facts.Order:  # noqa: ANN401 — the fields of a change
+    """Order a change."""
+    return facts.Order(change=Change(**wanted))
+
+
+def test_bundles_run_from_their_day_to_the_end_of_a_month() -> None:
+    """Booked in mid-March, another size after it; the contract's end in mid-month ends them with the month."""
+    values = booked(
+        "autphone",
+        ("2026-01-15", facts.Sign(change=Change())),
+        ("2026-03-15", order(add={"dach-S": 1})),
+        ("2026-04-01", order(add={"dach-M": 1})),
+        ("2026-12-01", facts.Cancel()),
+    )
+    assert values["bundles"] == [
+        {"bundle": "dach", "size": "S", "from": "2026-03-15", "until": "2026-04-30"},
+        {"bundle": "dach", "size": "M", "from": "2026-05-01", "until": "2027-01-31"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("later", "until"),
+    [((), None), ((("2026-06-10", order(choose={"calls": ("metered",)})),), "2026-06-30")],
+)
+def test_call_costs_are_bought_out_while_that_is_chosen(
+    later: tuple[tuple[str, facts.Deed], ...], until: str | None
+) -> None:
+    """From the month after the order, until it is given up; changes of other choices do not interrupt it."""
+    values = booked(
+        "accensys",
+        ("2026-01-15", facts.Sign(change=Change(choose={"care": ("self-managed",)}))),
+        ("2026-03-10", order(choose={"calls": ("bought-out",)})),
+        ("2026-04-10", order(choose={"care": ("managed",)})),
+        *later,
+    )
+    assert values["buy_outs"] == [{"buy_out": "calls", "from": "2026-04-01", "until": until}]
