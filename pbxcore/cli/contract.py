@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -127,19 +127,47 @@ def _until(spec: ContractSpec, offers: Shelf, months: int | None) -> date:
     return month_end(months_later(days[-1], MONTHS_AHEAD))
 
 
-def _show(values: dict[str, object]) -> None:
-    """Print a story as tables."""
-    told = json.loads(json.dumps(values))
+def _show(values: dict[str, Any]) -> None:
+    """Print a story as tables: what people did and was answered, what happened by itself, what it cost."""
     events = Table("on", "what", "answer", "why", box=None)
-    for one in told["events"]:
-        why = "; ".join(refusal["message"] for refusal in one.get("refusals", ()))
-        ending = one.get("ending")
-        why = f"ends on {ending['last']}: {ending['steps'][-1]['why']}" if ending else why
-        events.add_row(one["on"], one["deed"], one["outcome"], why)
+    for one in values["events"]:
+        events.add_row(one["on"], one["deed"], one["outcome"], "\n".join(_reasons(one)))
+    for one in values["happened"]:
+        why = [refusal["message"] for refusal in one.get("refusals", ())]
+        why += [f"until {one['until']}"] if "until" in one else []
+        why += [_change(one["change"])] if "change" in one else []
+        events.add_row(one["on"], "", one["what"], "\n".join(why))
     out.print(events, markup=False)
-    charges = Table("on", "what", "amount", "balance", box=None)
-    for one in told["invoices"]:
-        charges.add_row(one["on"], "invoice", one["total"], "")
-    for one in told["credit"]:
-        charges.add_row(one["on"], one["what"], one["amount"], one["balance"])
+    charges = Table("on", "what", "amount", "balance", "for", box=None)
+    for one in values["invoices"]:
+        charges.add_row(one["on"], "invoice", one["total"], "", "\n".join(map(_line, one["lines"])))
+    for one in values["credit"]:
+        lines = "\n".join(map(_line, one.get("lines", ())))
+        charges.add_row(one["on"], one["what"], one["amount"], one["balance"], lines)
     out.print(charges, markup=False)
+
+
+def _reasons(event: dict[str, Any]) -> list[str]:
+    """Give what stands in the way of an event, or every day it leads to, step by step."""
+    told = [refusal["message"] for refusal in event.get("refusals", ())]
+    for part in event.get("quote", {}).get("changes", ()):
+        told += [_change(part), *(f"  {step['why']}" for step in part["steps"])]
+    told += [one["why"] for one in event.get("dates", {}).values()]
+    if ending := event.get("ending"):
+        told += [f"ends on {ending['last']}", *(f"  {step['why']}" for step in ending["steps"])]
+        if law := ending["by_law"]:
+            told.append(f"  {law['law']} lets it end on {law['last']} already")
+    return told
+
+
+def _change(part: dict[str, Any]) -> str:
+    if "product" in part:
+        return f"{part['quantity']:+} {part['product']} from {part['begins']}"
+    if "choice" in part:
+        return f"{part['choice']} {part['from']} → {part['to']} from {part['begins']}"
+    return f"{part['version']} from {part['begins']}"
+
+
+def _line(line: dict[str, Any]) -> str:
+    days = f" {line['days']} of {line['of_days']} days" if line["kind"] == "month" else ""
+    return f"{line['amount']:>9}  {line['quantity']} x {line['product']} at {line['price']}{days}"

@@ -69,7 +69,7 @@ def ending(
         steps.append(Step("notice", earliest, words))
     if term.minimum_months is not None:
         minimum = term_end(first, term.minimum_months)
-        words = f"{term.minimum_months} months from {first} are over on {minimum}"
+        words = f"{_months(term.minimum_months)} from {first}, over on {minimum}"
         steps.append(Step("minimum", minimum, words))
         earliest = max(earliest, minimum)
     last = _permitted(term, first, earliest)
@@ -91,14 +91,19 @@ def notice_end(notice: NoticeSpec, counted: date, calendar: Calendar) -> tuple[d
         return last, f"{notice.days} days of notice, not counting {counted}, are over on {last}"
     if notice.months is not None:
         last = months_later(counted, notice.months)
-        return last, f"notice of {notice.months} months from {counted} is over on {last}"
+        return last, f"{_months(notice.months)} of notice from {counted}, over on {last}"
     if notice.calendar_months is not None:
         begins = next_month(counted)
         last = term_end(begins, notice.calendar_months)
-        return last, f"the calendar month that begins after {counted} is the notice: {begins} to {last}"
+        whole = _months(notice.calendar_months)
+        return last, f"{whole} of notice, whole, after {counted}: {begins} to {last}"
     working_days = notice.working_days or 0
     last = working_day_after(counted, working_days, calendar)
     return last, f"{working_days} working days ({calendar}), not counting {counted}, are over on {last}"
+
+
+def _months(number: int) -> str:
+    return f"{number} month" if number == 1 else f"{number} months"
 
 
 def _processed(

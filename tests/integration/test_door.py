@@ -196,6 +196,15 @@ async def test_no_plan_file_stays_that_nobody_reads(settings: Settings) -> None:
     assert there == ["acme.3.json", "acme.4.json"]
 
 
+async def test_a_contract_is_no_subject_of_this_door(settings: Settings) -> None:
+    """A contract is told and ordered elsewhere: applied, it is refused, and nothing beside it is stored."""
+    await start(settings)
+    contract = "version: 1\ncontract: acme\ncatalogue: autphone\n"
+    applied = await put(settings, account=ACCOUNT.format(name="other"), contract=contract)
+    assert codes(applied) == [("contract.yaml", 1, "not-applied")]
+    assert applied.changes == ()
+
+
 async def test_a_number_moves_between_tenants_in_one_go(settings: Settings) -> None:
     """Both documents in one change: the number belongs to one tenant at every instant."""
     await put(settings, a=ACCOUNT.format(name="acc"), c=(CONFIG / "catalogues/autphone.yaml").read_text())

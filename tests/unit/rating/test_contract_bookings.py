@@ -40,7 +40,7 @@ def order(**wanted: Any) -> facts.Order:  # noqa: ANN401 — the fields of a cha
 
 
 def test_bundles_run_from_their_day_to_the_end_of_a_month() -> None:
-    """Booked in mid-March, another size after it; the contract's end in mid-month ends them with the month."""
+    """Booked in mid-March, another size after it; the contract's end in mid-month ends it with the month."""
     values = booked(
         "autphone",
         ("2026-01-15", facts.Sign(change=Change())),
