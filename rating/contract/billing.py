@@ -75,10 +75,22 @@ def charge_once(state: State, product: str, units: int, day: date) -> State:
     return replace(state, due=(*state.due, line), charged_once=(*state.charged_once, line))
 
 
-def take_back_once(state: State) -> State:
-    """Give back everything that was charged once."""
-    lines = tuple(taken_back(line) for line in state.charged_once)
-    return replace(state, due=(*state.due, *lines), charged_once=())
+def take_back(state: State) -> State:
+    """Give back all that the contract was charged for, however long ago, and charge none of it again."""
+    assert state.first is not None, "a contract that is withdrawn from has begun"
+    lines = list(state.charged_once)
+    kept: dict[date, tuple[Line, ...]] = {}
+    for month, charged in state.charged.items():
+        own = tuple(line for line in charged if line.edition is state.edition and line.last >= state.first)
+        lines += own
+        kept[month] = tuple(line for line in charged if line not in own)
+    return replace(
+        state,
+        lots=tuple(replace(lot, void=True) if lot.first >= state.first else lot for lot in state.lots),
+        due=(*state.due, *map(taken_back, lines)),
+        charged=kept,
+        charged_once=(),
+    )
 
 
 def move_credit(

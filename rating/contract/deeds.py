@@ -9,7 +9,7 @@ from typing import Any
 
 from rating import money
 from rating.contract import facts
-from rating.contract.billing import move_credit, settle, take_back_once
+from rating.contract.billing import move_credit, settle, take_back
 from rating.contract.calendar import DAY
 from rating.contract.edition import Shelf, in_force
 from rating.contract.ending import Ending, Step, ending
@@ -315,11 +315,10 @@ def _withdraw(state: State, fact: Fact, _deed: facts.Withdraw, _shelf: Shelf) ->
     step = Step(
         "withdrawal", fact.on, f"within {rule.days} days of {state.signed}: nothing but calls is charged"
     )
-    lots = tuple(replace(lot, void=True) for lot in state.lots)
     state = replace(
-        state, lots=lots, pending=(), notice=fact.on, ending=Ending(fact.on, (step,)), moves_to=None
+        take_back(state), pending=(), notice=fact.on, ending=Ending(fact.on, (step,)), moves_to=None
     )
-    state, booked = settle(take_back_once(state), fact.on, "taken-back")
+    state, booked = settle(state, fact.on, "taken-back")
     return state, Answer(fact=fact, outcome="accepted", ending=state.ending), booked
 
 

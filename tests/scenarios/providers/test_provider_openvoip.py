@@ -46,6 +46,20 @@ def test_row_4_1_a_consumer_may_withdraw_and_gets_everything_but_calls_back(tell
     assert company.why() == ["company customers cannot withdraw from openvoip@2026-01-01"]
 
 
+@pytest.mark.row("4.1")
+def test_row_4_1_withdrawn_in_the_next_month_the_first_one_comes_back_too(tell: Tell) -> None:
+    """Signed in late April and withdrawn in May: half a month and a whole one are given back."""
+    events = "  - {on: 2026-05-04, withdraw: {}}\n"
+    told = tell("openvoip", opened(on="2026-04-21") + events, holder="private", until="2026-07-01")
+    assert [one[1:] for one in told.credit] == [
+        ("top-up", "100.00", "100.00"),
+        ("order", "-4.60", "95.40"),
+        ("debit", "-13.80", "81.60"),
+        ("taken-back", "18.40", "100.00"),
+        ("refund", "-100.00", "0.00"),
+    ]
+
+
 @pytest.mark.row("4.2")
 def test_row_4_2_another_holder_is_a_change_of_hands_by_ticket(tell: Tell) -> None:
     """Private customers and companies can sign; one becomes the other by ticket and nothing else changes."""

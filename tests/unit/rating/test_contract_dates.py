@@ -54,7 +54,7 @@ def test_regions_can_be_told() -> None:
         ("2027-10-04", "IT", "", "mon-fri", False),  # Saint Francis, from 2026 on
     ],
 )
-def test_working_days(day: str, country: str, region: str, week: str, works: bool) -> None:  # noqa: FBT001
+def test_working_days(day: str, country: str, region: str, week: str, works: bool) -> None:  # noqa: FBT001 — a table
     """Holidays of country and region, and the days of the week."""
     calendar = Calendar(country=country, region=region, week=week)
     assert is_working_day(date.fromisoformat(day), calendar) is works
