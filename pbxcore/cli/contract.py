@@ -1,25 +1,29 @@
 """`pbxcore contract`: what follows from a contract's dated facts, without a database."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.table import Table
 
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.entitlements import entitlements as entitled
 from pbxcore.settings import Settings
 from rating.catalogue import CatalogueSpec
 from rating.contract import document as contracts
 from rating.contract import report
 from rating.contract.calendar import month_end, months_later
 from rating.contract.document import ContractSpec
-from rating.contract.edition import Shelf, shelf
-from rating.contract.history import Customer, History, history
+from rating.contract.edition import Edition, Shelf, shelf
+from rating.contract.history import Customer, History, history, timeline
+from rating.contract.state import period
 
 MONTHS_AHEAD = 3  # shown after the last event, unless the document or the command line says until when
 MOST_MONTHS = 1_200  # that can be asked for: a hundred years
@@ -80,6 +84,39 @@ def show(
     for key, value in values.items():
         table.add_row(key, str(value) if isinstance(value, str) else json.dumps(value))
     out.print(table, markup=False)
+
+
+@contract.command()
+def entitlements(
+    file: File,
+    *,
+    until: Annotated[
+        str | None, typer.Option(help="Last day, like 2027-12-31. Default: as simulate.")
+    ] = None,
+    catalogue: Catalogues = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what the contract includes and from when, as `entitlements` of a tenant's document.
+
+    What was ordered and begins later is in it. In the plan it holds from the instant of each entry on.
+    """
+    spec, offers = read(file, catalogue, as_json=as_json)
+    past = tell(spec, offers, day_of(until) if until is not None else _until(spec, offers, None))
+    rights = timeline(past)
+    under = {day: edition.offer if (edition := in_force_on(past, day)) else None for day, _ in rights}
+    written = entitled(rights, under)
+    if as_json:
+        out.print_json(json.dumps(written))
+    else:
+        sys.stdout.write(yaml.safe_dump({"entitlements": written}, sort_keys=False))
+
+
+def in_force_on(past: History, day: date) -> Edition | None:
+    """Give the version of the catalogue that a contract is under on a day; None while none runs."""
+    state = past.on(day)
+    begun = state.first is not None and state.first <= day and not state.ended
+    found = period(state, day) if begun else None
+    return found.edition if found is not None else None
 
 
 def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tuple[ContractSpec, Shelf]:
