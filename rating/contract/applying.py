@@ -42,7 +42,9 @@ def apply_part(state: State, part: Part) -> State:
     assert found is not None, "a contract that has begun has periods"
     if isinstance(part, VersionPart):
         state = replace(state, edition=part.edition)
-        return _with_period(state, replace(found, first=part.begins, edition=part.edition))
+        given = {name: one.default for name, one in part.edition.offer.choices.items() if one.default}
+        chosen = {**given, **found.choices}
+        return _with_period(state, replace(found, first=part.begins, edition=part.edition, choices=chosen))
     chosen = {**found.choices, part.choice: part.option}
     return _with_period(state, replace(found, first=part.begins, choices=chosen))
 

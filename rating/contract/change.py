@@ -299,6 +299,10 @@ def _lost(state: State, newest: Edition | None, parts: Sequence[Part]) -> Iterat
     for product in sorted({lot.product for lot in state.lots if lot.last is None}):
         if product not in newest.offer.products:
             yield Refusal("version-lost", f"{newest.name} has no {product}", f"give up {product} first")
+    for name, asked in newest.offer.choices.items():
+        if name not in choices(state, state.today) and asked.default is None:
+            words = f"{newest.name} asks for {name}, of which this contract has none"
+            yield Refusal("version-lost", words, "end this contract and sign a new one")
     for choice, option in choices(state, state.today).items():
         known = newest.offer.choices.get(choice)
         chosen = {part.choice for part in parts if isinstance(part, ChoicePart)}

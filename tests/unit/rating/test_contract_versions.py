@@ -13,9 +13,11 @@ from rating.contract import facts
 from rating.contract.edition import Shelf, in_force, shelf
 from rating.contract.facts import Fact
 from rating.contract.history import Customer, History, history
+from rating.contract.state import choices
 from rating.contract.wish import Change
 
 CATALOGUE = Path(__file__).parents[3] / "config/catalogues/cloudpbx.yaml"
+WORDS = dict.fromkeys(("de", "en", "it", "nl"), "Support")
 SIGN = facts.Sign(change=Change(add={"user": 2}, choose={"package": ("basic",)}), signed_form=True)
 
 
@@ -28,6 +30,7 @@ def versions(**changed: Any) -> Shelf:  # noqa: ANN401 — values of a document
     second["offer"]["products"]["user"]["prices"][1]["price_per_month"] = "8.90"
     for product in changed.get("without", ()):
         del second["offer"]["products"][product]
+    second["offer"]["choices"] |= changed.get("choices", {})
     return shelf([CatalogueSpec.model_validate(values) for values in (second, first)])
 
 
@@ -80,6 +83,29 @@ def test_what_another_version_lost_is_given_up_first() -> None:
     past = told(versions(without=["temporary-number"]), sign_number, go_on)
     assert [one.code for one in past.answers[-1].refusals] == ["version-lost"]
     assert past.states[-1].edition.name == "cloudpbx@2026-01-01"
+
+
+SUPPORT = {
+    "name": WORDS,
+    "up": {"begins": "at-once"},
+    "down": {"ends": "month-end"},
+    "options": {"mail": {"name": WORDS}, "phone": {"name": WORDS}},
+}
+
+
+@pytest.mark.parametrize(
+    ("choice", "outcome", "support"),
+    [(SUPPORT, "refused", None), ({**SUPPORT, "default": "mail"}, "accepted", "mail")],
+)
+def test_what_another_version_asks_for_is_its_default_or_stands_in_the_way(
+    choice: dict[str, Any], outcome: str, support: str | None
+) -> None:
+    """A choice that the signed version did not know has the new one's default; without one nobody goes on."""
+    past = told(
+        versions(choices={"support": choice}), ("2026-08-01", facts.Order(change=Change(newest=True)))
+    )
+    assert past.answers[-1].outcome == outcome
+    assert choices(past.states[-1], date(2026, 8, 1)).get("support") == support
 
 
 def test_who_signs_later_signs_the_later_version() -> None:
