@@ -15,7 +15,7 @@ from rating.contract import facts
 from rating.contract.billing import Invoice
 from rating.contract.edition import shelf
 from rating.contract.facts import Fact
-from rating.contract.history import Customer, history
+from rating.contract.history import Customer, history, timeline
 from rating.contract.line import Line
 from rating.contract.wish import Change
 
@@ -59,6 +59,21 @@ def test_included_units_cost_nothing_and_the_oldest_are_included(written: dict[s
     assert amounts(january, "number") == [(2, 16, "1.03")]
     assert amounts(february, "number") == [(2, 28, "2.00")]
     assert amounts(march, "number") == []
+
+
+def test_units_may_be_usable_before_they_begin(written: dict[str, Any]) -> None:
+    """Ordered for the next month and usable at once: allowed from the order on, charged from the month on."""
+    written["offer"]["products"]["extension"]["more"] = {"begins": "next-month", "usable": "at-once"}
+    offers = shelf([CatalogueSpec.model_validate(written)])
+    events = [
+        Fact(on=date(2026, 1, 1), deed=facts.Sign(change=Change())),
+        Fact(on=date(2026, 1, 10), deed=facts.Order(change=Change(add={"extension": 2}))),
+    ]
+    past = history(events, offers, Customer(catalogue="autphone"), date(2026, 3, 1))
+    limits = {day: may.limits for day, may in timeline(past)}
+    assert limits == {date(2026, 1, 1): {"extensions": 1}, date(2026, 1, 10): {"extensions": 3}}
+    invoices = [list(one.lines) for one in past.entries if isinstance(one, Invoice)]
+    assert [amounts(one, "extension") for one in invoices] == [[(1, 31, "6.50")], [(3, 28, "19.50")]]
 
 
 def test_units_that_end_in_mid_month_make_the_others_dearer(written: dict[str, Any]) -> None:
