@@ -12,6 +12,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from dialplan import hours, numbers, public_holidays, references
+from dialplan.block import numbers_of, suffix_of
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.plan import (
     NO_SCREEN,
@@ -240,17 +241,19 @@ def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:
 
 def _numbers(spec: TenantSpec) -> Iterator[tuple[str, Number]]:
     """Give each number under its own name and under the one it stands for."""
-    for number, one in spec.numbers.items():
-        entry = _number(spec, number, one)
+    written = numbers_of(spec)
+    for number, one in written.items():
+        entry = _number(spec, one.key, number, one.number)
         yield number, entry
-        if one.stands_for and one.stands_for not in spec.numbers:
-            yield one.stands_for, entry
+        if entry.stands_for and entry.stands_for not in written:
+            yield entry.stands_for, entry
 
 
-def _number(spec: TenantSpec, number: str, one: NumberSpec) -> Number:
+def _number(spec: TenantSpec, key: str, number: str, one: NumberSpec) -> Number:
     zone, porting = ZoneInfo(spec.time_zone), one.porting or PortingSpec()
     confirmed = at(porting.confirmed, zone) if one.stands_for else None
     return Number(
+        key=key,
         number=number,
         stands_for=one.stands_for or "",
         today=one.stands_for if one.stands_for and confirmed else number,
@@ -258,7 +261,7 @@ def _number(spec: TenantSpec, number: str, one: NumberSpec) -> Number:
         planned_at=None if confirmed else at(porting.planned, zone),
         released_at=confirmed + timedelta(days=porting.grace_days) if confirmed else None,
         to=_sure(one.to),
-        owner=_owner(spec, number, number),
+        owner=_owner(spec, key, number),
         callers=MappingProxyType({pattern: _sure(to) for pattern, to in one.callers.items()}),
     )
 
@@ -274,15 +277,27 @@ def at(instant: str | None, zone: ZoneInfo) -> datetime | None:
 def _owner(
     spec: TenantSpec, name: str, caller_id: str | None = None, may_call: Rights = Rights.ANYWHERE
 ) -> Owner:
-    return Owner(payer=f"{spec.tenant}/{name}", identity=_identity(spec, caller_id), may_call=may_call)
+    return Owner(payer=f"{spec.tenant}/{name}", identity=_identity(spec, name, caller_id), may_call=may_call)
 
 
-def _identity(spec: TenantSpec, caller_id: str | None) -> Identity:
-    """Find the number of ours behind a caller ID; without one, or if it is not ours, the first number's."""
-    for number, one in spec.numbers.items():
-        if not one.ordered and caller_id in {None, number, one.stands_for}:
-            return _seen(number, one, caller_id)
-    return Identity() if caller_id is None else _identity(spec, None)
+def _identity(spec: TenantSpec, name: str, caller_id: str | None) -> Identity:
+    """Find the number of ours behind a caller ID.
+
+    Without one, or if it is not ours, it is the first number; of a block the owner's own, if it has one.
+    """
+    for key, one in spec.numbers.items():
+        suffix = _suffix(name, key, one, caller_id)
+        if suffix is not None and not one.ordered:
+            stands_for = one.stands_for + suffix if one.stands_for else None
+            return _seen(key + suffix, one.model_copy(update={"stands_for": stands_for}), caller_id)
+    return Identity() if caller_id is None else _identity(spec, name, None)
+
+
+def _suffix(name: str, key: str, one: NumberSpec, caller_id: str | None) -> str | None:
+    if caller_id is None:
+        return name if one.ddi == len(name) and name.isdigit() else ""
+    own = suffix_of(caller_id, key, one.ddi)
+    return own if own is not None or not one.stands_for else suffix_of(caller_id, one.stands_for, one.ddi)
 
 
 def _seen(number: str, one: NumberSpec, caller_id: str | None) -> Identity:

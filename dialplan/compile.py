@@ -5,6 +5,7 @@ Owns the verdict: a plan that comes out of here cannot get a call lost (DESIGN, 
 
 from collections.abc import Iterator, Mapping
 
+from dialplan.block import numbers_of
 from dialplan.build import build_plan
 from dialplan.checks import check_tenant
 from dialplan.finding import Finding, Path
@@ -54,10 +55,11 @@ def check_together(specs: Mapping[str, TenantSpec]) -> Mapping[str, tuple[Findin
 
 
 def _claims(spec: TenantSpec) -> Iterator[tuple[str, Path]]:
-    for number, one in spec.numbers.items():
-        yield number, ("numbers", number)
-        if one.stands_for and one.stands_for not in spec.numbers:
-            yield one.stands_for, ("numbers", number, "stands_for")
+    written = numbers_of(spec)
+    for number, one in written.items():
+        yield number, ("numbers", one.key)
+        if one.number.stands_for and one.number.stands_for not in written:
+            yield one.number.stands_for, ("numbers", one.key, "stands_for")
 
 
 def _taken(number: str, path: Path, others: list[str]) -> Finding:

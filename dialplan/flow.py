@@ -11,6 +11,7 @@ deeper than a page is wide, a box refers to the diagram that shows it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dialplan.block import suffix_of
 from dialplan.references import Place, references
 from dialplan.spec import TenantSpec
 from dialplan.target import Kind, Target
@@ -123,9 +124,19 @@ def resolve(spec: TenantSpec, target: Target) -> Place:
         groups = (name for name, group in spec.groups.items() if group.extension == target.name)
         return next((Place(Kind.GROUP, name) for name in groups), Place(Kind.EXTENSION, target.name))
     if target.kind == Kind.NUMBER:
-        owns = (number for number, did in spec.numbers.items() if did.stands_for == target.name)
-        return Place(Kind.NUMBER, next(owns, target.name))
+        return _own_number(spec, target.name)
     return Place(target.kind, target.name)
+
+
+def _own_number(spec: TenantSpec, number: str) -> Place:
+    """Give the entry of a number of the tenant's own, or the extension that it rings in a block."""
+    for key, did in spec.numbers.items():
+        for block in filter(None, (key, did.stands_for)):
+            suffix = suffix_of(number, block, did.ddi)
+            if suffix is not None:
+                rings = suffix and suffix in spec.extensions
+                return Place(Kind.EXTENSION, suffix) if rings else Place(Kind.NUMBER, key)
+    return Place(Kind.NUMBER, number)
 
 
 def _when(path: tuple[str | int, ...]) -> str:

@@ -199,6 +199,7 @@ class Number:
     """A number of the tenant.
 
     Attributes:
+        key: its entry in the document; of a number in a block that is the block.
         number: as the trunk brings it; a temporary one where `stands_for` is another.
         stands_for: the customer's own number that leads here too, or empty.
         today: the one of both that can be called back and that diverts calls.
@@ -208,6 +209,7 @@ class Number:
         callers: where some callers are sent instead, by their pattern (`dialplan.callers`).
     """
 
+    key: str
     number: str
     stands_for: str
     today: str

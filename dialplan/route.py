@@ -59,7 +59,7 @@ def enter(sheet: Sheet, here: Here, number: Number, called: str) -> Node | None:
     provider goes on forwarding N to T for a while.
     """
     sheet.enter(here.plan)
-    rule = f"numbers.{number.number}.to"
+    rule = f"numbers.{number.key}.to"
     if sheet.call.went_round(called):
         return sheet.reject(Reason.LOOP, rule, f"{called} has diverted this call before")
     screened = at_tenant(here.plan, number, sheet.call.caller)

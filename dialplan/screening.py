@@ -43,7 +43,7 @@ def at_tenant(plan: Plan, number: Number, caller: Caller) -> Screened | None:
     pattern = pattern_of(number.callers, caller, plan.tenant) if number.callers else None
     if pattern:
         to = number.callers[pattern]
-        return Screened(to, f"numbers.{number.number}.callers.{pattern}", f"callers {pattern}: {to}")
+        return Screened(to, f"numbers.{number.key}.callers.{pattern}", f"callers {pattern}: {to}")
     return _anonymous(plan.screen, caller, plan.tenant, "")
 
 

@@ -30,6 +30,7 @@ RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
 YEARS = range(2000, 2100)  # of entitlements: a slip of the keyboard is no contract
 MAX_SOUNDS = 100  # of one music: an evening of pieces; Asterisk reads the list at each hold
+MAX_DDI = 3  # digits of a block: a thousand numbers are one entry
 GRACE_DAYS = 30  # how long a temporary number works after the porting
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
 
@@ -295,6 +296,7 @@ class NumberSpec(Document):
 
     Attributes:
         to: where a call to it goes.
+        ddi: it is a block: so many digits behind it ring the extension that has them, all else goes `to`.
         ordered: it is not ours yet; calls that a trunk brings are taken, nothing is shown with it.
         callers: where it goes instead for some callers: by number or beginning of one (`"+4930*"`, the
             longest that fits counts), `anonymous`, or `inside` for the tenant's own phones.
@@ -305,6 +307,7 @@ class NumberSpec(Document):
     """
 
     to: TargetText
+    ddi: Annotated[int, Field(ge=1, le=MAX_DDI)] | None = None
     ordered: bool = False
     callers: dict[Callers, TargetText] = {}
     stands_for: E164 | None = None

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from dialplan.block import numbers_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import database, publication, turn
@@ -367,19 +368,21 @@ def key(document: Read) -> str:
 
 def _numbers(spec: TenantSpec) -> list[str]:
     """Every number that leads to the tenant: its own and those they stand for."""
-    return sorted({*spec.numbers, *(one.stands_for for one in spec.numbers.values() if one.stands_for)})
+    written = numbers_of(spec)
+    own = (one.number.stands_for for one in written.values() if one.number.stands_for)
+    return sorted({*written, *own})
 
 
 def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
     return [
         Finding(
-            path=("numbers", number) if claimed == number else ("numbers", number, "stands_for"),
+            path=("numbers", one.key) if claimed == number else ("numbers", one.key, "stands_for"),
             code="number-taken",
             message=f"{claimed} belongs to tenant {holder[claimed]}",
             remedy="leave it there; to move it, change both documents in one go",
         )
-        for number, one in spec.numbers.items()
-        for claimed in (number, one.stands_for or "")
+        for number, one in numbers_of(spec).items()
+        for claimed in (number, one.number.stands_for or "")
         if claimed in holder
     ]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from dialplan.block import suffix_of
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
@@ -122,7 +123,8 @@ async def _apply(
 def _entry(spec: TenantSpec, number: str) -> tuple[str, NumberSpec]:
     """Find the temporary number whose porting is meant."""
     for temporary, one in spec.numbers.items():
-        if one.stands_for and number in {temporary, one.stands_for}:
+        blocks = (temporary, one.stands_for) if one.stands_for else ()
+        if any(suffix_of(number, block, one.ddi) is not None for block in blocks):
             return temporary, one
     raise PortingError(
         "porting-of-nothing",

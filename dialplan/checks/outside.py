@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dialplan.checks.register import check, check_whole
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path, closest
+from dialplan.numbers import is_e164
 from dialplan.references import Place
 from dialplan.rights import Rights, may_reach
 from dialplan.spec import NumberSpec, TenantSpec
@@ -14,24 +15,47 @@ from dialplan.target import Kind
 @check
 def numbers_twice(subject: Subject) -> Iterator[Finding]:
     """A number leads to one place."""
-    holders: dict[str, str] = {number: number for number in subject.spec.numbers}
-    for number, one in subject.spec.numbers.items():
-        if one.stands_for and holders.setdefault(one.stands_for, number) != number:
+    holders: dict[str, str] = {number: number for number in subject.numbers}
+    for number, one in subject.numbers.items():
+        stands_for = one.number.stands_for
+        if stands_for and holders.setdefault(stands_for, number) != number:
             yield Finding(
-                path=("numbers", number, "stands_for"),
+                path=("numbers", one.key, "stands_for"),
                 code="number-twice",
-                message=f"{one.stands_for} already leads to {holders[one.stands_for]}",
+                message=f"{stands_for} already leads to {holders[stands_for]}",
                 remedy="let one number stand for it",
+            )
+
+
+@check
+def blocks(subject: Subject) -> Iterator[Finding]:
+    """The numbers of a block are telephone numbers, and of one block."""
+    sizes = {key: one.ddi for key, one in subject.spec.numbers.items() if one.ddi}
+    for key, ddi in sizes.items():
+        if not is_e164(key + "0" * ddi):
+            yield Finding(
+                path=("numbers", key, "ddi"),
+                code="block-too-long",
+                message=f"{ddi} digits behind {key} are no telephone number",
+                remedy="write the block without the digits of its extensions",
+            )
+        inside = next((one for one in sizes if one != key and one.startswith(key)), None)
+        if inside:
+            yield Finding(
+                path=("numbers", inside),
+                code="block-in-block",
+                message=f"{inside} begins inside the block {key}",
+                remedy="let each number belong to one block",
             )
 
 
 @check
 def foreign_caller_ids(subject: Subject) -> Iterator[Finding]:
     """What is shown outside is ours, or its right of use is recorded."""
-    numbers = subject.spec.numbers.values()
+    numbers = [one.number for one in subject.numbers.values()]
     recorded = {one.stands_for: _may_be_shown(one) for one in numbers if one.stands_for}
     for path, caller_id in _caller_ids(subject.spec):
-        if caller_id in subject.spec.numbers or recorded.get(caller_id):
+        if caller_id in subject.numbers or recorded.get(caller_id):
             continue
         if ("numbers",) in {known[:1] for known in subject.left_out}:
             continue

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from dialplan.block import Written, numbers_of
 from dialplan.finding import Path
 from dialplan.references import Place, Reference, references
 from dialplan.spec import TenantSpec
-from dialplan.target import Kind, Target
+from dialplan.target import Kind, Target, parse
 
 SECTIONS: Mapping[Kind, str] = {
     Kind.EXTENSION: "extensions",
@@ -54,8 +55,13 @@ class Subject:
     @cached_property
     def aliases(self) -> Mapping[str, str]:
         """The number of ours behind each number that calls may be made to."""
-        stands_for = {one.stands_for: number for number, one in self.spec.numbers.items() if one.stands_for}
-        return {**stands_for, **{number: number for number in self.spec.numbers}}
+        own = {one.number.stands_for: number for number, one in self.numbers.items() if one.number.stands_for}
+        return {**own, **{number: number for number in self.numbers}}
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Written]:
+        """Every number of the tenant, blocks written out."""
+        return numbers_of(self.spec)
 
     @cached_property
     def mailboxes(self) -> frozenset[str]:
@@ -76,7 +82,7 @@ class Subject:
         """Give the place within the document that a target leads to; None where the call ends or leaves."""
         if target.kind == Kind.NUMBER:
             number = self.aliases.get(target.name)
-            return Place(Kind.NUMBER, number) if number else None
+            return self._behind(self.numbers[number]) if number else None
         if target.kind == Kind.EXTENSION and target.name in self.group_extensions:
             return Place(Kind.GROUP, self.group_extensions[target.name])
         ends = target.kind in {Kind.BUSY, Kind.REJECT, Kind.VOICEMAIL}
@@ -87,6 +93,14 @@ class Subject:
         """The places that each place sends calls to."""
         after = {place: (self.place(rule.target) for rule in rules) for place, rules in self.ways.items()}
         return {place: tuple(one for one in onward if one) for place, onward in after.items()}
+
+    def _behind(self, written: Written) -> Place | None:
+        """Give the place of a number: its entry, or the extension that it rings in a block."""
+        block = self.spec.numbers[written.key]
+        target = parse(written.number.to)
+        if block.ddi and target and written.number.to != block.to:
+            return self.place(target)
+        return Place(Kind.NUMBER, written.key)
 
     def onward(self, place: Place) -> tuple[Place, ...]:
         """Give the places that a place sends calls to."""

@@ -57,7 +57,8 @@ def numbers(
 
 
 def _entries(plan: Plan) -> list[Number]:
-    return [entry for number, entry in plan.numbers.items() if number == entry.number]
+    """Give each number, and of a block the one that is its entry."""
+    return [entry for number, entry in plan.numbers.items() if number == entry.key]
 
 
 def _row(plan: Plan, entry: Number, now: datetime) -> dict[str, str | None]:

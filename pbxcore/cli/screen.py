@@ -77,8 +77,8 @@ def _rows(settings: Settings, plan: Plan) -> Iterator[tuple[str, str, str]]:
         practice = next((trunk for trunk in settings.trunks if trunk.practice), None)
         answer = ": the practice carrier answers after 2 s and echoes" if practice else ""
         yield named, "a phone", f"outside, over a trunk{answer}; rated when you hang up"
-    numbers = {number.number: number for number in plan.numbers.values()}
-    for number in list(numbers.values())[:MANY]:
+    entries = [number for name, number in plan.numbers.items() if name == number.key]  # of a block its own
+    for number in entries[:MANY]:
         stands = f"stands for {number.stands_for}; " if number.stands_for else ""
         yield number.number, "anywhere", f"{stands}leads to {number.to}{_open(plan, number.to)}"
 

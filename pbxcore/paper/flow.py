@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import typst
 
+from dialplan.block import numbers_of
 from dialplan.build import at
 from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
 from dialplan.hours import DAYS
@@ -41,6 +42,7 @@ class Page:
     spec: TenantSpec
     words: Words
     steps: Steps
+    direct: tuple[tuple[str, str], ...]  # numbers that ring an extension at once, and which
     drawn_at: Mapping[Place, int]  # number of the diagram that shows a place with what follows it
 
 
@@ -85,7 +87,7 @@ def flow(spec: TenantSpec, *, language: str, stand: str, form: Format = "pdf") -
 def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
     """Give all that the pages say."""
     said, found = words(language), diagrams(spec)
-    page = Page(spec, said, ways(spec), _drawn_at(found))
+    page = Page(spec, said, ways(spec), _direct(spec), _drawn_at(found))
     return Content(
         words=said,
         language=language,
@@ -110,6 +112,11 @@ def _typeset(content: Content, form: Format) -> tuple[bytes, ...]:
         timestamp=0,
     )
     return tuple(made) if isinstance(made, list) else (made,)
+
+
+def _direct(spec: TenantSpec) -> tuple[tuple[str, str], ...]:
+    written = ((number, one.number.to) for number, one in numbers_of(spec).items())
+    return tuple((number, to) for number, to in written if to.startswith(f"{Kind.EXTENSION} "))
 
 
 def _drawn_at(found: tuple[Diagram, ...]) -> dict[Place, int]:
@@ -258,7 +265,11 @@ def _numbers(page: Page) -> Iterator[Row]:
     for number, did in page.spec.numbers.items():
         if not did.stands_for and did.to.startswith(f"{Kind.EXTENSION} "):
             continue  # stands beside its extension
-        yield (_written(number), _stage(page, did), _onward(page, Place(Kind.NUMBER, number)))
+        yield (
+            _written(number) + "x" * (did.ddi or 0),
+            _stage(page, did),
+            _onward(page, Place(Kind.NUMBER, number)),
+        )
 
 
 def _stage(page: Page, did: NumberSpec) -> str:
@@ -315,7 +326,7 @@ def _group(page: Page, name: str, group: GroupSpec) -> Row:
 
 
 def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
-    direct = (_written(did) for did, one in page.spec.numbers.items() if one.to == f"extension {number}")
+    direct = (_written(did) for did, to in page.direct if to == f"extension {number}")
     return (
         number,
         extension.name,
