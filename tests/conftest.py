@@ -21,7 +21,7 @@ from pbxcore.machine import postgres as postgresql
 
 # No deadline: on two shared cores the clock says nothing about the code. `make check` uses the short profile.
 hypothesis_settings.register_profile("default", deadline=None)
-hypothesis_settings.register_profile("short", deadline=None, max_examples=25)
+hypothesis_settings.register_profile("short", deadline=None, max_examples=15)
 hypothesis_settings.load_profile("default")
 
 CHECKOUT = Path(__file__).parents[1]

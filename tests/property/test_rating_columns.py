@@ -348,13 +348,13 @@ def many_legs(count: int, seed: int) -> tuple[Book, list[Leg]]:
     return book, legs
 
 
-def test_a_hundred_thousand_legs_are_rated_the_same() -> None:
-    """Both kernels say the same about every one of 100,000 legs of 500 accounts over the end of a month."""
-    book, legs = many_legs(100_000, seed=4)
+def test_thirty_thousand_legs_are_rated_the_same() -> None:
+    """Both kernels say the same about every one of 30,000 legs of 500 accounts over the end of a month."""
+    book, legs = many_legs(30_000, seed=4)
     plain = rate(legs, book, {})
     assert rate_columns(legs_of(legs), Index(book, TABLE), {}).rating() == plain
-    assert len(plain.quarantined) > 1_000
-    assert sum(len(one.pieces) > 1 for one in plain.rated) > 5_000
+    assert len(plain.quarantined) > 300
+    assert sum(len(one.pieces) > 1 for one in plain.rated) > 1_500
 
 
 def test_no_column_holds_a_binary_fraction() -> None:
