@@ -264,6 +264,8 @@ async def _reload(run_dir: Path, process: str) -> Mapping[str, Any] | str:
     """Give the answer of a process, or why there is none."""
     try:
         return await ask(run_dir / f"{process}.sock", {"do": "reload"})
+    except (FileNotFoundError, ConnectionRefusedError):
+        return "does not run"
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         return f"does not answer ({error or 'time-out'})"
 
@@ -279,10 +281,6 @@ def _said(process: str, answer: Mapping[str, Any] | str) -> Acknowledgement:
 
 def _of_asterisk(answer: Mapping[str, Any] | str) -> Acknowledgement:
     """Give what control says of Asterisk: it may still go by what it has read of phones before."""
-    said = (
-        "not told, control does not answer"
-        if isinstance(answer, str)
-        else str(answer.get("asterisk", "not told"))
-    )
+    said = "not told" if isinstance(answer, str) else str(answer.get("asterisk", "not told"))
     done = said == "done"
     return Acknowledgement(process="Asterisk", done=done, detail="" if done else said)

@@ -59,6 +59,7 @@ class Folder:
         unready: how many looks in a row some file was not ready yet.
         waiting: contents of files that were refused.
         bases: revisions that the folder's documents have, by `kind/id`.
+        unanswered: documents that may be stored: the database died over their commit.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Folder:
     unready: int = 0
     waiting: dict[Path, bytes] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
+    unanswered: tuple[Read, ...] = ()
 
 
 async def watch(settings: Settings, path: Path, *, author: str, tell: Tell, look_s: float = LOOK_S) -> None:
@@ -177,13 +179,26 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     unread = (text for _, text in texts if not isinstance(text, str))
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
     keys = {door.key(document): document for document in documents}
+    await _learn(settings, folder)
     unknown = [document for key, document in keys.items() if key not in folder.bases]
     # Kept even if this is refused: an edit of what a file repeats now starts from there.
     folder.bases |= await _repeated(settings, unknown) if unknown else {}
     if findings:
         return Applied(findings=findings)
     base = {key: revision for key, revision in folder.bases.items() if key in keys}
-    return await door.enter(settings, documents, author=author, base=base)
+    try:
+        return await door.enter(settings, documents, author=author, base=base)
+    except UnansweredError:
+        folder.unanswered = documents
+        raise
+
+
+async def _learn(settings: Settings, folder: Folder) -> None:
+    """Take what was stored and never answered for ours: an edit of it starts from there."""
+    if folder.unanswered:
+        for key, revision in (await _repeated(settings, folder.unanswered)).items():
+            folder.bases[key] = max(revision, folder.bases.get(key, 0))
+        folder.unanswered = ()
 
 
 async def _repeated(settings: Settings, documents: Sequence[Read]) -> dict[str, int]:

@@ -6,7 +6,17 @@ Owns how `diff` and a refused `apply` show it. Refuses to find it out (`pbxcore.
 from rich.markup import escape
 from rich.table import Table
 
-from dialplan.decision import Decision, Outside, Ring
+from dialplan.decision import (
+    Confirm,
+    Decision,
+    ListenToVoicemail,
+    Outside,
+    Play,
+    Reject,
+    Ring,
+    Step,
+    Voicemail,
+)
 from dialplan.difference import STRANGER, Changed, Held
 from dialplan.plan import Music
 from pbxcore.callers import Consequences
@@ -70,15 +80,23 @@ def brief(decision: Decision | None) -> str:
     return ", then ".join(_step(step) for step in decision.steps)
 
 
-def _step(step: object) -> str:
-    if isinstance(step, Ring):
-        beside = [f"{one.delay_s} s later step {one.step}" for one in step.joined]
-        return f"ring {'+'.join([*step.endpoints, *beside])} {step.timeout_s} s"
-    if isinstance(step, Outside):
-        return f"{step.number} for {step.payer}"
-    words = {"mailbox": "record in", "sound": "play", "reason": "refuse:", "sounds": "confirm"}
-    key = next(key for key in words if hasattr(step, key))
-    return f"{words[key]} {getattr(step, key)}"
+def _step(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
+    match step:
+        case Ring():
+            beside = [f"{one.delay_s} s later step {one.step}" for one in step.joined]
+            return f"ring {'+'.join([*step.endpoints, *beside])} {step.timeout_s} s"
+        case Outside():
+            return f"{step.number} for {step.payer}"
+        case Voicemail():
+            return f"record in {step.mailbox}"
+        case ListenToVoicemail():
+            return f"listen to {step.mailbox}"
+        case Play():
+            return f"play {step.sound}"
+        case Reject():
+            return f"refuse: {step.reason}"
+        case Confirm():
+            return f"confirm by {'+'.join(step.sounds)}"
 
 
 def _music(music: Music | None) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import math
 import re
 import socket
 from typing import TYPE_CHECKING, Any
 
 from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
-from pbxcore import phones
+from pbxcore import phones, publication
 from pbxcore.machine import asterisk
 from pbxcore.practice import sipp
 
@@ -162,24 +163,40 @@ async def test_another_tenants_extension_shows_nothing(pbx: Pbx, runs: Runs) -> 
              "extensions": {"11": {"name": "Bea", "devices": ["p1"]},
                             "20": {"name": "Ben", "devices": ["p2"]}},
              "groups": {}}  # fmt: skip
-    phones.publish(pbx.settings, build_plan(TenantSpec.model_validate(other), revision=1, trunks=()))
+    plan = build_plan(TenantSpec.model_validate(other), revision=1, trunks=())
+    publication.write_plan(pbx.settings.published, plan)
+    phones.publish(pbx.settings, plan)
+    index = json.loads((pbx.settings.published / "index.json").read_text())
+    index["tenants"]["beta"] = 1
+    publication.write_aside(pbx.settings.published / "index.json", json.dumps(index))
     assert _reload(pbx)["asterisk"] == "done"
+    bea, ben = pbx.phone("p1", tenant="beta"), pbx.phone("p2", tenant="beta")
+    await bea.register()
+    await ben.register()
+    runs.append(own := await bea.subscribe("20"))
+    await _sees(own, IDLE)
     runs.append(stranger := await pbx.phone("p13").subscribe("20"))
     await stranger.until(status=404)
     anna, bruno = pbx.phone("p10"), pbx.phone("p11")
     await anna.register()
     await bruno.register()
-    beta = pbx.phone("p1", tenant="beta")
-    await beta.register()
-    runs.append(theirs := await beta.subscribe("11"))
+    runs.append(theirs := await ben.subscribe("11"))
     await _sees(theirs, IDLE)
     runs.append(ours := await pbx.phone("p13").subscribe("11"))
     idle = await _sees(ours, IDLE)
     runs.append(await bruno.take(sipp.answering(ring_ms=100)))
     runs.append(caller := await anna.call("11", talk_ms=300))
-    await _sees(ours, IDLE, await _sees(ours, IN_USE, idle))
+    over = await _sees(ours, IDLE, await _sees(ours, IN_USE, idle))
     await caller.wait()
-    assert not [m for m in theirs.messages() if RINGING in m.text or IN_USE in m.text]
+    called, calling = pbx.phone("p1", tenant="beta"), pbx.phone("p2", tenant="beta")
+    await called.register()
+    runs.append(await called.take(sipp.answering(ring_ms=100)))
+    runs.append(caller := await calling.call("11", talk_ms=300))
+    await _sees(theirs, IDLE, await _sees(theirs, IN_USE, over))
+    await caller.wait()
+    for watcher, until, since in ((theirs, over, 0.0), (ours, math.inf, over)):
+        lit = [m.at for m in watcher.messages() if RINGING in m.text or IN_USE in m.text]
+        assert not [at for at in lit if since < at < until], "a call of the other tenant"
 
 
 async def test_a_message_lights_the_lamp_of_its_mailbox(pbx: Pbx, runs: Runs) -> None:

@@ -169,7 +169,7 @@ def test_asterisk_is_down_and_follows(
 
     code, said = asyncio.run(sent())
     assert (code, in_force(settings)) == (0, {"acme": 2})
-    assert "control, standby does not answer" in said
+    assert "control, standby does not run: follows" in said
     assert "Asterisk down: follows when it is back" in said
 
 
