@@ -84,9 +84,16 @@ class Machine:
 
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self.root = folder, root
+        self.order = folder / "fatal"  # for control
         self.settings = Settings(state=folder / "state", config=CHECKOUT / "config")
-        self.environment = {**os.environ, "PBXCORE_STATE": str(folder / "state"), "COLUMNS": "250",
-                            "PBXCORE_CONFIG": str(CHECKOUT / "config")}  # fmt: skip
+        self.environment = {
+            **os.environ,
+            "COLUMNS": "250",
+            "PBXCORE_CONFIG": str(CHECKOUT / "config"),
+            "PBXCORE_STATE": str(folder / "state"),
+            "PBX_FATAL_ORDER": str(self.order),
+            "PYTHONPATH": f"{Path(__file__).parent}:{CHECKOUT}",
+        }
         self.number = 0  # of the last document that was sent
         self.killed = {0}
         self.stored = 0  # of the last one that was in force everywhere
@@ -313,3 +320,21 @@ async def test_a_process_is_killed_at_any_stage(machine: Machine, name: str) -> 
         assert outcome.code in ((0, 3) if name == "postgres" else (0,)), f"{stage}: {outcome}"
         assert ("nothing was changed" in outcome.said) is (outcome.code == 3), f"{stage}: {outcome}"
         await machine.stands(machine.number if outcome.code == 0 else machine.stored)
+
+
+async def test_control_is_killed_at_the_steps_of_its_own(machine: Machine) -> None:
+    """Between the plans it swaps and its last note of what Asterisk has forgotten: the next one goes on.
+
+    How many steps a reload has depends on what Asterisk remembers; where it has fewer, control lives.
+    """
+    machine.order.write_text(json.dumps({"before": 0}))
+    await recorded(machine)
+    steps = json.loads(machine.order.with_suffix(".seen").read_text())
+    died = 0
+    for number, step in enumerate(steps, 1):
+        machine.order.write_text(json.dumps({"before": number}))
+        outcome = await machine.apply()
+        assert (outcome.code, machine.order.exists()) == (0, False), f"{step}: {outcome}"
+        died += bool(re.search("control does not (run|answer)", outcome.said))
+        await machine.stands(machine.number)
+    assert died > 4, "it reads what is due, tells Asterisk of several things, and notes it"
