@@ -26,8 +26,8 @@ def spec(block: dict[str, Any] | None = None, more: dict[str, Any] | None = None
     return TenantSpec.model_validate({
         "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
         "account": "acme", "numbers": numbers,
-        "extensions": {"10": {"name": "Anna", "devices": ["p10"]}, "11": {"name": "Bruno", "devices": ["p11"]},
-                       "100": {"name": "Clara", "devices": ["p100"]}},
+        "extensions": {"10": {"name": "Anna", "devices": ["p10"]},
+                       "11": {"name": "Bruno", "devices": ["p11"]}, "100": {"name": "Clara", "devices": ["p100"]}},
         "groups": {"desk": {"name": "Desk", "extension": "60", "members": ["100"]}},
     })  # fmt: skip
 
