@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,9 @@ def test_no_path_of_a_machine_and_no_registry() -> None:
         ):
             found.append(str(path.relative_to(ROOT)))
     assert found in ([], [str(Path(__file__).relative_to(ROOT))])
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Test folders are no packages: pytest cannot collect two files of one name."""
+    tests = [path.name for path in PYTHON if path.name.startswith("test_")]
+    assert [name for name, count in Counter(tests).items() if count > 1] == []

@@ -27,7 +27,8 @@ def spec(block: dict[str, Any] | None = None, more: dict[str, Any] | None = None
         "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
         "account": "acme", "numbers": numbers,
         "extensions": {"10": {"name": "Anna", "devices": ["p10"]},
-                       "11": {"name": "Bruno", "devices": ["p11"]}, "100": {"name": "Clara", "devices": ["p100"]}},
+                       "11": {"name": "Bruno", "devices": ["p11"]},
+                       "100": {"name": "Clara", "devices": ["p100"]}},
         "groups": {"desk": {"name": "Desk", "extension": "60", "members": ["100"]}},
     })  # fmt: skip
 
