@@ -126,6 +126,18 @@ async def _take(pbx: Pbx, runs: Runs, answering: dict[str, str]) -> dict[str, si
     return dict(zip(answering, started, strict=True))
 
 
+async def _forget(pbx: Pbx) -> None:
+    """Begin without memory of the calls of other tests, whose members have answered more or less."""
+    pbx.stop("control")
+    pbx.settings.turns_file.unlink(missing_ok=True)
+    await _start_control(pbx)
+
+
+async def _start_control(pbx: Pbx) -> None:
+    pbx.serve("control")
+    await asyncio.to_thread(pbx.until, lambda: pbx.status("control").get("asterisk") == "up")
+
+
 async def _call_at_once(pbx: Pbx, number: str) -> None:
     """Bring twenty calls, from +49151000001 to +49151000020, and wait until all have ended."""
     scenario = sipp.calling(number, user="+49151000[call_number]", talk_ms=100)
@@ -155,6 +167,7 @@ def _rung(taken: dict[str, sipp.Run]) -> dict[str, list[str]]:
 @pytest.mark.parametrize("strategy", Strategy)
 async def test_twenty_callers_at_once(pbx: Pbx, crew: Plan, runs: Runs, strategy: Strategy) -> None:
     """Each caller's phones ring in the order the strategy promises, none of them twice."""
+    await _forget(pbx)
     before = len(pbx.decisions())
     taken = await _take(pbx, runs, dict.fromkeys(MEMBERS, BUSY))
     await _call_at_once(pbx, NUMBERS[strategy])
@@ -194,8 +207,7 @@ async def test_who_answered_is_remembered(pbx: Pbx, crew: Plan, runs: Runs) -> N
     for _ in MEMBERS[1:]:
         await _call(pbx, NUMBERS[Strategy.LEAST_RECENT])
     pbx.stop("control")
-    pbx.serve("control")
-    await asyncio.to_thread(pbx.until, lambda: pbx.status("control").get("asterisk") == "up")
+    await _start_control(pbx)
     await _call(pbx, NUMBERS[Strategy.LEAST_RECENT])
     rung = [number for number, run in taken.items() if any(m.method == "INVITE" for m in run.messages())]
     assert rung == list(MEMBERS)
