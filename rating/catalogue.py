@@ -77,6 +77,7 @@ class RateSpec(_Part):
         minimum_s: seconds that are charged at least, before increments.
         minimum_charge: what a call costs at least if a second of it is charged, connection fee included.
         rounding: as the catalogue's, unless given.
+        tax_class: as the catalogue's, unless given.
     """
 
     zone: Name
@@ -90,6 +91,7 @@ class RateSpec(_Part):
     minimum_s: IncrementS | None = None
     minimum_charge: Amount = 0
     rounding: money.Rounding | None = None
+    tax_class: Name | None = None
 
     @property
     def per_minute_micro(self) -> int:
@@ -167,6 +169,7 @@ class CatalogueSpec(_Part):
         time_zone: whose clock the bands follow; the account's own begins months and versions.
         bands: where two hold at once, the first one's row speaks.
         price_lists: prices by prefix; where two speak for a kind, the first one that knows the number.
+        tax_classes: those that billing knows; the first one is that of every row that names none.
         files: their texts, by name. Who reads the document puts them in: so it is complete in itself.
         texts: what people read, by key.
         offer: what is sold besides minutes; none: nothing can be ordered from this version.
@@ -188,6 +191,7 @@ class CatalogueSpec(_Part):
     time_zone: TimeZone | None = None
     bands: tuple[BandSpec, ...] = Field(default=(), max_length=16)
     price_lists: tuple[PriceListSpec, ...] = Field(default=(), max_length=8)
+    tax_classes: tuple[Name, ...] = Field(default=(), max_length=16)
     files: dict[FileName, str] = Field(default_factory=dict)
     texts: dict[str, str] = Field(default_factory=dict)
     offer: offers.OfferSpec | None = None
@@ -205,6 +209,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_rates(spec),
         *_check_bands(spec),
         *_check_prices(spec),
+        *_check_tax_classes(spec),
         *_check_counts_as(spec),
         *_check_bundles(spec),
         *_check_buy_outs(spec),
@@ -358,6 +363,30 @@ def _check_prices(spec: CatalogueSpec) -> Iterator[Finding]:
                     message=f"zone {zone_id} has no price for {kind}",
                     remedy=f"add a row for {zone_id} and {kind} to rates",
                 )
+
+
+def _check_tax_classes(spec: CatalogueSpec) -> Iterator[Finding]:
+    named: list[tuple[tuple[str | int, ...], str | None]] = [
+        *((("rates", number), rate.tax_class) for number, rate in enumerate(spec.rates)),
+        *((("price_lists", number), one.tax_class) for number, one in enumerate(spec.price_lists)),
+    ]
+    for path, tax_class in named:
+        if tax_class is not None and tax_class not in spec.tax_classes:
+            known = ", ".join(spec.tax_classes)
+            yield Finding(
+                path=(*path, "tax_class"),
+                code="unknown-tax-class",
+                message=f"there is no tax class {tax_class}",
+                remedy=f"use one of {known}" if known else "name it under tax_classes",
+            )
+    for number, tax_class in enumerate(spec.tax_classes):
+        if tax_class in spec.tax_classes[:number]:
+            yield Finding(
+                path=("tax_classes", number),
+                code="tax-class-twice",
+                message=f"{tax_class} is named twice",
+                remedy="leave it once",
+            )
 
 
 def _check_counts_as(spec: CatalogueSpec) -> Iterator[Finding]:

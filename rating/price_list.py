@@ -40,6 +40,7 @@ class PriceListSpec(BaseModel):
         price_list: its name; stands where the zone does in what is rated.
         file: beside the catalogue's own file.
         kinds: for which it speaks, by what a number counts as; others are priced by rows alone.
+        tax_class: as the catalogue's, unless given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +48,7 @@ class PriceListSpec(BaseModel):
     price_list: Name
     file: FileName
     kinds: tuple[Kind, ...] = Field(default=(Kind.FIXED, Kind.MOBILE), min_length=1)
+    tax_class: Name | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a row is itself: it is a key for every leg

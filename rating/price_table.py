@@ -52,6 +52,7 @@ class PriceList:
     name: str
     file: str
     kinds: frozenset[Kind]
+    tax_class: str
     rows: tuple[Row, ...]
     days: tuple[date, ...]
     _tables: dict[int, PriceTable] = field(default_factory=dict, compare=False, repr=False)
@@ -67,13 +68,20 @@ class PriceList:
         return table
 
 
-def price_list(spec: PriceListSpec, files: Mapping[str, str]) -> PriceList:
-    """Compile a list that `rating.price_list.check` found nothing in."""
+def price_list(spec: PriceListSpec, files: Mapping[str, str], tax_class: str) -> PriceList:
+    """Compile a list that `rating.price_list.check` found nothing in.
+
+    Args:
+        spec: the list.
+        files: of its catalogue.
+        tax_class: of its catalogue, for a list that names none.
+    """
     rows, _ = rows_of(files.get(spec.file, ""))
     return PriceList(
         name=spec.price_list,
         file=spec.file,
         kinds=frozenset(spec.kinds),
+        tax_class=spec.tax_class or tax_class,
         rows=tuple(sorted(rows, key=_first)),
         days=days_of(rows),
     )

@@ -252,6 +252,7 @@ def _rated(
         amount_micro=amount_micro,
         currency=terms.tariff.currency,
         limit_s=leg.limit_s,
+        tax_class=terms.price.tax_class,
         pieces=tuple(pieces),
     )
 

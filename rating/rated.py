@@ -64,6 +64,7 @@ class RatedLeg:
         connection_micro: connection fee, charged once.
         amount_micro: total.
         currency: ISO 4217.
+        tax_class: of the row in force at the answer; empty where the catalogue names none.
         pieces: in order of time; their seconds add up to `billable_s`.
     """
 
@@ -85,6 +86,7 @@ class RatedLeg:
     amount_micro: int
     currency: str
     limit_s: int = 0
+    tax_class: str = ""
     pieces: tuple[Piece, ...]
 
 

@@ -42,6 +42,7 @@ class Price:
         kind: what the destination counted as.
         minimum_micro: what a call costs at least if a second of it is charged, connection fee included.
         rounding: where a fraction of a micro-unit goes.
+        tax_class: by which billing taxes the call; empty where the catalogue names none.
         rule: where the price stands, `autphone@2026-01-01 overflow DE/mobile`.
     """
 
@@ -53,6 +54,7 @@ class Price:
     next_increment_s: int
     minimum_micro: int
     rounding: money.Rounding
+    tax_class: str
     rule: str
 
 
@@ -164,6 +166,7 @@ class Tariff:
             next_increment_s=row.next_increment_s or self.increments[1],
             minimum_micro=0,
             rounding=self.rounding,
+            tax_class=of.tax_class,
             rule=f"{self.name} list {of.name} +{row.prefix} {row.name} ({of.file}:{row.line})",
         )
 
@@ -204,7 +207,7 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
         buy_outs={buy_out_id: frozenset(one.kinds) for buy_out_id, one in spec.buy_outs.items()},
         timetable=_timetable(spec),
-        price_lists=tuple(price_list(one, spec.files) for one in spec.price_lists),
+        price_lists=tuple(price_list(one, spec.files, _tax_class(spec)) for one in spec.price_lists),
         increments=(spec.first_increment_s, spec.next_increment_s),
         rounding=spec.rounding,
     )
@@ -214,6 +217,11 @@ def in_force(versions: Iterable[Tariff], on: date) -> Tariff | None:
     """The version of a catalogue in force on a day: the latest that has begun."""
     begun = (version for version in versions if version.valid_from <= on)
     return max(begun, key=lambda version: version.valid_from, default=None)
+
+
+def _tax_class(spec: CatalogueSpec) -> str:
+    """Class of rows that name none; empty if the catalogue knows none."""
+    return next(iter(spec.tax_classes), "")
 
 
 def _price(rate: RateSpec, spec: CatalogueSpec, name: str) -> Price:
@@ -229,6 +237,7 @@ def _price(rate: RateSpec, spec: CatalogueSpec, name: str) -> Price:
         next_increment_s=next_s,
         minimum_micro=rate.minimum_charge,
         rounding=rate.rounding or spec.rounding,
+        tax_class=rate.tax_class or _tax_class(spec),
         rule=f"{name} overflow {rate.zone}/{rate.kind}" + (f" {rate.band}" if rate.band else ""),
     )
 

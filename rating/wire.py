@@ -68,7 +68,7 @@ _RATED_FIELDS: dict[str, type] = {
     "currency": str,
     "pieces": list,
 }
-_RATED_DEFAULTS: Line = {"limit_s": 0}
+_RATED_DEFAULTS: Line = {"limit_s": 0, "tax_class": ""}
 _WHYS = frozenset({"", "call", "forward", "transfer", "emergency"})
 
 
@@ -131,6 +131,7 @@ def rated_to_json(rated: RatedLeg) -> Line:
         "currency": rated.currency,
         "pieces": [piece_to_json(piece) for piece in rated.pieces],
         "limit_s": rated.limit_s,
+        "tax_class": rated.tax_class,
     }
 
 
@@ -168,6 +169,7 @@ def rated_from_json(line: str | bytes) -> RatedLeg:
         amount_micro=_amount(read, "amount"),
         currency=read["currency"],
         limit_s=read["limit_s"],
+        tax_class=read["tax_class"],
         pieces=tuple(_piece(piece) for piece in read["pieces"]),
     )
 

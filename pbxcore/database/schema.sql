@@ -150,6 +150,7 @@ CREATE TABLE public.rated_leg (
     billing_month date NOT NULL,
     corrects bigint,
     correction smallint DEFAULT 0 NOT NULL,
+    tax_class text DEFAULT ''::text NOT NULL,
     CONSTRAINT rated_leg_billable_s_check CHECK (((billable_s >= 0) OR (correction > 0))),
     CONSTRAINT rated_leg_corrects_check CHECK (((corrects IS NULL) = (correction = 0))),
     CONSTRAINT rated_leg_duration_us_check CHECK ((duration_us >= 0))
@@ -164,6 +165,8 @@ COMMENT ON COLUMN public.rated_leg.billing_month IS 'First day of the month whos
 COMMENT ON COLUMN public.rated_leg.corrects IS 'Position of the leg that this row corrects; empty for a leg itself.';
 
 COMMENT ON COLUMN public.rated_leg.correction IS '0: the leg. 1, 2, …: what it costs more or less than the rows before say.';
+
+COMMENT ON COLUMN public.rated_leg.tax_class IS 'Of the row in force at the answer; empty where the catalogue names none.';
 
 CREATE TABLE public.reservation (
     id text NOT NULL,

@@ -123,6 +123,7 @@ class Block:
                 amount_micro=amount,
                 currency=terms.tariff.currency,
                 limit_s=limits[row],
+                tax_class=terms.price.tax_class,
                 pieces=tuple(pieces[first:end]),
             )
             following = next(priced, None)
@@ -151,6 +152,7 @@ class Block:
             amount_micro=int(self.amount_micro[place]),
             currency=terms.tariff.currency,
             limit_s=leg.limit_s,
+            tax_class=terms.price.tax_class,
             pieces=tuple(self._pieces(pieces)),
         )
 

@@ -105,6 +105,7 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
                 "minimum_s": draw(st.sampled_from((None, None, 1, 61, 90))),
                 "minimum_charge": draw(st.sampled_from((0, 0, 100_000, 500_000))),
                 "rounding": draw(st.sampled_from((None, None, *money.Rounding))),
+                "tax_class": draw(st.sampled_from((None, None, "none"))),
             }
         )
         for row in AUTPHONE.rates
@@ -125,6 +126,7 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
         "price_lists": tuple(spec for spec, _ in listed),
         "files": {spec.file: text for spec, text in listed},
         "buy_outs": {"home": BuyOutSpec.model_validate(bought_out)},
+        "tax_classes": draw(st.sampled_from(((), ("full", "none")))),
         "valid_from": valid_from,
         "bundles": bundles,
         "rates": rates,

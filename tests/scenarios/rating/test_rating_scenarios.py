@@ -74,3 +74,4 @@ def test_a_promise_holds(scenario: dict[str, Any]) -> None:
         call = calls[int(rated.key)]
         pieces = [f"{piece.pool.rpartition('/')[0] or 'overflow'} {piece.seconds}" for piece in rated.pieces]
         assert (rated.amount_micro, pieces) == (money.parse(call["costs"]), call["pieces"])
+        assert rated.tax_class == call.get("taxed", "")

@@ -113,6 +113,8 @@ def test_a_catalogue_of_another_form_is_refused(
         (("rates", 0, "band"), "night", "unknown-band", ("rates", 0, "band")),
         (("rates", 0, "band"), "night", "band-without-base", ("rates", 0, "band")),
         (("bands",), [NIGHT], "no-time-zone", ("bands",)),
+        (("rates", 0, "tax_class"), "full", "unknown-tax-class", ("rates", 0, "tax_class")),
+        (("tax_classes",), ["full", "full"], "tax-class-twice", ("tax_classes", 1)),
         (
             ("buy_outs",),
             {"home": {"name": "x", "price_per_month": "9.95", "kinds": ["fixed", "premium"]}},

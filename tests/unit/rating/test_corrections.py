@@ -9,7 +9,7 @@ import pytest
 from rating.book import Book
 from rating.catalogue import CatalogueSpec
 from rating.closing import Months, Standing, corrections, is_over, rerate
-from rating.correction import differs, standing
+from rating.correction import difference, differs, standing
 from rating.leg import Leg
 from rating.periods import from_iso
 from rating.rate import rate
@@ -136,3 +136,13 @@ def test_corrections_of_corrections_add_up(
     assert (up.amount_micro, risen.amount_micro, down.amount_micro) == (380_000, 570_000, -380_000)
     assert differs(risen, leg)
     assert standing(leg, [up, down]) == leg
+
+
+def test_a_correction_is_taxed_as_the_leg_was_told(make_leg: MakeLeg, make_book: MakeBook) -> None:
+    """What is taken back was taxed by the class of then; another class alone corrects nothing."""
+    rated = rate([make_leg("+33123456789")], make_book(), {}).rated[0]
+    told = replace(rated, tax_class="full")
+    assert not differs(told, replace(told, tax_class="none"))
+    cheaper = replace(rated, tax_class="none", amount_micro=0)
+    assert difference(told, cheaper).tax_class == "full"
+    assert standing(told, [difference(told, cheaper)]).tax_class == "full"

@@ -198,6 +198,19 @@ def test_without_rows_a_listed_number_has_a_price_and_another_waits(
     ]
 
 
+@pytest.mark.parametrize(("more", "taxed"), [({}, "full"), ({"tax_class": "none"}, "none")])
+def test_a_list_has_a_tax_class(
+    autphone_values: Mapping[str, Any],
+    make_book: MakeBook,
+    make_leg: MakeLeg,
+    more: dict[str, str],
+    taxed: str,
+) -> None:
+    """Its own, or the catalogue's first."""
+    spec = listed({**autphone_values, "tax_classes": ["full", "none"]}, **more)
+    assert only(make_book(catalogues=(spec,)), make_leg("+33123456789")).tax_class == taxed
+
+
 def test_thirty_thousand_rows_are_ready_to_be_asked(autphone_values: Mapping[str, Any]) -> None:
     """Every prefix of a large list is found under itself."""
     rows = [f"{1_000_000 + n},x{n},0.{n % 999 + 1:03}" for n in range(30_000)]
