@@ -26,6 +26,7 @@ from rating.price_table import Listed, PriceTable, find
 from rating.tariff import Price, Tariff, in_force
 from rating.tariff import tariff as compiled
 
+MAX_GRANTS = 500_000  # pools whose size is remembered
 MAX_STRETCHES = 512  # per account: forty years of months; what is worked out can be worked out again
 
 PoolKey = tuple[str, str]
@@ -169,6 +170,7 @@ class Book:
     accounts: Mapping[str, Account]
     payers: Mapping[str, str]
     _stretches: dict[str, list[Stretch]] = field(default_factory=dict, compare=False, repr=False)
+    _granted_s: dict[PoolKey, int] = field(default_factory=dict, compare=False, repr=False)
 
     def account_of(self, payer: str) -> Account | None:
         """Account that is charged for `<tenant>/<extension>`."""
@@ -189,6 +191,33 @@ class Book:
         found = self._find_stretch(account, instant_us)
         insort(known, found, key=_start)
         return found
+
+    def granted_s(self, pool: PoolKey) -> int:
+        """Seconds that a pool holds for its period; 0 where these documents grant none."""
+        found = self._granted_s.get(pool)
+        if found is None:
+            if len(self._granted_s) >= MAX_GRANTS:
+                self._granted_s.clear()
+            found = self._granted_s[pool] = self._find_granted_s(pool)
+        return found
+
+    def _find_granted_s(self, pool: PoolKey) -> int:
+        account = self.accounts.get(pool[0])
+        if account is None:
+            return 0
+        bundle, kind, first = pool[1].split("/")
+        month = date.fromisoformat(first)
+        last = next_month(month) - timedelta(days=1)
+        for booking in account.bookings:
+            begins, ends = max(booking.first, month), min(booking.until or last, last)
+            if booking.bundle != bundle or begins > ends:
+                continue
+            for day in (begins, ends):  # it is granted later where no tariff was in force when it began
+                stretch = self.stretch(account, day_start_us(day, account.zone))
+                for allowance in stretch.allowances:
+                    if allowance.booking is booking:
+                        return allowance.pool(account.account, Kind(kind)).granted_s
+        return 0
 
     def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
         today = local_day(instant_us, account.zone)

@@ -25,6 +25,7 @@ from pbxcore.cli import (
     sounds,
     status,
     switches,
+    thresholds,
 )
 from pbxcore.cli.app import app, main
 
@@ -52,4 +53,5 @@ __all__ = [
     "sounds",
     "status",
     "switches",
+    "thresholds",
 ]

@@ -230,6 +230,22 @@ COMMENT ON TABLE public.stream IS 'One row per writer. Every writing transaction
 
 COMMENT ON COLUMN public.stream.rerating IS 'Counts re-ratings and closings. A writer that finds another count than last time reads balances and closed months again.';
 
+CREATE TABLE public.threshold_event (
+    "position" bigint NOT NULL,
+    account text NOT NULL,
+    pool text NOT NULL,
+    percent smallint NOT NULL,
+    granted_s bigint NOT NULL,
+    used_s bigint NOT NULL,
+    rated_position bigint NOT NULL,
+    raised_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT threshold_event_percent_check CHECK ((percent > 0))
+);
+
+COMMENT ON TABLE public.threshold_event IS 'Allowances of which so much is used; rows are added, never changed.';
+
+COMMENT ON COLUMN public.threshold_event.rated_position IS 'Of the newest rated leg of the transaction that reached it.';
+
 ALTER TABLE ONLY public.closed_month
     ADD CONSTRAINT closed_month_pkey PRIMARY KEY (account, month);
 
@@ -274,6 +290,12 @@ ALTER TABLE ONLY public.spool_position
 
 ALTER TABLE ONLY public.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (shard);
+
+ALTER TABLE ONLY public.threshold_event
+    ADD CONSTRAINT threshold_event_account_pool_percent_key UNIQUE (account, pool, percent);
+
+ALTER TABLE ONLY public.threshold_event
+    ADD CONSTRAINT threshold_event_pkey PRIMARY KEY ("position");
 
 CREATE INDEX credit_entry_waiting ON public.credit_entry USING btree (created_at) WHERE (balance_micro IS NULL);
 

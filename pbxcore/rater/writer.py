@@ -28,10 +28,11 @@ from rating.closing import Months
 from rating.columns import Index
 from rating.leg import Leg
 from rating.periods import SECOND_US
-from rating.store import credit, ledger
+from rating.store import credit, ledger, thresholds
 from rating.store.credit import Entry
 from rating.store.ledger import Connection, Turn
 from rating.store.rows import KEY
+from rating.thresholds import Reached, reached
 
 MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
 RELEASES = 500  # legs at once
@@ -49,6 +50,7 @@ class Writer:
         first_open: of those accounts that have closed a month, the first that is not.
         rerating: the count under which these were read.
         purses: of prepaid accounts; their pools stand there.
+        told: thresholds of pools that are known to have been told.
         looked_us: when it was last looked for reservations that are overdue.
     """
 
@@ -62,6 +64,7 @@ class Writer:
     met: set[str] = field(default_factory=set)
     rerating: int = -1
     purses: Purses = field(default_factory=Purses)
+    told: set[tuple[str, str, int]] = field(default_factory=set)
     looked_us: int = 0
 
     async def take_in(self, batch: Batch) -> Sequence[Leg]:
@@ -171,6 +174,7 @@ class Writer:
         self.balances.clear()
         self.first_open.clear()
         self.met.clear()
+        self.told.clear()
         self.purses.forget_pools()
 
     async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
@@ -208,14 +212,20 @@ class Writer:
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:
         await ledger.write_rated(self.connection, self.turn, last, priced.rows)
         await ledger.write_used(self.connection, priced.used)
+        await thresholds.tell(self.connection, self._reached(priced), last + len(priced.rows))
         await credit.debit(self.connection, priced.entries)
         await credit.release(self.connection, priced.released)
         if priced.quarantined:
             by_key = {leg.key: leg for leg in legs}
             await ledger.write_quarantined(self.connection, priced.quarantined, by_key)
 
+    def _reached(self, priced: Priced) -> list[Reached]:
+        """Find thresholds that were reached, and may not have been told yet."""
+        return [one for one in reached(self.index.book, priced.used) if one[:3] not in self.told]
+
     def _remember(self, priced: Priced) -> None:
         """Know what has been committed."""
+        self.told.update(one[:3] for one in self._reached(priced))
         self.balances.update(priced.used)
         metrics.rated_legs().inc(len(priced.rows))
         metrics.released_reservations().labels(why="rated").inc(len(priced.released))

@@ -13,7 +13,7 @@ from pbxcore import metrics, revisions
 from pbxcore.database import AWAY, pool, url_of
 from pbxcore.database.queries import named
 from pbxcore.settings import Settings
-from rating.store import stream
+from rating.store import stream, thresholds
 from rating.wire import dump
 
 if TYPE_CHECKING:
@@ -60,6 +60,18 @@ def application(settings: Settings) -> FastAPI:
         if NDJSON in accept:
             return Response("".join(dump(line) + "\n" for line in lines), media_type=NDJSON)
         return JSONResponse({"legs": lines, "position": entries[-1].position if entries else since})
+
+    @app.get("/v1/thresholds")
+    async def reached(
+        request: Request, since: Since = 0, limit: Limit = 1_000, accept: Annotated[str, Header()] = ""
+    ) -> Response:
+        """Allowances used to 80 and 100 percent, after a position, in order; as `rated` gives legs."""
+        async with _database(request).acquire() as connection:
+            events = await thresholds.since(connection, since, limit)
+        lines = [thresholds.event_to_json(event) for event in events]
+        if NDJSON in accept:
+            return Response("".join(dump(line) + "\n" for line in lines), media_type=NDJSON)
+        return JSONResponse({"events": lines, "position": events[-1].position if events else since})
 
     @app.get("/v1/tenants")
     async def tenants(request: Request) -> Sequence[revisions.Tenant]:

@@ -21,7 +21,7 @@ from rating.columns import Index
 from rating.destinations.load import load as load_destinations
 from rating.leg import Leg
 from rating.rated import Quarantine, Quarantined, Source
-from rating.store import closing, ledger, quarantine, stream
+from rating.store import closing, ledger, quarantine, stream, thresholds
 from rating.store.quarantine import Correction
 from rating.store.rows import KEY, leg_of
 from rating.store.stream import Entry
@@ -493,6 +493,8 @@ PLANS = {
     ("ledger", "last_closed"): {"closed_month_pkey"},
     ("quarantine", "waiting"): {"quarantined_leg_waiting"},
     ("stream", "rated_since"): {"rated_leg_pkey"},
+    ("thresholds", "tell"): {"threshold_event_pkey"},
+    ("thresholds", "since"): {"threshold_event_pkey"},
     ("stream", "rated_of"): {"rated_leg_key_correction"},
     ("closing", "open_rows"): {"rated_leg_account"},
     ("closing", "drawn"): {"rated_leg_account"},
@@ -508,7 +510,13 @@ async def test_hot_queries_use_their_index(database: str, module: str, name: str
     """No statement that runs with every batch reads a whole table."""
     connection = await connect(database, application="test")
     await fill(connection)
-    modules = {"ledger": ledger, "quarantine": quarantine, "stream": stream, "closing": closing}
+    modules = {
+        "ledger": ledger,
+        "quarantine": quarantine,
+        "stream": stream,
+        "closing": closing,
+        "thresholds": thresholds,
+    }
     statement = modules[module]._SQL[name]
     arguments = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
     execute = f"EXECUTE hot ({arguments})" if arguments else "EXECUTE hot"
@@ -528,6 +536,8 @@ async def fill(connection: Connection) -> None:
                now(), 0, '2026-11-01'
         FROM generate_series(1, 20000) AS n;
         INSERT INTO closed_month SELECT 'a' || n, '2026-10-01', 1, '' FROM generate_series(1, 20000) AS n;
+        INSERT INTO threshold_event
+        SELECT n, 'account' || n, 'pool', 80, 1, 1, 1 FROM generate_series(1, 20000) AS n;
         INSERT INTO pool_used SELECT 'account' || n, 'pool', 1 FROM generate_series(1, 20000) AS n;
         INSERT INTO quarantined_leg (key, reason, detail, leg, settled_at, release_at)
         SELECT 'k' || n, '', '', '{}', CASE WHEN n > 20 THEN now() END, CASE WHEN n > 9 THEN now() END

@@ -21,8 +21,9 @@ from pbxcore.settings import Ports, Settings
 from pbxcore.web import serve
 from rating.leg import Leg
 from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
-from rating.store import ledger
+from rating.store import ledger, thresholds
 from rating.store.rows import row_of
+from rating.thresholds import Reached
 from rating.wire import rated_to_json
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,8 @@ async def fill(url: str) -> None:
             row_of(last.position + number, rated_leg(number - 1), date(2026, 11, 1)) for number in (1, 2, 3)
         ]
         await ledger.write_rated(connection, turn, last.position, rows)
+        pool = ("acme", "dach/mobile/2026-11-01")
+        await thresholds.tell(connection, [Reached(*pool, part, 60, 60) for part in (80, 100)], 3)
         wrong = Quarantined(key=LOST.key, reason=Quarantine.NO_PAYER, detail="it left past the decision")
         await ledger.write_quarantined(connection, [wrong], {LOST.key: LOST})
         await connection.execute(
@@ -138,6 +141,9 @@ async def test_the_api_gives_the_stream_and_the_tenants(
         lines = await client.get("/v1/rated", headers={"accept": "application/x-ndjson"})
         assert [json.loads(line)["position"] for line in lines.text.splitlines()] == [1, 2, 3]
         assert (await client.get("/v1/rated", params={"since": 3})).json() == {"legs": [], "position": 3}
+        told = (await client.get("/v1/thresholds", params={"since": 1})).json()
+        assert [(one["percent"], one["pool"]) for one in told["events"]] == [(100, "dach/mobile/2026-11-01")]
+        assert told["position"] == 2
         assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
         (tenant,) = (await client.get("/v1/tenants")).json()
         assert (tenant["id"], tenant["account"], tenant["extensions"]) == ("acme", "acme", 0)
