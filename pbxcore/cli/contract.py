@@ -149,9 +149,12 @@ def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
 def day_of(text: str) -> date:
     """Read a day from the command line."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise fail(f"{text!r} is no day", "write year, month, day: 2026-12-24", Exit.USAGE) from None
+    if not contracts.FIRST_DAY <= day <= contracts.LAST_DAY:
+        raise fail(f"{day} is too far away", "write a day of this century", Exit.USAGE)
+    return day
 
 
 def _until(spec: ContractSpec, offers: Shelf, months: int | None) -> date:

@@ -18,8 +18,10 @@ from rating.contract.wish import Change
 from rating.finding import Finding
 from rating.offer import Amount, Name
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)  # what lies outside is a slip of the keyboard
 MOST_EVENTS = 10_000  # in one document: one a day for more than twenty years
 
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Units = dict[Name, PositiveInt | dict[Name, PositiveInt]]
 """Product → units, or units of each option of a choice apart."""
 
@@ -55,9 +57,9 @@ class SignSpec(_Part):
 
     add: Units = Field(default_factory=dict)
     choose: dict[Name, Name | tuple[Name, ...]] = Field(default_factory=dict)
-    begins: date | None = None
+    begins: Day | None = None
     signed_form: str | None = None
-    old_contract_ends: date | None = None
+    old_contract_ends: Day | None = None
 
 
 class QuoteSpec(ChangeSpec):
@@ -128,7 +130,7 @@ class EmptySpec(_Part):
 class EventSpec(_Part):
     """Something that happened: a day, perhaps a time, and one deed."""
 
-    on: date
+    on: Day
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
     top_up: Amount | None = None
     sign: SignSpec | None = None
@@ -178,7 +180,7 @@ class ContractSpec(_Part):
     catalogue: Name
     holder: Literal["private", "company"] = "company"
     region: str = ""
-    until: date | None = None
+    until: Day | None = None
     events: tuple[EventSpec, ...] = Field(default=(), max_length=MOST_EVENTS)
 
 

@@ -46,6 +46,7 @@ def run(command: str, file: Path, *arguments: str) -> tuple[int, dict[str, Any]]
         ("--choose", "package"),
         ("--choose", "package=a b"),
         ("--on", "tomorrow"),
+        ("--on", "9999-12-31"),
     ],
 )
 def test_what_cannot_be_a_change_is_a_wrong_command(file: Path, arguments: tuple[str, ...]) -> None:
