@@ -26,6 +26,7 @@ from pbxcore.cli import (
     status,
     switches,
     thresholds,
+    voicemail,
 )
 from pbxcore.cli.app import app, main
 
@@ -54,4 +55,5 @@ __all__ = [
     "status",
     "switches",
     "thresholds",
+    "voicemail",
 ]

@@ -13,7 +13,7 @@ import asyncio
 import codecs
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from panoramisk.ami_protocol import AMIProtocol
@@ -240,6 +240,26 @@ class Link:
             if connection.lost.is_set():
                 raise AmiDownError("the link broke")
             await self.action("Ping")
+
+
+@contextlib.asynccontextmanager
+async def connected(link: Link, limit_s: float) -> AsyncIterator[None]:
+    """Hold a link as long as the block lasts, for who has little to ask.
+
+    Raises:
+        AmiDownError: it is not up in time.
+    """
+    holding = asyncio.create_task(link.run(), name="ami")
+    try:
+        try:
+            async with asyncio.timeout(limit_s):
+                await link.ready.wait()
+        except TimeoutError as error:
+            raise AmiDownError(f"no manager link within {limit_s} s") from error
+        yield
+    finally:
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
 
 
 async def _logged_in(connection: _Connection) -> None:

@@ -1,0 +1,124 @@
+"""`pbxcore voicemail list|fetch|delete`: the messages in a mailbox."""
+
+import asyncio
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pbxcore import published, voicemail
+from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.control.ami import AmiError, Link, connected
+from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.machine.running import settings_of_running
+from pbxcore.settings import Settings
+
+ANSWER_LIMIT_S = 5.0  # to log in; a person waits
+
+commands = typer.Typer(help="Messages in mailboxes: list, fetch, delete.", no_args_is_help=True)
+app.add_typer(commands, name="voicemail", rich_help_panel="Seeing")
+
+Tenant = Annotated[str, typer.Argument(help="Its id: acme.")]
+Box = Annotated[str, typer.Argument(help="The extension of a user or a group: 10.")]
+Id = Annotated[str, typer.Argument(help="A message, as `list` names it.")]
+
+
+@commands.command("list")
+def list_(tenant: Tenant, box: Box, as_json: AsJson = False) -> None:
+    """List the messages of a mailbox: from whom, when, how long, and whether somebody heard them."""
+    settings = settings_of_running()
+    found = voicemail.messages(settings, _mailbox(settings, tenant, box))
+    if as_json:
+        out.print_json(json.dumps([_to_json(one) for one in found]))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("message", "from", "at", "seconds", ""):
+        table.add_column(column, justify="right" if column == "seconds" else "left")
+    for one in found:
+        state = "[bold green]new[/]" if one.new else "old" if one.folder == "Old" else escape(one.folder)
+        caller = escape(one.caller) or "[dim]anonymous[/]"
+        table.add_row(one.id, caller, _at(one.at), str(one.duration_s), state)
+    out.print(table if found else "[dim]no message[/]")
+
+
+@commands.command()
+def fetch(
+    tenant: Tenant,
+    box: Box,
+    message: Id,
+    to: Annotated[Path | None, typer.Option(help="File to write. Default: MESSAGE.wav here.")] = None,
+) -> None:
+    """Write the recording of a message to a WAV file; the message stays as it is, new or old."""
+    settings = settings_of_running()
+    mailbox = _mailbox(settings, tenant, box)
+    try:
+        recording = voicemail.sound(settings, mailbox, message)
+    except voicemail.VoicemailError as error:
+        raise fail(escape(str(error)), escape(error.remedy), Exit.NO) from error
+    file = to or Path(f"{message}.wav")
+    if file.exists():
+        raise fail(f"{escape(str(file))} exists", "name another file with --to", Exit.NO)
+    try:
+        _write(file, recording)
+    except OSError as error:
+        text = f"{file} cannot be written: {error.strerror}"
+        raise fail(escape(text), "name another file with --to", Exit.NO) from error
+    out.print(f"[green]✓[/] {escape(str(file))}", highlight=False, soft_wrap=True)
+
+
+@commands.command()
+def delete(tenant: Tenant, box: Box, message: Id) -> None:
+    """Delete a message for good; the lamp goes out after the last new one."""
+    settings = settings_of_running()
+    mailbox = _mailbox(settings, tenant, box)
+    try:
+        asyncio.run(_delete(settings, voicemail.find(settings, mailbox, message)))
+    except voicemail.VoicemailError as error:
+        raise fail(escape(str(error)), escape(error.remedy), Exit.NO) from error
+    except AmiError as error:
+        text, remedy = f"Asterisk does not answer: {error}", "is it running? see `pbxcore status`"
+        raise fail(escape(text), remedy, Exit.UNAVAILABLE) from error
+    out.print(f"[green]✓[/] {message} is deleted")
+
+
+async def _delete(settings: Settings, message: voicemail.Message) -> None:
+    link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=ami_secret(settings))
+    async with connected(link, ANSWER_LIMIT_S):
+        await voicemail.delete(link, message)
+
+
+def _mailbox(settings: Settings, tenant: str, box: str) -> str:
+    """Return `<box>@<tenant>` of a mailbox that is in force: only such a name reaches the disk."""
+    try:
+        plan = published.load(settings.published).plans.get(tenant)
+    except published.UnpublishedError as error:
+        raise fail(escape(str(error)), "publish with `pbxcore apply`", Exit.NO) from error
+    if plan is None:
+        raise fail(f"no tenant {escape(tenant)} is in force", "list them: pbxcore tenants", Exit.NO)
+    if box not in plan.mailboxes:
+        known = ", ".join(sorted(plan.mailboxes)) or "none"
+        raise fail(f"{tenant} has no mailbox {escape(box)}", f"it has: {known}", Exit.NO)
+    return f"{box}@{tenant}"
+
+
+def _write(file: Path, recording: bytes) -> None:
+    """Write a file whole or not at all."""
+    aside = file.with_name(f".{file.name}.part")
+    try:
+        aside.write_bytes(recording)
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _at(at: datetime) -> str:
+    return at.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def _to_json(one: voicemail.Message) -> dict[str, object]:
+    return {"message": one.id, "caller": one.caller, "at": one.at.isoformat(), "duration_s": one.duration_s,
+            "new": one.new, "folder": one.folder}  # fmt: skip

@@ -1,0 +1,86 @@
+"""Messages that a caller leaves on a real Asterisk: heard, listed, fetched and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pbxcore import voicemail
+from pbxcore.machine import services
+from pbxcore.practice import sipp, tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.acceptance.conftest import Pbx
+
+VOICE = 440  # Hz, of a phone
+SECONDS = 3
+BYTES = SECONDS * 16_000  # of 8 kHz, 16 bit
+Runs = list[sipp.Run]
+
+
+def command(pbx: Pbx, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `pbxcore` as an operator does."""
+    environment = {**os.environ, **services.environment(pbx.settings)}
+    return subprocess.run([sys.executable, "-m", "pbxcore", *words], env=environment, check=False,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+
+
+def listed(pbx: Pbx, box: str = "10") -> list[dict[str, Any]]:
+    """Give the messages of a box as the command line lists them."""
+    return list(json.loads(command(pbx, "voicemail", "list", "acme", box, "--json").stdout))
+
+
+async def leave(pbx: Pbx, box: str = "10", *, tenant: str = "acme") -> None:
+    """Let Bruno speak to a mailbox, skipping its greeting, until it has three seconds of his voice."""
+    folder = voicemail.folder_of(pbx.settings, f"{box}@{tenant}")
+    before = len(list(folder.glob("INBOX/*.txt")))
+    async with pbx.baresip("p11") as bruno:
+        await bruno.register()
+        await bruno.command("dial", f"*99{box}")
+        await bruno.until("CALL_ESTABLISHED")
+        await bruno.command("sndcode", "#")
+
+        def recorded() -> bool:
+            return any(path.stat().st_size > BYTES for path in folder.glob("tmp/*.wav"))
+
+        await asyncio.to_thread(pbx.until, recorded, 20.0)
+        await bruno.command("hangup")
+        await asyncio.to_thread(pbx.until, lambda: len(list(folder.glob("INBOX/*.txt"))) > before, 10.0)
+
+
+async def test_a_message_is_listed_fetched_and_deleted(pbx: Pbx, runs: Runs, tmp_path: Path) -> None:
+    """The recording is the tone that was sent; the lamp is on as long as there is a new message."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(watcher := await anna.subscribe("acme-p10", event="message-summary"))
+    dark = await watcher.until(method="NOTIFY", text="Messages-Waiting: no")
+    assert listed(pbx) == []
+    await leave(pbx)
+    lit = await watcher.until(method="NOTIFY", text="Messages-Waiting: yes", after=dark.at)
+    (message,) = listed(pbx)
+    assert (message["caller"], message["new"]) == ('"Bruno" <11>', True)
+    assert SECONDS <= message["duration_s"] <= SECONDS + 2
+    file = tmp_path / "message.wav"
+    fetch = ("voicemail", "fetch", "acme", "10", message["message"], "--to", str(file))
+    assert command(pbx, *fetch).returncode == 0
+    assert tone.heard(file.read_bytes(), (VOICE, 1000)) == (VOICE,)
+    assert command(pbx, *fetch).returncode == 1, "a file that is there is not replaced"
+    assert command(pbx, "voicemail", "delete", "acme", "10", message["message"]).returncode == 0
+    await watcher.until(method="NOTIFY", text="Messages-Waiting: no", after=lit.at)
+    assert listed(pbx) == []
+    gone = command(pbx, "voicemail", "delete", "acme", "10", message["message"])
+    assert (gone.returncode, "no message" in gone.stderr) == (1, True)
+
+
+def test_boxes_that_are_not_there(pbx: Pbx) -> None:
+    """A name that is no mailbox of the tenant is refused, whatever it would mean to the disk."""
+    for box in ("11", "../10", "10@acme", ""):
+        refused = command(pbx, "voicemail", "list", "acme", box)
+        assert (refused.returncode, "no mailbox" in refused.stderr) == (1, True), box
+    assert command(pbx, "voicemail", "list", "../acme", "10").returncode == 1
