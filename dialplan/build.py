@@ -47,6 +47,7 @@ from dialplan.spec import (
     NumberSpec,
     PortingSpec,
     TenantSpec,
+    VoicemailSpec,
 )
 from dialplan.target import Kind, Target, parse
 
@@ -335,10 +336,15 @@ def _music(one: MusicSpec) -> Music:
 def _mailboxes(spec: TenantSpec) -> Iterator[Mailbox]:
     for number, extension in spec.extensions.items():
         if extension.voicemail:
-            yield Mailbox(box=number, name=extension.name, pin=extension.voicemail.pin or "")
+            yield _mailbox(number, extension.name, extension.voicemail)
     for group in spec.groups.values():
         if group.voicemail and group.extension:
-            yield Mailbox(box=group.extension, name=group.name, pin=group.voicemail.pin or "")
+            yield _mailbox(group.extension, group.name, group.voicemail)
+
+
+def _mailbox(box: str, name: str, spec: VoicemailSpec) -> Mailbox:
+    return Mailbox(box=box, name=name, pin=spec.pin or "", mail=spec.mail or "", attach=spec.attach,
+                   delete_after_mail=spec.delete_after_mail)  # fmt: skip
 
 
 def _named_numbers(spec: TenantSpec) -> frozenset[str]:

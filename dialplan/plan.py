@@ -246,11 +246,14 @@ class Phone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """What Asterisk must know of a mailbox; `pin` as the document says, empty: derived."""
+    """A mailbox; `pin` as the document says, empty: derived; `mail` empty: none is sent."""
 
     box: str
     name: str
     pin: str = field(repr=False)
+    mail: str = ""
+    attach: bool = True
+    delete_after_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

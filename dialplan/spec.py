@@ -226,6 +226,12 @@ SoundFile = Annotated[
         "use up to 60 of a-z, 0-9, _ and -, without folder and .wav",
     ),
 ]
+_WORD = "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
+_HOST = "([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?[.])+[A-Za-z][0-9A-Za-z-]{0,61}[0-9A-Za-z]"
+MailAddress = Annotated[
+    str,
+    _shaped(f"(?=.{{3,254}}$){_WORD}([.]{_WORD})*@{_HOST}", "no-mail", "mail address", "write a@example.com"),
+]
 Pin = Annotated[str, _shaped("[0-9]{4,10}", "no-pin", "PIN", 'use 4 to 10 digits in quotes, "4711"')]
 Password = Annotated[
     str,
@@ -370,9 +376,15 @@ class ForwardSpec(Document):
 
 
 class VoicemailSpec(Document):
-    """A mailbox. It takes what no forward of its owner takes. Without `pin` one is derived and shown."""
+    """A mailbox. It takes what no forward of its owner takes. Without `pin` one is derived and shown.
+
+    Each message is mailed, with its recording (`attach`), and then deleted from the box or not.
+    """
 
     pin: Pin | None = None
+    mail: MailAddress | None = None
+    attach: bool = True
+    delete_after_mail: bool = False
 
 
 class DeviceSpec(Document):

@@ -9,6 +9,7 @@ expire.
 import contextlib
 import re
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,11 +17,12 @@ from pathlib import Path
 
 from dialplan.plan import Mailbox, Phone, Plan
 from pbxcore import lamps, music
+from pbxcore.mail import boxes
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
-FORM = 3  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
+FORM = 4  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -125,6 +127,7 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
         prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
+        boxes.replace(db, plan, int(time.time()))
     rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
     with _transaction(settings.phones_db) as db:
         music.replace(db, settings, plan)
@@ -138,6 +141,7 @@ def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
     prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
         _replace_mailboxes(db, settings, tenant, "", ())
+        boxes.withdraw(db, tenant)
     with _transaction(settings.phones_db) as db:
         music.withdraw(db, tenant)
         changed = _replace(db, tenant, {}, {})

@@ -45,3 +45,8 @@ CREATE TABLE IF NOT EXISTS voicemail (
 CREATE TABLE IF NOT EXISTS given_pins (
   context TEXT, mailbox TEXT, pin TEXT NOT NULL, PRIMARY KEY (context, mailbox)
 ) WITHOUT ROWID;
+-- Ours: whose messages are mailed where (pbxcore.mail.boxes), and from which instant on.
+CREATE TABLE IF NOT EXISTS mail (
+  context TEXT, mailbox TEXT, owner TEXT NOT NULL, address TEXT NOT NULL, attach INTEGER NOT NULL, remove INTEGER NOT NULL,
+  language TEXT NOT NULL, zone TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (context, mailbox)
+) WITHOUT ROWID;

@@ -8,9 +8,9 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -54,6 +54,33 @@ class Trunk(BaseModel):
     practice: bool = False
 
 
+class Smtp(BaseModel):
+    """The provider's mail server, which takes our mail.
+
+    Attributes:
+        host: its name, as its certificate says.
+        port: 587 is where servers take mail with STARTTLS, 465 with TLS from the first byte.
+        sender: address that mail comes from; `from` in the file.
+        tls: `none` for a server on this machine.
+        user: who logs in; empty: nobody does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    host: str = Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$")
+    port: int = Field(587, ge=1, le=65_535)
+    sender: str = Field(alias="from", pattern=r"^[0-9A-Za-z.!#$%&'*+/=?^_`{|}~-]+@[0-9A-Za-z.-]+$")
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = Field("", repr=False)
+
+    @model_validator(mode="after")
+    def _never_in_clear(self) -> Self:
+        if self.user and self.tls == "none":
+            raise ValueError("a password would be sent in clear: use tls: starttls")
+        return self
+
+
 class Settings(BaseSettings):
     """Settings of one machine; immutable once read.
 
@@ -65,6 +92,7 @@ class Settings(BaseSettings):
         bind: address phones reach.
         max_call_s: longest duration of any outside call.
         credit_slice_s: for how long money is set aside at once; a call on credit goes on slice by slice.
+        smtp: mail server; without one no mail is sent.
     """
 
     model_config = SettingsConfigDict(
@@ -81,6 +109,7 @@ class Settings(BaseSettings):
     trunks: tuple[Trunk, ...] = ()
     max_call_s: PositiveInt = 4 * 3600
     credit_slice_s: int = Field(300, ge=10)
+    smtp: Smtp | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,8 @@ from pathlib import Path
 from pbxcore import database, phones, publication, published
 from pbxcore.database.queries import named
 from pbxcore.machine.services import answers
+from pbxcore.mail import boxes, ledger
+from pbxcore.mail.ledger import State
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings
 
@@ -62,6 +64,23 @@ class Asterisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """Mail about voicemail.
+
+    Attributes:
+        server: where it is handed over; empty: nowhere, nothing is sent.
+        boxes: mailboxes that want it.
+        waiting: letters that wait, be it for a server.
+        failed: letters given up; `pbxcore voicemail list` says why.
+    """
+
+    server: str
+    boxes: int
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A machine.
 
@@ -70,6 +89,7 @@ class Status:
         detail: why it does not.
         tenants: how many are stored, or published as long as the database does not answer.
         unpublished: tenants whose newest revision is stored and not published.
+        mail: None when its files cannot be read.
     """
 
     database: bool
@@ -78,6 +98,7 @@ class Status:
     unpublished: tuple[str, ...]
     processes: tuple[Process, ...]
     asterisk: Asterisk
+    mail: Mail | None
 
     @property
     def complete(self) -> bool:
@@ -110,6 +131,21 @@ async def status(settings: Settings) -> Status:
             Process(name="web", alive=web, detail=f"port {settings.ports.http}"),
         ),
         asterisk=asterisk,
+        mail=await asyncio.to_thread(_mail, settings),
+    )
+
+
+def _mail(settings: Settings) -> Mail | None:
+    try:
+        found = ledger.counts(ledger.file_of(settings))
+        wanted = boxes.read(phones.mailboxes_db(settings))
+    except (sqlite3.Error, OSError):
+        return None
+    return Mail(
+        server=f"{settings.smtp.host}:{settings.smtp.port}" if settings.smtp else "",
+        boxes=len(wanted),
+        waiting=found.get(State.WAITING, 0),
+        failed=found.get(State.FAILED, 0),
     )
 
 

@@ -24,7 +24,7 @@ LARGEST_TEXT = 16_384  # bytes; Asterisk writes about 500
 READ_AGAIN = 5  # times; each rename of a row takes far less than one look
 ID = re.compile(r"[0-9]{1,12}-[0-9a-f]{8}", re.ASCII)
 _TEXT = re.compile(r"msg[0-9]{4,}\.txt", re.ASCII)
-_BOX = re.compile(r"[0-9]{1,20}@[a-z0-9-]{1,40}", re.ASCII)
+_BOX = re.compile(r"[0-9*#]{1,8}@[a-z][a-z0-9]{0,19}", re.ASCII)
 
 
 class VoicemailError(Exception):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dialplan.spec import TenantSpec
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
@@ -48,12 +49,27 @@ def check(
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
     right = tuple(one for one in right if one.file not in {located.file for located in mispriced})
+    notes = () if settings.smtp else tuple(_unmailed(right))
     if as_json:
-        out.print_json(json.dumps(_json(right, wrong)))
+        out.print_json(json.dumps(_json(right, wrong) | {"notes": notes}))
     else:
         _show(right, wrong)
+        for note in notes:
+            out.print(f"[yellow]! {note}[/]\n  → add `smtp` to config/service.yaml", highlight=False)
     if wrong or not right:
         raise typer.Exit(int(Exit.NO))
+
+
+def _unmailed(right: tuple[Read, ...]) -> Iterator[str]:
+    """Name the tenants whose mailboxes want mail that this machine could hand to nobody."""
+    for one in right:
+        if isinstance(one.spec, TenantSpec):
+            boxes = [owner.voicemail for owner in one.spec.extensions.values()]
+            boxes += [owner.voicemail for owner in one.spec.groups.values()]
+            wanted = sum(1 for box in boxes if box and box.mail)
+            if wanted:
+                number = _count(wanted, "mailbox", "es")
+                yield f"{number} of {one.id} want mail; without a mail server none is sent"
 
 
 def _check_prices(right: tuple[Read, ...], destinations: Path) -> Iterator[Located]:
@@ -91,5 +107,5 @@ def _show(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> None:
         )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, many: str = "s") -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{many}"

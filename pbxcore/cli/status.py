@@ -12,7 +12,7 @@ from pbxcore import revisions, status
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.revisions import ask
 from pbxcore.machine.running import settings_of_running
-from pbxcore.status import Process, Status
+from pbxcore.status import Mail, Process, Status
 
 NAMED = 3  # tenants that lag, by name; the others by their number
 
@@ -76,7 +76,21 @@ def _show(found: Status) -> None:
         f"{link}{'?' if phones.published is None else phones.published} phones, {known}",
         late,
     )
+    table.add_row(*_mail(found.mail))
     out.print(table, highlight=False)
+
+
+def _mail(mail: Mail | None) -> tuple[str, str, str, str]:
+    if mail is None:
+        return _sign(ok=False), "mail", "its files cannot be read", ""
+    counts = ((mail.waiting, "waiting"), (mail.failed, "failed"))
+    late = ", ".join(f"[yellow]{count} {word}[/]" for count, word in counts if count) or "none"
+    if mail.server:
+        return _sign(ok=not mail.failed), "mail", f"{mail.boxes} mailboxes, to {escape(mail.server)}", late
+    if not mail.boxes:
+        return _sign(ok=True), "mail", "no mailbox wants any", late
+    nowhere = f"{mail.boxes} mailboxes want mail and get none: no `smtp` in config/service.yaml"
+    return "[yellow]![/]", "mail", f"[yellow]{nowhere}[/]", late
 
 
 def _force(process: Process) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,8 @@ from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.control.ami import AmiError, Link, connected
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.machine.running import settings_of_running
+from pbxcore.mail import ledger
+from pbxcore.mail.ledger import State
 from pbxcore.settings import Settings
 
 ANSWER_LIMIT_S = 5.0  # to log in; a person waits
@@ -31,17 +35,18 @@ Id = Annotated[str, typer.Argument(help="A message, as `list` names it.")]
 def list_(tenant: Tenant, box: Box, as_json: AsJson = False) -> None:
     """List the messages of a mailbox: from whom, when, how long, and whether somebody heard them."""
     settings = settings_of_running()
-    found = voicemail.messages(settings, _mailbox(settings, tenant, box))
+    mailbox = _mailbox(settings, tenant, box)
+    found, mailed = voicemail.messages(settings, mailbox), _mailed(settings, mailbox)
     if as_json:
-        out.print_json(json.dumps([_to_json(one) for one in found]))
+        out.print_json(json.dumps([{**_to_json(one), "mail": _mail_of(mailed, one)} for one in found]))
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("message", "from", "at", "seconds", ""):
+    for column in ("message", "from", "at", "seconds", "", "mail"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for one in found:
         state = "[bold green]new[/]" if one.new else "old" if one.folder == "Old" else escape(one.folder)
         caller = escape(one.caller) or "[dim]anonymous[/]"
-        table.add_row(one.id, caller, _at(one.at), str(one.duration_s), state)
+        table.add_row(one.id, caller, _at(one.at), str(one.duration_s), state, escape(_mail_of(mailed, one)))
     out.print(table if found else "[dim]no message[/]")
 
 
@@ -89,6 +94,20 @@ async def _delete(settings: Settings, message: voicemail.Message) -> None:
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=ami_secret(settings))
     async with connected(link, ANSWER_LIMIT_S):
         await voicemail.delete(link, message)
+
+
+def _mailed(settings: Settings, mailbox: str) -> Mapping[str, tuple[State, str]]:
+    try:
+        return ledger.of_box(ledger.file_of(settings), mailbox)
+    except sqlite3.Error as error:
+        message = f"what was mailed cannot be read: {error}"
+        raise fail(escape(message), "look at mail.sqlite in the state folder", Exit.UNAVAILABLE) from error
+
+
+def _mail_of(mailed: Mapping[str, tuple[State, str]], one: voicemail.Message) -> str:
+    """Say what became of the mail about a message; nothing where none is wanted."""
+    state, detail = mailed.get(one.id, ("", ""))
+    return f"{state}: {detail}" if detail else str(state)
 
 
 def _mailbox(settings: Settings, tenant: str, box: str) -> str:

@@ -40,6 +40,7 @@ def service(settings: Settings, name: str) -> Child:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the variables that give a process exactly these settings."""
+    smtp = {"PBXCORE_SMTP": settings.smtp.model_dump_json(by_alias=True)} if settings.smtp else {}
     return {
         "PBXCORE_STATE": str(settings.state.absolute()),
         "PBXCORE_CONFIG": str(settings.config.absolute()),
@@ -48,6 +49,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PBXCORE_PORTS": settings.ports.model_dump_json(),
         "PBXCORE_TRUNKS": json.dumps([trunk.model_dump() for trunk in settings.trunks]),
         "PYTHONUNBUFFERED": "1",
+        **smtp,
     }
 
 

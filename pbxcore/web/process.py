@@ -1,4 +1,4 @@
-"""The process: the application on its port and the look for cut-off publications, until cancelled."""
+"""The process: the application on its port, the look for cut-off publications and mail, until cancelled."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import uvicorn
 
 from pbxcore import metrics
 from pbxcore.completion import keep_complete
+from pbxcore.mail.delivery import deliver
 from pbxcore.settings import Settings
 from pbxcore.web.api import application
 
@@ -46,6 +47,7 @@ async def serve(settings: Settings) -> None:
             beside = (
                 group.create_task(_beat(), name="heartbeat metric"),
                 group.create_task(keep_complete(settings), name="completion"),
+                group.create_task(deliver(settings), name="mail"),
             )
             try:
                 await _until_cancelled(_Server(config), listener, group)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 import json
 import os
 import subprocess
 import sys
+from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pbxcore import voicemail
 from pbxcore.machine import services
 from pbxcore.practice import sipp, tone
+from pbxcore.settings import Smtp
+from tests.acceptance.conftest import SERVE
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.acceptance.conftest import Pbx
@@ -76,6 +85,67 @@ async def test_a_message_is_listed_fetched_and_deleted(pbx: Pbx, runs: Runs, tmp
     assert listed(pbx) == []
     gone = command(pbx, "voicemail", "delete", "acme", "10", message["message"])
     assert (gone.returncode, "no message" in gone.stderr) == (1, True)
+
+
+class Server:
+    """A mail server that keeps what it takes."""
+
+    def __init__(self) -> None:
+        self.taken: list[Envelope] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 — aiosmtpd's name
+        """Take a letter."""
+        del server, session
+        self.taken.append(envelope)
+        return "250 OK"
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[Smtp]:
+        """Take mail until the block is left."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SMTP(self, loop=loop), "127.0.0.1", 0)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            yield Smtp(host="127.0.0.1", port=port, sender="voicemail@example.com", tls="none")
+        finally:
+            server.close()
+            await server.wait_closed()
+
+
+@pytest.fixture
+def mailing(pbx: Pbx) -> Iterator[Pbx]:
+    """Give the PBX with mail about Anna's messages; they go from her box when they are mailed."""
+    changed = copy.deepcopy(pbx.tenant)
+    changed["language"] = "de"
+    changed["extensions"]["10"]["voicemail"] = {"mail": "anna@example.com", "delete_after_mail": True}
+    pbx.publish(changed, 2)
+    yield pbx
+    if "web" in pbx.running:
+        pbx.stop("web")
+    pbx.publish(pbx.tenant, 3)
+
+
+async def test_a_message_is_mailed(mailing: Pbx, runs: Runs) -> None:
+    """The mail has the tone that was sent; then the message is deleted, and the lamp goes out."""
+    anna, server = mailing.phone("p10"), Server()
+    await anna.register()
+    runs.append(watcher := await anna.subscribe("acme-p10", event="message-summary"))
+    dark = await watcher.until(method="NOTIFY", text="Messages-Waiting: no")
+    async with server.listening() as smtp:
+        await leave(mailing)
+        lit = await watcher.until(method="NOTIFY", text="Messages-Waiting: yes", after=dark.at)
+        settings = mailing.settings.model_copy(update={"smtp": smtp})
+        serve = (sys.executable, "-c", SERVE, services.SERVICES["web"])
+        mailing.start("web", serve, **services.environment(settings))
+        await watcher.until(method="NOTIFY", text="Messages-Waiting: no", after=lit.at)
+    (envelope,) = server.taken
+    assert envelope.rcpt_tos == ["anna@example.com"]
+    assert isinstance(envelope.content, bytes)
+    letter = message_from_bytes(envelope.content, policy=policy.default)
+    assert letter["Subject"] == "Nachricht von Bruno (11)"
+    (attached,) = letter.iter_attachments()
+    assert tone.heard(attached.get_content(), (VOICE, 1000)) == (VOICE,)
+    assert listed(mailing) == []
 
 
 def test_boxes_that_are_not_there(pbx: Pbx) -> None:

@@ -51,6 +51,24 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
         "no-mailbox",
         ("numbers", "+493055500100", "to"),
     ),
+    "a mailbox that would lose what nobody has heard": (
+        {"extensions": {"11": {"name": "B", "devices": ["p11"], "voicemail": {"delete_after_mail": True}}}},
+        "deleted-unsent",
+        ("extensions", "11", "voicemail", "delete_after_mail"),
+    ),
+    "a mailbox that would lose a recording": (
+        {
+            "extensions": {
+                "11": {
+                    "name": "B",
+                    "devices": ["p11"],
+                    "voicemail": {"mail": "b@example.com", "attach": False, "delete_after_mail": True},
+                }
+            }
+        },
+        "deleted-unsent",
+        ("extensions", "11", "voicemail", "delete_after_mail"),
+    ),
     "a member that is not there": (
         {"groups": {"g": {"name": "G", "extension": "60", "members": ["10", "99"]}}},
         "missing-member",
