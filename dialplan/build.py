@@ -267,12 +267,12 @@ def _number(spec: TenantSpec, key: str, number: str, one: NumberSpec) -> Number:
     )
 
 
-def at(instant: str | None, zone: ZoneInfo) -> datetime | None:
+def at(text: str | None, zone: ZoneInfo) -> datetime | None:
     """Read an instant of a document in UTC; without an offset it is what the clock of the zone shows."""
-    if instant is None:
+    if text is None:
         return None
-    read = datetime.fromisoformat(instant)
-    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
+    read = datetime.fromisoformat(text)
+    return read.astimezone(UTC) if read.tzinfo else instant(text, zone)
 
 
 def _owner(

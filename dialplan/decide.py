@@ -174,7 +174,7 @@ def _outsider(facts: Facts, plan: Plan) -> Caller:
 def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
     published: Published, facts: Facts, state: State, now: datetime, plan: Plan, caller: Caller
 ) -> Call:
-    normal = (numbers.normalise(number, plan.country) for number in facts.diversions)
+    normal = (published.number_written(number, plan.country) for number in facts.diversions)
     known = tuple(dict.fromkeys(number for number in normal if number))
     return Call(
         published=published,

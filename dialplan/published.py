@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dialplan import numbers
 from dialplan.build import build_plan
 from dialplan.finding import DialplanError
 from dialplan.plan import Plan
@@ -89,6 +90,10 @@ class Published:
         forms = (dialled, f"+{dialled}", f"+{dialled.removeprefix('00')}")
         return next((form for form in forms if form in self.numbers), "")
 
+    def number_written(self, text: str, country: str) -> str | None:
+        """Read a number of a header: one of ours in any form, any other as people of a country dial."""
+        return self.number_brought(text) or numbers.normalise(text, country)
+
     def _numbers_of(self, tenant: str) -> Iterable[str]:
         plan = self.plans.get(tenant)
         return plan.numbers if plan else ()
@@ -113,5 +118,5 @@ def plan_from_json(text: str) -> Plan:
         spec = TenantSpec.model_validate_json(json.dumps(wrapper["document"]))
         trunks = tuple(str(trunk) for trunk in wrapper["trunks"])
         return build_plan(spec, revision=int(wrapper["revision"]), trunks=trunks)
-    except (ValueError, KeyError, TypeError) as unreadable:
+    except (ValueError, ArithmeticError, KeyError, TypeError) as unreadable:
         raise UnreadablePlan(f"not a plan: {unreadable}") from unreadable

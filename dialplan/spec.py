@@ -28,7 +28,7 @@ LEAP_YEAR = 2024  # has every day that any year has
 MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
-YEARS = range(2000, 2100)  # of entitlements: a slip of the keyboard is no contract
+YEARS = range(2000, 2100)  # of instants: others are a slip of the keyboard, and the ends of time break sums
 MAX_SOUNDS = 100  # of one music: an evening of pieces; Asterisk reads the list at each hold
 MAX_DDI = 3  # digits of a block: a thousand numbers are one entry
 GRACE_DAYS = 30  # how long a temporary number works after the porting
@@ -130,13 +130,13 @@ def _date(value: str) -> str:
 
 
 def _instant(value: str) -> str:
+    remedy = "write date and time of the tenant's clock, 2026-12-01T06:00, or with an offset, …T06:00+01:00"
     try:
-        datetime.fromisoformat(value)
+        shown = datetime.fromisoformat(value)
     except ValueError as no_instant:
-        remedy = (
-            "write date and time of the tenant's clock, 2026-12-01T06:00, or with an offset, …T06:00+01:00"
-        )
         raise _mistake("no-instant", f"{value!r} is no instant", remedy) from no_instant
+    if shown.year not in YEARS:
+        raise _mistake("no-instant", f"{value!r} is no instant of this century", remedy)
     return value
 
 

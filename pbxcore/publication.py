@@ -149,7 +149,7 @@ def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:
     try:
         spec = TenantSpec.model_validate_json(row["document"])
         return build_plan(spec, revision=int(row["revision"]), trunks=trunks)
-    except (ValueError, DialplanError):
+    except (ValueError, ArithmeticError, DialplanError):
         log.exception("revision %s of %s cannot be published", row["revision"], row["id"])
         return None
 

@@ -123,7 +123,7 @@ def forget(path: Path, plans: Iterable[Plan], now: datetime) -> None:
         replace(one, value=CLEARED, since=now, by="document")
         for plan in plans
         for one in known.of(plan.tenant, now)
-        if one.kind in PERSONAL and one.subject not in plan.extensions
+        if one.kind in PERSONAL and one.subject.partition("/")[0] not in plan.extensions
     ]
     if gone:
         keep(path, gone)

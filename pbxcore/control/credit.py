@@ -22,6 +22,9 @@ from dialplan.credit import Credit, CreditQuestion
 DEADLINE_S = 0.1  # DESIGN: a call waits no longer for credit
 RETRY_S = 0.2  # between attempts to reach the rater
 MOST_UNDER_WAY = 1_000  # questions; four seconds of calls, all of them on credit
+MAX_UNSENT = (
+    1 << 16
+)  # bytes that a rater has not read; a second of calls, whose answers come too late by then
 MAX_LINE = 1 << 20  # an answer to `extend` names every long call
 
 ASKED = Counter("pbxcore_credit_questions_total", "Questions to the rater by what came back", ["end"])
@@ -58,6 +61,10 @@ class CreditLine:
     async def ask(self, question: Mapping[str, object], *, deadline_s: float = DEADLINE_S) -> Answer | None:
         """Ask once; None where no answer came in time."""
         if self._writer is None or len(self._under_way) >= MOST_UNDER_WAY:
+            ASKED.labels("down").inc()
+            return None
+        if self._writer.transport.get_write_buffer_size() > MAX_UNSENT:
+            self._writer.transport.abort()  # it reads nothing; nobody waits for the answers any more
             ASKED.labels("down").inc()
             return None
         number = next(self._numbers)

@@ -140,8 +140,14 @@ def test_who_gets_an_extension_next_starts_afresh(tmp_path: Path) -> None:
     change = publication._Behind(wanted={"acme": 2}, plans=(plan,), prepaid=frozenset(), credit_changed=False)
     publication._write(settings, change)
     assert not path.exists(), "nothing switched, nothing to forget"
-    stays = [dataclasses.replace(ONE, subject="11"), dataclasses.replace(ONE, tenant="beta")]
-    switches.keep(path, [ONE, *stays])
+    out = dataclasses.replace(ONE, kind=SwitchKind.LOGGED_OUT, value="on")
+    gone = [ONE, out, dataclasses.replace(out, subject="10/sales")]
+    stays = [
+        dataclasses.replace(ONE, subject="11"),
+        dataclasses.replace(out, subject="11/sales"),
+        dataclasses.replace(ONE, tenant="beta"),
+    ]
+    switches.keep(path, [*gone, *stays])
     publication._write(settings, change)
     known = switches.read(path)
     assert [*known.of("acme", NOW), *known.of("beta", NOW)] == stays

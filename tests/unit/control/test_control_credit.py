@@ -9,7 +9,7 @@ from typing import Any
 
 from dialplan.credit import Credit, CreditQuestion
 from dialplan.decision import Why
-from pbxcore.control.credit import CreditLine
+from pbxcore.control.credit import MAX_UNSENT, CreditLine
 
 Reply = Callable[[dict[str, Any]], object]
 PATIENT_S = 5.0
@@ -62,6 +62,31 @@ async def test_an_answer_to_nobody_changes_nothing(short_path: Path) -> None:
     async with rater(short_path / "a.sock", lambda _: next(said)) as line:
         assert await line.ask({"do": "a"}) is None
         assert await line.ask({"do": "b"}, deadline_s=PATIENT_S) == {"n": 2, "limit_s": 9}
+
+
+async def test_who_reads_nothing_is_not_written_to_for_ever(short_path: Path) -> None:
+    """A rater that is stopped leaves a second of questions in control's memory at most; then it is left."""
+    over, gone = asyncio.Event(), asyncio.Event()
+
+    async def stopped(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.transport.abort()
+        gone.set()
+
+    server = await asyncio.start_unix_server(stopped, str(short_path / "a.sock"), limit=1_024)
+    line = CreditLine(short_path / "a.sock")
+    holding = asyncio.create_task(line._hold())
+    async with asyncio.timeout(PATIENT_S):
+        while line._writer is None:  # noqa: ASYNC110 — the line comes up by itself
+            await asyncio.sleep(0.01)
+        writer, long = line._writer, "x" * 10_000
+        while not writer.transport.is_closing():
+            assert await line.ask({"do": long}, deadline_s=0) is None
+            assert writer.transport.get_write_buffer_size() <= MAX_UNSENT + 2 * len(long)
+        await asyncio.wait([holding])
+        over.set()
+        await gone.wait()
+    server.close()
 
 
 async def test_legs_are_asked_for_together(short_path: Path) -> None:

@@ -78,11 +78,18 @@ def test_a_porting_that_cannot_be_is_found(number: dict[str, Any], code: str) ->
     assert code in {finding.code for finding in check_tenant(spec(**number), trunks=("carrier",))}
 
 
-@pytest.mark.parametrize("instant", ["2026-12-01", "2026-13-01T06:00", "1.12.2026", "2026-12-01T06:00+1"])
+@pytest.mark.parametrize("instant", ["2026-12-01", "2026-13-01T06:00", "1.12.2026", "2026-12-01T06:00+1",
+                                     "9999-12-31T23:59", "0001-01-01T00:00"])  # fmt: skip
 def test_what_is_no_instant_is_a_mistake(instant: str) -> None:
     """An instant has a date and a time; the remedy shows the form."""
     with pytest.raises(ValueError, match="no instant"):
         spec({"planned": instant})
+
+
+def test_a_time_that_the_clock_leaps_over_is_the_first_one_after() -> None:
+    """A porting in the night when clocks go forward has the instant that an entitlement would have."""
+    porting = plan({"planned": "2026-03-29T02:30"})
+    assert porting.numbers[T].planned_at == datetime(2026, 3, 29, 1, tzinfo=UTC), "03:00 in Berlin"
 
 
 STAGES = [
@@ -172,6 +179,9 @@ def test_numbers_that_are_forwarded_to_each_other_do_not_loop() -> None:
     one = build_plan(TenantSpec.model_validate(document), revision=1, trunks=("carrier",))
     assert refused(decided(one, from_trunk(T))) is Reason.LOOP
     assert refused(decided(plan(), from_trunk(T, diversions=(T, N)))) is Reason.LOOP
+    assert refused(decided(plan(), from_trunk(T[1:], diversions=(T[1:],)))) is Reason.LOOP, (
+        "as carriers write"
+    )
 
 
 def test_the_old_provider_that_still_forwards_after_the_porting_loses_no_call() -> None:
@@ -185,6 +195,8 @@ CONFIRMING = [
     (plan({"planned": "2027-12-01T06:00"}), from_trunk(N[1:]), True),  # it came early: it is a fact
     (plan({"planned": "2026-12-01T06:00"}), from_trunk(T), False),
     (plan({"planned": "2026-12-01T06:00"}), from_trunk(N, diversions=(N,)), False),
+    (plan({"planned": "2026-12-01T06:00"}), from_trunk(N, diversions=(N[1:],)), False),
+    (plan({"planned": "2026-12-01T06:00"}), from_trunk(N, diversions=("0" + N[3:],)), False),
     (plan({"planned": "2026-12-01T06:00"}), from_phone(N), False),
     (plan({"planned": "2026-12-01T06:00"}), from_trunk("+493099999"), False),
     (plan(), from_trunk(N), False),

@@ -37,6 +37,7 @@ def plan(tenant: str, *numbers: str, revision: int = 1) -> Plan:
         '{"format":1,"revision":1,"trunks":[],"document":{}}',
         '{"format":1,"revision":"x","trunks":[],"document":{}}',
         plan_to_json(plan("acme", "+493055500100"))[:-20],
+        plan_to_json(plan("acme", "+493055500100")).replace('"revision": 1', '"revision": 1e999'),
     ],
 )
 def test_what_is_no_plan_is_not_read(text: str) -> None:
