@@ -19,7 +19,8 @@ class BookingSpec(BaseModel):
     """A bundle in one size, from a day on, to the last day of a month or for good.
 
     Attributes:
-        first: first day (`from` in the document). Booked in mid-month, it grants the whole month's minutes.
+        first: first day (`from` in the document). Booked in mid-month, it grants the whole month's minutes or
+            those of the days that are left, as the catalogue says.
         until: last day, the last of a month; none: until further notice.
     """
 
@@ -29,6 +30,20 @@ class BookingSpec(BaseModel):
     size: Name
     first: date = Field(alias="from")
     until: date | None = None
+
+
+class TopUpBookingSpec(BaseModel):
+    """A top-up of a bundle that is booked: more minutes from a day on, to the end of its month.
+
+    Attributes:
+        first: its day (`from` in the document).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    bundle: Name
+    top_up: Name
+    first: date = Field(alias="from")
 
 
 class BuyOutBookingSpec(BaseModel):
@@ -61,6 +76,7 @@ class AccountSpec(BaseModel):
     payment: Literal["postpaid", "prepaid"] = "postpaid"
     bundles: tuple[BookingSpec, ...] = ()
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
+    top_ups: tuple[TopUpBookingSpec, ...] = ()
 
 
 def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Finding, ...]:
@@ -81,7 +97,12 @@ def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Findi
                 remedy="use one of " + ", ".join(known) if known else "write its catalogue first",
             ),
         )
-    return (*_check_dates(spec), *_check_overlaps(spec), *_check_products(spec, versions))
+    return (
+        *_check_dates(spec),
+        *_check_overlaps(spec),
+        *_check_products(spec, versions),
+        *_check_top_ups(spec, versions),
+    )
 
 
 def _check_dates(spec: AccountSpec) -> Iterator[Finding]:
@@ -149,6 +170,38 @@ def _check_products(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Ite
                     message=f"{version.catalogue}@{version.valid_from} has no buy-out {buy_out.buy_out}",
                     remedy="it has " + (", ".join(version.buy_outs) or "none at all"),
                 )
+
+
+def _check_top_ups(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iterator[Finding]:
+    for number, one in enumerate(spec.top_ups):
+        path = ("top_ups", number)
+        if one in spec.top_ups[:number]:
+            yield Finding(
+                path=path,
+                code="topped-up-twice",
+                message=f"{one.bundle} is topped up by {one.top_up} twice on {one.first}",
+                remedy="write the second one with the next day",
+            )
+        if not any(
+            booking.bundle == one.bundle and booking.first <= one.first <= (booking.until or date.max)
+            for booking in spec.bundles
+        ):
+            yield Finding(
+                path=(*path, "bundle"),
+                code="not-booked",
+                message=f"{one.bundle} is not booked on {one.first}",
+                remedy="book it from that day on, or choose another bundle",
+            )
+        begun = [version for version in versions if version.valid_from <= one.first]
+        version = max(begun, key=lambda version: version.valid_from, default=None)
+        bundle = version.bundles.get(one.bundle) if version is not None else None
+        if bundle is None or one.top_up not in bundle.top_ups:
+            yield Finding(
+                path=(*path, "top_up"),
+                code="unknown-top-up",
+                message=f"{spec.catalogue} has no {one.top_up} for {one.bundle} on {one.first}",
+                remedy="it has " + (", ".join(bundle.top_ups if bundle else ()) or "none at all"),
+            )
 
 
 def _booked_under(

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rating import account as account_document
 from rating import catalogue as catalogue_document
-from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec
+from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec, TopUpBookingSpec
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
@@ -59,20 +59,41 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """A booked bundle in one month."""
+    """A booked bundle in one month, or a top-up of one.
+
+    Attributes:
+        period: first of the month; of a top-up the day on which it was bought.
+        top_up: its name; empty for the bundle itself.
+    """
 
     booking: BookingSpec
     granted_by: Tariff
     period: date
+    top_up: str = ""
+
+    @property
+    def name(self) -> str:
+        """What stands in the identity of its pools: `dach`, `dach+more`."""
+        return self.booking.bundle + (f"+{self.top_up}" if self.top_up else "")
 
     def pool(self, account: str, kind: Kind) -> Pool:
         """The pool of fixed or mobile seconds."""
-        bundle = self.booking.bundle
         return Pool(
-            (account, f"{bundle}/{kind}/{self.period.isoformat()}"),
-            self.granted_by.bundles[bundle].seconds[self.booking.size, kind],
-            f"{self.granted_by.name} bundle {bundle}/{self.booking.size}",
+            (account, f"{self.name}/{kind}/{self.period.isoformat()}"),
+            self._granted_s(kind),
+            f"{self.granted_by.name} bundle {self.name}" + ("" if self.top_up else f"/{self.booking.size}"),
         )
+
+    def _granted_s(self, kind: Kind) -> int:
+        """Seconds for its time; of a prorated first month those of its days, rounded up."""
+        bundle = self.granted_by.bundles[self.booking.bundle]
+        if self.top_up:
+            return bundle.top_ups[self.top_up, kind]
+        seconds = bundle.seconds[self.booking.size, kind]
+        if not bundle.prorated or self.booking.first <= self.period:
+            return seconds
+        end = next_month(self.period)
+        return -(-seconds * (end - self.booking.first).days // (end - self.period).days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +106,7 @@ class Account:
     zone: ZoneInfo
     bookings: tuple[BookingSpec, ...]
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
+    top_ups: tuple[TopUpBookingSpec, ...] = ()
     prepaid: bool = False
 
 
@@ -205,24 +227,24 @@ class Book:
         account = self.accounts.get(pool[0])
         if account is None:
             return 0
-        bundle, kind, first = pool[1].split("/")
-        month = date.fromisoformat(first)
-        last = next_month(month) - timedelta(days=1)
-        for booking in account.bookings:
-            begins, ends = max(booking.first, month), min(booking.until or last, last)
-            if booking.bundle != bundle or begins > ends:
-                continue
-            for day in (begins, ends):  # it is granted later where no tariff was in force when it began
-                stretch = self.stretch(account, day_start_us(day, account.zone))
-                for allowance in stretch.allowances:
-                    if allowance.booking is booking:
-                        return allowance.pool(account.account, Kind(kind)).granted_s
+        _, kind, first = pool[1].split("/")
+        begins = date.fromisoformat(first)
+        behind = next_month(begins)
+        # A bundle may begin in mid-month, or its tariff: it is there at one of these.
+        days = {begins, behind - timedelta(days=1), *(one.first for one in account.bookings)}
+        for day in sorted(day for day in days if begins <= day < behind):
+            stretch = self.stretch(account, day_start_us(day, account.zone))
+            for allowance in stretch.allowances:
+                found = allowance.pool(account.account, Kind(kind))
+                if found.key == pool:
+                    return found.granted_s
         return 0
 
     def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
         today = local_day(instant_us, account.zone)
         versions = self.tariffs.get(account.catalogue, ())
         days = _days_of_change(today, versions, (*account.bookings, *account.buy_outs))
+        days |= {one.first for one in account.top_ups if month_start(one.first) == month_start(today)}
         first = max(day for day in days if day <= today)
         behind = min(day for day in days if day > today)
         start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
@@ -231,7 +253,7 @@ class Book:
         if tariff is not None and tariff.timetable is not None:
             span = tariff.timetable.at(instant_us, first)
             start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
-        allowances, broken = _allowances(first, versions, account.bookings)
+        allowances, broken = _allowances(first, versions, account)
         buy_out = next((one.buy_out for one in account.buy_outs if _holds(one, first)), "")
         if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
             broken = broken or f"{tariff.name} has no buy-out {buy_out}"
@@ -301,6 +323,7 @@ def _account(spec: AccountSpec) -> Account:
         zone=ZoneInfo(spec.time_zone),
         bookings=spec.bundles,
         buy_outs=spec.buy_outs,
+        top_ups=spec.top_ups,
         prepaid=spec.payment == "prepaid",
     )
 
@@ -321,9 +344,7 @@ def _days_of_change(
     return frozenset(day for day in days if month_start(today) <= day <= next_month(today))
 
 
-def _allowances(
-    day: date, versions: Sequence[Tariff], bookings: Iterable[BookingSpec]
-) -> tuple[tuple[Allowance, ...], str]:
+def _allowances(day: date, versions: Sequence[Tariff], account: Account) -> tuple[tuple[Allowance, ...], str]:
     """Allowances of a day in burn order: narrowest, then the one that expires first, then the older one.
 
     An allowance is granted once, when its period begins, by the tariff in force then.
@@ -332,7 +353,7 @@ def _allowances(
         The allowances, and what is wrong if one that is booked cannot be granted.
     """
     found: list[tuple[tuple[int, date, date, str], Allowance]] = []
-    for booking in bookings:
+    for booking in account.bookings:
         if not _holds(booking, day):
             continue
         begins = max(month_start(day), booking.first)
@@ -345,6 +366,15 @@ def _allowances(
         expires = next_month(day)
         allowance = Allowance(booking=booking, granted_by=granted_by, period=month_start(day))
         found.append(((bundle.breadth, expires, booking.first, booking.bundle), allowance))
+        for one in account.top_ups:
+            if one.bundle != booking.bundle or not max(month_start(day), booking.first) <= one.first <= day:
+                continue
+            sold_by = in_force(versions, one.first)
+            sold = sold_by.bundles.get(one.bundle) if sold_by is not None else None
+            if sold_by is None or sold is None or (one.top_up, Kind.FIXED) not in sold.top_ups:
+                return (), f"no {one.top_up} of bundle {one.bundle} was sold on {one.first}"
+            more = Allowance(booking=booking, granted_by=sold_by, period=one.first, top_up=one.top_up)
+            found.append(((sold.breadth, expires, one.first, more.name), more))
     return tuple(allowance for _, allowance in sorted(found, key=lambda pair: pair[0])), ""
 
 

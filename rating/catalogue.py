@@ -109,12 +109,27 @@ class SizeSpec(_Part):
     mobile_minutes: NonNegativeInt
 
 
+class TopUpSpec(_Part):
+    """More minutes for the rest of a calendar month, whenever they are bought."""
+
+    price: Amount
+    fixed_minutes: NonNegativeInt = 0
+    mobile_minutes: NonNegativeInt = 0
+
+
 class BundleSpec(_Part):
-    """A product that grants minutes to some zones."""
+    """A product that grants minutes to some zones.
+
+    Attributes:
+        first_month: booked in mid-month, it grants the whole month's minutes or those of its days.
+        top_ups: what can be bought beside it, for the zones of the bundle.
+    """
 
     name: str
     zones: tuple[Name, ...] = Field(min_length=1)
     sizes: dict[Name, SizeSpec] = Field(min_length=1)
+    first_month: Literal["full", "pro-rata"] = "full"
+    top_ups: dict[Name, TopUpSpec] = Field(default_factory=dict)
 
 
 class BuyOutSpec(_Part):

@@ -27,7 +27,8 @@ class Piece:
         start_us: instant at which the piece begins, microseconds since the epoch.
         seconds: billable seconds of the piece, rounding seconds included in the last one.
         source: allowance or overflow; minimum: the last piece, what lifts the leg to the least a call costs.
-        pool: identity of the allowance, `<bundle>/<fixed|mobile>/<period start>`; empty for overflow.
+        pool: identity of the allowance, `<bundle>/<fixed|mobile>/<period start>`; empty for overflow. Of a
+            top-up `<bundle>+<top-up>/<fixed|mobile>/<day>`.
         before_s: seconds left in the pool before the piece; 0 for overflow.
         after_s: seconds left after it.
         price_per_minute_micro: price of overflow; 0 for allowance.

@@ -20,6 +20,8 @@ from rating.catalogue import (
     BundleSpec,
     CatalogueSpec,
     RateSpec,
+    SizeSpec,
+    TopUpSpec,
     WindowSpec,
 )
 from rating.destinations.kind import Destination, Kind
@@ -66,12 +68,16 @@ class Bundle:
         zones: zones it covers.
         breadth: how many countries those are; the narrowest bundle burns first.
         seconds: (size, fixed or mobile) → seconds for a calendar month.
+        top_ups: (top-up, fixed or mobile) → seconds for the rest of the month.
+        prorated: a first month that is no whole one grants the seconds of its days.
     """
 
     bundle: str
     zones: frozenset[str]
     breadth: int
     seconds: Mapping[tuple[str, Kind], int]
+    top_ups: Mapping[tuple[str, Kind], int]
+    prorated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,14 +271,20 @@ def _window(band: BandSpec, window: WindowSpec) -> Window:
 
 
 def _bundle(bundle_id: str, bundle: BundleSpec, spec: CatalogueSpec) -> Bundle:
-    seconds: dict[tuple[str, Kind], int] = {}
-    for size_id, size in bundle.sizes.items():
-        seconds[size_id, Kind.FIXED] = size.fixed_minutes * money.SECONDS_PER_MINUTE
-        seconds[size_id, Kind.MOBILE] = size.mobile_minutes * money.SECONDS_PER_MINUTE
     countries = [spec.zones[zone].countries for zone in bundle.zones]
     return Bundle(
         bundle=bundle_id,
         zones=frozenset(bundle.zones),
         breadth=sum(_WHOLE_WORLD if named == REST else len(named) for named in countries),
-        seconds=seconds,
+        seconds=_seconds(bundle.sizes),
+        top_ups=_seconds(bundle.top_ups),
+        prorated=bundle.first_month == "pro-rata",
     )
+
+
+def _seconds(grants: Mapping[str, SizeSpec] | Mapping[str, TopUpSpec]) -> Mapping[tuple[str, Kind], int]:
+    seconds: dict[tuple[str, Kind], int] = {}
+    for name, grant in grants.items():
+        seconds[name, Kind.FIXED] = grant.fixed_minutes * money.SECONDS_PER_MINUTE
+        seconds[name, Kind.MOBILE] = grant.mobile_minutes * money.SECONDS_PER_MINUTE
+    return seconds

@@ -273,9 +273,11 @@ class Index:
     def _add_stretch(self, account: int, stretch: Stretch) -> int:
         tariff = id(stretch.tariff)  # the book keeps them all
         booked = tuple(
-            (one.booking.bundle, one.booking.size, id(one.granted_by), one.period)
+            (one.name, one.booking.size, id(one.granted_by), month_start(one.period))
             for one in stretch.allowances
         )
+        # What it holds is no part of the shape: accounts began and were topped up on many days.
+        granted = tuple((one.period, one.booking.first) for one in stretch.allowances)
         shape = self._shapes.setdefault(
             (
                 *(tariff, stretch.account.country, stretch.broken, stretch.bands, stretch.buy_out, booked),
@@ -295,7 +297,7 @@ class Index:
         self.stretches.end_us.append(stretch.end_us)
         self.stretches.shape.append(shape)
         self.stretches.group.append(self._groups.setdefault((account, period), len(self._groups)))
-        self.stretches.slots.append(self._slots_of(stretch, (account, booked)))
+        self.stretches.slots.append(self._slots_of(stretch, (account, booked, granted)))
         return number
 
     def _slots_of(self, stretch: Stretch, owner: object) -> int:
@@ -314,7 +316,7 @@ class Index:
                 self.slots.granted_s.append(fits(pool.granted_s))
                 self.slots.pool.append(number)
                 self.slot_pools.append((pool.key[1], pool.rule))
-        if len({one.booking.bundle for one in stretch.allowances}) < len(stretch.allowances):
+        if len({(one.name, one.period) for one in stretch.allowances}) < len(stretch.allowances):
             self._odd.add(first)
         return first
 

@@ -16,7 +16,7 @@ from pbxcore.rater.pricing import FEW, price
 from rating import money
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey, bind
-from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec
+from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec, TopUpSpec
 from rating.closing import Months
 from rating.columns import Index, Numbers, kernel, legs_of, rate_columns
 from rating.columns.arrays import ColumnRangeError
@@ -91,6 +91,12 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
                     for size in ("S", "M")
                 },
                 "zones": spec.zones if draw(st.integers(0, 5)) else ("DE", "World"),
+                "first_month": draw(st.sampled_from(("full", "pro-rata"))),
+                "top_ups": {
+                    "more": TopUpSpec.model_validate(
+                        {"price": "5.00", "fixed_minutes": draw(minutes), "mobile_minutes": draw(minutes)}
+                    )
+                },
             }
         )
         for bundle, spec in AUTPHONE.bundles.items()
@@ -180,6 +186,22 @@ BUY_OUTS: tuple[list[dict[str, str]], ...] = (
 )
 
 
+TOP_UPS: tuple[list[dict[str, str]], ...] = (
+    *([], [], [{"bundle": "dach", "top_up": "more", "from": "2026-11-15"}]),
+    [
+        {"bundle": bundle, "top_up": "more", "from": f"2026-{day}"}
+        for bundle, day in (
+            ("de", "10-31"),
+            ("de", "11-01"),
+            ("de", "11-02"),
+            ("europe", "11-02"),
+            ("dach", "11-02"),
+        )
+    ],
+    [{"bundle": "export", "top_up": "lost", "from": "2026-11-02"}],
+)
+
+
 @st.composite
 def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
     """An account; a bundle may be booked in mid-month, end and be booked in another size."""
@@ -200,6 +222,7 @@ def accounts_of(draw: st.DrawFn, name: str) -> AccountSpec:
             "name": name,
             "bundles": bookings,
             "buy_outs": draw(st.sampled_from(BUY_OUTS)),
+            "top_ups": draw(st.sampled_from(TOP_UPS)),
             "catalogue": draw(st.sampled_from(("autphone", "autphone", "other", "none"))),
             "country": draw(st.sampled_from(("DE", "DE", "AT", "IT"))),
             "time_zone": draw(st.sampled_from(zones)),

@@ -25,18 +25,25 @@ SCENARIOS: list[dict[str, Any]] = [
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def book_of(bundles: list[str], offer: dict[str, Any], buy_outs: list[dict[str, Any]]) -> Book:
-    """A book of the shipped documents and one account; what `offer` says replaces what the catalogue does."""
+def book_of(bundles: list[str], offer: dict[str, Any], **booked: list[dict[str, Any]]) -> Book:
+    """A book of the shipped documents and one account; what `offer` says replaces what the catalogue does.
+
+    Args:
+        bundles: `dach/S`, booked since January, or `dach/S/2026-10-16`, since that day.
+        offer: keys of the catalogue.
+        booked: keys of the account.
+    """
     shipped = yaml.safe_load((CONFIG / "catalogues" / "autphone.yaml").read_text("utf-8"))
     rows = offer.get("rates", [])
     replaced = {(row["zone"], row["kind"]) for row in rows}
     kept = [row for row in shipped["rates"] if (row["zone"], row["kind"]) not in replaced]
     catalogue = CatalogueSpec.model_validate({**shipped, **offer, "rates": [*rows, *kept]})
     written = yaml.safe_load((CONFIG / "accounts" / "acme.yaml").read_text("utf-8"))
-    booked = [dict(zip(("bundle", "size"), one.split("/"), strict=True)) for one in bundles]
-    written["bundles"] = [{**one, "from": "2026-01-01"} for one in booked]
-    written["buy_outs"] = buy_outs
-    account = AccountSpec.model_validate(written)
+    keys = ("bundle", "size", "from")
+    written["bundles"] = [
+        dict(zip(keys, (*one.split("/"), "2026-01-01")[:3], strict=True)) for one in bundles
+    ]
+    account = AccountSpec.model_validate({**written, **booked})
     destinations = load(CONFIG / "destinations")
     assert not any(check(destinations, [catalogue], [account]))
     return bind(destinations, [catalogue], [account], {"acme": "acme"})
@@ -61,12 +68,16 @@ def leg_of(number: int, call: dict[str, Any]) -> Leg:
 def test_a_promise_holds(scenario: dict[str, Any]) -> None:
     """Each call costs what the scenario says, of the pieces it says, or waits for the reason it says."""
     book = book_of(
-        scenario.get("bundles", ["dach/S"]), scenario.get("catalogue", {}), scenario.get("buy_outs", [])
+        scenario.get("bundles", ["dach/S"]),
+        scenario.get("catalogue", {}),
+        buy_outs=scenario.get("buy_outs", []),
+        top_ups=scenario.get("top_ups", []),
     )
     calls = scenario["calls"]
     granted_s = {"fixed": 30_000, "mobile": 6_000}
     left = scenario.get("left", {})
     balances = {("acme", pool): granted_s[pool.split("/")[1]] - seconds for pool, seconds in left.items()}
+    balances |= {("acme", pool): seconds for pool, seconds in scenario.get("used", {}).items()}
     rating = rate([leg_of(number, call) for number, call in enumerate(calls)], book, balances)
     waiting = {int(one.key): one.reason.value for one in rating.quarantined}
     assert waiting == {number: call["waits"] for number, call in enumerate(calls) if "waits" in call}

@@ -46,7 +46,9 @@ def make_book(destinations: Destinations, autphone: CatalogueSpec) -> MakeBook:
     """Build a book of one account `acme` with the bundles given as `dach/S` or (`dach/S`, first, until)."""
 
     def make(
-        *bundles: str | tuple[str, ...], catalogues: tuple[CatalogueSpec, ...] = (), **more: str
+        *bundles: str | tuple[str, ...],
+        catalogues: tuple[CatalogueSpec, ...] = (),
+        **more: Any,  # noqa: ANN401 — any field of an account
     ) -> Book:
         bookings = [(one, "2026-01-01") if isinstance(one, str) else one for one in bundles]
         account = AccountSpec.model_validate(

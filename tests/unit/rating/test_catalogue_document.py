@@ -73,6 +73,8 @@ def changed(values: Mapping[str, Any], path: tuple[str | int, ...], value: objec
         (("bands",), [{"band": "night", "name": "x", "windows": [{"until": "24:01"}]}]),
         (("bands",), [{"band": "night", "name": "x", "windows": []}]),
         (("bundles", "de", "sizes", "S", "fixed_minutes"), -1),
+        (("bundles", "de", "first_month"), "half"),
+        (("bundles", "de", "top_ups"), {"more": {"fixed_minutes": 10}}),
         (("rates",), []),
     ],
 )
@@ -227,6 +229,31 @@ def test_what_a_buy_out_gets_wrong_is_found(
     booked = [{key: value for key, value in zip(keys, one, strict=True) if value} for one in buy_outs]
     spec = AccountSpec.model_validate({**ACCOUNT, "buy_outs": booked})
     assert [finding.code for finding in accounts.check(spec, [catalogue])] == codes
+
+
+@pytest.mark.parametrize(
+    ("top_ups", "codes"),
+    [
+        ([("dach", "more", "2026-03-15")], []),
+        ([("dach", "more", "2026-03-15"), ("dach", "more", "2026-03-16")], []),
+        ([("dach", "more", "2026-03-15"), ("dach", "more", "2026-03-15")], ["topped-up-twice"]),
+        ([("dach", "less", "2026-03-15")], ["unknown-top-up"]),
+        ([("dach", "more", "2026-01-31")], ["not-booked"]),
+        ([("dach", "more", "2026-07-01")], ["not-booked"]),
+        ([("de", "more", "2026-03-15")], ["not-booked", "unknown-top-up"]),
+        ([("dach", "more", "2025-12-31")], ["not-booked", "unknown-top-up"]),
+    ],
+)
+def test_what_a_top_up_gets_wrong_is_found(
+    autphone_values: Mapping[str, Any], top_ups: list[tuple[str, str, str]], codes: list[str]
+) -> None:
+    """One that is not sold, of a bundle that is not booked on its day, or twice on one day."""
+    more = {"more": {"price": "5.00", "fixed_minutes": 100}}
+    offered = CatalogueSpec.model_validate(changed(autphone_values, ("bundles", "dach", "top_ups"), more))
+    booked = [{"bundle": "dach", "size": "S", "from": "2026-02-01", "until": "2026-06-30"}]
+    bought = [dict(zip(("bundle", "top_up", "from"), one, strict=True)) for one in top_ups]
+    spec = AccountSpec.model_validate({**ACCOUNT, "bundles": booked, "top_ups": bought})
+    assert [finding.code for finding in accounts.check(spec, [offered])] == codes
 
 
 def test_an_account_needs_its_catalogue(autphone: CatalogueSpec) -> None:
