@@ -7,15 +7,17 @@ import contextlib
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from pbxcore import voicemail
+from pbxcore import phones, voicemail
 from pbxcore.machine import services
 from pbxcore.practice import sipp, tone
 from pbxcore.settings import Smtp
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from pbxcore.practice.baresip import Baresip
     from tests.acceptance.conftest import Pbx
 
 VOICE = 440  # Hz, of a phone
 SECONDS = 3
+AWAY, BUSY, HOLIDAY = 700, 1000, 1300  # Hz, of Anna's greetings
+GREETING_S = 2.5  # a greeting lasts two
+HEARING_S = 15.0  # how many messages there are, when this one came, and the message
+OWN_NUMBER = "03055500112"  # leads to Anna's mailbox
 BYTES = SECONDS * 16_000  # of 8 kHz, 16 bit
 Runs = list[sipp.Run]
 
@@ -61,6 +68,15 @@ async def leave(pbx: Pbx, box: str = "10", *, tenant: str = "acme") -> None:
         await asyncio.to_thread(pbx.until, recorded, 20.0)
         await bruno.command("hangup")
         await asyncio.to_thread(pbx.until, lambda: len(list(folder.glob("INBOX/*.txt"))) > before, 10.0)
+
+
+@pytest.fixture(autouse=True)
+def emptied(pbx: Pbx) -> Iterator[None]:
+    """Leave no message and no tried PIN to the next test."""
+    yield
+    for one in listed(pbx):
+        command(pbx, "voicemail", "delete", "acme", "10", one["message"])
+    pbx.asterisk("dialplan set global PIN_10@acme 0-0")
 
 
 async def test_a_message_is_listed_fetched_and_deleted(pbx: Pbx, runs: Runs, tmp_path: Path) -> None:
@@ -146,6 +162,104 @@ async def test_a_message_is_mailed(mailing: Pbx, runs: Runs) -> None:
     (attached,) = letter.iter_attachments()
     assert tone.heard(attached.get_content(), (VOICE, 1000)) == (VOICE,)
     assert listed(mailing) == []
+
+
+@pytest.fixture
+def greetings(pbx: Pbx) -> Iterator[Path]:
+    """Give Anna's box with a greeting for when she is away and one for when she talks."""
+    folder = voicemail.folder_of(pbx.settings, "10@acme")
+    for name, frequency_hz in (("unavail", AWAY), ("busy", BUSY)):
+        tone.write(folder / f"{name}.wav", frequency_hz)
+    yield folder
+    for name in ("unavail", "busy", "temp"):
+        (folder / f"{name}.wav").unlink(missing_ok=True)
+
+
+async def greeted(pbx: Pbx) -> int:
+    """Call Anna, hear her greeting, and give the tone that it was."""
+    async with pbx.baresip("p11") as bruno:
+        await bruno.register()
+        await bruno.command("dial", "10")
+        await bruno.until("CALL_ESTABLISHED")
+        await asyncio.sleep(GREETING_S)
+        await bruno.command("hangup")
+        await bruno.until("CALL_CLOSED")
+        return tone.heard(bruno.heard(), (AWAY, BUSY, HOLIDAY))[0]
+
+
+async def test_each_greeting_is_heard_in_its_case(pbx: Pbx, greetings: Path, runs: Runs) -> None:
+    """The busy one while she talks, the other one otherwise; a temporary one instead of both."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    await anna.register(expires_s=0)
+    assert await greeted(pbx) == AWAY
+    tone.write(greetings / "temp.wav", HOLIDAY)
+    assert await greeted(pbx) == HOLIDAY
+    await anna.register()
+    runs.append(await anna.take(sipp.answering(ring_ms=0, start_at="refuse", code=486), calls=0))
+    assert await greeted(pbx) == HOLIDAY
+    (greetings / "temp.wav").unlink()
+    assert await greeted(pbx) == BUSY
+
+
+async def press(phone: Baresip, keys: str) -> None:
+    """Press keys one after the other: each takes baresip a quarter of a second."""
+    await phone.command("sndcode", keys)
+    await asyncio.sleep(0.25 * len(keys))
+
+
+@contextlib.asynccontextmanager
+async def own_number(pbx: Pbx) -> AsyncIterator[Baresip]:
+    """Call the number that leads to Anna's mailbox, and press `*` in its greeting."""
+    async with pbx.baresip("p11") as caller:
+        await caller.register()
+        await caller.command("dial", OWN_NUMBER)
+        await caller.until("CALL_ESTABLISHED")
+        await asyncio.sleep(0.5)
+        await press(caller, "*")
+        yield caller
+
+
+def tried(pbx: Pbx) -> str:
+    """Give how often PINs of Anna's box were tried in vain: `<calls>-<when>`."""
+    found = re.search(r"PIN_10@acme=(\S*)", pbx.asterisk("dialplan show globals"))
+    return found[1] if found and found[1] != "0-0" else ""
+
+
+async def test_a_message_is_heard_from_outside(pbx: Pbx) -> None:
+    """Who calls the number, presses `*` and knows the PIN hears the message; it is old then."""
+    await leave(pbx)
+    async with own_number(pbx) as anna:
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
+        await asyncio.to_thread(pbx.until, lambda: not tried(pbx), 10.0)
+        await asyncio.sleep(1.0)  # of "thank you"; a key that comes too early is lost
+        await press(anna, "1")
+        await asyncio.sleep(HEARING_S)
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+        assert VOICE in tone.heard(anna.heard(), (VOICE, 1000))
+    await asyncio.to_thread(pbx.until, lambda: [one["new"] for one in listed(pbx)] == [False], 10.0)
+
+
+async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
+    """A wrong PIN counts; after three such calls nobody is asked any more for an hour."""
+    async with own_number(pbx) as eve:
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        for _ in range(3):
+            await press(eve, "0000#")
+            await asyncio.sleep(2.5)  # it says that this is wrong
+        await eve.until("CALL_CLOSED")
+    assert tried(pbx).startswith("1-"), "what was tried stays"
+    pbx.asterisk(f"dialplan set global PIN_10@acme 3-{int(time.time())}")
+    async with own_number(pbx) as eve:
+        await eve.until("CALL_CLOSED")
+    assert tried(pbx).startswith("3-")
+    pbx.asterisk(f"dialplan set global PIN_10@acme 3-{int(time.time()) - 3_601}")
+    async with own_number(pbx) as anna:
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
+        await asyncio.to_thread(pbx.until, lambda: not tried(pbx), 10.0)
 
 
 def test_boxes_that_are_not_there(pbx: Pbx) -> None:
