@@ -76,8 +76,10 @@ def look(settings: Settings, looked: dict[str, tuple[int, int]], now: int) -> No
         if looked.get(box.mailbox) == seen:
             continue
         oldest = max(box.since, now - ledger.OLDEST_TAKEN_S)
-        new = [(one.id, int(one.at.timestamp())) for one in voicemail.messages(settings, box.mailbox)]
-        ledger.enrol(path, box.mailbox, [one for one in new if one[1] >= oldest], now)
+        there = [(one.id, int(one.at.timestamp())) for one in voicemail.messages(settings, box.mailbox)]
+        new = [one for one in there if one[1] >= oldest]
+        if new:  # after a start every box is read, and most are empty
+            ledger.enrol(path, box.mailbox, new, now)
         if seen[1] < time.time_ns() - SETTLED_NS:
             looked[box.mailbox] = seen
 

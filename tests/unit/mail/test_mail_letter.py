@@ -41,6 +41,7 @@ def _text(letter: EmailMessage) -> str:
         ('"" <11>', "11"),
         ('"A\r\nBcc: eve@example.com" <1>', "A Bcc: eve@example.com (1)"),
         ('"Zoë\u2028x" <1>', "Zoë x (1)"),
+        ('"A\x00\x1b[31mB\x85" <1>', "A [31mB (1)"),
         ("x" * 1_000, "x" * 120),
     ],
 )
