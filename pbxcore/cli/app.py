@@ -4,8 +4,10 @@ Exit codes: 0 done · 1 the answer is no (findings, refused change) · 2 the com
 3 something that is needed does not answer (database, Asterisk, service).
 """
 
+import os
 import sys
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,4 +57,13 @@ def main() -> None:
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:
     """Print what went wrong and what to do about it; raise what this returns."""
     err.print(f"[bold red]✗[/] {message}\n  → {remedy}", highlight=False, soft_wrap=True)
+    if code is Exit.UNAVAILABLE and _is_elsewhere():
+        hint = "  → or go to the folder of pbxcore first: there is no config/service.yaml here"
+        err.print(hint, highlight=False, soft_wrap=True)
     return typer.Exit(int(code))
+
+
+def _is_elsewhere() -> bool:
+    """Tell whether the command looked for its machine in a folder that is none, and nobody named another."""
+    named = {"PBXCORE_CONFIG", "PBXCORE_STATE"} & os.environ.keys()
+    return not named and not Path("config/service.yaml").exists()

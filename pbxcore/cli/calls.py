@@ -3,6 +3,9 @@
 Owns how `diff` and a refused `apply` show it. Refuses to find it out (`pbxcore.callers` does).
 """
 
+from collections.abc import Iterator
+from dataclasses import fields
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -40,13 +43,14 @@ def as_json(found: Consequences) -> list[dict[str, object]]:
 
 
 def _call(one: Changed) -> dict[str, object]:
+    before, after = apart(one.before, one.after)
     return {
         "caller": one.caller,
         "dialled": one.dialled,
         "shows": one.shows,
         "at": one.at.isoformat(),
-        "before": brief(one.before),
-        "after": brief(one.after),
+        "before": before,
+        "after": after,
     }
 
 
@@ -60,7 +64,8 @@ def _show_calls(found: Consequences, most: int) -> None:
         table.add_column(column)
     for one in found.calls[:most]:
         at = one.at.strftime("%a %Y-%m-%d %H:%M")
-        table.add_row(_who(one), one.dialled, at, escape(brief(one.before)), escape(brief(one.after)))
+        now, then = apart(one.before, one.after)
+        table.add_row(_who(one), one.dialled, at, escape(now), escape(then))
     out.print(table)
     if len(found.calls) > most:
         out.print(f"and {len(found.calls) - most} more; --json has them all", highlight=False)
@@ -71,6 +76,40 @@ def _who(one: Changed) -> str:
     if not one.caller.startswith("trunk-") or one.shows == STRANGER:
         return one.caller
     return f"{one.caller} {one.shows or 'without number'}"
+
+
+def apart(before: Decision | None, after: Decision | None) -> tuple[str, str]:
+    """Say two decisions in a few words and, where these are the same, name what nevertheless differs."""
+    now, then = brief(before), brief(after)
+    if now != then or before is None or after is None:
+        return now, then
+    differing = [*_fields(before, after), *_turns(before, after)]
+    return (
+        "; ".join([now, *(f"{name} {old}" for name, old, _ in differing)]),
+        "; ".join([then, *(f"{name} {new}" for name, _, new in differing)]),
+    )
+
+
+def _fields(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:
+    """Name each field of a step that differs, with both values; equal words mean steps of equal kinds."""
+    for one, other in zip(before.steps, after.steps, strict=True):
+        for field in fields(one):
+            old, new = getattr(one, field.name), getattr(other, field.name)
+            if old != new:
+                yield field.name, _value(old), _value(new)
+
+
+def _turns(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:
+    """Name how the groups of a call take turns, if they no longer do it alike."""
+    old, new = (tuple(f"{hunt.group} {hunt.strategy}" for hunt in one.hunts) for one in (before, after))
+    if old != new:
+        yield "turns", _value(old), _value(new)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "none"
 
 
 def brief(decision: Decision | None) -> str:

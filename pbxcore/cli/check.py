@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from dialplan.spec import TenantSpec
 from pbxcore import documents
@@ -53,7 +54,7 @@ def check(
     if as_json:
         out.print_json(json.dumps(_json(right, wrong) | {"notes": notes}))
     else:
-        _show(right, wrong)
+        _show(right, wrong, paths)
         for note in notes:
             out.print(f"[yellow]! {note}[/]\n  → add `smtp` to config/service.yaml", highlight=False)
     if wrong or not right:
@@ -91,7 +92,7 @@ def _json(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> dict[str, obje
     return {"ok": not wrong, "documents": named, "findings": findings.as_json(wrong)}
 
 
-def _show(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> None:
+def _show(right: tuple[Read, ...], wrong: tuple[Located, ...], paths: list[Path]) -> None:
     findings.show(wrong)
     for document in right:
         out.print(f"[green]✓[/] {document.kind} [bold]{document.id}[/]  [dim]{document.file}[/]")
@@ -99,7 +100,9 @@ def _show(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> None:
         files = len({located.file for located in wrong})
         out.print(f"[bold red]{_count(len(wrong), 'mistake')}[/] in {_count(files, 'file')}")
     elif not right:
-        out.print("[yellow]✗ no documents found[/]\n  → name files, or a folder with *.yaml in it")
+        looked = escape(", ".join(map(str, paths)))
+        remedy = "name files that are not empty, or a folder with *.yaml in it"
+        out.print(f"[yellow]✗ no document in {looked}[/]\n  → {remedy}", highlight=False, soft_wrap=True)
     else:
         kinds = Counter(document.kind for document in right)
         out.print(

@@ -104,6 +104,7 @@ def decide(
         forwarder=forwarded_by,
         helped=called_for_help,
     )
+    _require_trunk(trunk, plans)
     now = instant(at)
     here = not (tenant_file or state)
     switched = _switches(switch or (), settings if here else None, now)
@@ -119,6 +120,14 @@ def _endpoint(phone: str, trunk: str) -> str:
     if bool(phone) == bool(trunk):
         raise fail("nobody calls, or two do", "give either --from PHONE or --trunk NAME", Exit.USAGE)
     return phone or f"trunk-{trunk}"
+
+
+def _require_trunk(trunk: str, plans: Published) -> None:
+    """Refuse a trunk of which no plan knows; without plans nobody can tell."""
+    known = {name for plan in plans.plans.values() for name in plan.trunks}
+    if trunk and known and trunk not in known:
+        names = ", ".join(sorted(known))
+        raise fail(f"there is no trunk {escape(trunk)}", f"name one of: {names}", Exit.USAGE)
 
 
 def _facts(

@@ -50,7 +50,8 @@ def numbers(
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("tenant", "number", "state", "stands_for", "planned", "released", "to"):
-        table.add_column(column.replace("_", " "))
+        whole = column in {"tenant", "number", "stands_for"}
+        table.add_column(column.replace("_", " "), no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*(row[column] or "" for column in row))
     out.print(table)

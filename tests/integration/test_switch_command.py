@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from dialplan.build import build_plan
@@ -80,3 +81,9 @@ def test_a_trial_switches_nothing(run: Run) -> None:
     confirmed = json.loads(run("decide", "--from", "acme-p10", "--to", "*78", "--json")[1])
     assert [one["kind"] for one in confirmed["changes"]] == ["do-not-disturb"]
     assert json.loads(run("switches", "acme", "--json")[1]) == []
+
+
+def test_numbers_stay_whole_on_a_narrow_screen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that is cut off names nobody."""
+    monkeypatch.setattr("pbxcore.cli.porting.out", Console(width=40))
+    assert "+493055500100" in run("numbers", "acme")[1]

@@ -202,6 +202,23 @@ def test_check_tells_scripts_what_is_wrong(tmp_path: Path) -> None:
     assert "nothing is wrong" in right.stdout
 
 
+def test_check_names_where_it_found_nothing(tmp_path: Path) -> None:
+    """An empty file is named, not only that there is no document."""
+    empty = tmp_path / "empty.yaml"
+    empty.touch()
+    found = CliRunner().invoke(app, ["check", str(empty)])
+    assert (found.exit_code, f"no document in {empty}" in found.stdout) == (1, True), found.stdout
+
+
+def test_a_command_in_another_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing answers where no machine is; the place is named beside starting it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PBXCORE_CONFIG", "PBXCORE_STATE", "PBXCORE_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    found = CliRunner().invoke(app, ["tenants"])
+    assert (found.exit_code, "no config/service.yaml here" in found.stderr) == (3, True), found.stderr
+
+
 def test_decide_shows_steps_and_reasons() -> None:
     """`pbxcore decide` answers without Asterisk and database, for people and for scripts."""
     call = ["decide", "-f", str(ACME), "--trunk", "carrier", "--to", "+493022200100"]
@@ -221,6 +238,7 @@ def test_decide_shows_steps_and_reasons() -> None:
         (["--to", "11"], 2),  # nobody calls
         (["--to", "11", "--from", "acme-p10", "--trunk", "carrier"], 2),
         (["--to", "11", "--from", "acme-p10", "--at", "tomorrow"], 2),
+        (["--to", "+493022200100", "--trunk", "carier"], 2),  # no such trunk
     ],
 )
 def test_decide_says_which_argument_is_missing(arguments: list[str], exit_code: int) -> None:

@@ -1,10 +1,13 @@
 """What a change means for callers, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from dialplan.decision import (
     Confirm,
     Decision,
+    Hunt,
     ListenToVoicemail,
     Outside,
     Play,
@@ -15,7 +18,7 @@ from dialplan.decision import (
     Voicemail,
     Why,
 )
-from pbxcore.cli.calls import brief
+from pbxcore.cli.calls import apart, brief
 
 OUTSIDE = Outside(
     trunks=("carrier",),
@@ -26,6 +29,8 @@ OUTSIDE = Outside(
     why=Why.FORWARD,
     timeout_s=20,
 )
+
+HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=12, at_once=True)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +52,45 @@ def test_a_decision_in_few_words(steps: tuple[Step, ...], words: str) -> None:
 def test_no_decision_is_not_possible() -> None:
     """A call that cannot come is said to be so."""
     assert brief(None) == "not possible"
+
+
+def decided(*steps: Step, hunts: tuple[Hunt, ...] = ()) -> Decision:
+    """Make a decision of these steps."""
+    return Decision(version="acme@1", steps=steps, because=(), hunts=hunts)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            decided(OUTSIDE),
+            decided(replace(OUTSIDE, presented="+493022200100")),
+            (
+                "+436641234567 for acme/11; presented none",
+                "+436641234567 for acme/11; presented +493022200100",
+            ),
+        ),
+        (
+            decided(replace(OUTSIDE, trunks=("carrier", "other"))),
+            decided(OUTSIDE),
+            (
+                "+436641234567 for acme/11; trunks carrier, other",
+                "+436641234567 for acme/11; trunks carrier",
+            ),
+        ),
+        (
+            decided(OUTSIDE, hunts=(HUNT,)),
+            decided(OUTSIDE, hunts=(replace(HUNT, strategy="linear"),)),
+            (
+                "+436641234567 for acme/11; turns acme/60 random",
+                "+436641234567 for acme/11; turns acme/60 linear",
+            ),
+        ),
+        (None, decided(OUTSIDE), ("not possible", "+436641234567 for acme/11")),
+    ],
+)
+def test_two_ways_never_read_the_same(
+    before: Decision | None, after: Decision | None, words: tuple[str, str]
+) -> None:
+    """Where the few words are equal, what differs is named with both values."""
+    assert apart(before, after) == words
