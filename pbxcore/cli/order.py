@@ -85,10 +85,13 @@ def order(
 
     Exit code 0: ordered. 1: refused, nothing was written.
     """
-    day = _day(on)
+    day, wanted = _day(on), _wanted(add, remove, choose, newest=newest)
+    if not wanted:
+        raise fail(
+            "no change is named", "repeat the change of the quote: --add, --remove, --choose", Exit.USAGE
+        )
     with contracts.held(file):
         spec, offers = read(file, catalogue, as_json=as_json)
-        wanted = _wanted(add, remove, choose, newest=newest)
         minute = _behind(spec, day)
         deed = facts.Order(change=_change(wanted, spec, offers), quote=quote)
         answer = _answer(spec, offers, Fact(on=day, minute=minute, deed=deed))
@@ -102,6 +105,7 @@ def order(
             out.print(f"✗ {refusal.message}\n  → {refusal.remedy}", markup=False, highlight=False)
         if answer.outcome == "accepted" and answer.quote is not None:
             _show(answer.quote, report.of_quote(answer.quote))
+            out.print(f"✓ ordered, and written to {file}", markup=False, highlight=False, soft_wrap=True)
     if answer.outcome != "accepted":
         raise typer.Exit(int(Exit.NO))
 

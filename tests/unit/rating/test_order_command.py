@@ -98,6 +98,31 @@ def test_another_change_than_the_quoted_one_is_refused(file: Path) -> None:
     assert file.read_text() == TEXT
 
 
+def test_an_order_without_its_change_is_a_wrong_command(file: Path) -> None:
+    """The id alone does not say what was quoted; the change is asked for, and nothing is written."""
+    command = [
+        "order",
+        str(file),
+        f"--catalogue={CATALOGUE}",
+        "--on",
+        "2026-07-11",
+        "--quote",
+        "dfae2e169547d5e4",
+    ]
+    found = CliRunner().invoke(app, command)
+    assert (found.exit_code, "no change is named" in found.stderr) == (2, True), found.stderr
+    assert file.read_text() == TEXT
+
+
+def test_an_order_says_that_it_is_one(file: Path) -> None:
+    """What people read differs from a quote: it is ordered, and where that is written."""
+    change = ("--on", "2026-07-11", "--choose", "package=plus")
+    _, quoted = run("quote", file, *change)
+    command = ["order", str(file), f"--catalogue={CATALOGUE}", *change, "--quote", quoted["id"]]
+    shown = CliRunner().invoke(app, command)
+    assert (shown.exit_code, f"ordered, and written to {file}" in shown.stdout) == (0, True), shown.stdout
+
+
 def test_an_order_does_not_go_before_what_is_known(file: Path) -> None:
     """A contract that knows of July takes no order of June."""
     file.write_text(TEXT + "  - {on: 2026-07-20, order: {add: {user: 1}}}\n")
