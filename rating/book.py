@@ -135,7 +135,7 @@ class Stretch:
     buy_out: str = ""
     tables: tuple[PriceTable, ...] = ()
     broken: str = ""
-    _terms: dict[tuple[Destination, Listed], Terms | None] = field(
+    _terms: dict[Destination | tuple[Destination, Listed], Terms | None] = field(
         default_factory=dict, compare=False, repr=False
     )
 
@@ -150,10 +150,11 @@ class Stretch:
             destination: country and kind.
             listed: what `listed` says of the number.
         """
+        question = (destination, listed) if listed else destination  # nearly always the quick one
         try:
-            return self._terms[destination, listed]
+            return self._terms[question]
         except KeyError:
-            found = self._terms[destination, listed] = self._find_terms(destination, listed)
+            found = self._terms[question] = self._find_terms(destination, listed)
             return found
 
     def _find_terms(self, destination: Destination, listed: Listed) -> Terms | None:

@@ -49,7 +49,8 @@ def check(
     right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds, at=instant(at))
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
-    right = tuple(one for one in right if one.file not in {located.file for located in mispriced})
+    broken = {located.file for located in mispriced}
+    right = tuple(one for one in right if not {one.file, *one.tree.beside.values()} & broken)
     notes = () if settings.smtp else tuple(_unmailed(right))
     if as_json:
         out.print_json(json.dumps(_json(right, wrong) | {"notes": notes}))

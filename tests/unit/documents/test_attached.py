@@ -1,9 +1,12 @@
 """A price list beside a catalogue: part of the document, and of every copy of it."""
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pbxcore.cli import app
 from pbxcore.documents import Located, Read, locate, read, read_texts
 from pbxcore.door import body
 from pbxcore.yamltree import MAX_BYTES
@@ -102,3 +105,12 @@ def test_a_mistake_in_a_list_has_the_line_of_its_row(tmp_path: Path) -> None:
 
 def _countries(spec: CatalogueSpec) -> set[str]:
     return {country for zone in spec.zones.values() if zone.countries != "rest" for country in zone.countries}
+
+
+def test_check_calls_no_catalogue_right_whose_list_is_wrong(tmp_path: Path) -> None:
+    """The mistake stands in another file, and is the catalogue's all the same."""
+    file = put(tmp_path, "prefix,name,price_per_minute\n33,France,free\n")
+    told = CliRunner().invoke(app, ["check", str(file), "--json"])
+    found = json.loads(told.stdout)
+    assert (told.exit_code, found["documents"]) == (1, [])
+    assert [(one["file"], one["line"]) for one in found["findings"]] == [(str(tmp_path / "atoz.csv"), 2)]
