@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import yaml
+
 from dialplan.block import suffix_of
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
-from pbxcore.edit import Scalar, set_entry
+from pbxcore.edit import EditError, Scalar, set_entry
 from pbxcore.revisions import Revision
 from pbxcore.settings import Settings
 
@@ -113,11 +115,22 @@ async def _apply(
     value = _value(event, entry.porting or PortingSpec(), ZoneInfo(spec.time_zone))
     if value is None:
         return door.Applied(changes=(_unchanged(stored),))
-    text = set_entry(without_base(stored.source), ("numbers", temporary, "porting"), value)
+    text = _written(without_base(stored.source), temporary, value)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{spec.tenant}.yaml"
         await asyncio.to_thread(file.write_text, text)
         return await door.apply(settings, [file], author=author, base=stored.revision)
+
+
+def _written(source: str, temporary: str, value: Mapping[str, Scalar]) -> str:
+    """Write the porting of a number into a document, in which the number may stand with blanks."""
+    numbers = (yaml.safe_load(source) or {}).get("numbers") or {}
+    key = next((one for one in numbers if "".join(str(one).split()) == temporary), temporary)
+    try:
+        return set_entry(source, ("numbers", key, "porting"), value)
+    except EditError as error:
+        remedy = "write it into the document by hand and apply that"
+        raise PortingError(error.code, f"the porting cannot be written down: {error}", remedy) from error
 
 
 def _entry(spec: TenantSpec, number: str) -> tuple[str, NumberSpec]:

@@ -94,9 +94,11 @@ async def catch_up(
 
 async def is_complete(settings: Settings, connection: Connection) -> bool:
     """Tell whether everything that is stored is published; a change under way may not be, for a moment."""
-    there = _index(settings).revisions
+    there = _index(settings)
     newest = await connection.fetch(SQL["tenants_in_force"])
-    return all(there.get(str(row["id"])) == int(row["revision"]) for row in newest)
+    if any(there.revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
+        return False
+    return there.prepaid == await _prepaid(connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +134,17 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late)
-        prepaid = frozenset(str(row["tenant"]) for row in await connection.fetch(SQL["prepaid"]))
+        prepaid = await _prepaid(connection)
     return _Behind(
         wanted=wanted,
         prepaid=prepaid,
         credit_changed=prepaid != index.prepaid,
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
     )
+
+
+async def _prepaid(connection: Connection) -> frozenset[str]:
+    return frozenset(str(row["tenant"]) for row in await connection.fetch(SQL["prepaid"]))
 
 
 def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:

@@ -17,7 +17,9 @@ from pbxcore import database, porting, published
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import show_applied
 from pbxcore.machine.running import settings_of_running
+from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
+from pbxcore.turn import BusyError
 
 portings = typer.Typer(help="Portings: plan, reject, confirm or take back.", no_args_is_help=True)
 app.add_typer(portings, name="porting", rich_help_panel="Changing")
@@ -133,6 +135,13 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
         applied = asyncio.run(porting.note(settings, compact, event, author=author or getpass.getuser()))
     except porting.PortingError as error:
         raise fail(str(error), error.remedy, Exit.NO) from error
+    except BusyError as busy:
+        raise fail(
+            f"nothing was changed: {busy}", "try again; if it stays, end who keeps it", Exit.UNAVAILABLE
+        ) from busy
+    except UnansweredError as lost:
+        text = f"nobody can know yet whether it is written down: {lost}"
+        raise fail(text, "the same again does no harm", Exit.UNAVAILABLE) from lost
     except database.AWAY as away:
         text = f"the database does not answer ({away}); nothing was changed"
         raise fail(text, "start the machine with `make run`", Exit.UNAVAILABLE) from away

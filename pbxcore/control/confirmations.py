@@ -1,8 +1,8 @@
 """Confirms planned portings by the first call that a trunk brings to the number itself.
 
 Owns the way from such a call to the door. Refuses to hold up a call: the call is decided as ever, the
-confirmation follows. What cannot be written down, because the database is away, is written down by the next
-such call, or by hand.
+confirmation follows. What cannot be written down, because the database is away or somebody keeps the door, is
+written down by the next such call, or by hand.
 """
 
 import asyncio
@@ -14,11 +14,13 @@ from prometheus_client import Counter
 from dialplan.facts import Facts
 from dialplan.porting import Confirmation, confirmation
 from dialplan.published import Published
-from pbxcore import database, porting
+from pbxcore import database, porting, turn
+from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
 
 WAITING = 100  # portings confirmed within the moment that one takes to be written down
 AUTHOR = "first call"
+LATER: tuple[type[Exception], ...] = (*database.AWAY, turn.BusyError, UnansweredError)
 
 CONFIRMED = Counter("pbxcore_portings_confirmed_total", "Portings that a call to the number confirmed")
 UNCONFIRMED = Counter(
@@ -69,7 +71,7 @@ class Confirmations:
         except porting.PortingError as error:
             _unconfirmed(one, error)
             return
-        except database.AWAY as away:
+        except LATER as away:
             _unconfirmed(one, away)
             return
         if applied.findings or applied.stale:

@@ -52,6 +52,7 @@ async def listen(path: Path, desk: Desk, extend: Extend) -> AsyncIterator[None]:
     _clear(path)
     server = await asyncio.start_unix_server(accept, str(path), limit=MAX_LINE)
     os.chmod(path, 0o600)  # noqa: PTH101 — of a local file, at once
+    ours = _file(path)
     try:
         yield
     finally:
@@ -59,13 +60,23 @@ async def listen(path: Path, desk: Desk, extend: Extend) -> AsyncIterator[None]:
         for connection in tuple(connections):
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
-        _clear(path)
+        if _file(path) == ours:  # a rater that took over meanwhile listens there
+            _clear(path)
 
 
 def _clear(path: Path) -> None:
     """Make room for the socket: a rater that was killed leaves one behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Give what tells a socket from the one of the same name before or after it; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns
 
 
 async def _serve(

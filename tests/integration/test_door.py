@@ -244,6 +244,31 @@ async def test_a_publication_that_was_cut_off_is_completed(
     assert index(settings)["tenants"] == {"acme": 2}
 
 
+async def test_credit_that_was_stored_and_not_published_is_late_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who dies before an account that became prepaid is published leaves it no calls without limit."""
+    await start(settings)
+    account = (CONFIG / "accounts" / "acme.yaml").read_text() + "\npayment: prepaid\n"
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publication, "write_index", die)
+        with pytest.raises(KeyboardInterrupt):
+            await put(settings, acme=account)
+    assert published.load(settings.published).prepaid == frozenset()
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        assert not await publication.is_complete(settings, connection), "then web completes it"
+        await publication.catch_up(settings, connection)
+        assert await publication.is_complete(settings, connection)
+    finally:
+        await connection.close()
+    assert published.load(settings.published).prepaid == {"acme"}
+
+
 async def test_old_plans_do_not_pile_up(settings: Settings) -> None:
     """The plan in force and the one before it are kept, however often a tenant changes."""
     await start(settings)

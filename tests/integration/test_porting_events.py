@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
-from pbxcore import database, door, phones, porting, published, revisions
+from pbxcore import database, door, phones, porting, published, revisions, turn
 from pbxcore.cli import app
 from pbxcore.control.confirmations import Confirmations
 from pbxcore.settings import Settings, Trunk
@@ -139,6 +139,40 @@ async def test_a_confirmation_while_the_database_is_away_comes_with_a_later_call
                 await confirmations.settled()
             running.cancel()
         assert callback(settings) == expected
+
+
+async def test_a_confirmation_while_somebody_keeps_the_door_ends_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Control goes on when a change does not come to its end; the next call writes it down."""
+    await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    plans = published.load(settings.published)
+    monkeypatch.setattr(turn, "WAIT_S", 0.05)
+    confirmations = Confirmations(settings)
+    holder = await database.connect(database.url_of(settings), application="who keeps it")
+    await turn.take(holder, turn.DOOR)
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
+        running = tasks.create_task(confirmations.run())
+        confirmations.notice(plans, call_to_n())
+        await confirmations.settled()
+        assert "who keeps it" in caplog.text
+        await turn.give_back(holder, turn.DOOR)
+        monkeypatch.undo()
+        confirmations.notice(plans, call_to_n())
+        await confirmations.settled()
+        running.cancel()
+    await holder.close()
+    assert callback(settings) == N
+
+
+async def test_a_number_may_stand_in_its_document_with_blanks(settings: Settings) -> None:
+    """What people write for people is found again; blanks and all stay as they are."""
+    file, spaced = settings.state / "acme.yaml", "+49 30 55500100"
+    file.write_text((CONFIG / "tenants/acme.yaml").read_text().replace(f'"{T}":', f'"{spaced}":'))
+    assert not (await door.apply(settings, [file], author="operator")).findings
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="hand"), author="test")
+    assert callback(settings) == N
+    assert f'"{spaced}":' in (await in_force(settings)).source
 
 
 async def test_a_change_of_somebody_else_in_between_is_kept(settings: Settings) -> None:
