@@ -71,6 +71,11 @@ class _Waiting:
     hear: Hear
     since: float
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether somebody waits for the answer still."""
+        return time.monotonic() - self.since < PATIENCE_S
+
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
@@ -138,18 +143,19 @@ class Desk:
         return {one.id: one.grant.limit_s for one in longer}
 
     async def _answer(self, waiting: Sequence[_Waiting]) -> None:
-        fresh = [one for one in waiting if time.monotonic() - one.since < PATIENCE_S]
+        fresh = [one for one in waiting if one.is_fresh]
         book, payers = self.book, {one.asked.payer for one in fresh}
         accounts = {one.account for payer in payers if (one := book.account_of(payer)) and one.prepaid}
         await read_pools(self.connection, self.purses, accounts)
         now_us = time.time_ns() // 1_000
-        answers = [(one, self._work_out(one.asked, now_us, book)) for one in fresh]
+        # Near an instant at which prices change each takes 10 ms: those behind may have given up meanwhile.
+        answers = [(one, self._work_out(one.asked, now_us, book)) for one in fresh if one.is_fresh]
         kept = [result for _, result in answers if isinstance(result, Reservation)]
         if kept:
             await self._set_aside(kept)
         for waiter, result in answers:
             waiter.hear(_said(result))
-        _count(answers, len(waiting) - len(fresh))
+        _count(answers, len(waiting) - len(answers))
 
     async def _set_aside(self, kept: Sequence[Reservation]) -> None:
         await credit.set_aside(self.connection, self.turn, kept)
