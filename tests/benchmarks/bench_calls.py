@@ -102,7 +102,7 @@ def decided(plan: Plan) -> Outside:
     phone = f"large-p{EXTENSIONS[1]}"
     facts = Facts(call="m-1", linkedid="m-1", origin=Origin.PHONE, endpoint=phone, actor=phone,
                   dialled=f"{PREFIX['pbxcore']}10001")  # fmt: skip
-    step = decide(Published({plan.tenant: plan}), facts, State(), datetime.now(UTC)).steps[0]
+    step = decide(Published().with_plans((plan,)), facts, State(), datetime.now(UTC)).steps[0]
     assert isinstance(step, Outside), step
     return step
 

@@ -113,3 +113,13 @@ def test_what_a_caller_wrote_is_filtered() -> None:
         ):
             for found in re.finditer(re.escape(source), line):
                 assert re.search(r"FILTER\((\$\{CHARS\}|0-9),$", line[: found.start()]), line
+
+
+def test_no_event_that_somebody_reads_is_disabled() -> None:
+    """What the AMI user's filters let through is not switched off before it reaches them."""
+    text = (asterisk.TEMPLATES / "manager.conf").read_text()
+    disabled = re.findall(r"^disabledevents = (\S+)$", text, re.MULTILINE)
+    read = set(re.findall(r"^eventfilter\(.*?name\((\w+)\)", text, re.MULTILINE))
+    assert len(disabled) == 1
+    assert {"DialEnd", "Hangup", "ContactStatus", "FullyBooted"} <= read
+    assert not read & set(disabled[0].split(","))
