@@ -174,8 +174,10 @@ async def running(settings: Settings) -> AsyncIterator[Processes]:
 async def ready(settings: Settings) -> None:
     """Wait until control and standby decide and Asterisk follows every phone."""
     async with asyncio.timeout(START_LIMIT_S):
-        while not (await deciding(settings) and not phones.counts(settings).unfollowed):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)  # what is awaited happens in other processes
+        while True:
+            if await deciding(settings) and not phones.counts(settings).unfollowed:
+                return
+            await asyncio.sleep(0.2)
 
 
 async def deciding(settings: Settings) -> bool:
