@@ -91,6 +91,7 @@ class Settings(BaseSettings):
         asterisk: `auto` takes the machine's own Asterisk if it is 20 or newer, else a private one in `state`.
         bind: address phones reach.
         max_call_s: longest duration of any outside call.
+        credit_deadline_ms: how long a call waits for the rater's answer before it is refused.
         credit_slice_s: for how long money is set aside at once; a call on credit goes on slice by slice.
         smtp: mail server; without one no mail is sent.
     """
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
     trunks: tuple[Trunk, ...] = ()
     max_call_s: PositiveInt = 4 * 3600
     credit_slice_s: int = Field(300, ge=10)
+    credit_deadline_ms: int = Field(100, ge=10, le=5_000)
     smtp: Smtp | None = None
 
     @classmethod

@@ -1,7 +1,7 @@
 """Control's line to the rater: may this call begin, and for how long?
 
-Owns the connection, its deadline and its repair. Refuses to decide, and to wait: no answer within
-`DEADLINE_S` is no answer, and nothing is asked twice.
+Owns the connection, its deadline and its repair. Refuses to decide, and to wait: no answer within the
+deadline is no answer, and nothing is asked twice.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from dialplan.credit import Credit, CreditQuestion
 
-DEADLINE_S = 0.1  # DESIGN: a call waits no longer for credit
+DEADLINE_S = 0.1  # DESIGN: a call waits no longer for credit; a slow machine may set another
 RETRY_S = 0.2  # between attempts to reach the rater
 MOST_UNDER_WAY = 1_000  # questions; four seconds of calls, all of them on credit
 MAX_UNSENT = (
@@ -43,6 +43,7 @@ class CreditLine:
     """A line to the rater that keeps itself up while `run` runs."""
 
     path: Path
+    deadline_s: float = DEADLINE_S
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _under_way: dict[int, asyncio.Future[Answer]] = field(default_factory=dict)
     _writer: asyncio.StreamWriter | None = None
@@ -58,7 +59,7 @@ class CreditLine:
                 self._drop()
             await asyncio.sleep(RETRY_S)
 
-    async def ask(self, question: Mapping[str, object], *, deadline_s: float = DEADLINE_S) -> Answer | None:
+    async def ask(self, question: Mapping[str, object], *, deadline_s: float | None = None) -> Answer | None:
         """Ask once; None where no answer came in time."""
         if self._writer is None or len(self._under_way) >= MOST_UNDER_WAY:
             ASKED.labels("down").inc()
@@ -71,7 +72,7 @@ class CreditLine:
         answer = self._under_way[number] = asyncio.get_running_loop().create_future()
         self._writer.write(json.dumps({"n": number, **question}).encode() + b"\n")
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(self.deadline_s if deadline_s is None else deadline_s):
                 found: Answer = await answer
         except TimeoutError:
             ASKED.labels("late").inc()

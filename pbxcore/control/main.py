@@ -70,7 +70,7 @@ async def serve(settings: Settings) -> None:
 
     confirmations = Confirmations(settings)
     process.notice = confirmations.notice
-    line = CreditLine(path_of(settings.run_dir))
+    line = CreditLine(path_of(settings.run_dir), settings.credit_deadline_ms / 1_000)
     process.credit = line.credits
     process.after_reload = after_reload
     process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}

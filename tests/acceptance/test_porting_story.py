@@ -107,7 +107,7 @@ async def test_a_number_moves_to_us_with_calls_up(teller: Teller) -> None:
     """
     now = datetime.now(UTC)
     await teller.shows(SHOWN_N, BOTH_T)
-    up = await teller.ute.call("030" + T[5:], talk_ms=60_000, limit_s=120)
+    up = await teller.ute.call("030" + T[5:], talk_ms=900_000, limit_s=1_000)
     teller.runs.append(up)
     await up.until(status=200)
 
