@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from dialplan.block import numbers_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import database, publication, turn
+from pbxcore import database, lasting, publication, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
@@ -165,7 +165,7 @@ async def _in_turn(
             stale = await _stale(connection, documents, bases)
             if stale:
                 return Applied(stale=stale)
-            findings = await _check_against_stored(settings, connection, documents)
+            findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
             if findings:
                 return Applied(findings=findings)
             changes = await _store(connection, documents, author)
@@ -226,14 +226,34 @@ async def _for_callers(
 
 
 async def _check_against_stored(
-    settings: Settings, connection: Connection, documents: Sequence[Read]
+    settings: Settings, connection: Connection, documents: Sequence[Read], based: Collection[str]
 ) -> tuple[Located, ...]:
-    """Find what is wrong with the documents in the company of those already in force."""
+    """Find what is wrong with the documents in the company of those already in force.
+
+    Args:
+        settings: of this machine.
+        connection: to the database, while no other change can be stored.
+        documents: what shall be in force.
+        based: keys of those that were made from the revision in force: what they leave out, they mean to.
+    """
     return (
         *_not_in_force(documents),
+        *await _check_lasting(connection, documents, based),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
     )
+
+
+async def _check_lasting(
+    connection: Connection, documents: Sequence[Read], based: Collection[str]
+) -> list[Located]:
+    found: list[Located] = []
+    for document in documents:
+        if isinstance(document.spec, AccountSpec):
+            found += locate(document, await lasting.payment_changed(connection, document.spec))
+        elif isinstance(document.spec, TenantSpec) and key(document) not in based:
+            found += locate(document, await lasting.portings_forgotten(connection, document.spec))
+    return found
 
 
 def _not_in_force(documents: Sequence[Read]) -> Iterable[Located]:

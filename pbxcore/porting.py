@@ -8,7 +8,7 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -42,7 +42,7 @@ class PortingError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The porting is to happen at an instant; another plan before is replaced, a rejection is over."""
+    """It is to happen at an instant, without zone by the tenant's clock; a plan before is replaced."""
 
     at: datetime
 
@@ -165,6 +165,8 @@ def _value(event: Event, known: PortingSpec, zone: ZoneInfo) -> Mapping[str, Sca
             return {"rejected": event.reason, **kept}
         case Confirmed():
             reference = {"reference": event.reference} if event.reference else {}
+            if _at(event.at, zone) > datetime.now(UTC):
+                raise _contradiction(f"{event.at} is to come", "plan it: `pbxcore porting plan`")
             at = _clock(event.at, zone)
             return {**_plan_of(known), "confirmed": at, "by": event.by, **reference, **kept}
 
@@ -179,7 +181,12 @@ def _contradiction(why: str, remedy: str) -> PortingError:
 
 def _clock(at: datetime, zone: ZoneInfo) -> str:
     """Write an instant as the tenant's clock shows it, with offset: one hour comes twice a year."""
-    return at.astimezone(zone).isoformat(timespec="seconds")
+    return _at(at, zone).astimezone(zone).isoformat(timespec="seconds")
+
+
+def _at(at: datetime, zone: ZoneInfo) -> datetime:
+    """Read an instant; one without offset is what the tenant's clock shows."""
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def _unchanged(stored: Revision) -> door.Change:

@@ -25,7 +25,7 @@ portings = typer.Typer(help="Portings: plan, reject, confirm or take back.", no_
 app.add_typer(portings, name="porting", rich_help_panel="Changing")
 
 _NUMBER = typer.Argument(help="The number that is ported, or the temporary one that stands for it: +4930…")
-_AT = typer.Option(help="Instant, 2026-12-01T06:00 (UTC without an offset, like +01:00).")
+_AT = typer.Option(help="Instant, 2026-12-01T06:00 by the tenant's clock, or with an offset like +01:00.")
 _AUTHOR = typer.Option(help="Who says so; stands in the revision.")
 
 Ported = Annotated[str, _NUMBER]
@@ -111,12 +111,6 @@ def confirm(
     The first call that a trunk brings to the number confirms a planned porting by itself.
     """
     instant = _instant(at) if at else datetime.now(UTC)
-    if instant > datetime.now(UTC):
-        raise fail(
-            f"{at} is to come",
-            "plan it: `pbxcore porting plan`; it is confirmed when it has happened",
-            Exit.NO,
-        )
     _note(number, porting.Confirmed(at=instant, by=by, reference=reference), author, as_json=as_json)
 
 
@@ -151,8 +145,8 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
 
 
 def _instant(text: str) -> datetime:
+    """Read an instant; without an offset it is the tenant's, and gets its zone where that is known."""
     try:
-        read = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError as error:
         raise fail(f"{text!r} is no instant", "write it like 2026-12-01T06:00+01:00", Exit.USAGE) from error
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

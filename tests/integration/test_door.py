@@ -399,3 +399,24 @@ async def test_an_account_that_turns_prepaid_is_published(settings: Settings) ->
     assert now.prepaid == {"acme"}
     await put(settings, account=account)
     assert index(settings)["prepaid"] == []
+
+
+ONE_LEG = """
+    INSERT INTO rated_leg (position, key, linkedid, account, payer, why, number, tariff, country, kind, zone,
+        answered_us, ended_us, duration_us, billable_s, connection_micro, amount_micro, currency, pieces,
+        billing_month)
+    VALUES (1, 's-1.1', 's-1.0', 'acme', 'acme/10', 'call', '+436641234567', 't', 'AT', 'mobile', 'z',
+        1, 2, 1, 1, 0, 0, 'EUR', '[]', '2026-11-01')
+"""
+
+
+async def test_an_account_that_has_calls_keeps_its_way_of_paying(settings: Settings) -> None:
+    """What was debited would be invoiced once more, or the other way round; before its first call it may."""
+    await start(settings)
+    text = (CONFIG / "accounts/acme.yaml").read_text().rstrip()
+    prepaid, postpaid = f"{text}\npayment: prepaid\n", f"{text}\npayment: postpaid\n"
+    assert not (await put(settings, account=prepaid)).findings
+    await rows(settings, ONE_LEG)
+    refused = await put(settings, account=postpaid)
+    assert codes(refused) == [("account.yaml", 11, "payment-fixed")]
+    assert not (await put(settings, account=prepaid.replace("name: ", "name: New "))).findings

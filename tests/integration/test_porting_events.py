@@ -15,7 +15,7 @@ from pbxcore.settings import Settings, Trunk
 
 CONFIG = Path(__file__).parents[2] / "config"
 T, N = "+493055500100", "+493022200100"
-NOW = datetime(2026, 12, 1, 6, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 1, 6, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_a_porting_is_planned_rejected_postponed_and_confirmed(settings: S
     assert callback(settings) == N
     after = await in_force(settings)
     assert (before.revision, after.revision, after.author) == (1, 5, "desk")
-    written = ('porting: {planned: "2026-12-08T07:12:00+01:00", confirmed: "2026-12-01T07:12:00+01:00", '
+    written = ('porting: {planned: "2026-11-08T07:12:00+01:00", confirmed: "2026-11-01T07:12:00+01:00", '
                'by: "carrier", reference: "WBCI-7"}\n')  # fmt: skip
     assert written in after.source
     assert after.source.replace(f"    {written}", "") == before.source
@@ -204,7 +204,20 @@ def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     assert (future.exit_code, "is to come" in future.output) == (1, True)
     wrong = run.invoke(app, ["porting", "plan", "030 123", "--at", "2026-12-01T06:00"])
     assert (wrong.exit_code, "no telephone number" in wrong.output) == (2, True)
-    planned = run.invoke(app, ["porting", "plan", N, "--at", "2026-12-01T06:00+01:00"])
+    planned = run.invoke(app, ["porting", "plan", N, "--at", "2026-12-01T06:00"])
     assert planned.exit_code == 0, planned.output
     assert '"planned": "2026-12-01T06:00+01:00"' in run.invoke(app, ["numbers", "--json"]).output
     assert phones.to_expire(settings) is not None
+
+
+async def test_a_document_from_before_the_porting_does_not_take_it_back(settings: Settings) -> None:
+    """Without a base it is refused and names the way; from the revision in force it may say so on purpose."""
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="call"), author="first call")
+    file = settings.state / "acme.yaml"
+    file.write_text((CONFIG / "tenants/acme.yaml").read_text().replace("Verkauf", "Vertrieb"))
+    refused = await door.apply(settings, [file], author="operator")
+    assert [(one.finding.code, one.line > 1) for one in refused.findings] == [("porting-forgotten", True)]
+    assert callback(settings) == N
+    meant = await door.apply(settings, [file], author="operator", base=2)
+    assert not meant.findings
+    assert callback(settings) == T

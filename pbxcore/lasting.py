@@ -1,0 +1,61 @@
+"""What a change must not take back in passing: facts learnt since, and how an account that has calls pays.
+
+Owns these refusals at the door. Refuses to judge what a document says otherwise.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dialplan.finding import Finding
+from dialplan.spec import TenantSpec
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+from rating.account import AccountSpec
+
+SQL = named(Path(__file__).with_name("lasting.sql"))
+
+
+async def portings_forgotten(connection: Connection, spec: TenantSpec) -> tuple[Finding, ...]:
+    """Find numbers whose confirmed porting a document does not know that names no base.
+
+    Such a document was written before the porting was confirmed, by a call perhaps: to put it in force would
+    show and call back numbers as if the customer's own were still elsewhere.
+    """
+    stored = await connection.fetchval(SQL["newest"], "tenant", spec.tenant)
+    return tuple(_forgotten(json.loads(stored), spec)) if stored else ()
+
+
+def _forgotten(stored: Mapping[str, Any], spec: TenantSpec) -> Iterator[Finding]:
+    for number, entry in stored.get("numbers", {}).items():
+        confirmed = (entry.get("porting") or {}).get("confirmed")
+        one = spec.numbers.get(number)
+        if confirmed and one and not (one.porting and one.porting.confirmed):
+            yield Finding(
+                path=("numbers", number),
+                code="porting-forgotten",
+                message=f"the porting of {entry.get('stands_for')} was confirmed on {confirmed}; "
+                "this document does not know it",
+                remedy=f"export it anew: `pbxcore export {spec.tenant}`; if the porting was none: "
+                f"`pbxcore porting revert {number}`",
+            )
+
+
+async def payment_changed(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
+    """Find that an account with rated legs would pay in another way.
+
+    What its calls cost was taken from its credit, or will be invoiced: the other way would charge them twice,
+    or never (`rating/LAWS.md`).
+    """
+    stored = await connection.fetchval(SQL["newest"], "account", spec.account)
+    before = AccountSpec.model_validate_json(stored).payment if stored else spec.payment
+    if before == spec.payment or not await connection.fetchval(SQL["has_legs"], spec.account):
+        return ()
+    told = Finding(
+        path=("payment",),
+        code="payment-fixed",
+        message=f"account {spec.account} has rated calls and is {before}",
+        remedy="open another account that pays the other way, and name it in the tenant's document",
+    )
+    return (told,)
