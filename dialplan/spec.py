@@ -1,274 +1,64 @@
 """The tenant document: what an operator writes, and nothing a call needs that is not in it.
 
-Owns the keys, their types and the form of each single value. Refuses everything that needs two values to be
-seen as wrong (`dialplan.checks`): a spec may still name a group that does not exist.
+Owns the keys and what each is when it is not written; the form of each single value stands in
+`dialplan.spelling`. Refuses everything that needs two values to be seen as wrong (`dialplan.checks`): a spec
+may still name a group that does not exist.
 
 Strict: an unknown key, a number where text belongs, a text where a number belongs are mistakes, not guesses.
-A mistake of form is a pydantic error whose context carries the remedy.
 """
 
-import re
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dialplan import callers, hours, numbers, target
-from dialplan.entitlement import Feature
+from dialplan.spelling import (
+    E164,
+    MAX_RING_S,
+    Account,
+    AreaCode,
+    Blocked,
+    Callers,
+    CountryCode,
+    DayOfYear,
+    DeviceId,
+    ExtensionId,
+    FeatureName,
+    Instant,
+    Label,
+    Language,
+    MailAddress,
+    Name,
+    Password,
+    Pin,
+    Prefix,
+    Region,
+    Rights,
+    RingSeconds,
+    RingTone,
+    Sound,
+    SoundFile,
+    SpansOfDay,
+    Strategies,
+    SwitchCode,
+    TargetText,
+    TenantId,
+    TimeZone,
+    WallClock,
+    WeeklyHours,
+    mistake,
+    short_form,
+)
 
 FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
-MAX_BLOCKED = 1_000  # callers of one list
 MAX_FORWARD_RULES = 20  # of one extension
-RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
-MIN_RING_S, MAX_RING_S = 5, 120
-LEAP_YEAR = 2024  # has every day that any year has
 MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
-YEARS = range(2000, 2100)  # of instants: others are a slip of the keyboard, and the ends of time break sums
 MAX_SOUNDS = 100  # of one music: an evening of pieces; Asterisk reads the list at each hold
 MAX_DDI = 3  # digits of a block: a thousand numbers are one entry
 GRACE_DAYS = 30  # how long a temporary number works after the porting
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
-
-
-def _mistake(code: str, message: str, remedy: str) -> PydanticCustomError:
-    """Make an error whose braces are never mistaken for a template's."""
-    return PydanticCustomError(code, "{message}", {"message": message, "remedy": remedy})
-
-
-def _shaped(pattern: str, code: str, what: str, remedy: str) -> AfterValidator:
-    """Make a check that a text matches a pattern as a whole."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if compiled.fullmatch(value):
-            return value
-        raise _mistake(code, f"{value!r} is no {what}", remedy)
-
-    return AfterValidator(check)
-
-
-def _number(value: str) -> str:
-    compact = "".join(value.split())
-    if numbers.is_e164(compact):
-        return compact
-    raise _mistake(
-        "no-number",
-        f"{value!r} is no telephone number",
-        'write it with + and country code, "+493022200100"',
-    )
-
-
-def _target(value: str) -> str:
-    parsed = target.parse(value)
-    if parsed is None:
-        forms = ", ".join(target.FORMS)
-        raise _mistake("no-target", f"{value!r} is no place to send a call to", f"write one of: {forms}")
-    if parsed.kind == target.Kind.NUMBER:
-        _number(parsed.name)
-    return str(parsed)
-
-
-def _caller(value: str) -> str:
-    parsed = callers.parse(value)
-    if parsed is None:
-        raise _mistake("no-caller", f"{value!r} is no caller", f"write one of: {', '.join(callers.FORMS)}")
-    return parsed
-
-
-def _caller_number(value: str) -> str:
-    parsed = callers.parse_number(value)
-    if parsed is None:
-        remedy = f"write one of: {', '.join(callers.NUMBERS)}"
-        raise _mistake("no-caller", f"{value!r} is no number of callers", remedy)
-    return parsed
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
-        remedy = "write a name of the IANA time zone database, Europe/Berlin"
-        raise _mistake("no-time-zone", f"{value!r} is no time zone", remedy) from unknown
-    return value
-
-
-def _country(value: str) -> str:
-    if value in numbers.COUNTRIES:
-        return value
-    known = " ".join(numbers.COUNTRIES)
-    raise _mistake("no-country", f"{value!r} is no country we know", f"write one of: {known}")
-
-
-def _rule(value: str) -> str:
-    if hours.parse_rule(value):
-        return value
-    raise _mistake(
-        "no-hours",
-        f"{value!r} are no hours",
-        'write "Mon-Fri 08:00-18:00" or "Sat,Sun 10:00-12:00 14:00-16:00"',
-    )
-
-
-def _span(value: str) -> str:
-    if hours.parse_spans((value,)):
-        return value
-    raise _mistake("no-hours", f"{value!r} are no hours", 'write "09:00-12:00"')
-
-
-def _date(value: str) -> str:
-    try:
-        date.fromisoformat(value if hours.parse_yearly(value) is None else f"{LEAP_YEAR}-{value}")
-    except ValueError as no_date:
-        remedy = "write year, month, day: 2026-12-24; or for each year month and day: 12-24"
-        raise _mistake("no-date", f"{value!r} is no date", remedy) from no_date
-    return value
-
-
-def _instant(value: str) -> str:
-    remedy = "write date and time of the tenant's clock, 2026-12-01T06:00, or with an offset, …T06:00+01:00"
-    try:
-        shown = datetime.fromisoformat(value)
-    except ValueError as no_instant:
-        raise _mistake("no-instant", f"{value!r} is no instant", remedy) from no_instant
-    if shown.year not in YEARS:
-        raise _mistake("no-instant", f"{value!r} is no instant of this century", remedy)
-    return value
-
-
-def _text_of_date(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _wall_clock(value: str) -> str:
-    remedy = "write what the clock on the tenant's wall shows, without a time zone: 2026-12-01T00:00"
-    try:
-        shown = datetime.fromisoformat(value)
-    except ValueError as no_time:
-        raise _mistake("no-time", f"{value!r} is no time", remedy) from no_time
-    if shown.tzinfo or shown.year not in YEARS:
-        raise _mistake("no-time", f"{value!r} is no time on a wall of this century", remedy)
-    return shown.isoformat(timespec="minutes" if not shown.second else "seconds")
-
-
-def _feature(value: str) -> str:
-    if value in set(Feature):
-        return value
-    known = ", ".join(Feature)
-    raise _mistake("no-feature", f"{value!r} is no feature", f"write some of: {known}")
-
-
-def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
-    return [] if value == "closed" else value
-
-
-def _not_reserved(value: str) -> str:
-    if value not in RESERVED:
-        return value
-    raise _mistake("tenant-reserved", f"no tenant can be called {value!r}", "choose another id")
-
-
-def _former_word(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
-    """Read `in_order`, as `linear` was called when plans were published that are in force today."""
-    return "linear" if value == "in_order" else value
-
-
-def _short_form(key: str, form: type = str) -> Callable[[Any], Any]:
-    """Let a text, or a value of another form, stand for a mapping of which only `key` is given."""
-    return lambda value: {key: value} if isinstance(value, form) else value
-
-
-TenantId = Annotated[
-    str,
-    _shaped(
-        "[a-z][a-z0-9]{0,19}", "no-tenant-id", "tenant id", "use up to 20 of a-z and 0-9, a letter first"
-    ),
-    AfterValidator(_not_reserved),
-]
-DeviceId = Annotated[
-    str, _shaped("[a-z0-9]{1,20}", "no-device-id", "device id", "use up to 20 of a-z and 0-9")
-]
-ExtensionId = Annotated[
-    str, _shaped(r"[0-9*#]{1,8}", "no-extension", "extension", 'use up to 8 digits in quotes, "10"')
-]
-Name = Annotated[
-    str,
-    _shaped(
-        "[a-z][a-z0-9_]{0,29}", "no-name", "name for a rule", "use up to 30 of a-z, 0-9 and _, a letter first"
-    ),
-]
-Label = Annotated[
-    str,
-    _shaped(
-        r"[^\x00-\x1f\x7f\"<>]{1,80}", "no-label", "name", 'use 1 to 80 characters without " < > and control'
-    ),
-]
-AreaCode = Annotated[
-    str, _shaped("[1-9][0-9]{0,5}", "no-area-code", "area code", 'write it without leading zero, "30"')
-]
-Language = Annotated[str, _shaped("[a-z]{2}", "no-language", "language", "write its ISO 639 code, de")]
-Sound = Annotated[
-    str,
-    _shaped(
-        "[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,5}", "no-sound", "sound", "write a name like vm-goodbye"
-    ),
-]
-SoundFile = Annotated[
-    str,
-    _shaped(
-        "[a-z0-9][a-z0-9_-]{0,59}",
-        "no-sound",
-        "name of a sound of the tenant",
-        "use up to 60 of a-z, 0-9, _ and -, without folder and .wav",
-    ),
-]
-_WORD = "[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
-_HOST = "([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?[.])+[A-Za-z][0-9A-Za-z-]{0,61}[0-9A-Za-z]"
-MailAddress = Annotated[
-    str,
-    _shaped(f"(?=.{{3,254}}$){_WORD}([.]{_WORD})*@{_HOST}", "no-mail", "mail address", "write a@example.com"),
-]
-Pin = Annotated[str, _shaped("[0-9]{4,10}", "no-pin", "PIN", 'use 4 to 10 digits in quotes, "4711"')]
-Password = Annotated[
-    str,
-    _shaped(
-        "[0-9A-Za-z_.+=@-]{12,64}", "weak-password", "password", "use 12 to 64 of 0-9 A-Z a-z _ . + = @ -"
-    ),
-]
-Account = Annotated[str, _shaped("[a-z][a-z0-9-]{0,39}", "no-account", "account id", "use a-z, 0-9 and -")]
-E164 = Annotated[str, AfterValidator(_number)]
-Instant = Annotated[
-    str,
-    _shaped(
-        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?([+-][0-9]{2}:[0-9]{2}|Z)?",
-        "no-instant", "instant", "write date and time of the tenant's clock, 2026-12-01T06:00",
-    ),
-    AfterValidator(_instant),
-]  # fmt: skip
-TargetText = Annotated[str, AfterValidator(_target)]
-Callers = Annotated[str, AfterValidator(_caller)]
-CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
-Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
-RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
-FeatureName = Annotated[str, AfterValidator(_feature)]
-RingTone = Annotated[
-    str, _shaped("[A-Za-z0-9-]{1,30}", "no-ring-tone", "ring tone", "use up to 30 of letters, digits and -")
-]
-Prefix = Annotated[
-    str, _shaped(r"[^\x00-\x1f\x7f\"<>]{1,20}", "no-prefix", "prefix", 'use 1 to 20 characters without " < >')
-]
-Region = Annotated[
-    str, _shaped("[A-Z0-9]{1,3}", "no-region", "region", 'write its ISO 3166-2 code without country, "BY"')
-]
-SpansOfDay = Annotated[
-    tuple[Annotated[str, AfterValidator(_span)], ...], Field(strict=False), BeforeValidator(_closed_is_empty)
-]
-Rights = Literal["anywhere", "country", "inside"]
-Strategies = Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"]
 
 
 class Document(BaseModel):
@@ -327,7 +117,7 @@ class NoAnswerSpec(Document):
     to: TargetText
     after_s: RingSeconds = RING_S
 
-    _short = model_validator(mode="before")(_short_form("to"))
+    _short = model_validator(mode="before")(short_form("to"))
 
 
 class ForwardRuleSpec(Document):
@@ -349,9 +139,9 @@ class ForwardRuleSpec(Document):
     def _says_something(self) -> Self:
         if not (self.callers or self.numbers):
             remedy = "name callers or numbers, or write the forward beside the rules"
-            raise _mistake("no-condition", "the rule holds for every call", remedy)
+            raise mistake("no-condition", "the rule holds for every call", remedy)
         if not any((self.always, self.busy, self.no_answer, self.unreachable)):
-            raise _mistake(
+            raise mistake(
                 "no-forward", "the rule forwards nothing", "name always, busy, no_answer or unreachable"
             )
         return self
@@ -393,7 +183,7 @@ class DeviceSpec(Document):
     device: DeviceId
     password: Password | None = None
 
-    _short = model_validator(mode="before")(_short_form("device"))
+    _short = model_validator(mode="before")(short_form("device"))
 
 
 class ExtensionSpec(Document):
@@ -435,13 +225,13 @@ class MemberSpec(Document):
     delay_s: Annotated[int, Field(ge=0, le=MAX_RING_S)] = 0
     timeout_s: RingSeconds | None = None
 
-    _short = model_validator(mode="before")(_short_form("extension"))
+    _short = model_validator(mode="before")(short_form("extension"))
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.extension is None) == (self.number is None):
             remedy = 'write "10", {extension: "10", delay_s: 5}, or {number: "+436641234567"}'
-            raise _mistake("no-member", "a member is either an extension or a number", remedy)
+            raise mistake("no-member", "a member is either an extension or a number", remedy)
         return self
 
     def __str__(self) -> str:
@@ -468,7 +258,7 @@ class GroupSpec(Document):
 
     name: Label
     extension: ExtensionId | None = None
-    strategy: Annotated[Strategies, BeforeValidator(_former_word)] = "simultaneous"
+    strategy: Strategies = "simultaneous"
     members: Annotated[tuple[MemberSpec, ...], Field(strict=False, min_length=1)]
     members_forward: Literal["ignore", "obey"] = "ignore"
     busy_level: Annotated[int, Field(ge=1, le=MAX_BUSY_LEVEL)] | None = None
@@ -489,7 +279,7 @@ class HoursSwitchSpec(Document):
         by: extensions whose phones may.
     """
 
-    code: Annotated[str, _shaped("[0-9]{1,3}", "no-code", "code of a time rule", 'use 1 to 3 digits, "1"')]
+    code: SwitchCode
     by: Annotated[tuple[ExtensionId, ...], Field(strict=False, min_length=1)]
 
 
@@ -508,9 +298,9 @@ class HoursSpec(Document):
         switch: who may overrule the rule by phone.
     """
 
-    open: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Field(strict=False)]
+    open: Annotated[tuple[WeeklyHours, ...], Field(strict=False)]
     holidays: SpansOfDay | None = None
-    exceptions: dict[Annotated[str, AfterValidator(_date)], SpansOfDay] = {}
+    exceptions: dict[DayOfYear, SpansOfDay] = {}
     then: TargetText
     closed: TargetText | None = None
     special: TargetText | None = None
@@ -535,7 +325,7 @@ class MusicSpec(Document):
     sounds: Annotated[tuple[SoundFile, ...], Field(strict=False, min_length=1, max_length=MAX_SOUNDS)]
     order: Literal["listed", "random"] = "listed"
 
-    _short = model_validator(mode="before")(_short_form("sounds", list))
+    _short = model_validator(mode="before")(short_form("sounds", list))
 
 
 class StandbySpec(Document):
@@ -546,7 +336,7 @@ class StandbySpec(Document):
             country. Numbers that a forward names may always be reached.
     """
 
-    countries: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], Field(strict=False)]
+    countries: Annotated[tuple[CountryCode, ...], Field(strict=False)]
 
 
 class EntitlementSpec(Document):
@@ -559,7 +349,7 @@ class EntitlementSpec(Document):
         devices: how many phones; without it any number.
     """
 
-    since: Annotated[str, BeforeValidator(_text_of_date), AfterValidator(_wall_clock)]
+    since: WallClock
     features: Annotated[tuple[FeatureName, ...], Field(strict=False)] | None = None
     extensions: Annotated[int, Field(ge=0)] | None = None
     devices: Annotated[int, Field(ge=0)] | None = None
@@ -578,10 +368,10 @@ class TenantSpec(Document):
     version: Literal[1]
     tenant: TenantId
     name: Label
-    country: Annotated[str, AfterValidator(_country)]
+    country: CountryCode
     region: Region | None = None
     area_code: AreaCode | None = None
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: TimeZone
     language: Language = "en"
     account: Account
     standby: StandbySpec | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from dialplan.spec import SoundFile, TenantId
+from dialplan.spelling import SoundFile, TenantId
 
 SUFFIX = ".wav"
 LARGEST_BYTES = 64 << 20  # more than an hour

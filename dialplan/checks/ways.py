@@ -9,7 +9,8 @@ from dialplan.decision import MAX_STEP_BYTES, MAX_STEPS
 from dialplan.finding import Finding, Path
 from dialplan.graph import closure, cycles
 from dialplan.references import Place
-from dialplan.spec import MIN_RING_S, GroupSpec, TenantSpec
+from dialplan.spec import GroupSpec, TenantSpec
+from dialplan.spelling import MIN_RING_S
 from dialplan.target import Kind
 
 MAX_RING_BYTES = MAX_STEP_BYTES - 100  # the rest of a step: timeout, jumps, caller

@@ -11,7 +11,7 @@ from importlib.resources import files
 import yaml
 
 from dialplan.hours import parse_yearly
-from dialplan.spec import LEAP_YEAR
+from dialplan.spelling import LEAP_YEAR
 
 LANGUAGES = ("de", "en", "it", "nl")
 OTHERWISE = "en"  # for a tenant whose language is none of them

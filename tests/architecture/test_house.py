@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 SPECS = frozenset(
     {
         "dialplan.spec",
+        "dialplan.spelling",
         "rating.catalogue",
         "rating.account",
         "rating.offer",
