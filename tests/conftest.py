@@ -27,6 +27,37 @@ hypothesis_settings.load_profile("default")
 CHECKOUT = Path(__file__).parents[1]
 _TEMPLATE = "template_pbxcore"
 _NUMBERS = count(1)
+_SERVERS: set[int] = set()  # PostgreSQL's process, for the whole session
+
+# Every process that a test starts, directly or not, carries this word in its environment.
+_MARK = f"PBXCORE_TEST_SESSION={os.getpid()}"
+os.environ["PBXCORE_TEST_SESSION"] = str(os.getpid())
+_GONE_LIMIT_S = 10.0  # for what ends by itself once its starter was killed: PostgreSQL writes its data down
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_process_outlives_its_module() -> Iterator[None]:
+    """Wait until what the module's tests started is gone; name what stays."""
+    yield
+    deadline = time.monotonic() + _GONE_LIMIT_S
+    while left := _processes():
+        assert time.monotonic() < deadline, f"the tests of this module left processes behind: {left}"
+        time.sleep(0.02)
+
+
+def _processes() -> dict[int, str]:
+    """Give the processes of this session with their words, without those that serve it to its end."""
+    mark, ours = _MARK.encode(), {os.getpid(), *_SERVERS}
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        try:
+            marked = pid not in ours and mark in (process / "environ").read_bytes().split(b"\0")
+            if marked and int((process / "stat").read_text().rpartition(")")[2].split()[1]) not in _SERVERS:
+                found[pid] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it is gone, or a thread of the kernel
+    return found
 
 
 @pytest.fixture
@@ -64,6 +95,7 @@ def postgres() -> Iterator[postgresql.Server]:
     """Give a private server for the session."""
     folder = Path(tempfile.mkdtemp(prefix="pbx", dir="/tmp"))
     with postgresql.running(postgresql.Server(folder / "data", folder), folder / "log") as server:
+        _SERVERS.add(int((server.data / "postmaster.pid").read_text().splitlines()[0]))
         yield server
     shutil.rmtree(folder, ignore_errors=True)
 
