@@ -5,6 +5,7 @@ have is left out here, so that a plan that was published once can always be buil
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from operator import attrgetter
@@ -33,7 +34,7 @@ from dialplan.plan import (
     Screen,
     Strategy,
 )
-from dialplan.rights import Rights
+from dialplan.rights import Reach, Rights
 from dialplan.spec import (
     FORWARD_CASES,
     LONG_RING_S,
@@ -46,6 +47,7 @@ from dialplan.spec import (
     MusicSpec,
     NumberSpec,
     PortingSpec,
+    RightsSpec,
     TenantSpec,
     VoicemailSpec,
 )
@@ -56,7 +58,9 @@ ANY_YEAR = 2026
 
 def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> Plan:
     """Build the plan of a checked document."""
-    extensions = {number: _extension(spec, number, one) for number, one in spec.extensions.items()}
+    shared = shared_rights(spec)
+    extensions = {number: _extension(spec, shared, number, one) for number, one in spec.extensions.items()}
+    groups = {name: _group(spec, shared, name, one) for name, one in spec.groups.items()}
     return Plan(
         tenant=spec.tenant,
         revision=revision,
@@ -73,7 +77,7 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         named_numbers=_named_numbers(spec),
         numbers=MappingProxyType(dict(_numbers(spec))),
         extensions=MappingProxyType(extensions),
-        groups=MappingProxyType({name: _group(spec, name, one) for name, one in spec.groups.items()}),
+        groups=MappingProxyType(groups),
         group_extensions=MappingProxyType({g.extension: n for n, g in spec.groups.items() if g.extension}),
         hours=MappingProxyType({name: _hours(spec, name, one) for name, one in spec.hours.items()}),
         announcements=MappingProxyType(dict(_announcements(spec))),
@@ -136,15 +140,19 @@ def _extensions_of(spec: TenantSpec, number: str, inside: frozenset[str]) -> Ite
             yield from _extensions_of(spec, str(inner), inside | {nested})
 
 
-def _extension(spec: TenantSpec, number: str, one: ExtensionSpec) -> Extension:
+def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one: ExtensionSpec) -> Extension:
     mailbox = f"{number}@{spec.tenant}" if one.voicemail else ""
+    path = f"extensions.{number}"
+    may_call = rights(spec, one.may_call, f"{path}.may_call", shared)
+    forward = one.may_forward
+    may_forward = rights(spec, forward, f"{path}.may_forward", shared) if forward else may_call
     return Extension(
         number=number,
         name=one.name,
         endpoints=tuple(endpoint(spec.tenant, device.device) for device in one.devices),
         mailbox=mailbox,
         forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
-        owner=_owner(spec, number, one.caller_id, Rights(one.may_call)),
+        owner=replace(_owner(spec, number, one.caller_id), may_call=may_call, may_forward=may_forward),
         screen=_screen(one.blocked, one.anonymous),
     )
 
@@ -178,8 +186,10 @@ def _forwards(spec: TenantSpec, forward: ForwardSpec, ring_s: int) -> Forwards:
     )
 
 
-def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
+def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: GroupSpec) -> Group:
     mailbox = f"{one.extension}@{spec.tenant}" if one.voicemail and one.extension else ""
+    may_call = rights(spec, one.may_call, f"groups.{name}.may_call", shared)
+    owner = _owner(spec, one.extension or name, one.caller_id)
     return Group(
         name=name,
         extension=one.extension or "",
@@ -192,7 +202,7 @@ def _group(spec: TenantSpec, name: str, one: GroupSpec) -> Group:
         prefix=one.prefix or "",
         otherwise=_target(one.otherwise),
         mailbox=mailbox,
-        owner=_owner(spec, one.extension or name, one.caller_id, Rights(one.may_call)),
+        owner=replace(owner, may_call=may_call, may_forward=may_call),
     )
 
 
@@ -211,9 +221,18 @@ def _hours(spec: TenantSpec, name: str, one: HoursSpec) -> Hours:
 
 def week(spec: TenantSpec, one: HoursSpec) -> hours.Week:
     """Read the hours of a rule whose lines have been checked."""
-    regular = hours.parse_rules(one.open) or hours.Week(((),) * 7)
+    return _week(spec, one.open, one.exceptions, one.holidays)
+
+
+def _week(
+    spec: TenantSpec,
+    lines: tuple[str, ...],
+    special: Mapping[str, tuple[str, ...]],
+    holidays: tuple[str, ...] | None,
+) -> hours.Week:
+    regular = hours.parse_rules(lines) or hours.Week(((),) * 7)
     exceptions, yearly = {}, {}
-    for day, written in one.exceptions.items():
+    for day, written in special.items():
         spans = hours.parse_spans(written) or ()
         each_year = hours.parse_yearly(day)
         if each_year:
@@ -221,17 +240,17 @@ def week(spec: TenantSpec, one: HoursSpec) -> hours.Week:
         else:
             exceptions[date.fromisoformat(day)] = spans
     return hours.Week(
-        regular.days, MappingProxyType(exceptions), MappingProxyType(yearly), _holidays(spec, one)
+        regular.days, MappingProxyType(exceptions), MappingProxyType(yearly), _holidays(spec, holidays)
     )
 
 
-def _holidays(spec: TenantSpec, one: HoursSpec) -> hours.Holidays | None:
-    if one.holidays is None:
+def _holidays(spec: TenantSpec, spans: tuple[str, ...] | None) -> hours.Holidays | None:
+    if spans is None:
         return None
     region = spec.region or ""
     # The library loads what it knows of a country when it is first asked: here, and not while a call waits.
     public_holidays.in_year(spec.country, region, ANY_YEAR)
-    return hours.Holidays(spec.country, region, hours.parse_spans(one.holidays) or ())
+    return hours.Holidays(spec.country, region, hours.parse_spans(spans) or ())
 
 
 def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:
@@ -275,10 +294,34 @@ def at(text: str | None, zone: ZoneInfo) -> datetime | None:
     return read.astimezone(UTC) if read.tzinfo else instant(text, zone)
 
 
-def _owner(
-    spec: TenantSpec, name: str, caller_id: str | None = None, may_call: Rights = Rights.ANYWHERE
-) -> Owner:
-    return Owner(payer=f"{spec.tenant}/{name}", identity=_identity(spec, name, caller_id), may_call=may_call)
+def _owner(spec: TenantSpec, name: str, caller_id: str | None = None) -> Owner:
+    return Owner(payer=f"{spec.tenant}/{name}", identity=_identity(spec, name, caller_id))
+
+
+def shared_rights(spec: TenantSpec) -> Mapping[str, Rights]:
+    """Read the rights that extensions and groups share, each once; they build on no other."""
+    return {name: rights(spec, one, f"rights.{name}", {}) for name, one in spec.rights.items()}
+
+
+def rights(spec: TenantSpec, one: RightsSpec, rule: str, shared: Mapping[str, Rights]) -> Rights:
+    """Read rights that stand at a path of the document.
+
+    A name that is not there gives the least: who could not be checked calls nobody outside.
+    """
+    to: Reach | Rights = Reach(one.to) if one.to in _REACHES else shared.get(one.to, Reach.INSIDE)
+    if isinstance(to, Rights) and not (one.allowed or one.blocked or one.open is not None):
+        return to
+    return Rights(
+        to=to,
+        rule=rule,
+        allowed=frozenset(one.allowed),
+        blocked=frozenset(one.blocked),
+        week=None if one.open is None else _week(spec, one.open, one.exceptions, one.holidays),
+        closed=Reach(one.closed),
+    )
+
+
+_REACHES = frozenset(Reach)
 
 
 def _identity(spec: TenantSpec, name: str, caller_id: str | None) -> Identity:

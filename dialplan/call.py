@@ -25,6 +25,7 @@ CAUSES = {
     Reason.UNKNOWN_ENDPOINT: 21,  # 403
     Reason.INVALID_NUMBER: 28,  # 484
     Reason.NOT_ALLOWED: 21,  # 403
+    Reason.NOT_ALLOWED_NOW: 21,  # 403
     Reason.NO_TRUNK: 34,  # 503
     Reason.LOOP: 25,  # 603: nobody tries another way
     Reason.CLOSED: 20,  # 480

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     UNKNOWN_ENDPOINT = "unknown-endpoint"  # the asking device belongs to no published tenant
     INVALID_NUMBER = "invalid-number"  # cannot be brought into E.164 form
     NOT_ALLOWED = "not-allowed"  # the caller's rights do not cover it
+    NOT_ALLOWED_NOW = "not-allowed-now"  # they cover it at other hours
     NO_TRUNK = "no-trunk"  # no trunk is configured for it
     LOOP = "loop"  # the call has been here before
     CLOSED = "closed"  # a closed rule without a destination

@@ -5,24 +5,27 @@ and a call that changes is one, wherever the line stands that changed it.
 
 A plan's decisions depend on who calls, what is dialled and the hours. So each number of the tenant is called
 from outside, by a stranger and by callers of the kinds that rules name (`MAX_KINDS`), each extension and
-group from two phones inside (none is its own), and a stranger from each phone: a number of calls that grows
-with the tenant, not with its square. Each call is made once for every state that the time rules of both plans
-take together within a week, or on a day of the coming year that is unlike its week (an exception, a public
-holiday), now and after each later change of what the tenant is entitled to.
+group from two phones inside (none is its own), and from each phone a stranger abroad, one at home and one for
+each pattern of its rights: a number of calls that grows with the tenant, not with its square. Each call is
+made once for every state that the hours of both plans (of time rules and of rights) take together within a
+week, or on a day of the coming year that is unlike its week (an exception, a public holiday), now and after
+each later change of what the tenant is entitled to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import chain
 
-from dialplan import callers
+from dialplan import callers, numbers
 from dialplan.decide import decide
 from dialplan.decision import Decision
 from dialplan.entitlement import Feature, withheld
 from dialplan.facts import Facts, Origin, State
 from dialplan.hours import Week, is_open
-from dialplan.plan import Extension, Music, Number, Plan
+from dialplan.plan import Extension, Music, Number, Owner, Plan
 from dialplan.published import Published
+from dialplan.rights import Rights, layers
 from dialplan.target import Kind
 
 MAX_KINDS = 20  # of callers that are tried at one number
@@ -154,7 +157,17 @@ def _calls(before: Plan | None, after: Plan | None) -> Iterator[tuple[str, str, 
     for inside in sorted({name for plan in plans for name in (*plan.extensions, *plan.group_extensions)}):
         others = [phone for extension, phone in phones.items() if extension != inside]
         yield from ((phone, inside, "") for phone in others[:2])
-    yield from ((phone, STRANGER, "") for phone in phones.values())
+    for phone in phones.values():
+        strangers = dict.fromkeys(chain([STRANGER], *(_called_outside(plan, phone) for plan in plans)))
+        yield from ((phone, stranger, "") for stranger in list(strangers)[: MAX_KINDS + 2])
+
+
+def _called_outside(plan: Plan, phone: str) -> Iterator[str]:
+    """Give a number of the tenant's own country, and one for each pattern that a phone's rights name."""
+    extension = plan.extensions.get(plan.endpoints.get(phone, ""))
+    yield numbers.example(f"+{numbers.COUNTRIES[plan.country].calling}")
+    for one in layers(extension.owner.may_call) if extension else ():
+        yield from map(numbers.example, (pattern.removesuffix("*") for pattern in one.allowed | one.blocked))
 
 
 def _kinds_of_callers(plan: Plan, number: str) -> Iterator[str]:
@@ -188,7 +201,7 @@ def _phones(plans: Iterable[Plan]) -> Mapping[str, str]:
 def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterator[datetime]:
     """Give now, and the first instant of each further state of all time rules and entitlements together."""
     plans = [plan for plan in (before, after) if plan]
-    rules = [(rule.week, plan.zone) for plan in plans for rule in plan.hours.values()]
+    rules = [(week, plan.zone) for plan in plans for week in _weeks(plan)]
     changes = {entry.since for plan in plans for entry in plan.entitlements if entry.since > now}
     edges: set[datetime] = set()
     for start in (now, *changes):
@@ -204,6 +217,19 @@ def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterato
         if state not in seen:
             seen.add(state)
             yield at.astimezone(zone)
+
+
+def _weeks(plan: Plan) -> tuple[Week, ...]:
+    """Give all hours of a plan: those of time rules, and those of rights."""
+    owners = [one.owner for one in plan.extensions.values()] + [one.owner for one in plan.groups.values()]
+    named = (one.week for owner in owners for one in _rights(owner) if one.week)
+    once = {id(week): week for week in chain((rule.week for rule in plan.hours.values()), named)}
+    return tuple(once.values())
+
+
+def _rights(owner: Owner) -> Iterator[Rights]:
+    yield from layers(owner.may_call)
+    yield from layers(owner.may_forward)
 
 
 def _days(weeks: Sequence[Week], now: datetime) -> frozenset[date]:

@@ -24,6 +24,7 @@ _HARMONISED = re.compile(r"116[0-9]{3}")  # missing children, the doctor on call
 _MIN_SERVICE, _MAX_SERVICE = 3, 6  # digits: 115 and 116117
 _MIN_LOCAL = 3  # digits: fewer is a slip of the finger, or an extension that does not exist
 _E164_MAX = 16  # characters, `+` included
+_USUAL, _FILLING = 10, "5550123456789"  # digits of an example after the calling code, and what fills it up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,14 @@ def is_costly(number: str) -> bool:
     """Tell whether an E.164 number of a known country is one whose price cannot be guessed."""
     country = _BY_CALLING.get(calling_code(number))
     return country is not None and number[1 + len(country.calling) :].startswith(country.costly)
+
+
+def example(beginning: str) -> str:
+    """Give a number that begins so and has a length that is usual there; `beginning` is `+` and digits."""
+    calling = calling_code(beginning)
+    country = _BY_CALLING.get(calling)
+    digits = _USUAL if country is None else max(country.shortest, min(country.longest, _USUAL - 1))
+    return beginning + _FILLING[: max(0, 1 + len(calling) + digits - len(beginning))]
 
 
 def emergency_numbers(country: str) -> frozenset[str]:

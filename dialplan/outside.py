@@ -10,7 +10,7 @@ from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
 from dialplan.layout import Node
 from dialplan.plan import Owner, Plan
-from dialplan.rights import may_reach
+from dialplan.rights import Refusal, refusal
 
 OUTSIDE_RING_S = 60
 BLIND_LIMIT_S = 3600  # law 8: nobody can be asked for credit, so no call runs longer
@@ -24,9 +24,9 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     it before.
     """
     owner, diverting = sender.owner, _diverting(here, sender)
-    refusal = _refusal(sheet, here.plan, number, owner, diverting)
-    if refusal:
-        return sheet.reject(refusal[0], sender.rule, refusal[1])
+    refused = not_allowed(sheet, here.plan, number, sender) or _refusal(sheet, here, number, sender)
+    if refused:
+        return sheet.reject(refused.reason, refused.rule, refused.text)
     caller = sheet.call.caller
     presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
@@ -59,18 +59,27 @@ def _diverting(here: Here, sender: Sender) -> str:
     return "" if sender.why is Why.CALL else here.entered_by or sender.owner.identity.network
 
 
-def _refusal(
-    sheet: Sheet, plan: Plan, number: str, owner: Owner, diverting: str
-) -> tuple[Reason, str] | None:
-    """Give the first reason for which a call may not leave, and its words."""
-    if not may_reach(owner.may_call, number, plan.country):
-        return Reason.NOT_ALLOWED, f"{owner.payer} may not call {number}"
+def not_allowed(sheet: Sheet, plan: Plan, number: str, sender: Sender) -> Refusal | None:
+    """Say why the rights of a call's owner do not cover a number; None: they do."""
+    owner = sender.owner
+    rights = owner.may_forward if sender.why is Why.FORWARD else owner.may_call
+    found = refusal(rights, number, country=plan.country, now=sheet.call.now, zone=plan.zone)
+    if found is None:
+        return None
+    text = f"{owner.payer} may not call {number}: it {found.text}"
+    return Refusal(found.reason, found.rule or sender.rule, text)
+
+
+def _refusal(sheet: Sheet, here: Here, number: str, sender: Sender) -> Refusal | None:
+    """Give the first other reason for which a call may not leave."""
+    plan, rule, diverting = here.plan, sender.rule, _diverting(here, sender)
     if diverting and sheet.call.went_round(diverting, number):
-        return Reason.LOOP, f"{diverting} or {number} has diverted this call before"
+        return Refusal(Reason.LOOP, rule, f"{diverting} or {number} has diverted this call before")
     if not plan.trunks:
-        return Reason.NO_TRUNK, f"no trunk leads to {number}"
+        return Refusal(Reason.NO_TRUNK, rule, f"no trunk leads to {number}")
     if sheet.call.state.blind and not may_reach_blindly(plan, number):
-        return Reason.BLIND, f"{number} may not be called while nobody can be asked for credit"
+        text = f"{number} may not be called while nobody can be asked for credit"
+        return Refusal(Reason.BLIND, rule, text)
     return None
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan.entitlement import Timeline
 from dialplan.hours import Week
-from dialplan.rights import Rights
+from dialplan.rights import UNLIMITED, Rights
 from dialplan.target import Target
 
 
@@ -38,12 +38,14 @@ class Owner:
     Attributes:
         payer: `<tenant>/<extension>`, or `<tenant>/<rule>`.
         identity: what its calls show.
-        may_call: how far it may call.
+        may_call: how far it may call and transfer.
+        may_forward: how far its calls may be forwarded.
     """
 
     payer: str
     identity: Identity
-    may_call: Rights = Rights.ANYWHERE
+    may_call: Rights = UNLIMITED
+    may_forward: Rights = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

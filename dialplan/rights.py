@@ -1,23 +1,121 @@
-"""How far an extension may call and forward.
+"""How far an extension may call and forward, and at what hours.
 
-Owns the rights and what they cover. Refuses credit and limits, which no document knows.
+Owns what rights cover, and the words for what they do not. Refuses credit: no document knows it.
+
+Numbers that a document names speak before the hours, the hours before what is covered at all; of several
+patterns that fit a number the longest counts. Rights may build on others: what speaks for itself comes first.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from dialplan import numbers
+from dialplan.callers import fitting
+from dialplan.decision import Reason
+from dialplan.hours import Week, is_open
 
 
-class Rights(StrEnum):
-    """How far an extension may call and forward; numbers of tenants count like any other."""
+class Reach(StrEnum):
+    """What rights cover; numbers of tenants count like any other."""
 
     ANYWHERE = "anywhere"
     COUNTRY = "country"
     INSIDE = "inside"
 
 
-def may_reach(rights: Rights, number: str, country: str) -> bool:
-    """Tell whether rights cover an E.164 number outside; `country` is the tenant's own."""
-    if rights is Rights.COUNTRY:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """How far somebody may call.
+
+    Attributes:
+        to: what is covered, or the rights that these build on.
+        rule: path in the document.
+        allowed: patterns of numbers that may be called whatever else is said (`dialplan.callers`).
+        blocked: patterns of numbers that may not.
+        week: hours in which `to` holds; None: always.
+        closed: what is covered outside these hours.
+    """
+
+    to: "Reach | Rights" = Reach.ANYWHERE
+    rule: str = ""
+    allowed: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
+    week: Week | None = None
+    closed: Reach = Reach.INSIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why rights do not cover a number: the rule that says so, and its words without the subject."""
+
+    reason: Reason
+    rule: str
+    text: str
+
+
+UNLIMITED = Rights()
+
+
+def refusal(rights: Rights, number: str, *, country: str, now: datetime, zone: tzinfo) -> Refusal | None:
+    """Say why rights do not cover an E.164 number outside; None: they do.
+
+    Args:
+        rights: of whoever pays.
+        number: called number.
+        country: the tenant's own.
+        now: the instant.
+        zone: of the tenant's hours.
+    """
+    pattern = fitting(rights.allowed | rights.blocked, number) if rights.allowed or rights.blocked else None
+    if pattern:
+        return _blocked(rights, pattern)
+    if rights.week and not is_open(rights.week, now, zone):
+        return _closed(rights, number, country)
+    if isinstance(rights.to, Rights):
+        return refusal(rights.to, number, country=country, now=now, zone=zone)
+    if _covers(rights.to, number, country):
+        return None
+    return Refusal(Reason.NOT_ALLOWED, rights.rule, f"may call {_WORDS[rights.to]} only")
+
+
+def ever_covers(rights: Rights, number: str, country: str) -> bool:
+    """Tell whether there is an hour at which rights cover a number."""
+    pattern = fitting(rights.allowed | rights.blocked, number)
+    if pattern:
+        return pattern in rights.allowed
+    if rights.week and _covers(rights.closed, number, country):
+        return True
+    if isinstance(rights.to, Rights):
+        return ever_covers(rights.to, number, country)
+    return _covers(rights.to, number, country)
+
+
+def layers(rights: Rights) -> Iterator[Rights]:
+    """Give rights and all that they build on."""
+    yield rights
+    if isinstance(rights.to, Rights):
+        yield from layers(rights.to)
+
+
+def _blocked(rights: Rights, pattern: str) -> Refusal | None:
+    if pattern in rights.allowed:
+        return None
+    return Refusal(Reason.NOT_ALLOWED, rights.rule, f"may not call {pattern}")
+
+
+def _closed(rights: Rights, number: str, country: str) -> Refusal | None:
+    if _covers(rights.closed, number, country):
+        return None
+    reason = Reason.NOT_ALLOWED_NOW if ever_covers(rights, number, country) else Reason.NOT_ALLOWED
+    return Refusal(reason, rights.rule, f"may call {_WORDS[rights.closed]} only at this hour")
+
+
+def _covers(reach: Reach, number: str, country: str) -> bool:
+    if reach is Reach.COUNTRY:
         return numbers.country_of(number) == country
-    return rights is Rights.ANYWHERE
+    return reach is Reach.ANYWHERE
+
+
+_WORDS = {Reach.ANYWHERE: "anywhere", Reach.COUNTRY: "its own country", Reach.INSIDE: "inside"}

@@ -14,10 +14,9 @@ from dialplan.entitlement import Feature
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
 from dialplan.hours import is_open, local_time
 from dialplan.layout import Node
-from dialplan.outside import leave
+from dialplan.outside import leave, not_allowed
 from dialplan.plan import Extension, Group, Number, Owner
 from dialplan.porting import is_reached
-from dialplan.rights import may_reach
 from dialplan.ringing import others, ring, seen_as
 from dialplan.screening import Screened, at_extension, at_tenant
 from dialplan.switch import DAY, NIGHT, SPECIAL, SwitchKind
@@ -85,8 +84,9 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     if number.today in here.trail or len(here.trail) >= MAX_HOPS:
         return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.today}")
     ours = plan.tenant == here.plan.tenant
-    if not ours and not may_reach(sender.owner.may_call, name, here.plan.country):
-        return sheet.reject(Reason.NOT_ALLOWED, sender.rule, f"{sender.owner.payer} may not call {name}")
+    refused = None if ours else not_allowed(sheet, here.plan, name, sender)
+    if refused:
+        return sheet.reject(refused.reason, refused.rule, refused.text)
     whose = "our own" if ours else f"tenant {plan.tenant}'s"
     sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
     return enter(sheet, here.entering(plan, number), number, name)

@@ -8,9 +8,16 @@ Strict: an unknown key, a number where text belongs, a text where a number belon
 """
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from dialplan.spelling import (
     E164,
@@ -18,6 +25,7 @@ from dialplan.spelling import (
     Account,
     AreaCode,
     Blocked,
+    CalledNumbers,
     Callers,
     CountryCode,
     DayOfYear,
@@ -32,8 +40,9 @@ from dialplan.spelling import (
     Password,
     Pin,
     Prefix,
+    Reach,
     Region,
-    Rights,
+    RightsText,
     RingSeconds,
     RingTone,
     Sound,
@@ -186,6 +195,35 @@ class DeviceSpec(Document):
     _short = model_validator(mode="before")(short_form("device"))
 
 
+class RightsSpec(Document):
+    """How far somebody may call; a bare word is short for `{to: word}`, and is written so.
+
+    Attributes:
+        to: `anywhere`, in the tenant's own `country`, `inside` only, or a name under `rights` on which these
+            rights build.
+        allowed: numbers, or beginnings of them (`"+4930*"`), that may be called, whatever else is said.
+        blocked: those that may never be called. Of several that fit a number the longest counts.
+        open: hours in which `to` holds, as in a time rule; without it always.
+        holidays: as in a time rule.
+        exceptions: as in a time rule.
+        closed: what may be called outside these hours.
+    """
+
+    to: RightsText = "anywhere"
+    allowed: CalledNumbers = ()
+    blocked: CalledNumbers = ()
+    open: Annotated[tuple[WeeklyHours, ...], Field(strict=False)] | None = None
+    holidays: SpansOfDay | None = None
+    exceptions: dict[DayOfYear, SpansOfDay] = {}
+    closed: Reach = "inside"
+
+    _short = model_validator(mode="before")(short_form("to"))
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401 — a text, or a mapping
+        return self.to if self == RightsSpec(to=self.to) else write(self)
+
+
 class ExtensionSpec(Document):
     """An internal number and the phones it rings.
 
@@ -193,7 +231,8 @@ class ExtensionSpec(Document):
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
-        may_call: `anywhere`, in the tenant's own `country`, or `inside` only; holds for forwards too.
+        may_call: how far its phones may call and transfer, and when.
+        may_forward: how far its calls may be forwarded. Default: as `may_call`.
         blocked: callers from outside whose calls to it are refused.
         anonymous: where callers without a number go instead: a target, or `reject`.
     """
@@ -204,7 +243,8 @@ class ExtensionSpec(Document):
     voicemail: VoicemailSpec | None = None
     forward: ForwardSpec = ForwardSpec()
     on_hold: Name | None = None
-    may_call: Rights = "anywhere"
+    may_call: RightsSpec = RightsSpec()
+    may_forward: RightsSpec | None = None
     blocked: Blocked = ()
     anonymous: TargetText | None = None
 
@@ -268,7 +308,7 @@ class GroupSpec(Document):
     otherwise: TargetText | None = None
     caller_id: E164 | None = None
     voicemail: VoicemailSpec | None = None
-    may_call: Rights = "anywhere"
+    may_call: RightsSpec = RightsSpec()
 
 
 class HoursSwitchSpec(Document):
@@ -363,6 +403,7 @@ class TenantSpec(Document):
         on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
         blocked: callers from outside whose calls to any number are refused.
         anonymous: where callers without a number go, unless the number they call says otherwise.
+        rights: rights that extensions and groups share, by name.
     """
 
     version: Literal[1]
@@ -380,6 +421,7 @@ class TenantSpec(Document):
     ] = ()
     blocked: Blocked = ()
     anonymous: TargetText | None = None
+    rights: dict[Name, RightsSpec] = {}
     numbers: dict[E164, NumberSpec] = {}
     extensions: dict[ExtensionId, ExtensionSpec] = {}
     groups: dict[Name, GroupSpec] = {}

@@ -19,6 +19,8 @@ from dialplan import callers, hours, numbers, target
 from dialplan.entitlement import Feature
 
 MAX_BLOCKED = 1_000  # callers of one list
+MAX_PATTERNS = 200  # called numbers of one list; more is a matter of prices
+REACHES = "anywhere, country or inside"
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
 LEAP_YEAR = 2024  # has every day that any year has
@@ -71,10 +73,17 @@ def _caller(value: str) -> str:
 
 
 def _caller_number(value: str) -> str:
+    return _pattern(value, "no-caller", "number of callers")
+
+
+def _called_number(value: str) -> str:
+    return _pattern(value, "no-pattern", "number or beginning of numbers")
+
+
+def _pattern(value: str, code: str, what: str) -> str:
     parsed = callers.parse_number(value)
     if parsed is None:
-        remedy = f"write one of: {', '.join(callers.NUMBERS)}"
-        raise mistake("no-caller", f"{value!r} is no number of callers", remedy)
+        raise mistake(code, f"{value!r} is no {what}", f"write one of: {', '.join(callers.NUMBERS)}")
     return parsed
 
 
@@ -242,6 +251,9 @@ Instant = Annotated[
 TargetText = Annotated[str, AfterValidator(_target)]
 Callers = Annotated[str, AfterValidator(_caller)]
 CallerNumbers = Annotated[str, AfterValidator(_caller_number)]
+CalledNumbers = Annotated[
+    tuple[Annotated[str, AfterValidator(_called_number)], ...], Field(strict=False, max_length=MAX_PATTERNS)
+]
 Blocked = Annotated[tuple[CallerNumbers, ...], Field(strict=False, max_length=MAX_BLOCKED)]
 RingSeconds = Annotated[int, Field(ge=MIN_RING_S, le=MAX_RING_S)]
 FeatureName = Annotated[str, AfterValidator(_feature)]
@@ -263,7 +275,16 @@ SwitchCode = Annotated[str, _shaped("[0-9]{1,3}", "no-code", "code of a time rul
 WeeklyHours = Annotated[str, AfterValidator(_rule)]
 DayOfYear = Annotated[str, AfterValidator(_date)]
 WallClock = Annotated[str, BeforeValidator(_text_of_date), AfterValidator(_wall_clock)]
-Rights = Literal["anywhere", "country", "inside"]
+Reach = Literal["anywhere", "country", "inside"]
+RightsText = Annotated[
+    str,
+    _shaped(
+        "[a-z][a-z0-9_]{0,29}",
+        "no-rights",
+        "reach of calls",
+        f"write {REACHES}, or a name under rights",
+    ),
+]
 Strategies = Annotated[
     Literal["simultaneous", "linear", "round_robin", "random", "least_recent", "fewest_calls"],
     BeforeValidator(_former_word),

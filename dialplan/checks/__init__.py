@@ -9,7 +9,7 @@ Refuses the form of single values (`dialplan.spec`) and what needs two documents
 from collections.abc import Mapping
 from datetime import datetime
 
-from dialplan.checks import calendar, entitled, names, outside, porting, sounds, voicemail, ways
+from dialplan.checks import calendar, entitled, names, outside, porting, rights, sounds, voicemail, ways
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
@@ -21,6 +21,7 @@ SUBJECTS = (
     names,
     outside,
     porting,
+    rights,
     sounds,
     voicemail,
     ways,

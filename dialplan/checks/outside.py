@@ -1,13 +1,14 @@
 """Checks of what leaves and enters: numbers, what is shown, who may call how far, and help."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from dialplan.build import rights
 from dialplan.checks.register import check, check_whole
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path, closest
 from dialplan.numbers import is_e164
 from dialplan.references import Place
-from dialplan.rights import Rights, may_reach
+from dialplan.rights import UNLIMITED, Rights, ever_covers
 from dialplan.spec import NumberSpec, TenantSpec
 from dialplan.target import Kind
 
@@ -97,14 +98,15 @@ def foreign_numbers_of_rules(subject: Subject) -> Iterator[Finding]:
 def forbidden_forwards(subject: Subject) -> Iterator[Finding]:
     """A rule sends calls outside only as far as its owner may call."""
     for reference in subject.references:
-        target, rights = reference.target, _rights(subject.spec, reference.source)
+        target = reference.target
         outside = target.kind == Kind.NUMBER and target.name not in subject.aliases
-        if outside and not may_reach(rights, target.name, subject.spec.country):
+        key, rights = _rights(subject, reference.source) if outside else ("", UNLIMITED)
+        if not ever_covers(rights, target.name, subject.spec.country):
             yield Finding(
                 path=reference.path,
                 code="forbidden-forward",
-                message=f"{reference.source} may call {_covers(rights)} only and forwards to {target.name}",
-                remedy="widen its may_call, or forward to somewhere it may call",
+                message=f"{reference.source} forwards to {target.name}, which its {key} covers at no hour",
+                remedy=f"widen its {key}, or forward to somewhere it may call",
             )
 
 
@@ -136,11 +138,13 @@ def _caller_ids(spec: TenantSpec) -> Iterator[tuple[Path, str]]:
             yield ("groups", name, "caller_id"), group.caller_id
 
 
-def _rights(spec: TenantSpec, source: Place) -> Rights:
-    owners: Mapping[str, Mapping[str, object]] = {Kind.EXTENSION: spec.extensions, Kind.GROUP: spec.groups}
-    owner = owners.get(source.kind, {}).get(source.name)
-    return Rights(getattr(owner, "may_call", Rights.ANYWHERE))
-
-
-def _covers(rights: Rights) -> str:
-    return "its own country" if rights == Rights.COUNTRY else "inside"
+def _rights(subject: Subject, source: Place) -> tuple[str, Rights]:
+    """Give the key and the rights by which a place forwards."""
+    spec, shared = subject.spec, subject.shared_rights
+    if source.kind == Kind.EXTENSION:
+        extension = spec.extensions[source.name]
+        key = "may_forward" if extension.may_forward else "may_call"
+        return key, rights(spec, extension.may_forward or extension.may_call, key, shared)
+    if source.kind == Kind.GROUP:
+        return "may_call", rights(spec, spec.groups[source.name].may_call, "may_call", shared)
+    return "", UNLIMITED

@@ -9,8 +9,10 @@ from datetime import datetime
 from functools import cached_property
 
 from dialplan.block import Written, numbers_of
+from dialplan.build import shared_rights
 from dialplan.finding import Path
 from dialplan.references import Place, Reference, references
+from dialplan.rights import Rights
 from dialplan.spec import TenantSpec
 from dialplan.target import Kind, Target, parse
 
@@ -62,6 +64,11 @@ class Subject:
     def numbers(self) -> Mapping[str, Written]:
         """Every number of the tenant, blocks written out."""
         return numbers_of(self.spec)
+
+    @cached_property
+    def shared_rights(self) -> Mapping[str, Rights]:
+        """The rights under `rights`."""
+        return shared_rights(self.spec)
 
     @cached_property
     def mailboxes(self) -> frozenset[str]:

@@ -20,7 +20,16 @@ from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
 from dialplan.hours import DAYS
 from dialplan.numbers import calling_code
 from dialplan.references import Place
-from dialplan.spec import ExtensionSpec, GroupSpec, HoursSpec, MemberSpec, NumberSpec, PortingSpec, TenantSpec
+from dialplan.spec import (
+    ExtensionSpec,
+    GroupSpec,
+    HoursSpec,
+    MemberSpec,
+    NumberSpec,
+    PortingSpec,
+    RightsSpec,
+    TenantSpec,
+)
 from dialplan.target import Kind
 from pbxcore.paper.layout import Card, Drawing, draw
 from pbxcore.paper.words import counted, dated, words, written_day
@@ -333,5 +342,22 @@ def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
         str(len(extension.devices)),
         "\n".join(direct),
         _written(extension.caller_id) if extension.caller_id else "",
+        "\n".join(_may_call(page, extension.may_call)),
         _onward(page, Place(Kind.EXTENSION, number)),
     )
+
+
+def _may_call(page: Page, rights: RightsSpec) -> Iterator[str]:
+    """Say how far an extension may call: its own rights, and those of the tenant on which they build."""
+    said, named = page.words, page.spec.rights.get(rights.to)
+    reach = list(_may_call(page, named)) if named else [said[f"reach.{rights.to}"]]
+    if rights.open is None:
+        yield from reach
+    else:
+        yield from (_localised(line, said) for line in rights.open)
+        yield from reach
+        yield f"{said['otherwise_calls']}: {said[f'reach.{rights.closed}']}"
+    for key in ("allowed", "blocked"):
+        patterns = [pattern.replace("*", "…") for pattern in getattr(rights, key)]
+        if patterns:
+            yield f"{said[f'calls_{key}']}: {', '.join(_shortened(page, patterns, NUMBERS_SHOWN))}"

@@ -1,4 +1,4 @@
-"""Who calls makes a difference on a real Asterisk: refused, led elsewhere, forwarded, or put through."""
+"""Who calls, and whom, makes a difference on a real Asterisk: refused, led elsewhere, or put through."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ def choosy(pbx: Pbx) -> Pbx:
             **pbx.tenant["numbers"],
             BRUNO: {"to": "extension 11", "callers": {"+4940*": "number +436641110032"}},
         },
-        "extensions": {**pbx.tenant["extensions"], "11": bruno},
+        "rights": {"never": {"open": [], "allowed": ["+4366411100*"]}},
+        "extensions": {
+            **pbx.tenant["extensions"],
+            "10": {**pbx.tenant["extensions"]["10"], "may_call": "never"},
+            "11": bruno,
+        },
     }
     pbx.publish(document, 2)
     said = asyncio.run(publication.announce(pbx.settings.run_dir))
@@ -95,3 +100,21 @@ async def test_everybody_else_is_put_through(choosy: Pbx, runs: Runs) -> None:
         await bruno.register()
         assert await _call(choosy, runs, "+4989123456") == 200
         await bruno.until("CALL_ESTABLISHED")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [("03012345678", 403, "not-allowed-now"), (MOBILE, 200, "")],
+    ids=["out-of-hours", "own-list"],
+)
+async def test_rights_hold_by_hour_and_number(
+    choosy: Pbx, runs: Runs, number: str, status: int, reason: str
+) -> None:
+    """Out of hours a phone hears 403 and no leg leaves, but for a number that its rights name."""
+    anna = choosy.phone("p10")
+    await anna.register()
+    runs.append(run := await anna.call(number, talk_ms=200))
+    assert max(m.status for m in await run.wait() if m.method == "INVITE" and m.status != 401) == status
+    asked = choosy.decisions()[-1]
+    assert choosy.end_of(asked["call"])["reason"] == reason
+    assert len(choosy.trunk_legs(asked["linkedid"])) == (status == 200)

@@ -51,6 +51,25 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+reaches = st.sampled_from(["anywhere", "country", "inside", "office"])
+rights = st.one_of(
+    reaches,
+    st.fixed_dictionaries(
+        {
+            "to": reaches,
+            "allowed": st.lists(st.sampled_from(PATTERNS), max_size=2),
+            "blocked": st.lists(st.sampled_from(PATTERNS), max_size=2),
+            "open": st.sampled_from([None, [], ["Mon-Fri 08:00-18:00"]]),
+            "closed": st.sampled_from(["country", "inside"]),
+        }
+    ).map(without_none),
+)
+
+shared = st.fixed_dictionaries(
+    {"office": st.sampled_from([{"open": ["Mon-Fri 08:00-18:00"], "closed": "country"}, "inside"])}
+)
+
+
 def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draw an extension with one phone, perhaps a mailbox, and any forwards."""
     cases = st.fixed_dictionaries(
@@ -69,7 +88,8 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "devices": st.sampled_from([[f"p{number}"], [f"p{number}", f"w{number}"]]),
             "voicemail": st.sampled_from([None, {}]),
             "forward": forwards,
-            "may_call": st.sampled_from(["anywhere", "anywhere", "country", "inside"]),
+            "may_call": rights,
+            "may_forward": st.one_of(st.none(), rights),
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "anonymous": maybe,
         }
@@ -130,6 +150,7 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             "area_code": st.just("30"),
             "time_zone": st.just("Europe/Berlin"),
             "account": st.just(tenant),
+            "rights": shared,
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "numbers": st.tuples(targets, st.dictionaries(kinds_of_callers, targets, max_size=2)).map(
                 lambda drawn: {first: {**temporary, "to": drawn[0], "callers": drawn[1]}}

@@ -84,7 +84,25 @@ def test_a_forward_changes_calls_to_its_extension() -> None:
 def test_rights_change_calls_outside() -> None:
     """A phone that may call only inside from now on."""
     extensions = {**DOCUMENT["extensions"], "12": {"name": "Clara", "devices": ["p12"], "may_call": "inside"}}
-    assert calls(plan(), plan(2, extensions=extensions)) == [("acme-p12", STRANGER)]
+    assert calls(plan(), plan(2, extensions=extensions)) == [
+        ("acme-p12", STRANGER),
+        ("acme-p12", "+49555012345"),
+    ]
+
+
+def test_hours_and_numbers_of_rights_are_tried() -> None:
+    """A pattern blocked from now on, and hours that end earlier, are found where they change calls."""
+    rights = {"office": {"open": ["Mon-Fri 08:00-17:00"], "closed": "country"}}
+    clara = {"name": "Clara", "devices": ["p12"], "may_call": "office"}
+    extensions = {**DOCUMENT["extensions"], "12": clara}
+    before = plan(rights=rights, extensions=extensions)
+    blocks = {"office": {**rights["office"], "blocked": ["+49900*"]}}
+    assert calls(before, plan(2, rights=blocks, extensions=extensions)) == [("acme-p12", "+49900555012")]
+    shorter = {"office": {**rights["office"], "open": ["Mon-Fri 08:00-16:00"]}}
+    after = plan(2, rights=shorter, extensions=extensions)
+    (one,) = difference(Published().with_plan(before), before, after, SUNDAY)
+    assert (one.caller, one.dialled) == ("acme-p12", STRANGER)
+    assert one.at == datetime(2026, 11, 23, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, plan()), (plan(), None)])
