@@ -1,6 +1,6 @@
 """A second, independent SIP phone: baresip without sound hardware, driven over its control socket.
 
-Owns a private configuration folder and one process. It sends a tone (440 Hz) and writes what it hears to a
+Owns a private configuration folder and one process. It sends a tone and writes what it hears to a
 file. Refuses to judge: `events` says what baresip said.
 """
 
@@ -36,6 +36,8 @@ class Account:
         server: address and port of Asterisk.
         transport: udp or tcp.
         answers: picks up by itself.
+        address: of the phone; a carrier's makes it a caller from outside, who registers nowhere.
+        tone_hz: its voice.
     """
 
     user: str
@@ -43,6 +45,13 @@ class Account:
     server: tuple[str, int]
     transport: str = "udp"
     answers: bool = False
+    address: str = "127.0.0.1"
+    tone_hz: int = 440
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it has no account at Asterisk."""
+        return not self.password
 
 
 @dataclass(slots=True)
@@ -64,6 +73,12 @@ class Baresip:
         text = json.dumps({"command": name, "params": parameters})
         self._writer.write(f"{len(text)}:{text},".encode())
         await self._writer.drain()
+
+    async def call_in(self, number: str) -> None:
+        """Call a number of ours from outside."""
+        await self.command("uanew", _account(self.account))
+        address, port = self.account.server
+        await self.command("dial", f"sip:{number}@{address}:{port}")
 
     async def register(self) -> None:
         """Register, and wait until that is done."""
@@ -149,7 +164,7 @@ async def running(
         BaresipError: it did not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="baresip-"))
-    (folder / "config").write_text(_config(folder, modules, ports))
+    (folder / "config").write_text(_config(folder, modules, account, ports))
     (folder / "accounts").write_text("")
     (folder / "contacts").write_text("")
     with (folder / "said.log").open("wb") as log:
@@ -174,15 +189,15 @@ async def running(
 
 # `audio_path` names a folder without prompts: where a machine has baresip's own, it plays a ringback into the
 # same file as the speech, and in 1 call of 14 version 1.1 crashes when the answer stops it.
-def _config(folder: Path, modules: Path, ports: tuple[int, int, int]) -> str:
+def _config(folder: Path, modules: Path, account: Account, ports: tuple[int, int, int]) -> str:
     sip, control, sound = ports
     return f"""\
-sip_listen 127.0.0.1:{sip}
+sip_listen {account.address}:{sip}
 sip_verify_server no
 call_local_timeout 60
 call_max_calls 4
 audio_player aufile,{folder}/heard.wav
-audio_source ausine,440
+audio_source ausine,{account.tone_hz}
 audio_alert aufile,{folder}/alert.wav
 ausrc_srate 48000
 auplay_srate 8000
@@ -191,7 +206,7 @@ auplay_channels 1
 audio_buffer 20-160
 rtp_ports {sound}-{sound + 5}
 rtp_stats no
-net_interface 127.0.0.1
+net_interface {account.address}
 ctrl_tcp_listen 127.0.0.1:{control}
 audio_path {folder}
 module_path {modules}
@@ -207,6 +222,8 @@ module_app ctrl_tcp.so
 def _account(account: Account) -> str:
     address, port = account.server
     answer = "auto" if account.answers else "manual"
+    if account.is_outside:
+        return f"<sip:{account.user}@{account.address}>;regint=0;audio_codecs=PCMA;ptime=20"
     return (
         f"<sip:{account.user}@{address}:{port};transport={account.transport}>;auth_user={account.user}"
         f";auth_pass={account.password};regint={EXPIRES_S};answermode={answer};audio_codecs=PCMA;ptime=20"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
+from urllib.parse import quote
 
 REFUSALS = {486: "Busy Here", 503: "Service Unavailable", 404: "Not Found"}
 BODIES = {
@@ -23,6 +24,7 @@ BODIES = {
     "presence": "application/pidf+xml",
     "message-summary": "application/simple-message-summary",
 }
+OK = 200
 END_LIMIT_S = 2.0
 LIMIT_S = 60.0
 POLL_S = 0.02
@@ -176,6 +178,34 @@ def parse(log: str) -> tuple[SipMessage, ...]:
             text = block[found.end() :].strip("\n") + "\n"
             messages.append(SipMessage(at=_instant(stamp), sent=found[1] == "sent", text=text))
     return tuple(messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialog:
+    """One phone's side of a call that was answered: From and To with their tags, and where requests go."""
+
+    call_id: str
+    ours: str
+    theirs: str
+    target: str
+
+    @property
+    def replaces(self) -> str:
+        """What names it in a URI, as the other side of the dialog knows it (RFC 3891)."""
+        tags = (f"{name}-tag={header.rpartition('tag=')[2]}"
+                for name, header in (("to", self.theirs), ("from", self.ours)))  # fmt: skip
+        return quote(";".join((self.call_id, *tags)), safe="")
+
+
+def dialog(messages: Sequence[SipMessage]) -> Dialog:
+    """Find the dialog of a call that was answered, whoever began it."""
+    answer = next(m for m in messages if m.status == OK and m.method == "INVITE")
+    invite = next(m for m in messages if m.method == "INVITE" and m.header("CSeq") == answer.header("CSeq"))
+    ends = answer.header("From"), answer.header("To")
+    ours, theirs = ends if invite.sent else ends[::-1]
+    contact = (answer if invite.sent else invite).header("Contact")
+    target = contact.partition("<")[2].partition(">")[0]
+    return Dialog(call_id=answer.header("Call-ID"), ours=ours, theirs=theirs, target=target)
 
 
 def _instant(stamp: str) -> float:
@@ -334,6 +364,24 @@ class SippPhone:
         scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms, holds=holds,
                            hold_ms=hold_ms, patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
         return await self._start(scenario, limit_s=limit_s, out=True)
+
+    async def transfer(self, first: Run, second: Run, *, port: int) -> float:
+        """Connect the other sides of two answered calls of this phone; give the instant at which it is out.
+
+        Another process, at `port`, takes the first call over: its run sees no more of it.
+
+        Raises:
+            SippError: Asterisk did not accept it.
+        """
+        one, other = dialog(first.messages()), dialog(second.messages())
+        values = {"TARGET": one.target, "OURS": one.ours, "THEIRS": one.theirs,
+                  "OTHER": f"sip:{self.server[0]}", "REPLACES": other.replaces}  # fmt: skip
+        command = words(self.program, local=(self.local[0], port), remote=self.server, limit_s=10.0)
+        run = await start((*command, "-cid_str", one.call_id), fill("transfer.xml", values), limit_s=10.0)
+        try:
+            return (await run.wait())[-1].at
+        finally:
+            await run.end()
 
     async def subscribe(self, target: str, *, event: str = "dialog", limit_s: float = LIMIT_S) -> Run:
         """Watch an extension (`dialog`, `presence`) or the phone's own mailbox (`message-summary`)."""

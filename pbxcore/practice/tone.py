@@ -42,6 +42,12 @@ def heard(sound: bytes, among: Sequence[int]) -> tuple[int, ...]:
     return tuple(tone for tone, _ in groupby(lasting))
 
 
+def heard_s(sound: bytes, frequency_hz: int) -> float:
+    """Give how long a tone is heard in a WAV file, in seconds, all together."""
+    there = [_tone(window, (frequency_hz,)) for window in _windows(sound)]
+    return sum(map(bool, there)) * WINDOW / RATE_HZ
+
+
 def longest_gap_s(sound: bytes, frequency_hz: int) -> float:
     """Give the longest time, in seconds, in which a tone that began is not heard; infinite without one."""
     there = [_tone(window, (frequency_hz,)) != 0 for window in _windows(sound)]

@@ -120,13 +120,32 @@ class Pbx:
         return sipp.SippCarrier(program=self.program, server=self.server, address="127.0.0.2",
                                 port=self.settings.ports.carrier, media=(port + 2, port + 9))  # fmt: skip
 
+    def outsider(
+        self, number: str, *, tone_hz: int = 440
+    ) -> contextlib.AbstractAsyncContextManager[baresip.Baresip]:
+        """Give a caller from outside, of the second stack, who comes from the carrier's address."""
+        port = self.port()
+        account = baresip.Account(user=number, password="", server=self.server, address="127.0.0.2",
+                                  tone_hz=tone_hz)  # fmt: skip
+        modules = self.root / "usr/lib/baresip/modules"
+        return baresip.running(
+            debian.command(self.root, "baresip"), modules, account, ports=(port, port + 2, port + 4)
+        )
+
     def baresip(
-        self, device: str, *, tenant: str = "acme", transport: str = "udp", answers: bool = False
+        self,
+        device: str,
+        *,
+        tenant: str = "acme",
+        transport: str = "udp",
+        answers: bool = False,
+        tone_hz: int = 440,
     ) -> contextlib.AbstractAsyncContextManager[baresip.Baresip]:
         """Give a phone of the second stack, not yet registered."""
         user, port = f"{tenant}-{device}", self.port()
         account = baresip.Account(user=user, password=phones.password_of(self.settings, user),
-                                  server=self.server, transport=transport, answers=answers)  # fmt: skip
+                                  server=self.server, transport=transport, answers=answers,
+                                  tone_hz=tone_hz)  # fmt: skip
         modules = self.root / "usr/lib/baresip/modules"
         return baresip.running(
             debian.command(self.root, "baresip"), modules, account, ports=(port, port + 2, port + 4)

@@ -14,7 +14,7 @@ from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk
-from pbxcore.practice import sipp
+from pbxcore.practice import sipp, tone
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
@@ -34,6 +34,7 @@ BETA: dict[str, Any] = {
     "groups": {"all": {"extension": "70", "name": "All", "members": ["20", "21", "22"], "timeout_s": 5}},
 }
 MOST_CHANNELS = 30
+LOW, HIGH = 440, 1000  # Hz, voices of phones
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +125,12 @@ async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
     }  # fmt: skip
 
 
-async def test_two_stacks_hear_each_other(pbx: Pbx) -> None:
-    """Baresip over TCP calls baresip over UDP, and the tone that is sent is heard."""
-    async with pbx.baresip("p10", transport="tcp") as anna, pbx.baresip("p11", answers=True) as bruno:
+async def test_two_phones_hear_each_other(pbx: Pbx) -> None:
+    """Baresip over TCP calls baresip over UDP: the tone that one sends is what the other hears."""
+    async with (
+        pbx.baresip("p10", transport="tcp", tone_hz=LOW) as anna,
+        pbx.baresip("p11", answers=True, tone_hz=HIGH) as bruno,
+    ):
         await anna.register()
         await bruno.register()
         await anna.command("dial", "11")
@@ -134,9 +138,26 @@ async def test_two_stacks_hear_each_other(pbx: Pbx) -> None:
         await bruno.until("CALL_ESTABLISHED")
         await asyncio.sleep(1.0)  # of speech
         await anna.command("hangup")
-        await bruno.until("CALL_CLOSED")
         for phone in (anna, bruno):
-            assert _loudness(phone.heard()) > 1_000
+            await phone.until("CALL_CLOSED")
+        assert tone.heard(anna.heard(), (LOW, HIGH)) == (HIGH,)
+        assert tone.heard(bruno.heard(), (LOW, HIGH)) == (LOW,)
+
+
+@pytest.mark.parametrize("dialled", ["06641110700", "13"], ids=["plain", "forwarded"])
+async def test_a_call_that_leaves_is_heard_both_ways(pbx: Pbx, dialled: str) -> None:
+    """Baresip calls outside, or an extension that forwards there: the carrier, sipp, sends its tone back."""
+    async with pbx.baresip("p10", tone_hz=HIGH) as anna:
+        await anna.register()
+        await anna.command("dial", dialled)
+        await anna.until("CALL_ESTABLISHED")
+        await asyncio.sleep(1.0)  # of speech
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+        assert tone.heard_s(anna.heard(), HIGH) > 0.5
+    pbx.end_of(_last(pbx)["call"])
+    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    assert leg["why"] == ("forward" if dialled == "13" else "call")
 
 
 async def test_extension_calls_outside(pbx: Pbx, runs: Runs) -> None:
@@ -477,9 +498,3 @@ async def test_nobody_calls_as_a_trunk(pbx: Pbx, runs: Runs) -> None:
     said = await run.wait()
     assert {m.status for m in said if m.status} <= {100, 401}
     assert len(pbx.decisions()) == before
-
-
-def _loudness(recording: bytes) -> int:
-    """Give the loudest sample; the file's header says nothing of its length before the phone has ended."""
-    samples = memoryview(recording[44:][: (len(recording) - 44) & ~1]).cast("h")
-    return max(samples, default=0)

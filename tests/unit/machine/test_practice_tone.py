@@ -31,3 +31,11 @@ def _sound(folder: Path, *parts: int) -> bytes:
 def test_the_longest_gap_in_speech(tmp_path: Path, parts: tuple[int, ...], gap_s: float) -> None:
     """Silence and another tone between two tones count, what comes before and after does not."""
     assert tone.longest_gap_s(_sound(tmp_path, *parts), 440) == gap_s
+
+
+@pytest.mark.parametrize(
+    ("parts", "heard_s"), [((), 0.0), ((0, 700), 0.0), ((440,), 1.0), ((440, 0, 700, 440), 2.0)]
+)
+def test_how_long_a_tone_is_heard(tmp_path: Path, parts: tuple[int, ...], heard_s: float) -> None:
+    """Only the tone asked for counts, all its parts together."""
+    assert tone.heard_s(_sound(tmp_path, *parts), 440) == heard_s
