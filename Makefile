@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 OURS := dialplan rating pbxcore tests
 
-.PHONY: help setup run demo test check quick bench providers lint format clean
+.PHONY: help setup run demo test check quick soak bench providers lint format clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ format: setup ## Bring the code into form
 
 providers: setup ## Write docs/providers.md from a run of the tests that show what the providers promise
 	@$(BIN)/pytest -q -m row --providers-page docs/providers.md tests/scenarios/providers tests
+
+soak: setup ## Rate 200,000 legs while rater and PostgreSQL are killed by kill -9; LEGS=20000 for fewer
+	@$(BIN)/python -m tests.adversity.soak
 
 bench: setup ## Run every benchmark; each ends with one line of JSON
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
