@@ -1,7 +1,7 @@
-"""A contract's document on disk: one more event written at its end.
+"""A contract's document on disk: one more event written at its end, and signed copies beside it.
 
 Owns how a binding order gets into the file: whole or not at all, and one after the other. Refuses to know
-what an order does (`rating.contract`).
+what an order does (`rating.contract`), and to read what a signed copy says.
 """
 
 import fcntl
@@ -14,6 +14,10 @@ from tempfile import NamedTemporaryFile
 
 from pbxcore import documents
 from rating.contract.document import ContractSpec
+
+MOST_BYTES = 20 * 1024 * 1024  # of a signed copy: some pages as a scanner makes them
+SCANS = {b"%PDF-": ".pdf", b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"II*\0": ".tiff", b"MM\0*": ".tiff"}
+"""What mail, fax and scanners bring: how it begins, and what it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +77,49 @@ def _replace(file: Path, text: str) -> None:
     aside_path = Path(aside.name)
     aside_path.chmod(file.stat().st_mode)
     aside_path.replace(file)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCopy:
+    """A signed copy that is to be kept beside a contract's document."""
+
+    content: bytes
+    beside: Path
+
+    def keep(self) -> bool:
+        """Write it, unless it is there; tell whether it was written.
+
+        Raises:
+            NotWrittenError: another copy has this name.
+        """
+        if self.beside.exists():
+            if self.beside.read_bytes() == self.content:
+                return False
+            raise NotWrittenError(f"{self.beside} is another copy", "move it away, or attach it as it is")
+        with NamedTemporaryFile("wb", dir=self.beside.parent, prefix=".signed.", delete=False) as aside:
+            aside.write(self.content)
+            aside.flush()
+            os.fsync(aside.fileno())
+        aside_path = Path(aside.name)
+        aside_path.chmod(0o640)  # a signature and an address are not for everybody
+        aside_path.replace(self.beside)
+        return True
+
+
+def signed_copy(scan: Path, file: Path, quote: str) -> SignedCopy:
+    """Read a signed copy, to be kept under the name of the contract's file and the quote.
+
+    Raises:
+        NotWrittenError: it is nothing that could be a signed copy.
+    """
+    try:
+        with scan.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise NotWrittenError(f"{scan} cannot be read: {error.strerror}", "name the scan") from None
+    if len(content) > MOST_BYTES:
+        raise NotWrittenError(f"{scan} has more than {MOST_BYTES} bytes", "scan it with less detail")
+    ending = next((ending for begins, ending in SCANS.items() if content.startswith(begins)), None)
+    if ending is None:
+        raise NotWrittenError(f"{scan} is no PDF, JPEG, PNG or TIFF", "scan the signed form")
+    return SignedCopy(content, file.with_name(f"{file.stem}-{quote}{ending}"))

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from rating import money
+from rating.party import IssuerSpec
 
 NONE = "none"  # option of a bundle: not booked
 
@@ -276,6 +277,7 @@ class OfferSpec(_Part):
     """Everything a catalogue sells besides minutes.
 
     Attributes:
+        issuer: who offers it, for paper.
         holders: who may sign.
         prices: whether they contain VAT.
         calendar: of working days.
@@ -288,6 +290,7 @@ class OfferSpec(_Part):
         order_button: words on the button that binds.
     """
 
+    issuer: IssuerSpec | None = None
     holders: tuple[Literal["private", "company"], ...] = Field(default=("company",), min_length=1)
     prices: Literal["net", "gross"]
     vat_percent: Annotated[int, Field(ge=0, le=99)]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -17,12 +17,13 @@ from pbxcore.cli.contract import Catalogues, File, day_of, read, tell
 from rating.contract import document as documents
 from rating.contract import facts, report
 from rating.contract.deeds import Answer, do
-from rating.contract.document import ContractSpec, OrderSpec
+from rating.contract.document import ContractSpec, OrderSpec, SignSpec
 from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
+from rating.contract.opening import Opening, quote_opening
 from rating.contract.quote import Quote
 from rating.contract.quote import quote as make
-from rating.contract.wish import Change
+from rating.contract.state import State, active
 
 Add = Annotated[list[str] | None, typer.Option(help="Units of a product: extension=2; may be repeated.")]
 Remove = Annotated[list[str] | None, typer.Option(help="Units of a product that are given up.")]
@@ -31,6 +32,19 @@ LAST_MINUTE = 24 * 60 - 1
 
 Newest = Annotated[bool, typer.Option("--newest", help="By the catalogue's version in force on that day.")]
 On = Annotated[str | None, typer.Option(help="Day of the order, like 2026-12-24. Default: today.")]
+Begins = Annotated[str | None, typer.Option(help="First day of a new contract. Default: that of the order.")]
+OldEnds = Annotated[
+    str | None, typer.Option("--old-contract-ends", help="Last day at the provider that numbers come from.")
+]
+Form = Annotated[Path | None, typer.Option("--form", help="Write the order form, pre-filled: FILE.pdf.")]
+Language = Annotated[
+    Literal["de", "en", "it", "nl"] | None,
+    typer.Option("--language", "-l", help="Of the form. Default: the customer's, else the provider's."),
+]
+Signed = Annotated[
+    Path | None,
+    typer.Option("--signed-copy", help="Scan of the signed form; it is kept beside the contract."),
+]
 
 
 @app.command(rich_help_panel="Changing")
@@ -41,11 +55,15 @@ def quote(
     remove: Remove = None,
     choose: Choose = None,
     newest: Newest = False,
+    begins: Begins = None,
+    old_ends: OldEnds = None,
     on: On = None,
+    form: Form = None,
+    language: Language = None,
     catalogue: Catalogues = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a change of a contract would come to; change nothing.
+    """Show what a change of a contract, or a new one, would come to; change nothing.
 
     The exact change, from when and why then, a month's price before and after, what the next invoice or the
     credit feels of it, and everything that stands in its way. Its id is what `pbxcore order` takes.
@@ -53,17 +71,21 @@ def quote(
     Exit code 0: it can be ordered. 1: it cannot, for the reasons shown.
     """
     day = _day(on)
+    if form is not None and form.suffix != ".pdf":
+        raise fail(f"{form} is no PDF", "name a file that ends in .pdf", Exit.USAGE)
     spec, offers = read(file, catalogue, as_json=as_json)
-    wanted = _wanted(add, remove, choose, newest=newest)
-    state = tell(spec, offers, day).states[-1]
-    made = make(state, _change(wanted, spec, offers), offers, day)
-    values = report.of_quote(made)
+    wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
+    made = _quoted(spec, offers, wanted, day)
     if as_json:
-        out.print_json(json.dumps(values))
+        out.print_json(json.dumps(report.of_quote(made)))
     else:
-        _show(made, values)
+        _show(made, report.of_quote(made))
     if made.refused:
         raise typer.Exit(int(Exit.NO))
+    if form is not None:
+        _write_form(form, spec, made, language)
+        if not as_json:
+            out.print(f"✓ {form}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel="Changing")
@@ -75,17 +97,22 @@ def order(
     remove: Remove = None,
     choose: Choose = None,
     newest: Newest = False,
+    begins: Begins = None,
+    old_ends: OldEnds = None,
     on: On = None,
+    signed: Signed = None,
     catalogue: Catalogues = None,
     as_json: AsJson = False,
 ) -> None:
-    """Order exactly what was quoted, bindingly: the order is written to the contract's events.
+    """Order exactly what was quoted, bindingly: it is written to the contract's events, as signing or order.
 
-    It is refused if the same quote would no longer be made, or if something stands in its way.
+    It is refused if the same quote would no longer be made, or if something stands in its way. What was
+    ordered on paper is ordered with the day of the form.
 
     Exit code 0: ordered. 1: refused, nothing was written.
     """
-    day, wanted = _day(on), _wanted(add, remove, choose, newest=newest)
+    day = _day(on)
+    wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
     if not wanted:
         raise fail(
             "no change is named", "repeat the change of the quote: --add, --remove, --choose", Exit.USAGE
@@ -93,26 +120,76 @@ def order(
     with contracts.held(file):
         spec, offers = read(file, catalogue, as_json=as_json)
         minute = _behind(spec, day)
-        deed = facts.Order(change=_change(wanted, spec, offers), quote=quote)
-        answer = _answer(spec, offers, Fact(on=day, minute=minute, deed=deed))
+        state, copy = _state(spec, offers, day), _copy(signed, file, quote)
+        kept = {"signed_form": copy.beside.name} if copy is not None else {}
+        deed, key = _deed(state, spec, offers, {**wanted, **kept}, quote)
+        _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
         if answer.outcome == "accepted":
             at = f"{minute // 60:02}:{minute % 60:02}"
-            _write(file, {"on": day, "at": at, "order": {**wanted, "agreed": quote}})
-    if as_json:
-        out.print_json(json.dumps(report.of_answer(answer)))
-    else:
-        for refusal in answer.refusals:
-            out.print(f"✗ {refusal.message}\n  → {refusal.remedy}", markup=False, highlight=False)
-        if answer.outcome == "accepted" and answer.quote is not None:
-            _show(answer.quote, report.of_quote(answer.quote))
-            out.print(f"✓ ordered, and written to {file}", markup=False, highlight=False, soft_wrap=True)
+            _write(file, {"on": day, "at": at, key: {**wanted, **kept, "agreed": quote}}, copy)
+    _tell(answer, file, as_json=as_json)
     if answer.outcome != "accepted":
         raise typer.Exit(int(Exit.NO))
 
 
-def _answer(spec: ContractSpec, offers: Shelf, fact: Fact) -> Answer:
-    _, answer, _ = do(tell(spec, offers, fact.on).states[-1], fact, offers)
-    return answer
+def _tell(answer: Answer, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps(report.of_answer(answer)))
+        return
+    for refusal in answer.refusals:
+        out.print(f"✗ {refusal.message}\n  → {refusal.remedy}", markup=False, highlight=False)
+    if answer.outcome != "accepted":
+        return
+    if answer.quote is not None:
+        _show(answer.quote, report.of_quote(answer.quote))
+    out.print(f"✓ ordered, and written to {file}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _state(spec: ContractSpec, offers: Shelf, day: date) -> State:
+    return tell(spec, offers, day).states[-1]
+
+
+def _quoted(spec: ContractSpec, offers: Shelf, wanted: dict[str, Any], day: date) -> Quote:
+    """Make the quote of a change, or of signing where no contract runs."""
+    state = _state(spec, offers, day)
+    deed, _ = _deed(state, spec, offers, wanted, "")
+    if isinstance(deed, facts.Order):
+        assert deed.change is not None, "an order of the command line names its change"
+        return make(state, deed.change, offers, day)
+    opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
+    return quote_opening(state, opening, day)
+
+
+def _deed(
+    state: State, spec: ContractSpec, offers: Shelf, wanted: dict[str, Any], quote: str
+) -> tuple[facts.Order | facts.Sign, str]:
+    """Give what is done, and the key of an event that says it: an order, or the signing that comes first."""
+    editions, runs = offers[spec.catalogue], active(state)
+    odd = wanted.keys() & (NEW_ONLY if runs else RUNNING_ONLY)
+    if odd:
+        what = "the contract runs: " if runs else "no contract runs: "
+        raise fail(f"{what}{', '.join(sorted(odd))} cannot be said", "leave it out", Exit.USAGE)
+    try:
+        if runs:
+            change = documents.change_of(OrderSpec.model_validate(wanted), editions)
+            return facts.Order(change=change, quote=quote), "order"
+        said = SignSpec.model_validate(wanted)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise fail(f"{place}: {first['msg']}", "use the catalogue's names", Exit.USAGE) from None
+    signing = facts.Sign(
+        change=documents.change_of(said, editions),
+        begins=said.begins,
+        signed_form=said.signed_form is not None,
+        old_contract_ends=said.old_contract_ends,
+        quote=quote,
+    )
+    return signing, "sign"
+
+
+NEW_ONLY = frozenset({"begins", "old_contract_ends"})
+RUNNING_ONLY = frozenset({"remove", "version"})
 
 
 def _behind(spec: ContractSpec, day: date) -> int:
@@ -128,12 +205,36 @@ def _behind(spec: ContractSpec, day: date) -> int:
     return min(max(minutes, default=-1) + 1, LAST_MINUTE)
 
 
-def _write(file: Path, event: dict[str, Any]) -> None:
-    line = yaml.safe_dump(event, default_flow_style=True, width=10_000, sort_keys=False).strip()
+def _copy(signed: Path | None, file: Path, quote: str) -> contracts.SignedCopy | None:
+    if signed is None:
+        return None
     try:
-        contracts.append(file, line)
+        return contracts.signed_copy(signed, file, quote)
     except contracts.NotWrittenError as error:
         raise fail(error.reason, error.remedy, Exit.NO) from None
+
+
+def _write(file: Path, event: dict[str, Any], copy: contracts.SignedCopy | None) -> None:
+    """Write an event with what it names: the copy first, and not without the event."""
+    line = yaml.safe_dump(event, default_flow_style=True, width=10_000, sort_keys=False).strip()
+    written = False
+    try:
+        written = copy.keep() if copy is not None else False
+        contracts.append(file, line)
+    except contracts.NotWrittenError as error:
+        if written and copy is not None:
+            copy.beside.unlink()
+        raise fail(error.reason, error.remedy, Exit.NO) from None
+
+
+def _write_form(form: Path, spec: ContractSpec, made: Quote, language: str | None) -> None:
+    from pbxcore.paper.order import order_form  # noqa: PLC0415 — the typesetter takes 50 ms to load
+
+    (page,) = order_form(spec, made, language=language)
+    try:
+        form.write_bytes(page)
+    except OSError as error:
+        raise fail(f"{form} cannot be written: {error.strerror}", "choose another --form", Exit.NO) from None
 
 
 def _day(on: str | None) -> date:
@@ -141,16 +242,24 @@ def _day(on: str | None) -> date:
 
 
 def _wanted(
-    add: Sequence[str] | None, remove: Sequence[str] | None, choose: Sequence[str] | None, *, newest: bool
+    add: Sequence[str] | None,
+    remove: Sequence[str] | None,
+    choose: Sequence[str] | None,
+    *,
+    newest: bool,
+    begins: str | None,
+    old_ends: str | None,
 ) -> dict[str, Any]:
     """Give a change as an event writes it."""
     wanted: dict[str, Any] = {
         "add": {name: _units(units) for name, units in map(_pair, add or ())},
         "remove": {name: _units(units) for name, units in map(_pair, remove or ())},
         "choose": dict(map(_pair, choose or ())),
+        "begins": day_of(begins) if begins is not None else None,
+        "old_contract_ends": day_of(old_ends) if old_ends is not None else None,
+        "version": "newest" if newest else None,
     }
-    wanted = {key: value for key, value in wanted.items() if value}
-    return {**wanted, "version": "newest"} if newest else wanted
+    return {key: value for key, value in wanted.items() if value}
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -164,16 +273,6 @@ def _units(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise fail(f"{text!r} is no number of units", "write a whole number from 1 on", Exit.USAGE)
     return int(text)
-
-
-def _change(wanted: dict[str, Any], spec: ContractSpec, offers: Shelf) -> Change:
-    try:
-        said = OrderSpec.model_validate(wanted)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise fail(f"{place}: {first['msg']}", "use the catalogue's names", Exit.USAGE) from None
-    return documents.change_of(said, offers[spec.catalogue])
 
 
 def _show(made: Quote, values: dict[str, Any]) -> None:

@@ -4,15 +4,10 @@ Owns what is said about each place, in the customer's language, and the pages ar
 follow calls: `dialplan.flow` says what leads where.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from importlib.resources import files
-from typing import Literal
 from zoneinfo import ZoneInfo
-
-import typst
 
 from dialplan.block import numbers_of
 from dialplan.build import at
@@ -32,6 +27,7 @@ from dialplan.spec import (
 )
 from dialplan.target import Kind
 from pbxcore.paper.layout import Card, Drawing, draw
+from pbxcore.paper.typeset import Format, typeset
 from pbxcore.paper.words import counted, dated, words, written_day
 
 MEMBERS_SHOWN = 6  # in a box; the table of groups has them all
@@ -39,7 +35,6 @@ NUMBERS_SHOWN = 8
 
 TO = "\u2013"  # en dash, between two days and two times
 
-Format = Literal["pdf", "svg"]
 Row = tuple[str, ...]  # a line break within a cell is one on paper
 Words = Mapping[str, str]
 
@@ -90,7 +85,7 @@ def flow(spec: TenantSpec, *, language: str, stand: str, form: Format = "pdf") -
     Returns:
         The files. The same arguments give the same bytes.
     """
-    return _typeset(content(spec, language=language, stand=stand), form)
+    return typeset("flow.typ", asdict(content(spec, language=language, stand=stand)), form)
 
 
 def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
@@ -108,19 +103,6 @@ def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
         groups=tuple(_group(page, name, group) for name, group in spec.groups.items()),
         extensions=tuple(_extension(page, number, one) for number, one in spec.extensions.items()),
     )
-
-
-def _typeset(content: Content, form: Format) -> tuple[bytes, ...]:
-    folder = files("pbxcore.paper")
-    made = typst.compile(
-        str(folder.joinpath("flow.typ")),
-        font_paths=[str(folder.joinpath("fonts"))],
-        ignore_system_fonts=True,
-        format=form,
-        sys_inputs={"content": json.dumps(asdict(content))},
-        timestamp=0,
-    )
-    return tuple(made) if isinstance(made, list) else (made,)
 
 
 def _direct(spec: TenantSpec) -> tuple[tuple[str, str], ...]:

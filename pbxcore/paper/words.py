@@ -1,6 +1,7 @@
 """The words of a page in the languages of the providers' customers.
 
-Owns `words.yaml`. Refuses a language that has no words: half a page in English helps nobody.
+Owns `words.yaml`, the tables beside it, and how a language writes days and amounts. Refuses a language that
+has no words: half a page in English helps nobody.
 """
 
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ OTHERWISE = "en"  # for a tenant whose language is none of them
 
 
 @cache
-def words(language: str) -> Mapping[str, str]:
-    """Give the words of a language by key."""
-    table = yaml.safe_load(files("pbxcore.paper").joinpath("words.yaml").read_text())
-    return {key: entry[language] for key, entry in table.items()}
+def words(language: str, *more: str) -> Mapping[str, str]:
+    """Give the words of a language by key: those of every page, and those of further tables by name."""
+    folder, said = files("pbxcore.paper"), dict[str, str]()
+    for name in ("words.yaml", *more):
+        table = yaml.safe_load(folder.joinpath(name).read_text("utf-8"))
+        said |= {key: entry[language] for key, entry in table.items()}
+    return said
 
 
 def language_of(wanted: str) -> str:
@@ -46,3 +50,16 @@ def written_day(words: Mapping[str, str], day: str) -> str:
 def dated(words: Mapping[str, str], day: date) -> str:
     """Write a date as the language does."""
     return day.strftime(words["date"])
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def written_amount(words: Mapping[str, str], amount: str) -> str:
+    """Write an amount, `-1234.50`, as the language does: `-1.234,50`."""
+    sign, whole = ("\N{MINUS SIGN}", amount[1:]) if amount.startswith("-") else ("", amount)
+    whole, _, decimals = whole.partition(".")
+    grouped = f"{int(whole):,}".replace(",", words["thousands"])
+    return f"{sign}{grouped}{words['decimal']}{decimals}"

@@ -16,7 +16,27 @@ from itertools import groupby
 from rating.contract.calendar import DAY, month_end
 from rating.contract.edition import Edition, unit_price
 from rating.contract.line import Line, monthly
-from rating.contract.state import Lot, Period, State, period
+from rating.contract.state import Lot, Period, State, period, quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Units of a product that a contract has, and what they cost a month.
+
+    Attributes:
+        paid: units that are not included.
+        price_micro: of one of them.
+    """
+
+    product: str
+    units: int
+    paid: int
+    price_micro: int
+
+    @property
+    def amount_micro(self) -> int:
+        """What all of them cost a month."""
+        return self.paid * self.price_micro
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,26 @@ def month_price(state: State, day: date) -> int:
         for lot in state.lots
         if lot.runs(day) and not lot.void
         for _, price, units in _prices(state, lot, found, day)
+    )
+
+
+def standing(state: State, day: date) -> tuple[Standing, ...]:
+    """What a contract has on a day, in the catalogue's order; all amounts together are the month's price."""
+    found = period(state, day)
+    if found is None:
+        return ()
+    paid: dict[str, int] = {}
+    prices: dict[str, int] = {}
+    for lot in state.lots:
+        if lot.runs(day) and not lot.void:
+            for product, price, units in _prices(state, lot, found, day):
+                paid[product] = paid.get(product, 0) + units
+                prices[product] = price
+    there = {name: quantity(state, name, day) for name in found.edition.offer.products}
+    return tuple(
+        Standing(product=name, units=units, paid=paid.get(name, 0), price_micro=prices.get(name, 0))
+        for name, units in there.items()
+        if units
     )
 
 

@@ -14,9 +14,10 @@ from rating.contract.calendar import DAY
 from rating.contract.edition import Shelf, in_force
 from rating.contract.ending import Ending, Step, ending
 from rating.contract.facts import Fact
-from rating.contract.passing import Entry, begin
+from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, opened, quote_opening
+from rating.contract.passing import Entry
 from rating.contract.quote import Quote, ordered, quote
-from rating.contract.signing import promised, select
+from rating.contract.signing import select
 from rating.contract.state import State, active, choices, rights
 from rating.contract.wish import Agreed, Change, Refusal
 from rating.periods import month_start
@@ -70,24 +71,30 @@ def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
 
 
 def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
-    offer, first = state.edition.offer, max(fact.on, deed.begins or fact.on)
+    """Sign a contract; if a quote was agreed, the same must be quoted today."""
     if active(state):
-        return _refused(state, fact, Refusal("signed-already", "there is a contract that runs", "change it"))
-    chosen, refusals = select(state.edition, deed.change)
-    if state.holder not in offer.holders:
-        words = f"{state.edition.name} is not for {state.holder} customers"
-        refusals += (Refusal("holder", words, "it is for " + ", ".join(offer.holders)),)
-    if offer.signed_form and not deed.signed_form:
+        return _refused(state, fact, SIGNED_ALREADY)
+    opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
+    made = quote_opening(state, opening, fact.on)
+    refusals = made.plan.refusals
+    if state.edition.offer.signed_form and not deed.signed_form:
         words = "the signed copy of the order form is missing"
         refusals += (Refusal("not-signed", words, "attach it: the order counts from then on"),)
+    if not refusals and made.missing_micro:
+        refusals = (_missing(made.missing_micro),)
     if refusals:
         return _refused(state, fact, *refusals)
-    after = begin(replace(state, signed=fact.on, ended=False), chosen, first)
+    if deed.quote and made.id != deed.quote:
+        return _refused(state, fact, _changed(deed.quote, made), made=made)
+    chosen, _ = conditions(state, deed.change)
+    after = opened(state, chosen, fact.on, max(fact.on, deed.begins or fact.on))
     after, booked = settle(after, fact.on, "order")
-    if after.prepaid and after.balance_micro < min(0, state.balance_micro):
-        return _refused(state, fact, _missing(-after.balance_micro))
-    dates = promised(state.edition, state.calendar, fact.on, deed.old_contract_ends)
-    return after, Answer(fact=fact, outcome="accepted", dates=dates), booked
+    return after, Answer(fact=fact, outcome="accepted", dates=made.dates), booked
+
+
+def _changed(agreed: str, made: Quote) -> Refusal:
+    words = f"quote {agreed} no longer holds: today it would be {made.id}"
+    return Refusal("quote-changed", words, "look at the new one")
 
 
 def _missing(amount_micro: int) -> Refusal:
@@ -210,8 +217,7 @@ def _order(state: State, fact: Fact, deed: facts.Order, shelf: Shelf) -> Done:
         return _refused(state, fact, *_reasons(made), made=made)
     agreed = known.id if known is not None else deed.quote
     if agreed and made.id != agreed:
-        words = f"quote {agreed} no longer holds: today it would be {made.id}"
-        return _refused(state, fact, Refusal("quote-changed", words, "look at the new one"), made=made)
+        return _refused(state, fact, _changed(agreed, made), made=made)
     state = ordered(state, made.plan, fact.on)
     state, booked = settle(state, fact.on, "order")
     created = {one: state.in_use.get(one, 0) + number for one, number in change.creates.items()}

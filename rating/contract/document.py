@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from rating.contract import calendar, facts
@@ -17,6 +17,7 @@ from rating.contract.facts import Fact
 from rating.contract.wish import Change
 from rating.finding import Finding
 from rating.offer import Amount, Name
+from rating.party import CustomerSpec
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)  # what lies outside is a slip of the keyboard
 MOST_EVENTS = 10_000  # in one document: one a day for more than twenty years
@@ -53,6 +54,7 @@ class SignSpec(_Part):
         begins: first day; none: at once.
         signed_form: file with the signed copy of the order form.
         old_contract_ends: last day at the provider from whom numbers are ported.
+        agreed: id of the quote that was signed, for the record: it was compared when the contract was signed.
     """
 
     add: Units = Field(default_factory=dict)
@@ -60,6 +62,7 @@ class SignSpec(_Part):
     begins: Day | None = None
     signed_form: str | None = None
     old_contract_ends: Day | None = None
+    agreed: Name | None = None
 
 
 class QuoteSpec(ChangeSpec):
@@ -74,10 +77,12 @@ class OrderSpec(ChangeSpec):
     Attributes:
         quote: must be what would be quoted on this day.
         agreed: id of the quote that was ordered, for the record: it was compared when the order was given.
+        signed_form: file with the signed copy of the order form.
     """
 
     quote: Name | None = None
     agreed: Name | None = None
+    signed_form: str | None = None
 
 
 class UseSpec(_Part):
@@ -164,12 +169,18 @@ class EventSpec(_Part):
 DEEDS = tuple(name for name in EventSpec.model_fields if name not in {"on", "at"})
 
 
+def _none_yet(events: object) -> object:
+    """Read `events:` with nothing behind it, to which `pbxcore order` writes the first one."""
+    return () if events is None else events
+
+
 class ContractSpec(_Part):
     """One customer's contract.
 
     Attributes:
         catalogue: under which it is signed.
-        holder: who signs.
+        customer: who signs, for paper.
+        holder: what they are by law.
         region: of the country of the catalogue's calendar, whose holidays count, too: BY.
         until: how far a simulation looks, unless it is told.
         events: in any order; their days count.
@@ -178,10 +189,11 @@ class ContractSpec(_Part):
     version: Literal[1]
     contract: Name
     catalogue: Name
+    customer: CustomerSpec | None = None
     holder: Literal["private", "company"] = "company"
     region: str = ""
     until: Day | None = None
-    events: tuple[EventSpec, ...] = Field(default=(), max_length=MOST_EVENTS)
+    events: Annotated[tuple[EventSpec, ...], BeforeValidator(_none_yet), Field(max_length=MOST_EVENTS)] = ()
 
 
 def check(spec: ContractSpec, shelf: Shelf) -> tuple[Finding, ...]:

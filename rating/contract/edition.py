@@ -19,6 +19,7 @@ class Edition:
 
     Attributes:
         catalogue: its id.
+        title: its name for people.
         version: its first day.
         currency: of every amount.
         offer: what it sells; a bundle's size is the product `<bundle>-<size>`.
@@ -27,6 +28,7 @@ class Edition:
     """
 
     catalogue: str
+    title: str
     version: date
     currency: str
     offer: OfferSpec
@@ -91,6 +93,7 @@ def _edition(spec: CatalogueSpec, offer: OfferSpec) -> Edition:
     }
     return Edition(
         catalogue=spec.catalogue,
+        title=spec.name,
         version=spec.valid_from,
         currency=spec.currency,
         offer=offer.model_copy(update={"products": {**offer.products, **bundles}}),

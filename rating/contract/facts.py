@@ -29,12 +29,14 @@ class Sign:
         begins: first day; None: at once.
         signed_form: the signed copy of the order form is there.
         old_contract_ends: last day at the provider from whom numbers are ported.
+        quote: id of the quote that is signed, exactly; empty: signed without looking.
     """
 
     change: Change
     begins: date | None = None
     signed_form: bool = False
     old_contract_ends: date | None = None
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,8 +110,13 @@ def total(lines: Iterable[Line]) -> int:
 
 
 def vat(lines: Iterable[Line], edition: Edition) -> tuple[int, int, int]:
-    """Net, VAT and gross of an invoice; VAT is rounded once, half up, to cents."""
-    amount, percent = total(lines), edition.offer.vat_percent
+    """Net, VAT and gross of an invoice."""
+    return split_vat(total(lines), edition)
+
+
+def split_vat(amount: int, edition: Edition) -> tuple[int, int, int]:
+    """Net, VAT and gross of an amount in the catalogue's prices; VAT is rounded once, half up, to cents."""
+    percent = edition.offer.vat_percent
     if edition.offer.prices == "gross":
         tax = money.divide(amount * percent, (100 + percent) * CENT_MICRO, Rounding.HALF_UP) * CENT_MICRO
         return amount - tax, tax, amount

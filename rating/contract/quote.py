@@ -6,18 +6,20 @@ while the same quote would be made again.
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from rating import money
 from rating.contract.applying import apply_now, apply_parts
 from rating.contract.billing import Booked, Invoice, Movement, charge_once, settle
 from rating.contract.change import Plan, plan
-from rating.contract.charges import month_price
+from rating.contract.charges import Standing, month_price, standing
 from rating.contract.edition import Edition, Shelf, in_force
+from rating.contract.ending import Step
 from rating.contract.line import Line, difference, total
 from rating.contract.passing import advance
-from rating.contract.state import ChoicePart, Part, ProductPart, State
+from rating.contract.state import ChoicePart, Part, ProductPart, State, choices
 from rating.contract.wish import Change
 from rating.periods import next_month
 
@@ -40,6 +42,11 @@ class Quote:
         invoice_on: first of the next month, when the next invoice is made, or the credit debited.
         invoice_lines: what that day's lines have more, and with a minus less.
         missing_micro: what a credit lacks.
+        once_lines: what is charged once, where it costs something.
+        has: what the contract has when everything of it has begun, product by product.
+        chosen: option of every choice then.
+        dates: promised with it, beside the days on which things begin.
+        opens: it is of a new contract, not of a change.
     """
 
     id: str
@@ -53,6 +60,11 @@ class Quote:
     invoice_on: date
     invoice_lines: tuple[Line, ...] = ()
     missing_micro: int = 0
+    once_lines: tuple[Line, ...] = ()
+    has: tuple[Standing, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    dates: tuple[Step, ...] = ()
+    opens: bool = False
 
     @property
     def refused(self) -> bool:
@@ -72,22 +84,48 @@ def quote(state: State, change: Change, shelf: Shelf, day: date) -> Quote:
     if planned.refusals:
         return Quote(id="", edition=state.edition, on=day, change=change, plan=planned, invoice_on=turn)
     after = ordered(state, planned, day)
+    begun = [part.begins for part in (*planned.parts, *state.pending)]
+    made = come_to(
+        state,
+        after,
+        ahead=(apply_now(state, planned.parts), max([day, *begun])),
+        once=after.charged_once[len(state.charged_once) :],
+        day=day,
+    )
+    return identified(replace(made, change=change, plan=planned))
+
+
+def come_to(
+    state: State, after: State, *, ahead: tuple[State, date], once: tuple[Line, ...], day: date
+) -> Quote:
+    """Say what it comes to in money and in what the contract has then; change and id are not in it yet.
+
+    Args:
+        state: the contract as it is.
+        after: with everything ordered, nothing taken from a credit yet.
+        ahead: the contract when all of it has begun, and the day on which it has.
+        once: lines of services among it.
+        day: of the order.
+    """
+    turn = next_month(day)
     settled, booked = settle(after, day, "order")
     at_once = state.balance_micro - settled.balance_micro
-    made = Quote(
+    return Quote(
         id="",
         edition=state.edition,
         on=day,
-        change=change,
-        plan=planned,
+        change=Change(),
+        plan=Plan(),
         price_before_micro=month_price(state, day),
-        price_after_micro=_price_after(state, planned, day),
+        price_after_micro=month_price(*ahead),
         at_once_micro=at_once,
         invoice_on=turn,
         invoice_lines=difference((*_lines(booked), *_coming(settled, turn)), _coming(state, turn)),
         missing_micro=_missing(state, at_once),
+        once_lines=once,
+        has=standing(*ahead),
+        chosen=choices(*ahead),
     )
-    return replace(made, id=_id(state, made))
 
 
 def ordered(state: State, planned: Plan, day: date) -> State:
@@ -105,11 +143,6 @@ def _missing(state: State, at_once_micro: int) -> int:
     return max(0, at_once_micro - state.balance_micro)
 
 
-def _price_after(state: State, planned: Plan, day: date) -> int:
-    begins = [part.begins for part in (*planned.parts, *state.pending)]
-    return month_price(apply_now(state, planned.parts), max([day, *begins]))
-
-
 def _coming(state: State, turn: date) -> tuple[Line, ...]:
     _, entries = advance(state, turn)
     return _lines(tuple(entry for entry in entries if isinstance(entry, Invoice | Movement)))
@@ -119,9 +152,10 @@ def _lines(booked: tuple[Booked, ...]) -> tuple[Line, ...]:
     return tuple(line for one in booked for line in one.lines)
 
 
-def _id(state: State, made: Quote) -> str:
+def identified(made: Quote) -> Quote:
+    """Give a quote its id."""
     content = {
-        "edition": state.edition.name,
+        "edition": made.edition.name,
         "parts": [_part(part, made.on) for part in made.plan.parts],
         "once": made.plan.once,
         "prices": [money.text(made.price_before_micro), money.text(made.price_after_micro)],
@@ -130,7 +164,7 @@ def _id(state: State, made: Quote) -> str:
         "creates": dict(made.change.creates),
     }
     written = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(written.encode()).hexdigest()[:ID_DIGITS]
+    return replace(made, id=hashlib.sha256(written.encode()).hexdigest()[:ID_DIGITS])
 
 
 def _part(part: Part, on: date) -> list[str | int]:

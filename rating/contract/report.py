@@ -12,7 +12,7 @@ from rating import money
 from rating.contract import bookings
 from rating.contract import line as lines
 from rating.contract.billing import Invoice, Movement
-from rating.contract.charges import month_price
+from rating.contract.charges import Standing, month_price
 from rating.contract.deeds import Answer
 from rating.contract.ending import Ending, Step
 from rating.contract.facts import Fact
@@ -105,6 +105,9 @@ def of_quote(made: Quote) -> Values:
             "lines": [_line(one) for one in made.invoice_lines],
         },
         "missing": amount(made.missing_micro),
+        "has": [_standing(one) for one in made.has],
+        "chosen": dict(made.chosen),
+        "dates": _dates(made.dates),
         "refusals": [_refusal(one) for one in made.plan.refusals],
         "button": made.edition.offer.order_button.model_dump(),
     }
@@ -120,7 +123,7 @@ def of_answer(answer: Answer) -> Values:
     if answer.ending is not None:
         found["ending"] = _ending(answer.ending)
     if answer.dates:
-        found["dates"] = {step.rule: {"day": step.day.isoformat(), "why": step.text} for step in answer.dates}
+        found["dates"] = _dates(answer.dates)
     if answer.charged_micro is not None:
         found["charged"] = amount(answer.charged_micro)
     return found
@@ -196,6 +199,20 @@ def _line(line: Line) -> Values:
         "of_days": line.of_days,
         "amount": amount(line.amount_micro),
     }
+
+
+def _standing(one: Standing) -> Values:
+    return {
+        "product": one.product,
+        "quantity": one.units,
+        "paid": one.paid,
+        "price": amount(one.price_micro),
+        "amount": amount(one.amount_micro),
+    }
+
+
+def _dates(steps: tuple[Step, ...]) -> Values:
+    return {step.rule: {"day": step.day.isoformat(), "why": step.text} for step in steps}
 
 
 def _part(part: Part) -> Values:

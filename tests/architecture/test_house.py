@@ -30,6 +30,7 @@ SPECS = frozenset(
         "rating.catalogue",
         "rating.account",
         "rating.offer",
+        "rating.party",
         "rating.price_list",
         "rating.contract.document",
     }

@@ -22,6 +22,7 @@ from rating.catalogue import CatalogueSpec
 from rating.contract import facts, report
 from rating.contract.billing import Invoice, Movement
 from rating.contract.calendar import is_working_day
+from rating.contract.charges import month_price, standing
 from rating.contract.edition import Edition, Shelf, shelf
 from rating.contract.facts import Fact
 from rating.contract.history import Customer, History, history
@@ -301,6 +302,15 @@ def test_a_credit_is_what_was_paid_in_and_taken(story: Story) -> None:
             before, balance = balance, balance + one.amount_micro
             assert one.balance_micro == balance
             assert balance >= 0 or one.what == "debit" or balance >= before
+
+
+@given(stories())
+def test_what_a_contract_has_adds_up_to_its_price(story: Story) -> None:
+    """Product by product, as an order form shows it, is what a month costs."""
+    for state in story.past.states:
+        has = standing(state, state.today)
+        assert sum(one.amount_micro for one in has) == month_price(state, state.today)
+        assert all(one.paid <= one.units for one in has)
 
 
 def _allowed(term: TermSpec, first: date, day: date) -> bool:

@@ -1,0 +1,89 @@
+"""A new contract before it is signed: exactly what would be signed, from when, and what it would cost.
+
+Owns the quote of a signing. Refuses to sign (`rating.contract.deeds`), and changes of a contract that runs
+(`rating.contract.quote`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from rating.contract.change import Plan
+from rating.contract.ending import Step
+from rating.contract.passing import begin
+from rating.contract.quote import Quote, come_to, identified
+from rating.contract.signing import promised, select
+from rating.contract.state import ChoicePart, Part, ProductPart, State, active
+from rating.contract.wish import Change, Refusal, Selection
+from rating.periods import month_start, next_month
+
+SIGNED_ALREADY = Refusal("signed-already", "there is a contract that runs", "change it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What would be signed.
+
+    Attributes:
+        begins: first day; None: the day of signing.
+        old_contract_ends: last day at the provider from whom numbers are ported.
+    """
+
+    change: Change
+    begins: date | None = None
+    old_contract_ends: date | None = None
+
+
+def quote_opening(state: State, opening: Opening, day: date) -> Quote:
+    """Make a quote of a contract that is signed on a day."""
+    first = max(day, opening.begins or day)
+    chosen, refusals = conditions(state, opening.change)
+    if refusals:
+        plan = Plan(refusals=refusals)
+        turn = next_month(day)
+        return Quote(id="", edition=state.edition, on=day, change=opening.change, plan=plan, invoice_on=turn)
+    after = opened(state, chosen, day, first)
+    made = come_to(state, after, ahead=(after, first), once=after.charged_once, day=day)
+    plan = Plan(parts=tuple(_parts(state, chosen, day, first)), once=chosen.once)
+    dates = promised(state.edition, state.calendar, day, opening.old_contract_ends)
+    return identified(replace(made, change=opening.change, plan=plan, dates=dates, opens=True))
+
+
+def opened(state: State, chosen: Selection, day: date, first: date) -> State:
+    """Give the contract signed; nothing is taken from a credit yet."""
+    return begin(replace(state, signed=day, ended=False), chosen, first)
+
+
+def conditions(state: State, change: Change) -> tuple[Selection, tuple[Refusal, ...]]:
+    """Complete what somebody wants to sign, and say what is missing or in the way."""
+    chosen, refusals = select(state.edition, change)
+    if active(state):
+        refusals = (SIGNED_ALREADY,)
+    offer = state.edition.offer
+    if state.holder not in offer.holders:
+        words = f"{state.edition.name} is not for {state.holder} customers"
+        refusals += (Refusal("holder", words, "it is for " + ", ".join(offer.holders)),)
+    return chosen, refusals
+
+
+def _parts(state: State, chosen: Selection, day: date, first: date) -> Iterator[Part]:
+    if first > day:
+        step = Step("wished", first, f"begins on {first}, as it is wished")
+    else:
+        step = Step("at-once", first, f"signed on {day}, begins at once: {first}")
+    for choice, option in chosen.choices.items():
+        yield ChoicePart(
+            choice=choice, before="", option=option, begins=first, usable=first, up=True, steps=(step,)
+        )
+    offer = state.edition.offer
+    charged = month_start(first) if offer.billing.first_month == "full-month" else first
+    for product, units in chosen.products.items():
+        if units and not offer.products[product].once_only:
+            yield ProductPart(
+                product=product,
+                quantity=units,
+                begins=first,
+                charged_from=charged,
+                usable=first,
+                steps=(step,),
+            )
