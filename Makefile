@@ -48,10 +48,10 @@ soak: setup ## Rate 200,000 legs while rater and PostgreSQL are killed by kill -
 	@$(BIN)/python -m tests.adversity.soak
 
 bench: setup ## Run every benchmark; each ends with one line of JSON
-	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
+	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python -m "tests.benchmarks.$$(basename "$$file" .py)"; done
 
 bench-%: setup ## Run one: tests/benchmarks/bench_<name>.py
-	@$(BIN)/python tests/benchmarks/bench_$(subst -,_,$*).py
+	@$(BIN)/python -m tests.benchmarks.bench_$(subst -,_,$*)
 
 clean: ## Remove what can be made again; state in var/ stays
 	@rm -rf $(VENV) build pbxcore.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/asterisk-root*

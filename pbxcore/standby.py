@@ -7,7 +7,8 @@ spend money where the plan does not allow it blindly (`State.blind`).
 import asyncio
 
 from dialplan.facts import State
-from pbxcore.control.process import Process, settle
+from pbxcore.control.process import Process
+from pbxcore.machine.collector import settle
 from pbxcore.settings import Settings
 
 

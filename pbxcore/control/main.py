@@ -24,9 +24,10 @@ from pbxcore.control.confirmations import Confirmations
 from pbxcore.control.credit import CreditLine
 from pbxcore.control.extending import extending
 from pbxcore.control.patience import Patience
-from pbxcore.control.process import Process, settle
+from pbxcore.control.process import Process
 from pbxcore.control.turns import Turns
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.machine.collector import settle
 from pbxcore.rater.credit_line import path_of
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings

@@ -6,7 +6,6 @@ Owns one deciding process from start to end. Refuses to know what only control d
 
 import asyncio
 import contextlib
-import gc
 import hashlib
 import logging
 import os
@@ -192,15 +191,6 @@ class Process:
 def drawn(call: str) -> int:
     """Draw a number for a call from its UniqueID: as good as any, and the same whoever decides it again."""
     return int.from_bytes(hashlib.blake2b(call.encode(), digest_size=16).digest())
-
-
-def settle() -> None:
-    """Spare the collector of garbage what stays, to be called once the plans are read.
-
-    Walking the plans of 1,000 tenants takes it a tenth of a second, in the midst of somebody's call.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _age(path: Path) -> int:

@@ -20,6 +20,7 @@ from pbxcore.database import AWAY, connect, url_of
 from pbxcore.intake import memory
 from pbxcore.intake.source import Batch, LegSource
 from pbxcore.intake.spool import Spool
+from pbxcore.machine.collector import settle
 from pbxcore.machine.running import settings_of_running
 from pbxcore.rater import book, credit_line
 from pbxcore.rater.desk import MARGIN_S, Desk
@@ -205,7 +206,9 @@ async def _see_to(notes: _Notes, writer: Writer, desk: Desk) -> None:
 
 async def _index(connection: Connection, destinations: Destinations, numbers: Numbers | None = None) -> Index:
     """Read the book in force. What is known about numbers belongs to the destinations, and stays."""
-    return Index(await book.load_book(connection, destinations), numbers)
+    index = Index(await book.load_book(connection, destinations), numbers)
+    settle()
+    return index
 
 
 async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Batch) -> None:

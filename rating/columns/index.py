@@ -15,6 +15,7 @@ so those answers are *sparse*: a sorted column of questions beside one of answer
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from weakref import proxy
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class _Payers(dict[str, int]):
 
     def __init__(self, index: "Index") -> None:
         super().__init__()
-        self._index = index
+        self._index = proxy(index)  # no circle: a book that is in force no more goes at once
 
     def __missing__(self, payer: str) -> int:
         account = self._index.book.account_of(payer)
