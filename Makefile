@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 # Options for a target: `make run ARGS="--state /srv/pbxcore"`, `make test ARGS="-k postgres"`
 ARGS ?=
 OURS := dialplan rating pbxcore tests
+# Tests on real phones mostly wait: four workers keep two cores busy. A file's tests stay with one worker.
+WORKERS ?= 4
 
 .PHONY: help setup run demo test check quick soak bench providers lint format clean
 
@@ -25,7 +27,7 @@ demo: setup ## Play the story of the product with real SIP; starts the system if
 	@exec $(BIN)/pbxcore demo $(ARGS)
 
 test: setup ## Run all tests: real Asterisk, real PostgreSQL, real SIP phones
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## What a commit must pass, in under a minute: format, lint, types, quick tests
 	@$(MAKE) --no-print-directory --output-sync --jobs=2 lint quick

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 
 from pbxcore.machine import debian
 from pbxcore.machine import postgres as postgresql
+from tests import held
 
 # No deadline: on two shared cores the clock says nothing about the code. `make check` uses the short profile.
 hypothesis_settings.register_profile("default", deadline=None)
@@ -28,6 +28,8 @@ CHECKOUT = Path(__file__).parents[1]
 _TEMPLATE = "template_pbxcore"
 _NUMBERS = count(1)
 _SERVERS: set[int] = set()  # PostgreSQL's process, for the whole session
+
+_LONGEST_FIRST = ("adversity", "acceptance", "integration")
 
 # Every process that a test starts, directly or not, carries this word in its environment.
 _MARK = f"PBXCORE_TEST_SESSION={os.getpid()}"
@@ -58,6 +60,16 @@ def _processes() -> dict[int, str]:
         except OSError:
             continue  # it is gone, or a thread of the kernel
     return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the rooms whose tests wait longest begin first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: _LONGEST_FIRST.index(_room(item)) if _room(item) in _LONGEST_FIRST else 9)
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(CHECKOUT / "tests").parts[0]
 
 
 @pytest.fixture
@@ -133,35 +145,6 @@ def sql(server: postgresql.Server, statement: str) -> None:
 
 @pytest.fixture
 def free_ports() -> Iterator[Callable[[int], list[int]]]:
-    """Give a function that names ports nobody uses, for UDP and TCP on 127.0.0.1.
-
-    They are drawn below the range from which the kernel gives ports to clients, so that no outgoing
-    connection takes one in the moment before the test's program binds it.
-    """
-    given: set[int] = set()
-
-    def draw(number: int) -> list[int]:
-        drawn: list[int] = []
-        start = 20_000 + (os.getpid() * 97 + len(given) * 13) % 10_000
-        for port in (*range(start, 32_000), *range(20_000, start)):
-            if len(drawn) == number:
-                break
-            if port not in given and _is_free(port):
-                given.add(port)
-                drawn.append(port)
-        assert len(drawn) == number, "no free ports"
-        return drawn
-
-    yield draw
-    given.clear()
-
-
-def _is_free(port: int) -> bool:
-    with ExitStack() as sockets:
-        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-            probe = sockets.enter_context(socket.socket(socket.AF_INET, kind))
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True
+    """Give a function that names ports nobody else uses."""
+    with ExitStack() as holds:
+        yield lambda number: held.hold(number, holds)

@@ -10,9 +10,9 @@ from typing import Any
 from pbxcore.settings import Ports, Settings, Trunk
 
 
-def settings_of_running() -> Settings:
+def settings_of_running(settings: Settings | None = None) -> Settings:
     """Return the settings that a command works with: of the machine that runs on this state, if one does."""
-    settings = Settings()
+    settings = settings or Settings()
     machine = machine_of(settings)
     if not machine:
         return settings

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
+from pbxcore.machine.running import settings_of_running
 from pbxcore.practice import baresip, sipp
 from pbxcore.published import Index
 from pbxcore.settings import Settings, Trunk
+from tests import held
 
 CHECKOUT = Path(__file__).parents[2]
 TENANT: dict[str, Any] = {
@@ -63,6 +66,7 @@ TENANT: dict[str, Any] = {
     },
 }  # fmt: skip
 START_LIMIT_S = 60.0  # as long as the product itself waits for Asterisk; it takes one second
+WHOLE_PHONES = 60  # of a whole machine; more take turns
 SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
 SERVE = """
 import asyncio, importlib, logging, signal, sys, uvloop
@@ -86,6 +90,7 @@ class Pbx:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     tenant: dict[str, Any] = field(default_factory=lambda: TENANT)
+    phone_ports: Sequence[int] = ()  # the first of ten each; by default, what Asterisk leaves of our block
     _phones: int = 0
 
     @property
@@ -94,9 +99,11 @@ class Pbx:
         return (self.settings.bind, self.settings.ports.sip)
 
     def port(self) -> int:
-        """Give the first of ten ports for one phone, from what Asterisk leaves of our block."""
+        """Give the first of ten ports for one phone, in turn."""
         self._phones += 1
-        return self.settings.ports.rtp_first + SOUND + 10 * (self._phones % ((1_000 - SOUND) // 10))
+        first = self.settings.ports.rtp_first
+        ports = self.phone_ports or range(first + SOUND, first + 1_000, 10)
+        return ports[self._phones % len(ports)]
 
     def phone(
         self, device: str, *, tenant: str = "acme", tcp: bool = False, password: str = ""
@@ -292,23 +299,24 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
 def whole(debian_root: Path) -> Iterator[Pbx]:
     """Give a whole machine with the example in force, as `pbxcore run` starts it and keeps it alive."""
     state = Path(tempfile.mkdtemp(prefix="pbxcall", dir="/tmp"))
-    settings, taken = _settings(state)
-    settings = settings.model_copy(update={"trunks": settings.trunks[:1], "config": CHECKOUT / "config"})
-    taken.release()  # named on purpose, the machine takes them at once
+    settings = Settings(state=state, config=CHECKOUT / "config")
     pbx = Pbx(settings=settings, root=debian_root, program=debian.command(debian_root, "sipp"))
     (state / "asterisk-root").symlink_to(debian_root)
     run = (sys.executable, "-m", "pbxcore", "run", "--no-follow", "--ready-file", str(state / "ready"))
-    try:
-        pbx.start("machine", run, **services.environment(settings), PBXCORE_ASTERISK="private")
-        pbx.until(lambda: (state / "ready").exists() or pbx.running["machine"].poll() is not None)
-        assert pbx.running["machine"].poll() is None, (state / "machine.out").read_text()
-        pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
-        yield pbx
-    finally:
-        pbx.stop("machine")
-        taken.release()
-        if not os.environ.get("PBXCORE_KEEP"):
-            shutil.rmtree(state, ignore_errors=True)
+    with ExitStack() as holds:
+        pbx.phone_ports = held.hold(WHOLE_PHONES, holds, together=10)
+        try:
+            pbx.start("machine", run, PBXCORE_STATE=str(state), PBXCORE_CONFIG=str(settings.config),
+                      PBXCORE_ASTERISK="private")  # fmt: skip
+            pbx.until(lambda: (state / "ready").exists() or pbx.running["machine"].poll() is not None)
+            assert pbx.running["machine"].poll() is None, (state / "machine.out").read_text()
+            pbx.settings = settings_of_running(settings)
+            pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
+            yield pbx
+        finally:
+            pbx.stop("machine")
+            if not os.environ.get("PBXCORE_KEEP"):
+                shutil.rmtree(state, ignore_errors=True)
 
 
 def _settings(state: Path) -> tuple[Settings, ports.Taken]:

@@ -51,6 +51,7 @@ TALK_MS = 1_000
 CALLEE, CALLER, REGISTRAR = 900, 920, 940  # our ports, behind those of Asterisk's sound
 RING_MS = 50
 START_LIMIT_S = 300.0
+ERRORS_SHOWN = 40  # lines of sipp's about what failed
 STREAM_LIMIT_S = 600.0
 PAUSE_S = 0.5  # between changes
 STEADY_S = 500  # longer than the changes take; they end it
@@ -159,6 +160,10 @@ class Stream:
         rows = list(csv.reader((self.run.folder / "stats.csv").read_text().splitlines(), delimiter=";"))
         last = dict(zip(rows[0], rows[-1], strict=False))
         self.well, self.failed = int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"])
+        if self.failed:
+            errors = self.run.folder / "errors.log"
+            said = errors.read_text(errors="replace").splitlines() if errors.exists() else []
+            say(f"{self.failed} failed; sipp says: " + " ⏎ ".join(said[:ERRORS_SHOWN]))
 
 
 @asynccontextmanager

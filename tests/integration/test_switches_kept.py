@@ -1,8 +1,9 @@
 """The file of switches between processes: what one keeps, the others know with their next call."""
 
 import dataclasses
-import multiprocessing
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,17 +24,30 @@ ONE = Switch(
     since=NOW,
     by="acme-p10",
 )
-SPAWN = multiprocessing.get_context("spawn")
 WRITERS, EACH = 4, 25
+# Keeps one switch after the other: its arguments are the file and, for each, a subject and a value.
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from dialplan.switch import Switch, SwitchKind
+from pbxcore import switches
+path, *words = sys.argv[1:]
+now = datetime(2026, 11, 23, 10, tzinfo=UTC)
+for subject, value in zip(words[::2], words[1::2], strict=True):
+    switch = Switch(tenant="acme", kind=SwitchKind.FORWARD_ALWAYS, subject=subject, value=value, since=now,
+                    by="acme-p10")
+    switches.keep(Path(path), [switch])
+"""
 
 
 def _value(view: switches.View, subject: str = "10") -> str:
     return view.look().value("acme", SwitchKind.FORWARD_ALWAYS, subject, NOW)
 
 
-def _write_many(path: Path, writer: int) -> None:
-    for number in range(EACH):
-        switches.keep(path, [dataclasses.replace(ONE, subject=f"{writer}-{number}")])
+def _writer(path: Path, *pairs: tuple[str, str]) -> "subprocess.Popen[bytes]":
+    words = [word for pair in pairs for word in pair]
+    return subprocess.Popen([sys.executable, "-c", WRITER, str(path), *words])
 
 
 def test_without_a_file_nothing_is_switched(tmp_path: Path) -> None:
@@ -50,10 +64,7 @@ def test_what_another_process_keeps_is_known_at_the_next_look(tmp_path: Path) ->
     view = switches.View(path)
     known = view.look()
     for value in ("extension 11", "number +436641234567", ""):
-        writer = SPAWN.Process(target=switches.keep, args=(path, [dataclasses.replace(ONE, value=value)]))
-        writer.start()
-        writer.join(30)
-        assert writer.exitcode == 0
+        assert _writer(path, ("10", value)).wait(30) == 0
         assert view.look() is not known
         known = view.look()
         assert view.look() is known
@@ -65,13 +76,12 @@ def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
     """Every change of four processes is there, for who looked on all the time and for who comes new."""
     path = tmp_path / "switches.sqlite"
     view = switches.View(path)
-    writers = [SPAWN.Process(target=_write_many, args=(path, number)) for number in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    while any(writer.is_alive() for writer in writers):
+    subjects = [[f"{writer}-{number}" for number in range(EACH)] for writer in range(WRITERS)]
+    writers = [_writer(path, *((one, "extension 11") for one in of_one)) for of_one in subjects]
+    while any(writer.poll() is None for writer in writers):
         view.look()
-    assert [writer.exitcode for writer in writers] == [0] * WRITERS
-    wanted = {f"{writer}-{number}" for writer in range(WRITERS) for number in range(EACH)}
+    assert [writer.returncode for writer in writers] == [0] * WRITERS
+    wanted = {one for of_one in subjects for one in of_one}
     assert {one.subject for one in view.look().of("acme", NOW)} == wanted
     assert switches.read(path) == view.look()
     view.close()
