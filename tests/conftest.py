@@ -29,7 +29,11 @@ _TEMPLATE = "template_pbxcore"
 _NUMBERS = count(1)
 _SERVERS: set[int] = set()  # PostgreSQL's process, for the whole session
 
-_LONGEST_FIRST = ("adversity", "acceptance", "integration")
+_LONGEST_FIRST = ("test_apply_killed", "test_without_postgres", "adversity", "acceptance", "integration")
+
+# Workers of pytest-xdist load readline, which writes a screen's size here; consoles would take it for a wish.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 # Every process that a test starts, directly or not, carries this word in its environment.
 _MARK = f"PBXCORE_TEST_SESSION={os.getpid()}"
@@ -65,11 +69,12 @@ def _processes() -> dict[int, str]:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the rooms whose tests wait longest begin first, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: _LONGEST_FIRST.index(_room(item)) if _room(item) in _LONGEST_FIRST else 9)
+    items.sort(key=_turn)
 
 
-def _room(item: pytest.Item) -> str:
-    return item.path.relative_to(CHECKOUT / "tests").parts[0]
+def _turn(item: pytest.Item) -> int:
+    names = item.path.relative_to(CHECKOUT / "tests").with_suffix("").parts
+    return min((_LONGEST_FIRST.index(name) for name in names if name in _LONGEST_FIRST), default=9)
 
 
 @pytest.fixture
