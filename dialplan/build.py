@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from dialplan import hours, numbers, public_holidays, references
 from dialplan.block import numbers_of, suffix_of
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
+from dialplan.keys import Keys
 from dialplan.plan import (
     NO_SCREEN,
     Announcement,
@@ -154,7 +155,16 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
         owner=replace(_owner(spec, number, one.caller_id), may_call=may_call, may_forward=may_forward),
         screen=_screen(one.blocked, one.anonymous),
+        keys=_keys(spec, _heard_on_hold(spec, one)),
     )
+
+
+def _keys(spec: TenantSpec, music: str) -> Keys | None:
+    """Give what phones may press, with the music that the other side hears meanwhile."""
+    keys = spec.transfer_keys
+    if keys is None:
+        return None
+    return Keys(blind=keys.blind or "", attended=keys.attended or "", tenant=spec.tenant, music=music)
 
 
 def _screen(blocked: tuple[str, ...], anonymous: str | None) -> Screen:
@@ -203,6 +213,7 @@ def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: Group
         otherwise=_target(one.otherwise),
         mailbox=mailbox,
         owner=replace(owner, may_call=may_call, may_forward=may_call),
+        keys=_keys(spec, _heard_on_hold(spec)),
     )
 
 
@@ -367,8 +378,8 @@ def _phones(spec: TenantSpec, extensions: Mapping[str, Extension]) -> Iterator[P
             )
 
 
-def _heard_on_hold(spec: TenantSpec, extension: ExtensionSpec) -> str:
-    named = extension.on_hold or spec.on_hold or ""
+def _heard_on_hold(spec: TenantSpec, extension: ExtensionSpec | None = None) -> str:
+    named = (extension and extension.on_hold) or spec.on_hold or ""
     return named if named in spec.music else ""
 
 

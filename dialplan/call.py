@@ -11,6 +11,7 @@ from dialplan.decision import Because, Hunt, Reason, Reject, Why
 from dialplan.entitlement import Feature, returns, withheld
 from dialplan.facts import State
 from dialplan.hours import local_time
+from dialplan.keys import Keys
 from dialplan.layout import Node
 from dialplan.plan import Identity, Number, Owner, Plan
 from dialplan.published import Published
@@ -51,12 +52,14 @@ class Caller:
         hidden: the caller asked for CLIR, or sent no number.
         tenant: whose phone it is; empty for a caller from outside.
         endpoint: the phone, which is never rung by its own call.
+        keys: what it may press during the call to transfer it; None: nothing.
     """
 
     number: str
     hidden: bool = False
     tenant: str = ""
     endpoint: str = ""
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ gets a decision, the same one each time; what cannot be done is a decision to re
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
-from dialplan.decision import Decision, Reason, Ring, Why
+from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.outside import emergency
@@ -27,7 +28,12 @@ NOBODY = "-"  # version of a decision that no plan made
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
 
 _INTERNAL = re.compile(r"[0-9]{1,8}")
-_WHY = {Origin.PHONE: Why.CALL, Origin.TRANSFER: Why.TRANSFER, Origin.FORWARD: Why.FORWARD}
+_WHY = {
+    Origin.PHONE: Why.CALL,
+    Origin.CONSULT: Why.CALL,
+    Origin.TRANSFER: Why.TRANSFER,
+    Origin.FORWARD: Why.FORWARD,
+}
 
 
 def decide(published: Published, facts: Facts, state: State, now: datetime) -> Decision:
@@ -151,8 +157,10 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
     """Find out who calls: a phone of ours, or somebody outside whose call a phone sends elsewhere."""
     home = published.plan_of_endpoint(facts.endpoint)
     if home is not None:
-        number = home.endpoints[facts.endpoint]
-        return _insider(home, number, now, endpoint=facts.endpoint, hidden=hidden)
+        caller = _insider(home, home.endpoints[facts.endpoint], now, endpoint=facts.endpoint, hidden=hidden)
+        # Of a 302 and of a call made by keys it is no phone's channel that asks: nobody presses keys on it.
+        at_the_phone = facts.origin in {Origin.PHONE, Origin.TRANSFER}
+        return caller if at_the_phone else replace(caller, keys=None)
     from_outside = facts.endpoint.startswith(TRUNK)
     if not from_outside and facts.caller in plan.extensions:
         return _insider(plan, facts.caller, now, hidden=hidden)
@@ -162,8 +170,10 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
 def _insider(
     plan: Plan, extension: str, now: datetime, *, endpoint: str = "", hidden: bool = False
 ) -> Caller:
-    number = shown(plan.extensions[extension].owner.identity, plan, now)
-    return Caller(number=number, hidden=hidden, tenant=plan.tenant, endpoint=endpoint)
+    found = plan.extensions[extension]
+    number = shown(found.owner.identity, plan, now)
+    keys = found.keys if endpoint else None
+    return Caller(number=number, hidden=hidden, tenant=plan.tenant, endpoint=endpoint, keys=keys)
 
 
 def _outsider(facts: Facts, plan: Plan) -> Caller:
@@ -194,12 +204,23 @@ def _nobody(published: Published, state: State, now: datetime, reason: Reason, t
     return _finish(sheet, sheet.reject(reason, "published", text))
 
 
+def _note_keys(sheet: Sheet, steps: Sequence[Step]) -> None:
+    """Write down what may be pressed to transfer the call, by whichever side is a phone that may."""
+    for keys in dict.fromkeys(step.calling_keys for step in steps if isinstance(step, Ring | Outside)):
+        if keys:
+            sheet.note("transfer_keys", f"the caller's phone may transfer by {keys}")
+    for keys in dict.fromkeys(step.called_keys for step in steps if isinstance(step, Ring)):
+        if keys:
+            sheet.note("transfer_keys", f"who answers in {keys.tenant} may transfer by {keys}")
+
+
 def _finish(sheet: Sheet, first: Node | None) -> Decision:
     """Write the decision down. A call that nothing happens to is refused: nobody is there."""
     node = first or sheet.reject(Reason.UNKNOWN_NUMBER, "dialled", "nobody is there")
     steps, cut = lay_out(node)
     if cut:
         sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")
+    _note_keys(sheet, steps)
     version = "+".join(sheet.versions) or NOBODY
     hunts = tuple(replace(one.hunt, at_once=one.first is rings_first(node)) for one in sheet.hunts)
     return Decision(

@@ -11,6 +11,7 @@ step. Index `END` (0) ends the call; the first step is number 1.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialplan.keys import Keys
 from dialplan.switch import Switch
 
 END = 0
@@ -78,6 +79,8 @@ class Ring:
         busy_level: with so many calls of these endpoints together the step ends as busy at once; 0: it rings.
         tone: name of the ring tone that phones are asked for (Alert-Info); empty: their own choice.
         prefix: text that phones show before the caller's name; empty: none.
+        calling_keys: what the caller's phone may press to transfer who answers; None: nothing.
+        called_keys: what the phone that answers may press to transfer the caller; None: nothing.
         caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
             another tenant, whose extension says nothing here.
     """
@@ -89,6 +92,8 @@ class Ring:
     busy_level: int = 0
     tone: str = ""
     prefix: str = ""
+    calling_keys: Keys | None = None
+    called_keys: Keys | None = None
     then: Next = Next()
 
 
@@ -112,6 +117,7 @@ class Outside:
         confirm: language in which whoever answers is asked to press 1, and has the call only then: a mailbox
             never does. Empty: who answers has the call.
         credit: what is set aside for the leg; its end can be moved. Empty: not paid from credit.
+        calling_keys: what the caller's phone may press to transfer who answers; None: nothing.
     """
 
     trunks: tuple[str, ...]
@@ -128,6 +134,7 @@ class Outside:
     limit_s: int = 0
     confirm: str = ""
     credit: str = ""
+    calling_keys: Keys | None = None
     then: Next = Next()
 
 

@@ -20,6 +20,7 @@ class Origin(StrEnum):
     TRUNK = "trunk"  # a carrier brought the call
     TRANSFER = "transfer"  # a device of a tenant sent somebody elsewhere (REFER)
     FORWARD = "forward"  # a device of a tenant answered with a 302
+    CONSULT = "consult"  # a device of a tenant asks somebody, by keys, before it sends its call there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Facts:
         origin: how the channel came to ask.
         endpoint: PJSIP endpoint of the asking channel, `<tenant>-<device>` or `trunk-<name>`.
         actor: endpoint that caused the question and whose rights and account apply: the endpoint itself for
-            PHONE and TRUNK, the transferer for TRANSFER, the forwarding device for FORWARD.
+            PHONE, TRUNK and CONSULT, the transferer for TRANSFER, the forwarding device for FORWARD.
         dialled: what was dialled, untouched: an extension, a feature code, a national or an E.164 number.
         caller: the caller's number as presented, empty when anonymous.
         diversions: numbers that diverted the call before it reached us, the latest first.

@@ -44,6 +44,7 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
         why=sender.why,
         timeout_s=OUTSIDE_RING_S,
         limit_s=_limit_s(sheet.call.state),
+        calling_keys=caller.keys,
     )
     if credit.needs_credit(step, sheet.call.published):
         if sheet.call.state.blind:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan.entitlement import Timeline
 from dialplan.hours import Week
+from dialplan.keys import Keys
 from dialplan.rights import UNLIMITED, Rights
 from dialplan.target import Target
 
@@ -101,6 +102,7 @@ class Extension:
     mailbox: str
     forwards: Forwards
     owner: Owner
+    keys: Keys | None = None
     screen: Screen = NO_SCREEN
 
 
@@ -164,6 +166,7 @@ class Group:
     otherwise: Target | None
     mailbox: str
     owner: Owner
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,8 @@ def _ring(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], ti
         caller=seen_as(sheet, here),
         tone=group.ring_tone,
         prefix=group.prefix,
+        calling_keys=sheet.call.caller.keys,
+        called_keys=group.keys,
     )
 
 
@@ -156,7 +158,14 @@ def _together(sheet: Sheet, here: Here, group: Group, rung: Sequence[Rung]) -> l
 
 
 def _joining(node: Node) -> Node:
-    return Node(replace(node.step, caller="", prefix="")) if isinstance(node.step, Ring) else node
+    """Leave to the group's own step what only the caller's channel can do: who is shown, and its keys."""
+    match node.step:
+        case Ring() as step:
+            return Node(replace(step, caller="", prefix="", calling_keys=None))
+        case Outside() as step:
+            return Node(replace(step, calling_keys=None))
+        case _:
+            return node
 
 
 def _words(node: Node) -> str:

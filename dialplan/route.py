@@ -117,7 +117,15 @@ def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender)
         return _no_phone_left(sheet, here, extension)
     ring_s = extension.forwards.ring_s
     sheet.note(f"extensions.{name}", f"rings {', '.join(endpoints)} for {ring_s} s")
-    node = Node(Ring(endpoints=endpoints, timeout_s=ring_s, caller=seen_as(sheet, here)))
+    node = Node(
+        Ring(
+            endpoints=endpoints,
+            timeout_s=ring_s,
+            caller=seen_as(sheet, here),
+            calling_keys=sheet.call.caller.keys,
+            called_keys=extension.keys,
+        )
+    )
     node.busy = _forward(sheet, here, extension, "busy")
     node.no_answer, node.unreachable = _unanswered(sheet, here, extension)
     return node

@@ -53,6 +53,7 @@ from dialplan.spelling import (
     TargetText,
     TenantId,
     TimeZone,
+    TransferKeys,
     WallClock,
     WeeklyHours,
     mistake,
@@ -368,6 +369,30 @@ class MusicSpec(Document):
     _short = model_validator(mode="before")(short_form("sounds", list))
 
 
+class TransferKeysSpec(Document):
+    """Keys that a phone of the tenant presses during a call to send the other side elsewhere.
+
+    Then the number is dialled. For phones that have no transfer of their own, or whose users want none.
+
+    Attributes:
+        blind: at once.
+        attended: after talking to the number that was dialled: `*2` connects, or hanging up; `*1` goes back.
+    """
+
+    blind: TransferKeys | None = None
+    attended: TransferKeys | None = None
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        both = sorted(keys for keys in (self.blind, self.attended) if keys)
+        if not both:
+            raise mistake("no-keys", "no keys are named", "name blind, attended, or both")
+        if len(both) > 1 and both[1].startswith(both[0]):
+            remedy = 'let neither begin with the other, "*1" and "*2"'
+            raise mistake("keys-alike", f"who presses {both[1]} has pressed {both[0]} already", remedy)
+        return self
+
+
 class StandbySpec(Document):
     """What may be called while nobody can be asked for credit.
 
@@ -404,6 +429,7 @@ class TenantSpec(Document):
         blocked: callers from outside whose calls to any number are refused.
         anonymous: where callers without a number go, unless the number they call says otherwise.
         rights: rights that extensions and groups share, by name.
+        transfer_keys: what phones may press in a call to transfer it. Default: nothing.
     """
 
     version: Literal[1]
@@ -429,3 +455,4 @@ class TenantSpec(Document):
     announcements: dict[Name, AnnouncementSpec] = {}
     music: dict[Name, MusicSpec] = {}
     on_hold: Name | None = None
+    transfer_keys: TransferKeysSpec | None = None

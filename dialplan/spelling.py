@@ -266,6 +266,12 @@ Prefix = Annotated[
 Region = Annotated[
     str, _shaped("[A-Z0-9]{1,3}", "no-region", "region", 'write its ISO 3166-2 code without country, "BY"')
 ]
+TransferKeys = Annotated[
+    str,
+    _shaped(
+        "[*#][0-9*#]{1,3}", "no-keys", "sequence of keys", 'begin with * or #, two to four keys in all, "*1"'
+    ),
+]
 SpansOfDay = Annotated[
     tuple[Annotated[str, AfterValidator(_span)], ...], Field(strict=False), BeforeValidator(_closed_is_empty)
 ]

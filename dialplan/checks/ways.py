@@ -13,7 +13,7 @@ from dialplan.spec import GroupSpec, TenantSpec
 from dialplan.spelling import MIN_RING_S
 from dialplan.target import Kind
 
-MAX_RING_BYTES = MAX_STEP_BYTES - 100  # the rest of a step: timeout, jumps, caller
+MAX_RING_BYTES = MAX_STEP_BYTES - 250  # the rest of a step: timeout, jumps, caller, keys of two tenants
 PHONE_BYTES = len("PJSIP/&")  # what a phone takes in a step besides its name
 
 

@@ -29,6 +29,7 @@ from dialplan.decision import (
     Voicemail,
 )
 from dialplan.facts import Facts, Origin, State
+from dialplan.keys import Keys
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switches, from_text
@@ -272,9 +273,14 @@ def _rings(step: Ring) -> str:
     lines += [f"{_after(one.delay_s)} step [bold cyan]{one.step}[/]" for one in step.joined]
     if step.busy_level:
         lines.append(f"busy from {step.busy_level} calls on")
+    lines += _keys(step.calling_keys, "caller") + _keys(step.called_keys, "who answers")
     if step.tone or step.prefix:
         lines.append(escape(f"tone {step.tone or 'as ever'}, caller {step.prefix or 'without prefix'}"))
     return "\n".join(lines)
+
+
+def _keys(keys: Keys | None, who: str) -> list[str]:
+    return [f"{who} transfers by {keys}"] if keys else []
 
 
 def _after(delay_s: int) -> str:

@@ -27,7 +27,9 @@ from dialplan.decision import (
     Voicemail,
 )
 from dialplan.facts import Facts, Origin
+from dialplan.keys import Keys
 from pbxcore.control.diversion import Diverted, read
+from pbxcore.music import class_of
 
 PROTOCOL = "1"
 ARGUMENTS = 11  # the last two may be missing
@@ -181,13 +183,16 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             phones = [f"PJSIP/{endpoint}" for endpoint in step.endpoints]
             members = [_member(one, steps) for one in step.joined]
             joined = ":".join(str(one.step) for one in step.joined)
-            return _call("ring", "&".join([*phones, *members]), step.timeout_s, step.caller,
-                         *_then(step.then), joined, step.tone, _encoded(step.prefix),
-                         step.busy_level)  # fmt: skip
+            rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
+                    step.tone, _encoded(step.prefix), step.busy_level)  # fmt: skip
+            keyed = _keyed(step.calling_keys, step.called_keys)
+            return _call("ring_keyed", *rung, *keyed) if keyed else _call("ring", *rung)
         case Outside():
-            return _call("outside", ":".join(step.trunks), step.number, step.presented, step.network,
-                         int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
-                         step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
+            leg = (":".join(step.trunks), step.number, step.presented, step.network,
+                   int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
+                   step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
+            keyed = _keyed(step.calling_keys, None)
+            return _call("outside_keyed", *leg, *keyed) if keyed else _call("outside", *leg)
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
         case ListenToVoicemail():
@@ -198,6 +203,18 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             return _call("reject", step.cause, step.reason.value)
         case Confirm():
             return _call("confirm", "&".join(step.sounds))
+
+
+def _keyed(calling: Keys | None, called: Keys | None) -> tuple[str, ...]:
+    """Write who of the two may press what, as Dial's options and the keys of each; nothing where nobody may.
+
+    Keys come with the music that the other side hears meanwhile: `*1:*2:acme-waiting`.
+    """
+    if not (calling or called):
+        return ()
+    options = f"{'T' if calling else ''}{'t' if called else ''}"
+    return (options, *(f"{keys.blind}:{keys.attended}:{class_of(keys.tenant, keys.music)}" if keys else ""
+                       for keys in (calling, called)))  # fmt: skip
 
 
 def _diversions(step: Outside) -> str:

@@ -163,7 +163,8 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             "announcements": maybe.map(
                 lambda then: {"closed": without_none({"sound": "closed", "then": then})}
             ),
-        }
+        },
+        optional={"transfer_keys": st.just({"blind": "*1", "attended": "*2"})},
     ).map(TenantSpec.model_validate)
 
 

@@ -89,6 +89,8 @@ def facts(call: dict[str, Any]) -> Facts:
     endpoint = call.get("from") or f"trunk-{call['trunk']}"
     transferrer, forwarder = call.get("transferred_by"), call.get("forwarded_by")
     origin = Origin.PHONE if call.get("from") else Origin.TRUNK
+    if call.get("consults"):
+        origin = Origin.CONSULT
     if transferrer or forwarder:
         origin = Origin.TRANSFER if transferrer else Origin.FORWARD
     return Facts(
@@ -126,6 +128,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             seen += f" below {step.busy_level} calls" if step.busy_level else ""
             seen += f" with tone {step.tone}" if step.tone else ""
             beside = [f"{one.step} after {one.delay_s} s" for one in step.joined]
+            seen += f", caller may press {step.calling_keys}" if step.calling_keys else ""
+            seen += f", who answers may press {step.called_keys}" if step.called_keys else ""
             rings = ",".join([*step.endpoints, *beside])
             return f"ring {rings} for {step.timeout_s} s{seen}, {jumps(step.then)}"
         case Outside():
@@ -135,7 +139,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             before = f" after {', '.join(step.diverted)}" if step.diverted else ""
             diverted = f" diverted by {step.diverting}{before}" if step.diverting else ""
             limit = f", at most {step.limit_s} s" if step.limit_s else ""
-            press = f", press 1 in {step.confirm}" if step.confirm else ""
+            press = f", caller may press {step.calling_keys}" if step.calling_keys else ""
+            press += f", press 1 in {step.confirm}" if step.confirm else ""
             return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}{press}"
         case Voicemail():
             return f"record {step.mailbox}{' busy' if step.busy else ''}"

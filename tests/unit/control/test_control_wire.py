@@ -21,6 +21,7 @@ from dialplan.decision import (
     Why,
 )
 from dialplan.facts import Origin
+from dialplan.keys import Keys
 from pbxcore.control import wire
 
 NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
@@ -117,6 +118,8 @@ def test_an_answer_that_could_be_misread_is_never_sent(decision: Decision) -> No
         wire.commands(decision, NONCE)
 
 
+KEYS = Keys(blind="*1", attended="*2", tenant="acme", music="waiting")
+ASKING = Keys(blind="", attended="*2", tenant="acme", music="")
 OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", network="+4931", payer="acme/60",
                   why=Why.FORWARD, timeout_s=60, hidden=True, diverting="+4932", diverted=("+4933",),
                   diversions=3, limit_s=3600, then=Next(busy=2, no_answer=2, unreachable=2))  # fmt: skip
@@ -137,6 +140,12 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
                joined=(Joined(step=2, delay_s=3), Joined(step=3, delay_s=0))),
           Ring(endpoints=("acme-b",), timeout_s=5), dataclasses.replace(OUTSIDE, confirm="de", then=Next())),
          "ring(PJSIP/acme-a&Local/3-2@member&Local/0-3@member/n,9,,0,0,0,2:3,sales,VmVya2F1Zjo,0)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, calling_keys=KEYS, called_keys=KEYS),),
+         "ring_keyed(PJSIP/acme-a,9,,0,0,0,,,,0,Tt,*1:*2:acme-waiting,*1:*2:acme-waiting)"),
+        ((Ring(endpoints=("acme-a",), timeout_s=9, called_keys=ASKING),),
+         "ring_keyed(PJSIP/acme-a,9,,0,0,0,,,,0,t,,:*2:default)"),
+        ((dataclasses.replace(OUTSIDE, then=Next(), diverting="", limit_s=0, calling_keys=KEYS),),
+         "outside_keyed(one:two,+43664,+4930,+4931,1,,acme/60,forward,60,0,0,0,0,,,T,*1:*2:acme-waiting,)"),
         ((Voicemail(mailbox="10@acme", busy=True),), "voicemail(10@acme,b)"),
         ((Voicemail(mailbox="10@acme"),), "voicemail(10@acme,u)"),
         ((ListenToVoicemail(mailbox="10@acme"),), "listen(10@acme)"),

@@ -530,7 +530,7 @@ def test_as_many_phones_as_compile_fit_on_the_wire() -> None:
         if plan:
             break
     assert plan is not None
-    assert size > 80
+    assert size > 75
     facts = Facts(
         call="c", linkedid="c", origin=Origin.PHONE, endpoint="acme-p10", actor="acme-p10", dialled="60"
     )
@@ -564,6 +564,24 @@ def test_what_is_written_of_callers_has_a_form(changes: dict[str, Any], code: st
     """Each mistake of form is named; a bare star would block everybody."""
     with pytest.raises(ValidationError) as refused:
         TenantSpec.model_validate({**BASE, **changes})
+    assert [error["type"] for error in refused.value.errors()] == [code]
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ({}, "no-keys"),
+        ({"blind": "1"}, "no-keys"),
+        ({"blind": "*"}, "no-keys"),
+        ({"attended": "*12345"}, "no-keys"),
+        ({"blind": "*1", "attended": "*1"}, "keys-alike"),
+        ({"blind": "##", "attended": "##1"}, "keys-alike"),
+    ],
+)
+def test_keys_of_transfers_can_be_told_apart(keys: dict[str, Any], code: str) -> None:
+    """A digit alone is pressed in menus, and who presses the longer of two has pressed the shorter."""
+    with pytest.raises(ValidationError) as refused:
+        TenantSpec.model_validate({**BASE, "transfer_keys": keys})
     assert [error["type"] for error in refused.value.errors()] == [code]
 
 

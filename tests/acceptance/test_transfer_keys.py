@@ -1,0 +1,115 @@
+"""Transfers by keys on a real Asterisk: who presses them decides and pays, and nobody else can."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pbxcore import publication, sounds
+from pbxcore.practice import sipp, tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pbxcore.practice.baresip import Baresip
+    from tests.acceptance.conftest import Pbx
+
+VOICE, WAITING = 440, 700  # Hz
+BLIND, ATTENDED = "*1", "*2"
+
+
+@pytest.fixture(scope="module")
+def keyed(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> Pbx:
+    """Give the PBX whose tenant has keys, and music of its own."""
+    folder: Path = tmp_path_factory.mktemp("sounds")
+    sounds.add(pbx.settings.sounds, "acme", tone.write(folder / "waiting.wav", WAITING))
+    document: dict[str, Any] = copy.deepcopy(pbx.tenant)
+    document |= {"transfer_keys": {"blind": BLIND, "attended": ATTENDED}}
+    document |= {"music": {"waiting": ["waiting"]}, "on_hold": "waiting"}
+    pbx.publish(document, 2)
+    assert all(one.done for one in asyncio.run(publication.announce(pbx.settings.run_dir)))
+    return pbx
+
+
+async def _press(phone: Baresip, keys: str) -> None:
+    for key in keys:
+        await phone.command("sndcode", key)
+        await asyncio.sleep(0.1)  # as fast as anybody presses
+
+
+def _asked(pbx: Pbx, origin: str) -> dict[str, Any]:
+    """Wait for a question of an origin; give it."""
+    found: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        found[:] = [one for one in pbx.decisions() if one["facts"]["origin"] == origin]
+        return bool(found)
+
+    pbx.until(came, 12.0)
+    return found[-1]
+
+
+async def test_a_caller_is_sent_on_by_keys(keyed: Pbx) -> None:
+    """Bruno presses *1 and a number outside: his caller hears the tenant's music, then them; he pays."""
+    async with keyed.baresip("p11", answers=True) as bruno, keyed.outsider("+4915112345678") as caller:
+        await bruno.register()
+        await caller.call_in("+493055500111")
+        await bruno.until("CALL_ESTABLISHED")
+        await _press(bruno, f"{BLIND}066411310222")
+        asked = await asyncio.to_thread(_asked, keyed, "transfer")
+        await caller.until("CALL_CLOSED")
+        assert tone.heard(caller.heard(), (VOICE, WAITING))[-2:] == (WAITING, VOICE)
+    assert (asked["facts"]["actor"], asked["facts"]["endpoint"]) == ("acme-p11", "trunk-carrier")
+    (leg,) = keyed.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "transfer", "+4966411310222")
+    assert leg["seconds"] == pytest.approx(2.0, abs=0.2)
+
+
+async def test_a_phone_asks_before_it_connects(keyed: Pbx) -> None:
+    """Anna presses *2 and a number while she talks to one outside, then hangs up: the two talk on."""
+    async with keyed.baresip("p10") as anna:
+        await anna.register()
+        await anna.command("dial", "06641132001")
+        await anna.until("CALL_ESTABLISHED")
+        await _press(anna, f"{ATTENDED}066411320222")
+        asked = await asyncio.to_thread(_asked, keyed, "consult")
+        await asyncio.to_thread(keyed.until, lambda: _is_answered(keyed, "+4966411320222"), 5.0)
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+        await asyncio.to_thread(keyed.until, lambda: _has_ended(keyed, "+496641132001"), 5.0)
+    assert asked["facts"]["actor"] == "acme-p10"
+    legs = keyed.trunk_legs(asked["linkedid"])
+    assert [(leg["num"], leg["payer"], leg["why"]) for leg in legs] == [
+        ("+496641132001", "acme/10", "call"),
+        ("+4966411320222", "acme/10", "call"),
+    ]
+    ends = [r[5].rpartition("-")[0] for r in keyed.legs(asked["linkedid"]) if r[1] == "HANGUP"]
+    assert [one for one in ends if one.startswith("PJSIP")] == [
+        "PJSIP/acme-p10", "PJSIP/trunk-carrier", "PJSIP/trunk-carrier",
+    ]  # fmt: skip
+
+
+async def test_nobody_outside_can_press_keys(keyed: Pbx) -> None:
+    """A caller from outside who presses *1 and a number talks on to whom they called; nothing is asked."""
+    async with keyed.baresip("p11", answers=True) as bruno, keyed.outsider("+4915112345678") as caller:
+        await bruno.register()
+        await caller.call_in("+493055500111")
+        await bruno.until("CALL_ESTABLISHED")
+        before = len(keyed.decisions())
+        await _press(caller, f"{BLIND}066411330222")
+        await asyncio.sleep(4.0)  # longer than Asterisk waits for another digit
+        assert len(keyed.decisions()) == before
+        await caller.command("hangup")
+        await bruno.until("CALL_CLOSED")
+        assert tone.heard(bruno.heard(), (VOICE, WAITING)) == (VOICE,)
+
+
+def _is_answered(pbx: Pbx, number: str) -> bool:
+    return any(m.status == sipp.OK and m.method == "INVITE" for m in pbx.far_end(number))
+
+
+def _has_ended(pbx: Pbx, number: str) -> bool:
+    return any(m.method == "BYE" for m in pbx.far_end(number))
