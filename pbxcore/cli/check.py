@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
-from pbxcore.cli.decide import instant
+from pbxcore.cli.instants import read_instant
 from pbxcore.documents import Located, Read
 from pbxcore.settings import Settings
 from rating import account, catalogue
@@ -46,7 +47,8 @@ def check(
     """
     settings = Settings()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
-    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds, at=instant(at))
+    since = read_instant(at) if at else datetime.now(UTC)
+    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds, at=since)
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
     broken = {located.file for located in mispriced}

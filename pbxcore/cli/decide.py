@@ -36,6 +36,7 @@ from dialplan.switch import NO_SWITCHES, Switches, from_text
 from pbxcore import documents, published, switches
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.instants import read_instant
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.settings import Settings
 
@@ -56,7 +57,7 @@ _HELPED = typer.Option(
     "--called-for-help",
     help="Phone that called for help lately and showed the number that is called.",
 )
-_AT = typer.Option(help="Instant, 2026-11-23T10:00:00+01:00; without zone UTC. Default: now.")
+_AT = typer.Option(help="Instant, 2026-11-23T10:00 by the tenant's clock, or with its offset. Default: now.")
 _SWITCH = typer.Option(
     "--switch", help="Something switched besides, 'acme/10 do-not-disturb on'; may be given several times."
 )
@@ -106,7 +107,7 @@ def decide(
         helped=called_for_help,
     )
     _require_trunk(trunk, plans)
-    now = instant(at)
+    now = _now(at, plans, facts)
     here = not (tenant_file or state)
     switched = _switches(switch or (), settings if here else None, now)
     known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched, draw=draw)
@@ -159,16 +160,12 @@ def _facts(
     )
 
 
-def instant(at: str) -> datetime:
-    """Read an instant that somebody wrote; nothing is now."""
+def _now(at: str, plans: Published, facts: Facts) -> datetime:
+    """Read when the call comes; without an offset it is the clock of the tenant that it belongs to."""
     if not at:
         return datetime.now(UTC)
-    try:
-        found = datetime.fromisoformat(at)
-    except ValueError as no_instant:
-        message, remedy = f"{at!r} is no instant", "write it like 2026-11-23T10:00:00+01:00"
-        raise fail(message, remedy, Exit.USAGE) from no_instant
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    plan = plans.plan_of_endpoint(facts.actor) or plans.plan_of_number(facts.dialled)
+    return read_instant(at, plan.zone if plan else UTC)
 
 
 def _switches(texts: Iterable[str], settings: Settings | None, now: datetime) -> Switches:

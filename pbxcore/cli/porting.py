@@ -16,6 +16,7 @@ from dialplan.plan import Number, Plan
 from pbxcore import database, porting, published
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import show_applied
+from pbxcore.cli.instants import read_instant
 from pbxcore.machine.running import settings_of_running
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
@@ -83,7 +84,7 @@ def _clock(at: datetime | None, plan: Plan) -> str | None:
 @portings.command()
 def plan(number: Ported, at: Annotated[str, _AT], author: Author = "", as_json: AsJson = False) -> None:
     """Plan a porting, or postpone it. A plan is no fact: nothing changes for callers on that day."""
-    _note(number, porting.Planned(at=_instant(at)), author, as_json=as_json)
+    _note(number, porting.Planned(at=read_instant(at, None)), author, as_json=as_json)
 
 
 @portings.command()
@@ -110,7 +111,7 @@ def confirm(
 
     The first call that a trunk brings to the number confirms a planned porting by itself.
     """
-    instant = _instant(at) if at else datetime.now(UTC)
+    instant = read_instant(at, None) if at else datetime.now(UTC)
     _note(number, porting.Confirmed(at=instant, by=by, reference=reference), author, as_json=as_json)
 
 
@@ -142,11 +143,3 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
     show_applied(applied, as_json=as_json)
     if applied.findings or applied.stale:
         raise typer.Exit(int(Exit.NO))
-
-
-def _instant(text: str) -> datetime:
-    """Read an instant; without an offset it is the tenant's, and gets its zone where that is known."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise fail(f"{text!r} is no instant", "write it like 2026-12-01T06:00+01:00", Exit.USAGE) from error

@@ -18,6 +18,7 @@ from dialplan.switchable import mistake
 from pbxcore import published
 from pbxcore import switches as kept
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.instants import read_instant
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.machine.running import settings_of_running
 from pbxcore.settings import Settings
@@ -29,7 +30,10 @@ Tenant = Annotated[str, typer.Argument(help="Its id: acme.")]
 Subject = Annotated[str, typer.Argument(help="What it belongs to: an extension.")]
 Kind = Annotated[SwitchKind, typer.Argument(help="What is switched.")]
 Until = Annotated[
-    str, typer.Option(help="Instant, 2026-12-24T18:00:00+01:00; without zone UTC. Default: it stays.")
+    str,
+    typer.Option(
+        help="Instant, 2026-12-24T18:00 by the tenant's clock, or with its offset. Default: it stays."
+    ),
 ]
 
 
@@ -64,10 +68,11 @@ def set_(
 ) -> None:
     """Switch something as its user could by phone; it is in force for the next call."""
     settings, now = settings_of_running(), datetime.now(UTC)
-    plans = _plans(settings)
+    plans, zone = _plans(settings), _plan(settings, tenant).zone
     one = Switch(
-        tenant=tenant, kind=kind, subject=subject, value=value, since=now, by=_by(), until=_instant(until)
-    )
+        tenant=tenant, kind=kind, subject=subject, value=value, since=now, by=_by(),
+        until=read_instant(until, zone) if until else None,
+    )  # fmt: skip
     found = mistake(plans, State(switches=_read(settings)), one, now)
     if found:
         raise fail(escape(found.message), escape(found.remedy), Exit.NO)
@@ -117,14 +122,3 @@ def _plans(settings: Settings) -> Published:
         return published.load(settings.published)
     except published.UnpublishedError as error:
         raise fail(escape(str(error)), "publish with `pbxcore apply`", Exit.NO) from error
-
-
-def _instant(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"{escape(text)!r} is no instant"
-        raise fail(message, "write it like 2026-12-24T18:00:00+01:00", Exit.USAGE) from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

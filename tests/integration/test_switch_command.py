@@ -65,7 +65,7 @@ def test_a_switch_is_set_shown_obeyed_and_cleared(run: Run) -> None:
     )
     (one,) = json.loads(run("switches", "acme", "--json")[1])
     assert (one["subject"], one["kind"], one["value"]) == ("10", "forward-always", "extension 11")
-    assert one["until"].startswith("2999-01-01T00:00:00")
+    assert one["until"].startswith("2998-12-31T23:00:00"), "midnight of the tenant's clock"
     assert one["by"].startswith("cli:")
     assert "forward-always" in run("switches", "acme")[1]
     assert json.loads(run(*call)[1])["because"][0]["rule"] == "switches.10.forward-always"

@@ -233,6 +233,21 @@ def test_decide_shows_steps_and_reasons() -> None:
 
 
 @pytest.mark.parametrize(
+    ("at", "rule"),
+    [
+        ("2026-11-23T07:59", "hours.office.closed"),
+        ("2026-11-23T08:01", "hours.office.then"),
+        ("2026-11-23T07:01+00:00", "hours.office.then"),
+    ],
+)
+def test_an_instant_without_offset_is_of_the_tenants_clock(at: str, rule: str) -> None:
+    """The office of the example opens at eight where it stands, wherever the operator's machine does."""
+    call = ["decide", "-f", str(ACME), "--trunk", "carrier", "--to", "+493022200100", "--at", at, "--json"]
+    told = json.loads(CliRunner().invoke(app, call).stdout)
+    assert rule in [because["rule"] for because in told["because"]]
+
+
+@pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [
         (["--to", "11"], 2),  # nobody calls
