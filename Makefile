@@ -43,7 +43,7 @@ quick: setup
 format: setup ## Bring the code into form
 	@$(BIN)/ruff check --fix --quiet $(OURS); $(BIN)/ruff format $(OURS)
 
-providers: setup ## Write docs/providers.md from a run of the tests that show what the providers promise
+providers: setup ## Write docs/providers.md from a run (two minutes) of the tests that show what the providers promise
 	@$(BIN)/pytest -q -m row --providers-page docs/providers.md tests/scenarios/providers tests
 
 soak: setup ## Rate 200,000 legs while rater and PostgreSQL are killed by kill -9; LEGS=20000 for fewer

@@ -108,6 +108,7 @@ def test_configuration_starts_without_a_complaint(pbx: Pbx) -> None:
     )
 
 
+@pytest.mark.row("X.1")
 async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
     """Two phones of the first stack talk; the called one sees name and extension of the other."""
     anna, bruno = pbx.phone("p10"), pbx.phone("p11", tcp=True)
@@ -125,6 +126,8 @@ async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.1")
 async def test_two_phones_hear_each_other(pbx: Pbx) -> None:
     """Baresip over TCP calls baresip over UDP: the tone that one sends is what the other hears."""
     async with (
@@ -144,6 +147,7 @@ async def test_two_phones_hear_each_other(pbx: Pbx) -> None:
         assert tone.heard(bruno.heard(), (LOW, HIGH)) == (LOW,)
 
 
+@pytest.mark.row("X.1")
 @pytest.mark.parametrize("dialled", ["06641110700", "13"], ids=["plain", "forwarded"])
 async def test_a_call_that_leaves_is_heard_both_ways(pbx: Pbx, dialled: str) -> None:
     """Baresip calls outside, or an extension that forwards there: the carrier, sipp, sends its tone back."""
@@ -215,6 +219,9 @@ async def test_group_without_answer_goes_to_a_mobile(pbx: Pbx, runs: Runs) -> No
         assert asked[:2] == ["INVITE", "CANCEL"]
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.1")
+@pytest.mark.row("X.2")
 async def test_losers_of_a_fork_leave_no_leg(pbx: Pbx, runs: Runs) -> None:
     """Two phones ring, one answers: the other is cancelled, and a call from outside costs nobody anything."""
     for device, ring_ms in (("p10", 300), ("p11", 60_000)):
@@ -228,6 +235,7 @@ async def test_losers_of_a_fork_leave_no_leg(pbx: Pbx, runs: Runs) -> None:
     assert pbx.trunk_legs(_last(pbx)["linkedid"]) == []
 
 
+@pytest.mark.row("X.2")
 async def test_busy_forwards_outside(pbx: Pbx, runs: Runs) -> None:
     """A busy phone's forward leaves at once, names the reason and is paid by the phone's extension."""
     anna, clara = pbx.phone("p10"), pbx.phone("p12")

@@ -281,6 +281,8 @@ async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs
     assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.2")
 async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Runs) -> None:
     """A closed office takes calls from the confirmation of the code on, and none after the other code."""
     del crew

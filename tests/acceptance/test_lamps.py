@@ -10,6 +10,8 @@ import re
 import socket
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
@@ -47,6 +49,7 @@ def _is_followed(pbx: Pbx, endpoint: str) -> bool:
     return "Qualify frequency" in pbx.asterisk(f"pjsip show qualify aor {endpoint}")
 
 
+@pytest.mark.row("X.2")
 async def test_a_lamp_follows_a_phone(pbx: Pbx, runs: Runs) -> None:
     """Who watches an extension is told that it is idle, rings, talks and is idle again."""
     anna, bruno = pbx.phone("p10"), pbx.phone("p11")

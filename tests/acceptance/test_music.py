@@ -60,6 +60,8 @@ def music(pbx: Pbx, tmp_path: Path) -> Pbx:
     return pbx
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.2")
 async def test_a_held_caller_hears_the_tenants_music(music: Pbx, runs: Runs) -> None:
     """Between voices the other side hears the tenant's sound, and the changed one at the next hold."""
     async with music.baresip("p11", answers=True) as bruno:

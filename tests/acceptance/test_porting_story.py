@@ -22,7 +22,9 @@ T, N = "+493055530100", "+493022230100"
 STORY: dict[str, Any] = {
     "version": 1, "tenant": "story", "name": "Story", "country": "DE", "area_code": "30",
     "time_zone": "Europe/Berlin", "account": "acme",
-    "numbers": {T: {"to": "extension 30", "stands_for": N, "right_of_use": date(2026, 1, 1)}},
+    "numbers": {T: {"to": "hours office", "stands_for": N, "right_of_use": date(2026, 1, 1)}},
+    "hours": {"office": {"open": ["Mon-Sun 00:00-24:00"], "then": "group desk", "closed": "busy"}},
+    "groups": {"desk": {"name": "Desk", "members": ["30"], "timeout_s": 20, "otherwise": "busy"}},
     "extensions": {"30": {"name": "Sara", "devices": ["p30"]}, "31": {"name": "Tom", "devices": ["p31"]},
                    "32": {"name": "Ute", "devices": ["p32"]}, "33": {"name": "Vera", "devices": ["p33"]}},
 }  # fmt: skip
@@ -53,9 +55,11 @@ class Teller:
             await phone.register()
         self.runs.append(await self.sara.take(sipp.answering(ring_ms=0), calls=0, limit_s=300))
 
-    async def brings(self, number: str) -> int:
-        """Let the carrier bring a call; give its final status."""
-        self.runs.append(run := await self.pbx.carrier.call(number, port=self.pbx.port(), talk_ms=100))
+    async def brings(self, number: str, *diverted: str) -> int:
+        """Let the carrier bring a call, diverted by numbers, the last one first; give its final status."""
+        headers = "".join(f"Diversion: <sip:{one}@old.example>;reason=unconditional\n" for one in diverted)
+        port = self.pbx.port()
+        self.runs.append(run := await self.pbx.carrier.call(number, port=port, headers=headers, talk_ms=100))
         said = await run.wait()
         return next(m.status for m in said if m.method == "INVITE" and m.status >= 200)
 
@@ -74,6 +78,20 @@ class Teller:
         await self.vera.register(expires_s=0)
         invite = [m for m in self.pbx.far_end("112") if m.start.startswith("INVITE")][-1]
         return _user(invite.header("From")), _user(invite.header("P-Asserted-Identity"))
+
+    async def leads(self) -> list[list[dict[str, Any]]]:
+        """Let calls come to N, to T, and to T as diverted by N; give where hours and group lead each."""
+        before = len(self.pbx.decisions())
+        assert [await self.brings(*to) for to in ((N,), (T,), (T, N))] == [200, 200, 200]
+        return [one["decision"]["steps"] for one in self.pbx.decisions()[before:]]
+
+    async def goes_round(self) -> str:
+        """Let the old provider bring back what we sent to N; give why the call ends."""
+        port, headers = self.pbx.port(), "".join(f"Diversion: <sip:{one}@old.example>\n" for one in (N, T))
+        run = await self.pbx.carrier.call(T, port=port, headers=headers)
+        await run.process.wait()
+        await run.end()
+        return self.pbx.end_of(self.pbx.decisions()[-1]["call"])["reason"]
 
     async def shows(self, outside: tuple[str, str], help_: tuple[str, str]) -> None:
         """Hold what an ordinary call and one for help show, and that both numbers ring."""
@@ -109,12 +127,18 @@ async def teller(pbx: Pbx, runs: list[sipp.Run], database: str) -> Teller:
     return one
 
 
+@pytest.mark.row("0.6")
 async def test_a_number_moves_to_us_with_calls_up(teller: Teller) -> None:
     """Temporary, planned, rejected, postponed, confirmed by call, message and hand, taken back, released.
 
-    A call that is up from the beginning to the confirmation goes on; no call is lost at any stage.
+    A call that is up from the beginning to the confirmation goes on; no call is lost at any stage. Calls to T
+    are led as those to N, whoever says who diverted; what goes round between the two ends with its reason.
     """
     now = datetime.now(UTC)
+    to_n, to_t, diverted = await teller.leads()
+    assert to_n == to_t == diverted
+    assert (to_n[0]["endpoints"], to_n[0]["timeout_s"]) == (["story-p30"], 20)
+    assert await teller.goes_round() == "loop"
     await teller.shows(SHOWN_N, BOTH_T)
     up = await teller.ute.call("030" + T[5:], talk_ms=900_000, limit_s=1_000)
     teller.runs.append(up)

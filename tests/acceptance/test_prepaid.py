@@ -152,6 +152,7 @@ async def _refused(prepaid: Prepaid, number: str) -> dict[str, str]:
     return prepaid.pbx.end_of(prepaid.pbx.decisions()[-1]["call"])
 
 
+@pytest.mark.row("4.7")
 async def test_without_credit_nobody_calls_but_for_help(prepaid: Prepaid, runs: Runs) -> None:
     """A balance of nothing refuses a call with its reason, and stands before no emergency."""
     end = await _refused(prepaid, MOBILE)
@@ -160,6 +161,7 @@ async def test_without_credit_nobody_calls_but_for_help(prepaid: Prepaid, runs: 
     await run.wait()
 
 
+@pytest.mark.row("4.7")
 async def test_a_call_ends_when_the_money_does(prepaid: Prepaid, runs: Runs) -> None:
     """Money for three seconds: Asterisk ends the call then, and it is billed three seconds, not a minute."""
     await prepaid.set_balance(3 * SECOND_MICRO + 7)
@@ -185,6 +187,7 @@ async def test_a_call_goes_on_as_long_as_there_is_credit(prepaid: Prepaid, runs:
     assert SLICE_S < talk_s <= leg.billable_s <= 60  # a started minute, as far as it was authorised
 
 
+@pytest.mark.row("4.7")
 async def test_many_calls_at_once_overspend_nothing(prepaid: Prepaid, runs: Runs) -> None:
     """Twenty calls within a moment on the money of some: the others are refused, nothing stays set aside."""
     balance_micro = 8 * SLICE_S * SECOND_MICRO

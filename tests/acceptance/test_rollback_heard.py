@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 from pbxcore.machine.services import environment
@@ -61,6 +62,7 @@ async def _calls(pbx: Pbx, changing: asyncio.Task[None]) -> int:
     return number
 
 
+@pytest.mark.row("X.3")
 async def test_a_rollback_under_load_is_heard_by_no_caller(
     pbx: Pbx, runs: list[sipp.Run], database: str, tmp_path: Path
 ) -> None:

@@ -79,6 +79,8 @@ def emptied(pbx: Pbx) -> Iterator[None]:
     pbx.asterisk("dialplan set global PIN_10@acme 0-0")
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.2")
 async def test_a_message_is_listed_fetched_and_deleted(pbx: Pbx, runs: Runs, tmp_path: Path) -> None:
     """The recording is the tone that was sent; the lamp is on as long as there is a new message."""
     anna = pbx.phone("p10")

@@ -168,6 +168,7 @@ async def test_every_billed_leg_comes_once_and_what_it_drew_is_in_the_balance(
     assert [entry.leg.ended_us for entry in entries] == sorted(entry.leg.ended_us for entry in entries)
 
 
+@pytest.mark.row("X.4")
 async def test_reading_everything_again_changes_nothing(
     connection: Connection, spool: Path, rater: Running
 ) -> None:
@@ -433,6 +434,7 @@ async def test_a_writer_whose_turn_is_over_writes_nothing(database: str) -> None
         await connection.close()
 
 
+@pytest.mark.row("X.4")
 async def test_who_follows_the_stream_gets_every_leg_once(
     database: str, connection: Connection, spool: Path, rater: Running
 ) -> None:

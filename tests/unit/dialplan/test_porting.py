@@ -154,6 +154,7 @@ def test_calls_to_both_numbers_ring_at_every_stage(porting: dict[str, Any] | Non
         assert isinstance(decided(plan(porting), facts).steps[0], Ring)
 
 
+@pytest.mark.row("0.6")
 def test_a_released_number_is_nobodys() -> None:
     """After its grace T is unknown from outside and dialled outside from inside; N rings on."""
     one = plan({"confirmed": "2026-12-01T06:00", "grace_days": 7})
@@ -172,6 +173,7 @@ def test_a_forward_is_diverted_by_the_number_that_can_be_called_back() -> None:
         assert forward.diverting == expected
 
 
+@pytest.mark.row("0.6")
 def test_numbers_that_are_forwarded_to_each_other_do_not_loop() -> None:
     """What T sends to N, and N's old provider back to T, ends with its reason, not with a thousand calls."""
     document = spec().model_dump(exclude_defaults=True)
