@@ -24,7 +24,8 @@ inbound one of these has not come to its CALL_END; its own linkedid alone is the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from pbxcore.intake.record import BadLine, Fault, Record
@@ -110,8 +111,7 @@ def assemble(records: Iterable[Record], open_legs: Mapping[str, OpenLeg], last_u
         last_us: time of the last record before them.
     """
     desk = _Desk(open_legs, last_us)
-    for record in records:
-        desk.take(record)
+    desk.take(records)
     return desk.assembly(open_legs)
 
 
@@ -157,18 +157,21 @@ class _Desk:
             left=tuple(self.left),
         )
 
-    def take(self, record: Record) -> None:
-        """Take in one record."""
-        if record.event == "CHAN_START":
-            self._notice_new_start(record)
-        if record.event == "USER_DEFINED" and record.subject == "CALL_END":
-            self.left.append(record.uniqueid)
-        leg = self.open.get(record.uniqueid)
-        if leg is not None:
-            self._go_on(leg, record)
-        elif record.channel.startswith(TRUNK):
-            self._begin(record)
-        self.last_us = max(self.last_us, record.time_us)
+    def take(self, records: Iterable[Record]) -> None:
+        """Take in records. Most are of phones and need no more than this loop: so it unpacks them once."""
+        for record in records:
+            _, event, time_us, uniqueid, _, channel, subject, _, _ = record
+            if event == "CHAN_START":
+                self._notice_new_start(uniqueid)
+            elif subject == "CALL_END" and event == "USER_DEFINED":
+                self.left.append(uniqueid)
+            leg = self.open.get(uniqueid)
+            if leg is not None:
+                self._go_on(leg, record)
+            elif channel.startswith(TRUNK):
+                self._begin(record)
+            if time_us > self.last_us:  # noqa: PLR1730 — ten times a leg, and `max` takes three times as long
+                self.last_us = time_us
 
     def _begin(self, record: Record) -> None:
         started = record.event == "CHAN_START"
@@ -191,20 +194,20 @@ class _Desk:
     def _go_on(self, leg: OpenLeg, record: Record) -> None:
         match record.event:
             case "ANSWER" if leg.answered_us is None:
-                self.open[leg.key] = replace(leg, answered_us=record.time_us, seen_us=record.time_us)
+                self.open[leg.key] = _with(leg, record, answered_us=record.time_us)
             case "HANGUP":
                 self.end(leg, record.time_us)
             case "USER_DEFINED" if record.subject == "TRUNK_LEG" and leg.facts is None:
                 self._name(leg, record)
             case "USER_DEFINED" if record.subject == "CALL_END":
-                self.open[leg.key] = replace(leg, asked=True, seen_us=record.time_us)
+                self.open[leg.key] = _with(leg, record, asked=True)
 
     def _name(self, leg: OpenLeg, record: Record) -> None:
         facts = trunk_leg(record.extra)
         if facts is None:
             self.bad.append(BadLine(start=record.start, fault=Fault.FACTS, line=record.line))
         else:
-            self.open[leg.key] = replace(leg, facts=facts, seen_us=record.time_us)
+            self.open[leg.key] = _with(leg, record, facts=facts)
 
     def end(self, leg: OpenLeg, ended_us: int, *, killed: bool = False) -> None:
         """Take a channel off the table; if it is billed, it is a leg now."""
@@ -234,8 +237,8 @@ class _Desk:
         system, _, sequence = _identity(key)
         self.highest[system] = max(sequence, self.highest.get(system, -1))
 
-    def _notice_new_start(self, record: Record) -> None:
-        system, created_s, sequence = _identity(record.uniqueid)
+    def _notice_new_start(self, uniqueid: str) -> None:
+        system, created_s, sequence = _identity(uniqueid)
         if sequence > self.highest.get(system, -1):
             return
         for leg in tuple(self.open.values()):
@@ -247,11 +250,35 @@ class _Desk:
 _NOBODY = TrunkLeg(payer="", why="", number="", limit_s=0, version="")
 
 
+def _with(
+    leg: OpenLeg,
+    record: Record,
+    *,
+    asked: bool | None = None,
+    facts: TrunkLeg | None = None,
+    answered_us: int | None = None,
+) -> OpenLeg:
+    """Return a leg of which one more thing is known; `dataclasses.replace` takes twice as long."""
+    return OpenLeg(
+        key=leg.key,
+        linkedid=leg.linkedid,
+        trunk=leg.trunk,
+        alone=leg.alone,
+        seen_us=record.time_us,
+        asked=leg.asked if asked is None else asked,
+        facts=leg.facts if facts is None else facts,
+        answered_us=leg.answered_us if answered_us is None else answered_us,
+    )
+
+
+_OWNED = frozenset({"payer", "why", "num"})
+
+
 def trunk_leg(extra: str) -> TrunkLeg | None:
     """Read what the dialplan says when it lets a leg out; None if that cannot be read."""
-    fields = dict(part.partition("=")[::2] for part in extra.split("|"))
+    fields = {name: value for name, _, value in [part.partition("=") for part in extra.split("|")]}
     limit = fields.get("limit", "0")
-    if not {"payer", "why", "num"} <= fields.keys() or not (limit.isascii() and limit.isdigit()):
+    if not fields.keys() >= _OWNED or not (limit.isascii() and limit.isdigit()):
         return None
     return TrunkLeg(
         payer=fields["payer"],
@@ -263,6 +290,7 @@ def trunk_leg(extra: str) -> TrunkLeg | None:
     )
 
 
+@lru_cache(maxsize=1024)  # a trunk channel is asked about twice, soon one after the other
 def _identity(uniqueid: str) -> tuple[str, int, int]:
     """Split `<system>-<epoch>.<sequence>`; a UniqueID of another form is a system of its own."""
     system, _, rest = uniqueid.rpartition("-")

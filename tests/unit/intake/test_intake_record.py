@@ -1,10 +1,10 @@
 """Lines of the spool: what is a record, and what is put aside."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pbxcore.intake.record import BadLine, Fault, Record, read
+from pbxcore.intake.record import LONGEST, PART, BadLine, Fault, Record, read
 
 START = (
     "L1\tCHAN_START\t1795360000.000001\tsip1-1795360000.1\tsip1-1795360000.0\tPJSIP/acme-p10-00000001\t\t\t"
@@ -76,3 +76,36 @@ def test_no_byte_is_lost(lines: list[str]) -> None:
     for start, line in sorted(pieces.items()):
         rebuilt += "\n" * (start - len(rebuilt)) + line
     assert (rebuilt + "\n" if text else "") == text
+
+
+_SPOILED = st.builds(
+    lambda line, at, cut, put: line[:at] + put + line[at + cut :],
+    st.sampled_from((START, LEG)),
+    st.integers(0, len(LEG)),
+    st.integers(0, 30),
+    st.sampled_from(("", "\t", "\t\t", "L1\t", "7", ".", "x", "\0", "\xe4", "HANGUP", "x" * LONGEST)),
+)
+
+
+@given(st.lists(st.one_of(st.sampled_from((START, LEG)), _SPOILED), max_size=8))
+@example([f"{START}\tx\t{START.rpartition('PJSIP')[0]}\t", "x"])  # together as many fields as two records
+def test_lines_that_are_read_at_once_are_what_each_is_alone(lines: list[str]) -> None:
+    """A bad line at the end makes every line be read alone: nothing else may change by that."""
+    text = "".join(line + "\n" for line in lines)
+    records, bad = read(text, 5) if text else ([], [])
+    assert read(text + "\n", 5) == (
+        records,
+        [*bad, BadLine(start=5 + len(text), fault=Fault.FIELDS, line="")],
+    )
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_long_text_is_read_in_parts_without_a_seam(*, bad: bool) -> None:
+    """Every line of it is there, where it stands."""
+    lines = [START, LEG] * (PART // len(START))
+    if bad:
+        lines[len(lines) // 2] = "x" * (PART + 1)
+    text = "".join(line + "\n" for line in lines)
+    pieces = found(text, 9)
+    assert [piece.line for piece in pieces] == lines
+    assert all(text[piece.start - 9 :].startswith(piece.line + "\n") for piece in pieces)
