@@ -17,6 +17,7 @@ from dialplan.block import numbers_of, suffix_of
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.keys import Keys
 from dialplan.plan import (
+    NO_LIMITS,
     NO_SCREEN,
     Announcement,
     Extension,
@@ -25,6 +26,7 @@ from dialplan.plan import (
     Group,
     Hours,
     Identity,
+    Limits,
     Mailbox,
     Member,
     Music,
@@ -89,7 +91,14 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         entitlements=timeline(spec),
         document=spec.model_dump_json(exclude_defaults=True),
         screen=_screen(spec.blocked, spec.anonymous),
+        limits=_limits(spec),
     )
+
+
+def _limits(spec: TenantSpec) -> Limits:
+    if not (spec.max_inbound or spec.max_outbound or spec.max_calls):
+        return NO_LIMITS
+    return Limits(inbound=spec.max_inbound or 0, outbound=spec.max_outbound or 0, calls=spec.max_calls or 0)
 
 
 def timeline(spec: TenantSpec) -> Timeline:
@@ -153,9 +162,15 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         endpoints=tuple(endpoint(spec.tenant, device.device) for device in one.devices),
         mailbox=mailbox,
         forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
-        owner=replace(_owner(spec, number, one.caller_id), may_call=may_call, may_forward=may_forward),
+        owner=replace(
+            _owner(spec, number, one.caller_id),
+            may_call=may_call,
+            may_forward=may_forward,
+            max_outbound=one.max_outbound or 0,
+        ),
         screen=_screen(one.blocked, one.anonymous),
         keys=_keys(spec, _heard_on_hold(spec, one)),
+        busy_level=one.busy_level or 0,
     )
 
 

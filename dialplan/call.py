@@ -36,6 +36,7 @@ CAUSES = {
     Reason.NOT_ENTITLED: 21,  # 403
     Reason.NO_CREDIT: 21,  # 403
     Reason.NO_PRICE: 21,  # 403
+    Reason.TOO_MANY_CALLS: 17,  # 486; where a leg may not leave it is 34, the called one is not busy
     Reason.CREDIT_UNKNOWN: 34,  # 503
 }
 

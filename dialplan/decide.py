@@ -14,6 +14,7 @@ from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, sho
 from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out, rings_first
+from dialplan.limit import admit
 from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
 from dialplan.porting import is_reached
@@ -70,7 +71,8 @@ def _from_trunk(published: Published, facts: Facts, state: State, now: datetime)
         text = f"{number} stood for {entry.stands_for}, which was ported; it was released since"
         return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, f"numbers.{number}.porting", text))
     first = enter(sheet, Here(plan, (entry.today,)), entry, number)
-    return _finish(sheet, _called_back(sheet, plan, facts.helped, first))
+    counted = admit(sheet, plan, facts.endpoint.removeprefix(TRUNK), first)
+    return _finish(sheet, _called_back(sheet, plan, facts.helped, counted))
 
 
 def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -> Node | None:

@@ -16,6 +16,7 @@ from dialplan.switch import Switch
 
 END = 0
 MAX_STEPS = 40  # channel variables of one decision; a plan that needs more does not compile
+TRUNK = "trunk"  # category of the groups that count the calls of trunks, one group for each
 MAX_STEP_BYTES = 1_900  # an AGI line is cut near 2,047 bytes
 
 
@@ -45,6 +46,7 @@ class Reason(StrEnum):
     NOT_ENTITLED = "not-entitled"  # the tenant's contract does not include what the plan would do
     NO_CREDIT = "no-credit"  # a prepaid account has not enough left for its first second
     NO_PRICE = "no-price"  # nobody knows what it would cost a prepaid account
+    TOO_MANY_CALLS = "too-many-calls"  # the tenant or the extension has as many as it may
     CREDIT_UNKNOWN = "credit-unknown"  # nobody can be asked what a prepaid account has left
 
 
@@ -98,6 +100,29 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A group in which Asterisk counts a channel as long as it lives, and how many it may hold.
+
+    Attributes:
+        most: channels, this one included; 0: it is counted and never refused.
+        group: whose calls: a tenant, `<tenant>/<extension>`, a trunk.
+        category: which of its calls (`TRUNK`, or one of `dialplan.limit`); a channel is in one group of each.
+    """
+
+    most: int
+    group: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Count the asking channel, or end the call as one too many."""
+
+    limits: tuple[Limit, ...]
+    then: int = END
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Leave through the first trunk that takes the call.
 
@@ -118,6 +143,9 @@ class Outside:
             never does. Empty: who answers has the call.
         credit: what is set aside for the leg; its end can be moved. Empty: not paid from credit.
         calling_keys: what the caller's phone may press to transfer who answers; None: nothing.
+        limits: in which the leg is counted before it leaves. Those of a trunk (`TRUNK`) hold for the leg that
+            leaves by it, and beyond one the next trunk is tried; beyond any other none is, and the call goes
+            on as if nobody could be reached.
     """
 
     trunks: tuple[str, ...]
@@ -135,6 +163,7 @@ class Outside:
     confirm: str = ""
     credit: str = ""
     calling_keys: Keys | None = None
+    limits: tuple[Limit, ...] = ()
     then: Next = Next()
 
 
@@ -176,7 +205,7 @@ class Confirm:
     sounds: tuple[str, ...]
 
 
-Step = Ring | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm
+Step = Ring | Admit | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

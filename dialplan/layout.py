@@ -8,7 +8,7 @@ a graph without circles; number its nodes so that each comes after all that lead
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dialplan.decision import END, MAX_STEPS, Joined, Next, Outside, Play, Ring, Step
+from dialplan.decision import END, MAX_STEPS, Admit, Joined, Next, Outside, Play, Ring, Step
 
 
 @dataclass(slots=True, eq=False)
@@ -35,9 +35,9 @@ def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
 
 
 def rings_first(root: Node) -> Node:
-    """Give the step that a call comes to whatever happens: the first one that is no announcement."""
+    """Give the step that a call comes to whatever happens: neither announcement nor count."""
     node = root
-    while isinstance(node.step, Play) and node.then:
+    while isinstance(node.step, Play | Admit) and node.then:
         node = node.then
     return node
 
@@ -75,8 +75,8 @@ def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
         case Outside() as ringing:
             then = _next(node, jump)
             return ringing if then == ringing.then else replace(ringing, then=then)
-        case Play() as playing:
-            return replace(playing, then=jump(node.then))
+        case Play() | Admit() as passing:
+            return replace(passing, then=jump(node.then))
         case last:
             return last
 

@@ -4,7 +4,7 @@ Owns the rules of the leg that costs money. Refuses numbers that are ours or ano
 on-net (`dialplan.route`).
 """
 
-from dialplan import credit, numbers
+from dialplan import credit, limit, numbers
 from dialplan.call import Here, Sender, Sheet, shown
 from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
@@ -45,6 +45,7 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
         timeout_s=OUTSIDE_RING_S,
         limit_s=_limit_s(sheet.call.state),
         calling_keys=caller.keys,
+        limits=(*sheet.call.published.carriers.limits(here.plan.trunks), *limit.of_leg(here.plan, owner)),
     )
     if credit.needs_credit(step, sheet.call.published):
         if sheet.call.state.blind:

@@ -33,6 +33,18 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many calls over trunks a tenant may have at once; 0: any number."""
+
+    inbound: int = 0
+    outbound: int = 0
+    calls: int = 0
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """Who pays for a leg and what it shows: an extension, a group, or a rule that sends calls outside.
 
@@ -41,12 +53,14 @@ class Owner:
         identity: what its calls show.
         may_call: how far it may call and transfer.
         may_forward: how far its calls may be forwarded.
+        max_outbound: calls over trunks that it may pay for at once; 0: any number.
     """
 
     payer: str
     identity: Identity
     may_call: Rights = UNLIMITED
     may_forward: Rights = UNLIMITED
+    max_outbound: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +108,11 @@ class Forwards:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """An internal number: its phones, its mailbox (`10@acme`, or empty) and its forwards."""
+    """An internal number: its phones, its mailbox (`10@acme`, or empty) and its forwards.
+
+    Attributes:
+        busy_level: calls with which it is busy; 0: however many it has, it rings.
+    """
 
     number: str
     name: str
@@ -104,6 +122,7 @@ class Extension:
     owner: Owner
     keys: Keys | None = None
     screen: Screen = NO_SCREEN
+    busy_level: int = 0
 
 
 class Strategy(StrEnum):
@@ -287,6 +306,7 @@ class Plan:
         entitlements: what it may use and since when; none: everything.
         document: the document it was made from, JSON.
         screen: callers who are not put through to any number.
+        limits: how many calls it may have at once.
     """
 
     tenant: str
@@ -315,3 +335,4 @@ class Plan:
     entitlements: Timeline
     document: str = field(repr=False)
     screen: Screen = NO_SCREEN
+    limits: Limits = NO_LIMITS

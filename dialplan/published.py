@@ -9,10 +9,11 @@ not checked again: what was published once stays in force, even if a later versi
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dialplan import numbers
 from dialplan.build import build_plan
+from dialplan.carriers import NO_CARRIERS, Carriers
 from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.shelves import Shelves
@@ -45,11 +46,13 @@ class Published:
         plans: by tenant.
         numbers: tenant by number, E.164; the numbers that are stood for too.
         prepaid: tenants whose account calls on credit.
+        carriers: what is known of the machine's trunks.
     """
 
     plans: Shelves[Plan] = field(default_factory=Shelves)
     numbers: Shelves[str] = field(default_factory=Shelves)
     prepaid: frozenset[str] = frozenset()
+    carriers: Carriers = NO_CARRIERS
 
     def with_plan(self, plan: Plan) -> "Published":
         """Put one tenant's plan in force in the place of its former one."""
@@ -69,12 +72,12 @@ class Published:
                 holder = numbers.get(number) or claimed.setdefault(number, plan.tenant)
                 if holder != plan.tenant:
                     raise NumberTaken(number, plan.tenant, holder)
-        return Published(self.plans.updated(new), numbers.updated(claimed), self.prepaid)
+        return replace(self, plans=self.plans.updated(new), numbers=numbers.updated(claimed))
 
     def without(self, tenant: str) -> "Published":
         """Take a tenant's plan out of force."""
         numbers = self.numbers.without(self._numbers_of(tenant))
-        return Published(self.plans.without((tenant,)), numbers, self.prepaid)
+        return replace(self, plans=self.plans.without((tenant,)), numbers=numbers)
 
     def plan_of_endpoint(self, endpoint: str) -> Plan | None:
         """Give the plan of a tenant's device; None for a trunk, an unknown tenant or an unknown device."""

@@ -106,7 +106,9 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
         sheet.note(forward.rule, f"forwards every call, those of group {group.name} too: {forward.to}")
         node = _elsewhere(here, group, timeout_s, reach(forward.to, Sender(extension.owner, forward.rule)))
         return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
-    alone = replace(_ring(sheet, here, group, member.endpoints, timeout_s), busy_level=group.busy_level)
+    own = here.plan.extensions.get(member.number)
+    busy_level = group.busy_level or (own.busy_level if own else 0)
+    alone = replace(_ring(sheet, here, group, member.endpoints, timeout_s), busy_level=busy_level)
     return Rung(member, Node(alone), timeout_s)
 
 
@@ -129,7 +131,7 @@ def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> N
     match node:
         case Node(step=Ring() as step):
             shown = replace(step, tone=group.ring_tone, prefix=group.prefix)
-            return Node(replace(shown, timeout_s=timeout_s, busy_level=group.busy_level))
+            return Node(replace(shown, timeout_s=timeout_s, busy_level=group.busy_level or step.busy_level))
         case Node(step=Outside() as step):
             return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
         case _:

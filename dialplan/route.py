@@ -122,6 +122,7 @@ def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender)
             endpoints=endpoints,
             timeout_s=ring_s,
             caller=seen_as(sheet, here),
+            busy_level=extension.busy_level,
             calling_keys=sheet.call.caller.keys,
             called_keys=extension.keys,
         )

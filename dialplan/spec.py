@@ -62,6 +62,7 @@ from dialplan.spelling import (
 
 FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
 MAX_FORWARD_RULES = 20  # of one extension
+MAX_CALLS = 1_000  # of one tenant at once: a limit beyond is none
 MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
@@ -69,6 +70,9 @@ MAX_SOUNDS = 100  # of one music: an evening of pieces; Asterisk reads the list 
 MAX_DDI = 3  # digits of a block: a thousand numbers are one entry
 GRACE_DAYS = 30  # how long a temporary number works after the porting
 LONG_RING_S = 60  # where no rule takes over: the caller decides when it is enough
+
+MaxCalls = Annotated[int, Field(ge=1, le=MAX_CALLS)]
+BusyLevel = Annotated[int, Field(ge=1, le=MAX_BUSY_LEVEL)]
 
 
 class Document(BaseModel):
@@ -234,6 +238,8 @@ class ExtensionSpec(Document):
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
         may_call: how far its phones may call and transfer, and when.
         may_forward: how far its calls may be forwarded. Default: as `may_call`.
+        max_outbound: calls over trunks that it pays for at once; emergency calls are not counted.
+        busy_level: with so many calls, of whatever kind, it is busy, in groups too. Default: it rings.
         blocked: callers from outside whose calls to it are refused.
         anonymous: where callers without a number go instead: a target, or `reject`.
     """
@@ -246,6 +252,8 @@ class ExtensionSpec(Document):
     on_hold: Name | None = None
     may_call: RightsSpec = RightsSpec()
     may_forward: RightsSpec | None = None
+    max_outbound: MaxCalls | None = None
+    busy_level: BusyLevel | None = None
     blocked: Blocked = ()
     anonymous: TargetText | None = None
 
@@ -302,7 +310,7 @@ class GroupSpec(Document):
     strategy: Strategies = "simultaneous"
     members: Annotated[tuple[MemberSpec, ...], Field(strict=False, min_length=1)]
     members_forward: Literal["ignore", "obey"] = "ignore"
-    busy_level: Annotated[int, Field(ge=1, le=MAX_BUSY_LEVEL)] | None = None
+    busy_level: BusyLevel | None = None
     ring_tone: RingTone | None = None
     prefix: Prefix | None = None
     timeout_s: RingSeconds = RING_S
@@ -430,6 +438,9 @@ class TenantSpec(Document):
         anonymous: where callers without a number go, unless the number they call says otherwise.
         rights: rights that extensions and groups share, by name.
         transfer_keys: what phones may press in a call to transfer it. Default: nothing.
+        max_inbound: calls that trunks bring at once.
+        max_outbound: calls that leave over trunks at once; emergency calls are not counted.
+        max_calls: both together; a call that comes in and is sent outside is two.
     """
 
     version: Literal[1]
@@ -448,6 +459,9 @@ class TenantSpec(Document):
     blocked: Blocked = ()
     anonymous: TargetText | None = None
     rights: dict[Name, RightsSpec] = {}
+    max_inbound: MaxCalls | None = None
+    max_outbound: MaxCalls | None = None
+    max_calls: MaxCalls | None = None
     numbers: dict[E164, NumberSpec] = {}
     extensions: dict[ExtensionId, ExtensionSpec] = {}
     groups: dict[Name, GroupSpec] = {}

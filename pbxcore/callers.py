@@ -51,7 +51,7 @@ def consequences(there: Published, before: Plan | None, after: Plan | None, now:
     try:
         calls = difference(there, before, after, now)
     except DialplanError:
-        calls = difference(Published(), before, after, now)
+        calls = difference(Published(carriers=there.carriers), before, after, now)
     return Consequences(calls=calls, holds=held(before, after) if after else ())
 
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dialplan import carriers
 from dialplan.build import build_plan
 from dialplan.finding import DialplanError
 from dialplan.plan import Plan
@@ -127,7 +128,7 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
-    same = index.trunks == trunks and phones.is_current(settings)
+    same = index.trunks == trunks and index.carriers == settings.carriers and phones.is_current(settings)
     there = index.revisions if same else {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         newest = await connection.fetch(SQL["tenants_in_force"])
@@ -176,6 +177,7 @@ def _write(settings: Settings, behind: _Behind) -> None:
         revisions={**before, **{plan.tenant: plan.revision for plan in behind.plans}},
         trunks=tuple(trunk.name for trunk in settings.trunks),
         prepaid=behind.prepaid,
+        carriers=settings.carriers,
     )
     write_index(settings.published, index)
     phones.mark_current(settings)  # all of them were late if they were not current
@@ -233,6 +235,7 @@ def write_index(published: Path, index: Index) -> None:
         "trunks": index.trunks,
         "tenants": dict(sorted(index.revisions.items())),
         "prepaid": sorted(index.prepaid),
+        "carriers": carriers.to_json(index.carriers),
     }
     write_aside(published / "index.json", json.dumps(entries) + "\n")
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dialplan import carriers
+from dialplan.carriers import NO_CARRIERS, Carriers
 from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import Published, plan_from_json
@@ -36,11 +38,13 @@ class Index:
         revisions: by tenant.
         trunks: of the machine, in the order to try, as they stand in every plan.
         prepaid: tenants whose account calls on credit.
+        carriers: what is known of the trunks beside their names.
     """
 
     revisions: Mapping[str, int] = field(default_factory=dict)
     trunks: tuple[str, ...] = ()
     prepaid: frozenset[str] = frozenset()
+    carriers: Carriers = NO_CARRIERS
 
 
 def load(folder: Path) -> Published:
@@ -59,7 +63,7 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
         those the old one stays, nobody else waits for them.
     """
     index = read_index(folder)
-    published = replace(published, prepaid=index.prepaid)
+    published = replace(published, prepaid=index.prepaid, carriers=index.carriers)
     gone = [tenant for tenant in published.plans if tenant not in index.revisions]
     behind = {t: r for t, r in index.revisions.items() if not _is(published.plans.get(t), r, index.trunks)}
     plans, unread = _read_all(folder, behind)
@@ -103,6 +107,7 @@ def read_index(folder: Path) -> Index:
             revisions={str(tenant): int(revision) for tenant, revision in index["tenants"].items()},
             trunks=tuple(str(trunk) for trunk in index["trunks"]),
             prepaid=frozenset(str(tenant) for tenant in index.get("prepaid", ())),
+            carriers=carriers.from_json(index.get("carriers", {})),
         )
     except FileNotFoundError:
         return Index()

@@ -18,6 +18,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from dialplan.carriers import Carriers
+
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
 
@@ -44,6 +46,7 @@ class Trunk(BaseModel):
         host: address of the carrier; requests from it are taken as the carrier's.
         port: its SIP port.
         practice: the machine plays this carrier itself (a new user's first outside call).
+        capacity: calls that it carries at once, in both directions together; the next trunk is tried beyond.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +55,7 @@ class Trunk(BaseModel):
     host: str
     port: int = Field(5060, ge=1, le=65_535)
     practice: bool = False
+    capacity: PositiveInt | None = None
 
 
 class Smtp(BaseModel):
@@ -126,6 +130,11 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         folder = Path(os.environ.get("PBXCORE_CONFIG", "config"))
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, folder / "service.yaml")
+
+    @property
+    def carriers(self) -> Carriers:
+        """What decisions have to know of the trunks beside their names."""
+        return Carriers(capacity={trunk.name: trunk.capacity for trunk in self.trunks if trunk.capacity})
 
     @property
     def published(self) -> Path:

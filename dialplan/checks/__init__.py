@@ -9,7 +9,18 @@ Refuses the form of single values (`dialplan.spec`) and what needs two documents
 from collections.abc import Mapping
 from datetime import datetime
 
-from dialplan.checks import calendar, entitled, names, outside, porting, rights, sounds, voicemail, ways
+from dialplan.checks import (
+    calendar,
+    entitled,
+    limits,
+    names,
+    outside,
+    porting,
+    rights,
+    sounds,
+    voicemail,
+    ways,
+)
 from dialplan.checks.register import CHECKS, NEEDS_ALL
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
@@ -18,6 +29,7 @@ from dialplan.spec import TenantSpec
 SUBJECTS = (
     calendar,
     entitled,
+    limits,
     names,
     outside,
     porting,

@@ -82,7 +82,8 @@ def too_many_steps(subject: Subject) -> Iterator[Finding]:
     """The longest way through the document fits into one decision."""
     steps_of = {place: _steps(subject, place) for place in closure(_entries(subject), subject.onward)}
     for entry in _entries(subject):
-        steps = max(sum(steps_of[place] for place in way) for way in _ways_from(subject, entry))
+        # One more counts the call, where tenant or trunk have a limit.
+        steps = 1 + max(sum(steps_of[place] for place in way) for way in _ways_from(subject, entry))
         if steps > MAX_STEPS:
             yield Finding(
                 path=_path(entry),
@@ -167,8 +168,11 @@ def _own_steps(spec: TenantSpec, place: Place) -> int:
         group: GroupSpec = spec.groups[place.name]
         members = build.members(spec, group)
         alone = group.strategy != "simultaneous" or group.members_forward == "obey" or group.busy_level
+        busy = {number for number, one in spec.extensions.items() if one.busy_level}
         steps = sum(
-            bool(alone) or bool(one.delay_s or one.timeout_s) for one in members if not one.is_outside
+            bool(alone or one.delay_s or one.timeout_s or one.number in busy)
+            for one in members
+            if not one.is_outside
         )
         return steps + 1 + (1 if group.voicemail else 0)  # a number outside is a way and counted as one
     if place.kind == Kind.EXTENSION:

@@ -3,15 +3,17 @@
 Owns how `diff` and a refused `apply` show it. Refuses to find it out (`pbxcore.callers` does).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from rich.markup import escape
 from rich.table import Table
 
 from dialplan.decision import (
+    Admit,
     Confirm,
     Decision,
+    Limit,
     ListenToVoicemail,
     Outside,
     Play,
@@ -130,12 +132,29 @@ def _step(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             return f"record in {step.mailbox}"
         case ListenToVoicemail():
             return f"listen to {step.mailbox}"
+        case Admit():
+            return f"count {limits_in_words(step.limits)}"
         case Play():
             return f"play {step.sound}"
         case Reject():
             return f"refuse: {step.reason}"
         case Confirm():
             return f"confirm by {'+'.join(step.sounds)}"
+
+
+def limits_in_words(limits: Sequence[Limit]) -> str:
+    """Say which calls are counted, and how many there may be."""
+    said = (f"at most {one.most} {_CALLS[one.category]} {one.group}" for one in limits if one.most)
+    return ", ".join(said) or "no limit"
+
+
+_CALLS = {
+    "in": "calls in of",
+    "out": "calls out of",
+    "all": "calls of",
+    "payer": "calls out of",
+    "trunk": "calls over",
+}
 
 
 def _music(music: Music | None) -> str:

@@ -17,6 +17,7 @@ from dialplan.compile import compile_tenant
 from dialplan.decide import decide as decide_call
 from dialplan.decision import (
     END,
+    Admit,
     Confirm,
     Decision,
     ListenToVoicemail,
@@ -36,6 +37,7 @@ from dialplan.switch import NO_SWITCHES, Switches, from_text
 from pbxcore import documents, published, switches
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.settings import Settings
@@ -193,7 +195,7 @@ def _from_documents(files: list[Path], settings: Settings) -> Published:
         raise fail("nothing can be decided by documents with mistakes", "mend them first", Exit.NO)
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
     plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
-    return Published().with_plans(plan for plan in plans if plan)
+    return Published(carriers=settings.carriers).with_plans(plan for plan in plans if plan)
 
 
 def _from_folder(folder: Path) -> Published:
@@ -257,6 +259,8 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
             return "[blue]record[/]", f"{step.mailbox}{', greeting busy' if step.busy else ''}", ""
         case ListenToVoicemail():
             return "[blue]listen[/]", step.mailbox, ""
+        case Admit():
+            return "[yellow]count[/]", limits_in_words(step.limits), f"then {_jump(step.then)}"
         case Play():
             return "[blue]play[/]", step.sound, f"then {_jump(step.then)}"
         case Reject():
@@ -295,6 +299,8 @@ def _leg(step: Outside) -> str:
         lines.append(f"diverted by {step.diverting}{before} ({step.diversions} in all)")
     limit = f", at most {step.limit_s} s" if step.limit_s else ""
     lines.append(f"{step.payer} pays, why={step.why}{limit}")
+    if step.limits:
+        lines.append(f"counted: {limits_in_words(step.limits)}")
     if step.confirm:
         lines.append(f"only who presses 1 has the call, asked in {step.confirm}")
     return "\n".join(lines)

@@ -140,6 +140,7 @@ def _step(step: Mapping[str, Any]) -> str:
 
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "admit": lambda _step: "counted",
     "ring": lambda step: f"rings {' and '.join(step['endpoints']) or 'members'} for {step['timeout_s']} s",
     "outside": lambda step: f"{step['why']} to {step['number']} paid by {step['payer']}",
     "voicemail": lambda step: f"voicemail {step['mailbox']}",

@@ -22,6 +22,7 @@ from dialplan.switch import Switch
 MAX_WAITING = 10_000  # lines; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
 STEP_NAMES = {
+    "Admit": "admit",
     "Ring": "ring",
     "Outside": "outside",
     "Voicemail": "voicemail",

@@ -14,9 +14,11 @@ from dialplan.decision import (
     END,
     MAX_STEP_BYTES,
     MAX_STEPS,
+    Admit,
     Confirm,
     Decision,
     Joined,
+    Limit,
     ListenToVoicemail,
     Next,
     Outside,
@@ -170,7 +172,7 @@ def _jumps(step: Step) -> tuple[int, ...]:
             return (then.busy, then.no_answer, then.unreachable, *(one.step for one in joined))
         case Outside(then=then):
             return (then.busy, then.no_answer, then.unreachable)
-        case Play(then=following):
+        case Play(then=following) | Admit(then=following):
             return (following,)
         case _:
             return ()
@@ -191,8 +193,11 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             leg = (":".join(step.trunks), step.number, step.presented, step.network,
                    int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
                    step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
-            keyed = _keyed(step.calling_keys, None)
-            return _call("outside_keyed", *leg, *keyed) if keyed else _call("outside", *leg)
+            keyed, limited = _keyed(step.calling_keys, None), _limited(step)
+            more = (*(keyed or ("", "", "")), *limited) if limited else keyed
+            return _call("outside_keyed", *leg, *more) if keyed else _call("outside", *leg, *more)
+        case Admit():
+            return _call("admit", _limits(step.limits), step.then)
         case Voicemail():
             return _call("voicemail", step.mailbox, "b" if step.busy else "u")
         case ListenToVoicemail():
@@ -220,6 +225,16 @@ def _keyed(calling: Keys | None, called: Keys | None) -> tuple[str, ...]:
 def _diversions(step: Outside) -> str:
     """Write how often the call was diverted, by which number of ours last, and by which before."""
     return ":".join((str(step.diversions), step.diverting, *step.diverted)) if step.diverting else ""
+
+
+def _limited(step: Outside) -> tuple[str, ...]:
+    """Name the context that counts a leg before it leaves, and what it counts; nothing for most legs."""
+    return ("-counted", _limits(step.limits)) if step.limits else ()
+
+
+def _limits(limits: Sequence[Limit]) -> str:
+    """Write limits and the groups they are of, as Asterisk names groups: `4:acme@out:10:acme@all`."""
+    return ":".join(f"{one.most}:{one.group}@{one.category}" for one in limits)
 
 
 def _member(one: Joined, steps: Sequence[Step]) -> str:

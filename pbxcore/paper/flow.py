@@ -67,6 +67,7 @@ class Content:
     name: str
     stand: str
     numbers: tuple[Row, ...]
+    lines: str
     diagrams: tuple[Titled, ...]
     hours: tuple[Row, ...]
     groups: tuple[Row, ...]
@@ -98,6 +99,7 @@ def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
         name=spec.name,
         stand=stand,
         numbers=tuple(_numbers(page)),
+        lines=", ".join(_lines_at_once(page)),
         diagrams=tuple(_diagram(page, number, one) for number, one in enumerate(found, start=1)),
         hours=tuple(_hours(page, name, rule) for name, rule in spec.hours.items()),
         groups=tuple(_group(page, name, group) for name, group in spec.groups.items()),
@@ -324,9 +326,23 @@ def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
         str(len(extension.devices)),
         "\n".join(direct),
         _written(extension.caller_id) if extension.caller_id else "",
-        "\n".join(_may_call(page, extension.may_call)),
+        "\n".join([*_may_call(page, extension.may_call), *_at_once(page, extension)]),
         _onward(page, Place(Kind.EXTENSION, number)),
     )
+
+
+def _at_once(page: Page, extension: ExtensionSpec) -> Iterator[str]:
+    """Say how many calls an extension has at once."""
+    for key in ("max_outbound", "busy_level"):
+        if most := getattr(extension, key):
+            yield counted(page.words, key, most)
+
+
+def _lines_at_once(page: Page) -> Iterator[str]:
+    """Say how many calls outside the tenant has at once."""
+    for key in ("max_inbound", "max_outbound", "max_calls"):
+        if most := getattr(page.spec, key):
+            yield counted(page.words, key, most)
 
 
 def _may_call(page: Page, rights: RightsSpec) -> Iterator[str]:

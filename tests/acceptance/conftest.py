@@ -260,7 +260,8 @@ class Pbx:
         publication.write_plan(self.settings.published, plan)
         phones.publish(self.settings, plan)
         publication.write_index(
-            self.settings.published, Index(revisions={plan.tenant: revision}, trunks=plan.trunks)
+            self.settings.published,
+            Index(revisions={plan.tenant: revision}, trunks=plan.trunks, carriers=self.settings.carriers),
         )
 
 

@@ -11,6 +11,7 @@ from dialplan.call import CAUSES
 from dialplan.decision import (
     END,
     MAX_STEPS,
+    Admit,
     Decision,
     Next,
     Outside,
@@ -90,6 +91,8 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "forward": forwards,
             "may_call": rights,
             "may_forward": st.one_of(st.none(), rights),
+            "max_outbound": st.sampled_from([None, 1]),
+            "busy_level": st.sampled_from([None, None, 1]),
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "anonymous": maybe,
         }
@@ -151,6 +154,9 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             "time_zone": st.just("Europe/Berlin"),
             "account": st.just(tenant),
             "rights": shared,
+            "max_inbound": st.sampled_from([None, 5]),
+            "max_outbound": st.sampled_from([None, 3]),
+            "max_calls": st.sampled_from([None, 6]),
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "numbers": st.tuples(targets, st.dictionaries(kinds_of_callers, targets, max_size=2)).map(
                 lambda drawn: {first: {**temporary, "to": drawn[0], "callers": drawn[1]}}
@@ -409,7 +415,7 @@ def jumps(step: object) -> tuple[int, ...]:
             return then.busy, then.no_answer, then.unreachable, *(one.step for one in joined)
         case Outside(then=Next() as then):
             return then.busy, then.no_answer, then.unreachable
-        case Play(then=then):
+        case Play(then=then) | Admit(then=then):
             return (then,)
         case _:
             return ()

@@ -13,6 +13,7 @@ from dialplan import public_holidays
 from dialplan.decide import decide
 from dialplan.decision import (
     END,
+    Admit,
     Confirm,
     ListenToVoicemail,
     Next,
@@ -85,6 +86,8 @@ def outcomes(steps: tuple[Step, ...], number: int) -> frozenset[str]:
             return _after(steps, then, unreachable="carrier-failure")
         case Play(then=following):
             return outcomes(steps, following) if following != END else frozenset({"unanswered"})
+        case Admit(then=following):
+            return outcomes(steps, following) | {"rejected"}
         case Reject(reason=reason):
             return frozenset({"busy" if reason is Reason.BUSY else "rejected"})
         case Voicemail() | ListenToVoicemail() | Confirm():

@@ -13,7 +13,9 @@ from dialplan.compile import compile_tenant
 from dialplan.decide import decide
 from dialplan.decision import (
     END,
+    Admit,
     Confirm,
+    Limit,
     ListenToVoicemail,
     Next,
     Outside,
@@ -141,7 +143,10 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             limit = f", at most {step.limit_s} s" if step.limit_s else ""
             press = f", caller may press {step.calling_keys}" if step.calling_keys else ""
             press += f", press 1 in {step.confirm}" if step.confirm else ""
+            press += f", within {within(step.limits)}" if step.limits else ""
             return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}{press}"
+        case Admit():
+            return f"count within {within(step.limits)}, then {jump(step.then)}"
         case Voicemail():
             return f"record {step.mailbox}{' busy' if step.busy else ''}"
         case ListenToVoicemail():
@@ -152,6 +157,11 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             return f"refuse {step.reason}"
         case Confirm():
             return f"confirm {', '.join(step.sounds)}"
+
+
+def within(limits: tuple[Limit, ...]) -> str:
+    """Say limits: how many channels in which group."""
+    return " ".join(f"{one.most} {one.group}@{one.category}" for one in limits)
 
 
 def jumps(then: Next) -> str:

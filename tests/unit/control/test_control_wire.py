@@ -7,8 +7,10 @@ import pytest
 
 from dialplan.decision import (
     MAX_STEPS,
+    Admit,
     Decision,
     Joined,
+    Limit,
     ListenToVoicemail,
     Next,
     Outside,
@@ -90,6 +92,10 @@ def _decision(*steps: Step, version: str = "acme@7") -> Decision:
     return Decision(version=version, steps=steps, because=())
 
 
+LIMITS = (
+    Limit(most=30, group="one", category="trunk"),
+    Limit(most=2, group="acme/60", category="payer"),
+)
 REJECT = Reject(cause=17, reason=Reason.BUSY)
 
 
@@ -105,6 +111,8 @@ REJECT = Reject(cause=17, reason=Reason.BUSY)
         _decision(Play(sound="${SHELL(id)}", then=0)),
         _decision(Play(sound="x", then=1)),
         _decision(REJECT, Play(sound="x", then=1)),
+        _decision(Admit(limits=LIMITS, then=1)),
+        _decision(Admit(limits=(Limit(most=1, group="a)", category="in"),), then=0)),
         _decision(Ring(endpoints=("a",), timeout_s=5, then=Next(busy=3)), REJECT),
         _decision(Voicemail(mailbox="10@acme\n")),
         _decision(Ring(endpoints=(), timeout_s=9, joined=(Joined(step=1, delay_s=0),))),
@@ -149,6 +157,9 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
         ((Voicemail(mailbox="10@acme", busy=True),), "voicemail(10@acme,b)"),
         ((Voicemail(mailbox="10@acme"),), "voicemail(10@acme,u)"),
         ((ListenToVoicemail(mailbox="10@acme"),), "listen(10@acme)"),
+        ((dataclasses.replace(OUTSIDE, trunks=("one",), diverting="", limit_s=0, limits=LIMITS[:1]), REJECT),
+         "outside(one,+43664,+4930,+4931,1,,acme/60,forward,60,0,2,2,2,,,,,,-counted,30:one@trunk)"),
+        ((Admit(limits=LIMITS, then=2), REJECT), "admit(30:one@trunk:2:acme/60@payer,2)"),
         ((Play(sound="de/closed", then=2), REJECT), "play(de/closed,2)"),
         ((REJECT,), "reject(17,busy)"),
     ],

@@ -188,3 +188,26 @@ def test_every_forward_of_an_extension_has_words() -> None:
     """Rules of forwards are never shown by their keys; those for some calls alone name the same cases."""
     forwards = TenantSpec.model_json_schema()["$defs"]["ForwardSpec"]["properties"]
     assert {f"when.{key}" for key in forwards.keys() - {"rules"}} <= words("en").keys()
+
+
+def test_the_customer_reads_who_may_call_where_and_how_often() -> None:
+    """Rights with their hours and numbers, and how many calls at once, of extensions and of the tenant."""
+    extensions = {
+        "10": {"name": "Anna", "devices": ["p10"], "may_call": {"to": "office", "allowed": ["+43*"]}},
+        "11": {"name": "Bruno", "devices": ["p11"], "max_outbound": 1, "busy_level": 2},
+    }
+    rights = {"office": {"open": ["Mon-Fri 08:00-18:00"], "closed": "country", "blocked": ["+49900*"]}}
+    said = content(
+        tenant(extensions=extensions, rights=rights, max_inbound=8, max_calls=9), language="en", stand=""
+    )
+    assert said.lines == "8 coming in, 9 in all"
+    assert [row[5].split("\n") for row in said.extensions] == [
+        [
+            "Mon\u2013Fri 08:00\u201318:00",
+            "everywhere",
+            "at other times: own country",
+            "never: +49900…",
+            "also: +43…",
+        ],
+        ["everywhere", "1 going out", "busy with 2 calls"],
+    ]
