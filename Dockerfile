@@ -7,7 +7,7 @@
 FROM debian:forky-slim
 
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends asterisk sip-tester python3 python3-venv \
+ && apt-get install --yes --no-install-recommends asterisk espeak-ng sip-tester python3 python3-venv \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /var/lib/pbxcore --create-home pbxcore
 

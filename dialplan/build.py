@@ -24,6 +24,7 @@ from dialplan.plan import (
     ForwardRule,
     Forwards,
     Group,
+    Heard,
     Hours,
     Identity,
     Limits,
@@ -42,6 +43,7 @@ from dialplan.spec import (
     FORWARD_CASES,
     LONG_RING_S,
     RING_S,
+    AnnouncementSpec,
     ExtensionSpec,
     ForwardSpec,
     GroupSpec,
@@ -54,9 +56,12 @@ from dialplan.spec import (
     TenantSpec,
     VoicemailSpec,
 )
+from dialplan.spoken import Spoken
 from dialplan.target import Kind, Target, parse
 
 ANY_YEAR = 2026
+ANY = ""  # language of a sound that is for all callers
+OWN_SOUNDS = "tenants"  # folder in which Asterisk finds the sounds of all tenants
 
 
 def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> Plan:
@@ -169,6 +174,7 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
             max_outbound=one.max_outbound or 0,
         ),
         screen=_screen(one.blocked, one.anonymous),
+        while_ringing=_while_ringing(one.while_ringing),
         keys=_keys(spec, _heard_on_hold(spec, one)),
         busy_level=one.busy_level or 0,
     )
@@ -228,6 +234,7 @@ def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: Group
         otherwise=_target(one.otherwise),
         mailbox=mailbox,
         owner=replace(owner, may_call=may_call, may_forward=may_call),
+        while_ringing=_while_ringing(one.while_ringing),
         keys=_keys(spec, _heard_on_hold(spec)),
     )
 
@@ -282,7 +289,36 @@ def _holidays(spec: TenantSpec, spans: tuple[str, ...] | None) -> hours.Holidays
 def _announcements(spec: TenantSpec) -> Iterator[tuple[str, Announcement]]:
     for name, one in spec.announcements.items():
         owner = _owner(spec, name)
-        yield name, Announcement(name=name, sound=one.sound, then=_target(one.then), owner=owner)
+        yield (
+            name,
+            Announcement(
+                name=name,
+                sounds=MappingProxyType(_sounds(spec, one)),
+                translated=one.sound is not None,
+                spoken=tuple(texts_of(spec, one)),
+                then=_target(one.then),
+                owner=owner,
+            ),
+        )
+
+
+def _sounds(spec: TenantSpec, one: AnnouncementSpec) -> dict[str, str]:
+    """Find the sounds of an announcement as Asterisk knows them."""
+    if one.sound:
+        return {ANY: one.sound}
+    own = dict(one.recorded or {}) | {text.language: text.name for text in texts_of(spec, one)}
+    return {language: f"{OWN_SOUNDS}/{spec.tenant}/{sound}" for language, sound in own.items()}
+
+
+def texts_of(spec: TenantSpec, one: AnnouncementSpec) -> Iterator[Spoken]:
+    """Give the texts of an announcement; one without a language is in the tenant's."""
+    for language, text in (one.spoken or {}).items():
+        yield Spoken(language=language or spec.language, text=text)
+
+
+def _while_ringing(text: str | None) -> Heard | None:
+    kind, _, name = (text or "").partition(" ")
+    return Heard(**{kind: name}) if name else None
 
 
 def _numbers(spec: TenantSpec) -> Iterator[tuple[str, Number]]:

@@ -81,6 +81,7 @@ class Ring:
         busy_level: with so many calls of these endpoints together the step ends as busy at once; 0: it rings.
         tone: name of the ring tone that phones are asked for (Alert-Info); empty: their own choice.
         prefix: text that phones show before the caller's name; empty: none.
+        heard: `<what>@<tenant>` that the caller hears instead of the ringing tone; empty: that tone.
         calling_keys: what the caller's phone may press to transfer who answers; None: nothing.
         called_keys: what the phone that answers may press to transfer the caller; None: nothing.
         caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
@@ -94,6 +95,7 @@ class Ring:
     busy_level: int = 0
     tone: str = ""
     prefix: str = ""
+    heard: str = ""
     calling_keys: Keys | None = None
     called_keys: Keys | None = None
     then: Next = Next()
@@ -184,9 +186,14 @@ class ListenToVoicemail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """Play a sound before answer (early media where the caller's side hears it), then go on."""
+    """Play a sound before answer (early media where the caller's side hears it), then go on.
+
+    Attributes:
+        language: in which the machine's recordings are played from here on; empty: as it was.
+    """
 
     sound: str
+    language: str = ""
     then: int = END
 
 

@@ -14,6 +14,7 @@ from dialplan.entitlement import Timeline
 from dialplan.hours import Week
 from dialplan.keys import Keys
 from dialplan.rights import UNLIMITED, Rights
+from dialplan.spoken import Spoken
 from dialplan.target import Target
 
 
@@ -61,6 +62,14 @@ class Owner:
     may_call: Rights = UNLIMITED
     may_forward: Rights = UNLIMITED
     max_outbound: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a caller hears while phones ring: an announcement of the plan, or its music."""
+
+    announcement: str = ""
+    music: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,7 @@ class Extension:
     mailbox: str
     forwards: Forwards
     owner: Owner
+    while_ringing: Heard | None = None
     keys: Keys | None = None
     screen: Screen = NO_SCREEN
     busy_level: int = 0
@@ -185,6 +195,7 @@ class Group:
     otherwise: Target | None
     mailbox: str
     owner: Owner
+    while_ringing: Heard | None = None
     keys: Keys | None = None
 
 
@@ -210,12 +221,24 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """A sound, and where the call goes after it."""
+    """A sound, and where the call goes after it.
+
+    Attributes:
+        sounds: by language, as Asterisk finds it; under `""` one for any language.
+        translated: it is a recording of the machine, which finds it in the language of the call.
+        spoken: the texts that have to be spoken before the plan is in force.
+    """
 
     name: str
-    sound: str
+    sounds: Mapping[str, str]
+    translated: bool
+    spoken: tuple[Spoken, ...]
     then: Target | None
     owner: Owner
+
+    def repeated(self, language: str) -> str:
+        """Name it as what is heard over and over; no music has a dot in its name."""
+        return f"{self.name}.{language or 'any'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

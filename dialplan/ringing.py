@@ -13,8 +13,9 @@ from dialplan.decision import Hunt, Outside, Ring
 from dialplan.forwarding import forward_of, is_undisturbed
 from dialplan.hours import local_time
 from dialplan.hunt import IN_WRITTEN_ORDER, each_once, in_turn
+from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
-from dialplan.plan import Group, Member, Strategy
+from dialplan.plan import Group, Heard, Member, Strategy
 from dialplan.target import Kind, Target
 
 Reach = Callable[[Target, Sender], Node | None]
@@ -74,6 +75,22 @@ def seen_as(sheet: Sheet, here: Here) -> str:
     if caller.tenant in {"", here.plan.tenant}:
         return ""
     return "anonymous" if caller.hidden or not caller.number else caller.number
+
+
+def heard(sheet: Sheet, here: Here, while_ringing: Heard | None, rule: str) -> str:
+    """Name what the caller hears while phones of this tenant ring; nothing: the ringing tone."""
+    if while_ringing is None:
+        return ""
+    if while_ringing.music:
+        sheet.note(f"{rule}.while_ringing", f"the caller hears music {while_ringing.music}")
+        return f"{while_ringing.music}@{here.plan.tenant}"
+    announcement = here.plan.announcements.get(while_ringing.announcement)
+    if announcement is None:
+        return ""
+    language = chosen(announcement.sounds, languages_of(sheet.call.published, sheet.call.caller, here.plan))
+    spoken_in = f" in {language}" if language else ""
+    sheet.note(f"{rule}.while_ringing", f"the caller hears announcement {announcement.name}{spoken_in}")
+    return f"{announcement.repeated(language)}@{here.plan.tenant}"
 
 
 def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
@@ -145,6 +162,7 @@ def _ring(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], ti
         caller=seen_as(sheet, here),
         tone=group.ring_tone,
         prefix=group.prefix,
+        heard=heard(sheet, here, group.while_ringing, f"groups.{group.name}"),
         calling_keys=sheet.call.caller.keys,
         called_keys=group.keys,
     )
@@ -163,7 +181,7 @@ def _joining(node: Node) -> Node:
     """Leave to the group's own step what only the caller's channel can do: who is shown, and its keys."""
     match node.step:
         case Ring() as step:
-            return Node(replace(step, caller="", prefix="", calling_keys=None))
+            return Node(replace(step, caller="", prefix="", heard="", calling_keys=None))
         case Outside() as step:
             return Node(replace(step, calling_keys=None))
         case _:

@@ -13,11 +13,12 @@ from dialplan.decision import Play, Reason, Ring, Voicemail
 from dialplan.entitlement import Feature
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
 from dialplan.hours import is_open, local_time
+from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
 from dialplan.outside import leave, not_allowed
 from dialplan.plan import Extension, Group, Number, Owner
 from dialplan.porting import is_reached
-from dialplan.ringing import others, ring, seen_as
+from dialplan.ringing import heard, others, ring, seen_as
 from dialplan.screening import Screened, at_extension, at_tenant
 from dialplan.switch import DAY, NIGHT, SPECIAL, SwitchKind
 from dialplan.target import Kind, Target
@@ -123,6 +124,7 @@ def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender)
             timeout_s=ring_s,
             caller=seen_as(sheet, here),
             busy_level=extension.busy_level,
+            heard=heard(sheet, here, extension.while_ringing, f"extensions.{name}"),
             calling_keys=sheet.call.caller.keys,
             called_keys=extension.keys,
         )
@@ -245,8 +247,12 @@ def _to_announcement(sheet: Sheet, here: Here, name: str, sender: Sender) -> Nod
     rule = f"announcements.{name}"
     if refused := sheet.withhold(here.plan, Feature.ANNOUNCEMENTS, rule):
         return refused
-    sheet.note(rule, f"plays {announcement.sound}, then {announcement.then or 'the call ends'}")
-    node = Node(Play(sound=announcement.sound))
+    wanted = languages_of(sheet.call.published, sheet.call.caller, here.plan)
+    language = chosen(announcement.sounds, wanted)
+    sound = announcement.sounds[language]
+    spoken_in = f" in {language or wanted[0]}" if language or announcement.translated else ""
+    sheet.note(rule, f"plays {sound}{spoken_in}, then {announcement.then or 'the call ends'}")
+    node = Node(Play(sound=sound, language=wanted[0] if announcement.translated else ""))
     node.then = go(sheet, here, announcement.then, Sender(announcement.owner, f"{rule}.then"))
     return node
 

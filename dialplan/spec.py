@@ -32,6 +32,7 @@ from dialplan.spelling import (
     DeviceId,
     ExtensionId,
     FeatureName,
+    Heard,
     Instant,
     Label,
     Language,
@@ -41,6 +42,7 @@ from dialplan.spelling import (
     Pin,
     Prefix,
     Reach,
+    Recorded,
     Region,
     RightsText,
     RingSeconds,
@@ -48,6 +50,7 @@ from dialplan.spelling import (
     Sound,
     SoundFile,
     SpansOfDay,
+    SpokenTexts,
     Strategies,
     SwitchCode,
     TargetText,
@@ -236,6 +239,8 @@ class ExtensionSpec(Document):
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
+        while_ringing: `announcement welcome` or `music waiting`: what callers hear, over and over, while its
+            phones ring. Default: the ringing tone.
         may_call: how far its phones may call and transfer, and when.
         may_forward: how far its calls may be forwarded. Default: as `may_call`.
         max_outbound: calls over trunks that it pays for at once; emergency calls are not counted.
@@ -250,6 +255,7 @@ class ExtensionSpec(Document):
     voicemail: VoicemailSpec | None = None
     forward: ForwardSpec = ForwardSpec()
     on_hold: Name | None = None
+    while_ringing: Heard | None = None
     may_call: RightsSpec = RightsSpec()
     may_forward: RightsSpec | None = None
     max_outbound: MaxCalls | None = None
@@ -302,6 +308,7 @@ class GroupSpec(Document):
         busy_level: a member who has so many calls, of whatever kind, counts as busy and is not rung.
         ring_tone: name of the ring tone that phones are asked for (header Alert-Info).
         prefix: what phones show before the caller's name.
+        while_ringing: what callers hear instead of the ringing tone, as for an extension.
         otherwise: where a call goes that no member answers.
     """
 
@@ -313,6 +320,7 @@ class GroupSpec(Document):
     busy_level: BusyLevel | None = None
     ring_tone: RingTone | None = None
     prefix: Prefix | None = None
+    while_ringing: Heard | None = None
     timeout_s: RingSeconds = RING_S
     otherwise: TargetText | None = None
     caller_id: E164 | None = None
@@ -357,10 +365,26 @@ class HoursSpec(Document):
 
 
 class AnnouncementSpec(Document):
-    """A sound that is played before the call goes on, or ends."""
+    """A sound that is played before the call goes on, or ends; in the caller's language where there is one.
 
-    sound: Sound
+    Attributes:
+        sound: a recording of the machine, `vm-goodbye`, which has it in several languages.
+        recorded: a sound of the tenant (`pbxcore sounds`), or one for each language.
+        spoken: a text that an engine speaks when the document is put in force, or one for each language.
+        then: where the call goes after it.
+    """
+
+    sound: Sound | None = None
+    recorded: Recorded | None = None
+    spoken: SpokenTexts | None = None
     then: TargetText | None = None
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if sum(one is not None for one in (self.sound, self.recorded, self.spoken)) != 1:
+            remedy = "name either sound: vm-goodbye, recorded: welcome, or spoken: Welcome."
+            raise mistake("no-sound", "an announcement is one sound", remedy)
+        return self
 
 
 class MusicSpec(Document):

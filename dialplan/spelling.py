@@ -176,6 +176,11 @@ def _former_word(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the 
     return "linear" if value == "in_order" else value
 
 
+def _in_any_language(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
+    """Let a bare text stand for the same in every language."""
+    return {"": value} if isinstance(value, str) else value
+
+
 def short_form(key: str, form: type = str) -> Callable[[Any], Any]:
     """Let a text, or a value of another form, stand for a mapping of which only `key` is given."""
     return lambda value: {key: value} if isinstance(value, form) else value
@@ -210,6 +215,27 @@ AreaCode = Annotated[
     str, _shaped("[1-9][0-9]{0,5}", "no-area-code", "area code", 'write it without leading zero, "30"')
 ]
 Language = Annotated[str, _shaped("[a-z]{2}", "no-language", "language", "write its ISO 639 code, de")]
+LanguageOrAny = Annotated[
+    str, _shaped("([a-z]{2})?", "no-language", "language", "write its ISO 639 code, de")
+]
+Text = Annotated[
+    str,
+    _shaped(
+        r"[^\x00-\x1f\x7f<>]{1,1000}",
+        "no-text",
+        "text",
+        "use 1 to 1000 characters, without < > and line breaks",
+    ),
+]
+Heard = Annotated[
+    str,
+    _shaped(
+        "(announcement|music) [a-z][a-z0-9_]{0,29}",
+        "no-heard",
+        "sound that callers can hear while it rings",
+        "write `announcement welcome` or `music waiting`",
+    ),
+]
 Sound = Annotated[
     str,
     _shaped(
@@ -231,6 +257,8 @@ MailAddress = Annotated[
     str,
     _shaped(f"(?=.{{3,254}}$){_WORD}([.]{_WORD})*@{_HOST}", "no-mail", "mail address", "write a@example.com"),
 ]
+Recorded = Annotated[dict[LanguageOrAny, SoundFile], BeforeValidator(_in_any_language), Field(min_length=1)]
+SpokenTexts = Annotated[dict[LanguageOrAny, Text], BeforeValidator(_in_any_language), Field(min_length=1)]
 Pin = Annotated[str, _shaped("[0-9]{4,10}", "no-pin", "PIN", 'use 4 to 10 digits in quotes, "4711"')]
 Password = Annotated[
     str,

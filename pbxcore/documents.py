@@ -21,6 +21,7 @@ from dialplan.checks import check_tenant
 from dialplan.compile import check_together
 from dialplan.finding import Finding, Path
 from dialplan.spec import TenantSpec
+from pbxcore import speech
 from pbxcore.attached import attach, place
 from pbxcore.form import as_written, validate
 from pbxcore.sounds import of_tenant
@@ -199,7 +200,11 @@ def _check(
     """Give what only several values of one document can get wrong."""
     if isinstance(draft.spec, TenantSpec):
         present = of_tenant(sounds, draft.spec.tenant) if sounds else None
-        yield from check_tenant(draft.spec, trunks=trunks, left_out=draft.left_out, present=present, at=at)
+        wanted = any(one.spoken for one in draft.spec.announcements.values())
+        voices = speech.languages(sounds.parent) if sounds and wanted else None
+        yield from check_tenant(
+            draft.spec, trunks=trunks, left_out=draft.left_out, present=present, voices=voices, at=at
+        )
 
 
 def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:

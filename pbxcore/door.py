@@ -24,9 +24,10 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from dialplan.block import numbers_of
+from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import database, lasting, publication, turn
+from pbxcore import database, lasting, publication, speech, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
@@ -111,6 +112,8 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
 async def enter(settings: Settings, documents: Sequence[Read], *, author: str, base: Bases = None) -> Applied:
     """Put documents that have been read in force, as `apply` does."""
     bases = bases_of({key(document): document.text for document in documents}, base)
+    if unspoken := await asyncio.to_thread(_speak, settings, documents):
+        return Applied(findings=unspoken)
     connection = await _connect(settings, author)
     try:
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
@@ -124,6 +127,28 @@ async def enter(settings: Settings, documents: Sequence[Read], *, author: str, b
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
+
+
+def _speak(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
+    """Let all texts be spoken before anything is stored; say which could not be."""
+    found: list[Located] = []
+    for document in documents:
+        if isinstance(document.spec, TenantSpec):
+            for name, one in document.spec.announcements.items():
+                try:
+                    speech.speak(settings.state, document.spec.tenant, texts_of(document.spec, one))
+                except (speech.SpeechError, OSError) as failed:
+                    found += locate(document, (_unspoken(name, failed),))
+    return tuple(found)
+
+
+def _unspoken(name: str, failed: Exception) -> Finding:
+    return Finding(
+        path=("announcements", name, "spoken"),
+        code="unspoken",
+        message=f"the text could not be spoken: {failed}",
+        remedy="look at the engine (`pbxcore sounds engine`) and at the room in the folder of sounds",
+    )
 
 
 async def _connect(settings: Settings, author: str) -> Connection:

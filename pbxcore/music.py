@@ -6,7 +6,9 @@ of its own tenant: nobody hears another's.
 """
 
 import sqlite3
+from collections.abc import Iterator
 
+from dialplan.build import OWN_SOUNDS
 from dialplan.plan import Plan
 from pbxcore.settings import Settings
 
@@ -28,6 +30,23 @@ def replace(db: sqlite3.Connection, settings: Settings, plan: Plan) -> None:
                    (key, "random" if music.random else ""))  # fmt: skip
         entries = [(key, position, str(folder / sound)) for position, sound in enumerate(music.sounds)]
         db.executemany("INSERT INTO musiconhold_entry VALUES (?, ?, ?)", entries)
+    for name, sound in _repeated(plan):
+        key = class_of(plan.tenant, name)
+        db.execute("INSERT INTO musiconhold (name, mode, sort) VALUES (?, 'playlist', '')", (key,))
+        own = str(settings.sounds.absolute() / sound.removeprefix(f"{OWN_SOUNDS}/"))
+        db.execute("INSERT INTO musiconhold_entry VALUES (?, 0, ?)", (key, own))
+
+
+def _repeated(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Give the announcements that are heard while phones ring, one for each language."""
+    ringing = [one.while_ringing for one in plan.extensions.values()]
+    ringing += [one.while_ringing for one in plan.groups.values()]
+    for name in dict.fromkeys(one.announcement for one in ringing if one):
+        announcement = plan.announcements.get(name)
+        if announcement is None or announcement.translated:
+            continue
+        for language, sound in announcement.sounds.items():
+            yield announcement.repeated(language), sound
 
 
 def withdraw(db: sqlite3.Connection, tenant: str) -> None:

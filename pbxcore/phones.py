@@ -16,13 +16,13 @@ from importlib import resources
 from pathlib import Path
 
 from dialplan.plan import Mailbox, Phone, Plan
-from pbxcore import lamps, music
+from pbxcore import lamps, music, speech
 from pbxcore.mail import boxes
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
-FORM = 4  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
+FORM = 5  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -133,6 +133,7 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
         music.replace(db, settings, plan)
         changed = _replace(db, plan.tenant, rows, lamps.lamps_of(plan))
     lamps.write(settings, plan.tenant, lamps.lamps_of(plan))
+    speech.forget(settings.sounds, plan)
     return changed
 
 

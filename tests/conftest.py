@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from pbxcore import speech
 from pbxcore.machine import debian
 from pbxcore.machine import postgres as postgresql
 from tests import held
@@ -105,6 +106,14 @@ def debian_root() -> Path:
     if not (root / "usr/sbin/asterisk").exists():
         debian.ensure(root)
     return root.absolute()
+
+
+@pytest.fixture(scope="session")
+def speech_root(debian_root: Path) -> Path:
+    """Give the tree with the engine that speaks texts; it is made (7 s) when it is not there."""
+    root = debian_root.with_name(speech.TREE)
+    debian.ensure(root, packages=(speech.ENGINE,))
+    return root
 
 
 @pytest.fixture(scope="session")

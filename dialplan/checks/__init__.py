@@ -6,7 +6,7 @@ module of its own to the imports here.
 Refuses the form of single values (`dialplan.spec`) and what needs two documents (`dialplan.compile`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from dialplan.checks import (
@@ -40,12 +40,13 @@ SUBJECTS = (
 )  # each registers its checks when it is imported
 
 
-def check_tenant(
+def check_tenant(  # noqa: PLR0913 — a document, and what this machine knows beside it
     spec: TenantSpec,
     *,
     trunks: tuple[str, ...],
     left_out: frozenset[Path] = frozenset(),
     present: Mapping[str, str] | None = None,
+    voices: Collection[str] | None = None,
     at: datetime | None = None,
 ) -> tuple[Finding, ...]:
     """Give everything that is wrong with a document, in no more than one pass over it per check.
@@ -55,9 +56,10 @@ def check_tenant(
         trunks: names of the machine's trunks.
         left_out: entries that had to be left out because their form is wrong.
         present: the tenant's sounds on this machine, and what is wrong with each; None: nobody has looked.
+        voices: languages in which this machine can speak a text; None: nobody has looked.
         at: the instant from which on it shall be in force; None: its entitlements are not asked.
     """
-    subject = Subject(spec, trunks, left_out, present, at)
+    subject = Subject(spec, trunks, left_out, present, voices, at)
     wanted = [function for function in CHECKS if not (left_out and function in NEEDS_ALL)]
     # Each once: what the tenant says of all its numbers is a rule of each of them.
     return tuple(dict.fromkeys(finding for function in wanted for finding in function(subject)))

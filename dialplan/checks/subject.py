@@ -3,7 +3,7 @@
 Owns each answer once per document, however many checks want it. Refuses to judge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,7 @@ class Subject:
             are not missing, and what only they lead to is not unreachable.
         sounds: the tenant's sounds on this machine and what is wrong with each, nothing for one that can be
             played; None where nobody has looked.
+        voices: languages in which this machine can speak a text; None where nobody has looked.
         at: the instant from which on the document shall be in force; None: its entitlements are not asked.
     """
 
@@ -42,6 +43,7 @@ class Subject:
     trunks: tuple[str, ...]
     left_out: frozenset[Path] = field(default_factory=frozenset)
     sounds: Mapping[str, str] | None = None
+    voices: Collection[str] | None = None
     at: datetime | None = None
 
     @cached_property

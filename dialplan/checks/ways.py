@@ -66,9 +66,11 @@ def dead_ends(subject: Subject) -> Iterator[Finding]:
 def unreachable(subject: Subject) -> Iterator[Finding]:
     """Everything that stands in the document can be reached by some call."""
     reached = closure(_entries(subject), subject.onward)
+    heard = {one.while_ringing for one in subject.spec.extensions.values()}
+    heard |= {one.while_ringing for one in subject.spec.groups.values()}
     for kind in (Kind.GROUP, Kind.HOURS, Kind.ANNOUNCEMENT):
         for name in getattr(subject.spec, SECTIONS[kind]):
-            if Place(kind, name) not in reached:
+            if Place(kind, name) not in reached and f"{kind} {name}" not in heard:
                 yield Finding(
                     path=(SECTIONS[kind], name),
                     code="unreachable",

@@ -274,6 +274,8 @@ def _rings(step: Ring) -> str:
     lines += [f"{_after(one.delay_s)} step [bold cyan]{one.step}[/]" for one in step.joined]
     if step.busy_level:
         lines.append(f"busy from {step.busy_level} calls on")
+    if step.heard:
+        lines.append(f"the caller hears {step.heard}")
     lines += _keys(step.calling_keys, "caller") + _keys(step.called_keys, "who answers")
     if step.tone or step.prefix:
         lines.append(escape(f"tone {step.tone or 'as ever'}, caller {step.prefix or 'without prefix'}"))

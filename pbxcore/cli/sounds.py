@@ -1,4 +1,4 @@
-"""`pbxcore sounds add|list`: bring a tenant's sounds to this machine, and see what is there."""
+"""`pbxcore sounds add|list|engine`: bring a tenant's sounds, or what speaks texts, to this machine."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pbxcore import sounds
+from pbxcore import sounds, speech
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.machine import debian
+from pbxcore.machine.errors import TreeError
 from pbxcore.settings import Settings
 
-commands = typer.Typer(help="Sounds of tenants: music on hold.", no_args_is_help=True)
+commands = typer.Typer(help="Sounds of tenants: music on hold, announcements.", no_args_is_help=True)
 app.add_typer(commands, name="sounds", rich_help_panel="Changing")
 
 Tenant = Annotated[str, typer.Argument(help="Its id: acme.")]
@@ -39,6 +41,23 @@ def add(
             )
             raise fail(escape(message), escape(remedy), Exit.UNAVAILABLE) from error
         out.print(f"[green]✓[/] {tenant} has sound [bold]{name}[/]")
+
+
+@commands.command()
+def engine() -> None:
+    """Make the engine that speaks texts of announcements (`spoken:`), a private tree of Debian packages.
+
+    Where the machine has espeak-ng of its own, that is used and nothing is made.
+    """
+    settings = Settings()
+    try:
+        if not speech.engine(settings.state):
+            debian.ensure(settings.state / speech.TREE, packages=(speech.ENGINE,))
+        spoken = speech.languages(settings.state)
+    except (TreeError, speech.SpeechError) as failed:
+        remedy = failed.remedy if isinstance(failed, TreeError) else "install Debian's package espeak-ng"
+        raise fail(escape(str(failed)), escape(remedy), Exit.UNAVAILABLE) from failed
+    out.print(f"[green]✓[/] speaks {', '.join(sorted(spoken))}", highlight=False)
 
 
 @commands.command("list")

@@ -187,8 +187,10 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             joined = ":".join(str(one.step) for one in step.joined)
             rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
                     step.tone, _encoded(step.prefix), step.busy_level)  # fmt: skip
-            keyed = _keyed(step.calling_keys, step.called_keys)
-            return _call("ring_keyed", *rung, *keyed) if keyed else _call("ring", *rung)
+            keyed, heard = _keyed(step.calling_keys, step.called_keys), _heard(step.heard)
+            if not (keyed or heard):
+                return _call("ring", *rung)
+            return _call("ring_more", *rung, *(keyed or ("", "", "")), heard)
         case Outside():
             leg = (":".join(step.trunks), step.number, step.presented, step.network,
                    int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
@@ -203,7 +205,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
         case ListenToVoicemail():
             return _call("listen", step.mailbox)
         case Play():
-            return _call("play", step.sound, step.then)
+            return _call("play", step.sound, step.then, step.language)
         case Reject():
             return _call("reject", step.cause, step.reason.value)
         case Confirm():
@@ -220,6 +222,12 @@ def _keyed(calling: Keys | None, called: Keys | None) -> tuple[str, ...]:
     options = f"{'T' if calling else ''}{'t' if called else ''}"
     return (options, *(f"{keys.blind}:{keys.attended}:{class_of(keys.tenant, keys.music)}" if keys else ""
                        for keys in (calling, called)))  # fmt: skip
+
+
+def _heard(what: str) -> str:
+    """Name the class of music that the caller hears while it rings; nothing for the ringing tone."""
+    name, _, tenant = what.partition("@")
+    return class_of(tenant, name) if name else ""
 
 
 def _diversions(step: Outside) -> str:

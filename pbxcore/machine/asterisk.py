@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialplan.build import OWN_SOUNDS
 from dialplan.numbers import COUNTRIES
 from pbxcore import lamps, phones
 from pbxcore.machine import debian
@@ -117,6 +118,7 @@ def configure(settings: Settings, installation: Installation) -> Path:
         (here / folder).mkdir(parents=True, exist_ok=True)
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # its path is short enough for a socket
     _link_data(installation.share, here / "share")
+    _link(settings.sounds.absolute(), here / "share" / "sounds" / OWN_SOUNDS)
     values = _values(settings, installation)
     for template in sorted(TEMPLATES.glob("*.conf")):
         _write(here / "etc" / template.name, fill(template.read_text(), values))

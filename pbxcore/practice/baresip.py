@@ -20,6 +20,7 @@ EVENT_LIMIT_S = 15.0
 END_LIMIT_S = 3.0
 EXPIRES_S = 300
 POLL_S = 0.05
+WAV_HEAD = 44  # bytes before the samples; the lengths are the second and the last four
 MAX_EVENTS = 1_000  # of one phone's life; far more than any story has
 
 
@@ -106,9 +107,16 @@ class Baresip:
             raise BaresipError(f"no {kind} within {limit_s} s, but {seen}\n{self._said()}") from None
 
     def heard(self) -> bytes:
-        """Return the sound that was heard, as a WAV file; empty before the first call has ended."""
+        """Return the sound that was heard so far, as a WAV file; empty before the first sound.
+
+        Each early answer (183) and each call begins anew. Only at the end the phone writes how long it was.
+        """
         files = sorted(self.folder.glob("heard*.wav"))
-        return files[-1].read_bytes() if files else b""
+        sound = files[-1].read_bytes() if files else b""
+        if len(sound) < WAV_HEAD:
+            return b""
+        whole, samples = (len(sound) - 8).to_bytes(4, "little"), (len(sound) - WAV_HEAD).to_bytes(4, "little")
+        return sound[:4] + whole + sound[8 : WAV_HEAD - 4] + samples + sound[WAV_HEAD:]
 
     async def _connect(self, port: int) -> None:
         async with asyncio.timeout(START_LIMIT_S):

@@ -59,6 +59,8 @@ def longest_gap_s(sound: bytes, frequency_hz: int) -> float:
 
 
 def _windows(sound: bytes) -> Iterator[tuple[int, ...]]:
+    if not sound:
+        return
     with wave.open(io.BytesIO(sound)) as file:
         raw = file.readframes(file.getnframes())
     samples = struct.unpack(f"<{len(raw) // 2}h", raw[: len(raw) // 2 * 2])

@@ -1,17 +1,19 @@
-"""Music on hold on a real Asterisk: what the other side hears, measured in what its phone recorded."""
+"""Music and announcements on a real Asterisk: what the other side hears, by what its phone recorded."""
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from dialplan.build import build_plan
+from dialplan.build import build_plan, texts_of
 from dialplan.spec import TenantSpec
-from pbxcore import phones, publication, sounds
+from pbxcore import phones, publication, sounds, speech
 from pbxcore.practice import sipp, tone
 
 if TYPE_CHECKING:
@@ -119,3 +121,72 @@ async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Ru
         await bruno.register()
         runs.append(anna := await music.phone("p10").call("11", holds=1))
         assert await _heard(anna, bruno) == (VOICE,)
+
+
+def _with_announcements(pbx: Pbx) -> dict[str, Any]:
+    """Let calls to a number be welcomed by a tone for each language, and hear another one while it rings."""
+    document = copy.deepcopy(pbx.tenant)
+    document["numbers"]["+493055500111"] = {"to": "announcement welcome"}
+    document["numbers"]["+493055500112"] = {"to": "announcement spoken"}
+    document["extensions"]["11"]["while_ringing"] = "announcement wait"
+    document["announcements"] = {
+        "welcome": {"recorded": {"en": "brand", "it": "second"}, "then": "extension 11"},
+        "wait": {"recorded": "waiting"},
+        "spoken": {"spoken": "One moment please, we are connecting you.", "then": "busy"},
+    }
+    return document
+
+
+@pytest.mark.parametrize(("caller", "welcome"), [("+390612345678", SECOND), ("+4915112345678", BRAND)])
+async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
+    music: Pbx, runs: Runs, caller: str, welcome: int
+) -> None:
+    """A caller from Italy is welcomed in Italian, others in the tenant's language; then a sound repeats."""
+    music.publish(_with_announcements(music), 5)
+    assert _reload(music)["asterisk"] == "done"
+    bruno = music.phone("p11")
+    await bruno.register()
+    runs.append(await bruno.take(sipp.answering(ring_ms=2_500)))
+    async with music.outsider(caller) as outside:
+        await outside.call_in("+493055500111")
+        await _until_heard(outside, welcome, 0.5)
+        await outside.until("CALL_ESTABLISHED")
+        await _until_heard(outside, VOICE, 0.5)
+        await outside.command("hangup")
+        await outside.until("CALL_CLOSED")
+        assert tone.heard(outside.heard(), (VOICE, WAITING)) == (WAITING, VOICE)
+        assert tone.heard_s(outside.heard(), WAITING) > 2.1, "the sound lasts 2 s"
+
+
+async def _until_heard(phone: Baresip, hz: int, seconds: float) -> None:
+    """Wait until a tone was heard so long."""
+    async with asyncio.timeout(5):
+        while tone.heard_s(phone.heard(), hz) < seconds:  # noqa: ASYNC110 — it happens in a file
+            await asyncio.sleep(0.05)
+
+
+async def test_a_text_is_heard_as_it_was_spoken(music: Pbx, speech_root: Path) -> None:
+    """The caller hears the sound that the engine made of the text, before anybody answers."""
+    (music.settings.state / speech.TREE).symlink_to(speech_root)
+    document = _with_announcements(music)
+    spec = TenantSpec.model_validate(document)
+    (text,) = texts_of(spec, spec.announcements["spoken"])
+    speech.speak(music.settings.state, "acme", (text,))
+    music.publish(document, 6)
+    assert _reload(music)["asterisk"] == "done"
+    made = (music.settings.sounds / "acme" / f"{text.name}.wav").read_bytes()
+    async with music.outsider("+4915112345678") as outside:
+        await outside.call_in("+493055500112")
+        await outside.until("CALL_CLOSED")
+        assert _likeness(made, outside.heard()) > 0.8
+
+
+def _likeness(sound: bytes, heard: bytes) -> float:
+    """Give how well one second of a sound is found in what was heard: 1 is the same, 0 nothing of it."""
+    parts = [
+        np.frombuffer(one[44:][: (len(one) - 44) & ~1], dtype="<i2").astype(float) for one in (sound, heard)
+    ]
+    needle = parts[0][tone.RATE_HZ // 2 : tone.RATE_HZ * 3 // 2]
+    products = np.correlate(parts[1], needle, mode="valid")
+    powers = np.convolve(parts[1] ** 2, np.ones(len(needle)), mode="valid")
+    return float(np.max(products / np.sqrt(np.maximum(powers, 1) * (needle**2).sum())))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from pbxcore import database, door, phones, publication, published, revisions, sounds
+from pbxcore import database, door, phones, publication, published, revisions, sounds, speech
 from pbxcore.door import Applied
 from pbxcore.practice import tone
 from pbxcore.rater.book import load_book
@@ -182,6 +183,29 @@ async def test_a_change_is_in_force_with_its_phones(settings: Settings) -> None:
         "standby",
         "Asterisk",
     ]
+
+
+async def test_texts_are_spoken_before_a_change_is_stored(settings: Settings, speech_root: Path) -> None:
+    """Without an engine a text is a mistake with its line; with one its sound is there in time."""
+    await start(settings)
+    tenant = TENANT.format(name="beta", account="acme", number="+493055520020").replace(
+        "to: extension 10", "to: announcement hello"
+    )
+    tenant += 'announcements:\n  hello: {spoken: "Guten Tag.", then: extension 10}\nlanguage: de\n'
+    applied = await put(settings, beta=tenant)
+    if not speech.engine(settings.state):
+        assert [(one.line, one.finding.code) for one in applied.findings] == [(13, "no-voice")]
+        (settings.state / speech.TREE).symlink_to(speech_root)
+        applied = await put(settings, beta=tenant)
+    assert not applied.findings
+    (sound,) = (settings.sounds / "beta" / "spoken").glob("de-*.wav")
+    assert sounds.flaw(sound) == ""
+    assert sound.stat().st_size > tone.RATE_HZ, "half a second"
+    made = sound.stat().st_mtime_ns
+    os.utime(sound, ns=(made, made - 2 * speech.KEPT_S * 10**9))
+    assert not (await put(settings, beta=tenant.replace("Guten Tag.", "Guten Morgen."))).findings
+    (other,) = (settings.sounds / "beta" / "spoken").glob("de-*.wav")
+    assert other.name != sound.name, "what no plan names is gone after a day"
 
 
 async def test_no_plan_file_stays_that_nobody_reads(settings: Settings) -> None:

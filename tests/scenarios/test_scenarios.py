@@ -130,6 +130,7 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             seen += f" below {step.busy_level} calls" if step.busy_level else ""
             seen += f" with tone {step.tone}" if step.tone else ""
             beside = [f"{one.step} after {one.delay_s} s" for one in step.joined]
+            seen += f" hearing {step.heard}" if step.heard else ""
             seen += f", caller may press {step.calling_keys}" if step.calling_keys else ""
             seen += f", who answers may press {step.called_keys}" if step.called_keys else ""
             rings = ",".join([*step.endpoints, *beside])
@@ -152,7 +153,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
         case ListenToVoicemail():
             return f"listen {step.mailbox}"
         case Play():
-            return f"play {step.sound}, then {jump(step.then)}"
+            spoken_in = f" in {step.language}" if step.language else ""
+            return f"play {step.sound}{spoken_in}, then {jump(step.then)}"
         case Reject():
             return f"refuse {step.reason}"
         case Confirm():
