@@ -142,7 +142,9 @@ def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tup
 
 def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
     """Work out a contract's history up to the end of a day."""
-    customer = Customer(catalogue=spec.catalogue, holder=spec.holder, region=spec.region)
+    customer = Customer(
+        catalogue=spec.catalogue, holder=spec.holder, region=spec.region, customer=spec.customer
+    )
     return history(contracts.facts_of(spec, offers), offers, customer, until)
 
 

@@ -83,7 +83,7 @@ def quote(
     if made.refused:
         raise typer.Exit(int(Exit.NO))
     if form is not None:
-        _write_form(form, spec, made, language)
+        _write_form(form, spec.contract, made, language)
         if not as_json:
             out.print(f"✓ {form}", markup=False, highlight=False, soft_wrap=True)
 
@@ -227,10 +227,10 @@ def _write(file: Path, event: dict[str, Any], copy: contracts.SignedCopy | None)
         raise fail(error.reason, error.remedy, Exit.NO) from None
 
 
-def _write_form(form: Path, spec: ContractSpec, made: Quote, language: str | None) -> None:
+def _write_form(form: Path, contract: str, made: Quote, language: str | None) -> None:
     from pbxcore.paper.order import order_form  # noqa: PLC0415 — the typesetter takes 50 ms to load
 
-    (page,) = order_form(spec, made, language=language)
+    (page,) = order_form(contract, made, language=language)
     try:
         form.write_bytes(page)
     except OSError as error:

@@ -13,7 +13,6 @@ from pbxcore.paper.typeset import Format, typeset
 from pbxcore.paper.words import dated, sentence, words, written_amount
 from rating.contract.calendar import DAY
 from rating.contract.charges import Standing
-from rating.contract.document import ContractSpec
 from rating.contract.edition import Edition
 from rating.contract.ending import Step
 from rating.contract.line import Line, split_vat, total
@@ -100,12 +99,12 @@ class Page:
 
 
 def order_form(
-    spec: ContractSpec, made: Quote, *, language: str | None = None, form: Format = "pdf"
+    contract: str, made: Quote, *, language: str | None = None, form: Format = "pdf"
 ) -> tuple[bytes, ...]:
     """Set the form of a quote that can be ordered.
 
     Args:
-        spec: the contract it is of.
+        contract: its id.
         made: the quote; not refused.
         language: one of `pbxcore.paper.words.LANGUAGES`; None: that of the contract.
         form: of the files.
@@ -113,20 +112,20 @@ def order_form(
     Returns:
         The files. The same arguments give the same bytes.
     """
-    return typeset("order.typ", asdict(content(spec, made, language=language)), form)
+    return typeset("order.typ", asdict(content(contract, made, language=language)), form)
 
 
-def language_of(spec: ContractSpec, edition: Edition) -> str:
-    """Give the language of a contract's paper: the customer's, or that of the provider."""
-    issuer = edition.offer.issuer
-    spoken = spec.customer.language if spec.customer is not None else None
+def language_of(made: Quote) -> str:
+    """Give the language of a quote's paper: the customer's, or that of the provider."""
+    issuer = made.edition.offer.issuer
+    spoken = made.customer.language if made.customer is not None else None
     return spoken or (issuer.language if issuer is not None else OTHERWISE)
 
 
-def content(spec: ContractSpec, made: Quote, *, language: str | None = None) -> Content:
+def content(contract: str, made: Quote, *, language: str | None = None) -> Content:
     """Give all that the pages say."""
     assert not made.refused, "what cannot be ordered has no form"
-    spoken = language or language_of(spec, made.edition)
+    spoken = language or language_of(made)
     page = Page(made=made, words=words(spoken, "order_words.yaml"), language=spoken)
     edition, said = page.edition, page.words
     return Content(
@@ -135,8 +134,8 @@ def content(spec: ContractSpec, made: Quote, *, language: str | None = None) -> 
         title=edition.title,
         kind=said["new_contract" if made.opens else "changed_contract"],
         quote=made.id,
-        parties=(_issuer(page), _customer(page, spec)),
-        facts=tuple(_facts(page, spec)),
+        parties=(_issuer(page), _customer(page)),
+        facts=tuple(_facts(page, contract)),
         changes=tuple(_changes(page)),
         why=tuple(_why(page)),
         has=tuple(_standing(page, one) for one in made.has),
@@ -144,7 +143,7 @@ def content(spec: ContractSpec, made: Quote, *, language: str | None = None) -> 
         once=tuple(_once(page)),
         once_sums=tuple(_once_sums(page)),
         money=tuple(_money(page)),
-        terms=terms(edition, made, spec.holder, spoken),
+        terms=terms(edition, made, made.holder, spoken),
         agreement=said["agreement"].format(id=made.id),
         button=str(getattr(edition.offer.order_button, spoken)),
         send_back=tuple(_send_back(page)),
@@ -167,15 +166,15 @@ def _issuer(page: Page) -> Box:
     return Box(title=page.words["issuer"], name=issuer.name if issuer is not None else "", rows=rows)
 
 
-def _customer(page: Page, spec: ContractSpec) -> Box:
+def _customer(page: Page) -> Box:
     """Fill in what is known of the customer, and leave room for what is not."""
-    said, customer = page.words, spec.customer
+    made, said, customer = page.made, page.words, page.made.customer
     rows = list(_known(page, customer)) if customer is not None else []
     known = {row[0] for row in rows}
     rows += [row for row in _blank(page) if row[0] not in known]
-    if spec.holder == "company" and said["tax_id"] not in known:
+    if made.holder == "company" and said["tax_id"] not in known:
         rows.append((said["tax_id"], ""))
-    rows.append((said["holder"], said[f"holder.{spec.holder}"]))
+    rows.append((said["holder"], said[f"holder.{made.holder}"]))
     return Box(title=said["customer"], name=customer.name if customer is not None else "", rows=tuple(rows))
 
 
@@ -192,9 +191,9 @@ def _blank(page: Page) -> tuple[Row, ...]:
     return tuple((page.words[key], "") for key in ("address", "phone", "email"))
 
 
-def _facts(page: Page, spec: ContractSpec) -> Iterator[Row]:
+def _facts(page: Page, contract: str) -> Iterator[Row]:
     made, said = page.made, page.words
-    yield said["contract"], spec.contract
+    yield said["contract"], contract
     yield said["quote"], made.id
     yield said["quoted_on"], page.day(made.on)
     yield said["price_list"], page.edition.name

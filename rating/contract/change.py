@@ -209,17 +209,32 @@ def _less(state: State, product: str, units: int, day: date) -> Iterator[Product
 
 
 def product_ending(state: State, product: str, units: int, day: date) -> Ending:
-    """Find when units of a product, the newest ones, end if they are given up on a day."""
+    """Find when units of a product, the newest ones, end if they are given up on a day.
+
+    What was ordered and has not begun is bound like the rest: it begins, and ends by the same rule.
+    """
     spec = state.edition.offer.products[product]
     rule = spec.less or state.edition.offer.less
-    running = [lot for lot in state.lots if lot.product == product and lot.last is None]
-    endings = []
-    for lot in reversed(running):
-        if units <= 0:
-            break
-        units -= lot.quantity
-        endings.append(ending(rule, first=lot.first, received=max(day, lot.first), calendar=state.calendar))
+    endings = [
+        ending(rule, first=first, received=max(day, first), calendar=state.calendar)
+        for first in _newest(state, product, units)
+    ]
     return max(endings, key=lambda one: one.last)
+
+
+def _newest(state: State, product: str, units: int) -> list[date]:
+    """First days of the newest units of those that run, or will, and are not given up already."""
+    orders = [part for part in state.pending if isinstance(part, ProductPart) and part.product == product]
+    there = [(lot.first, lot.quantity) for lot in state.lots if lot.product == product and lot.last is None]
+    there += [(part.begins, part.quantity) for part in orders if part.quantity > 0]
+    gone, firsts = sum(-part.quantity for part in orders if part.quantity < 0), list[date]()
+    for first, quantity in reversed(there):
+        left = max(0, quantity - gone)
+        gone = max(0, gone - quantity)
+        if left and units > 0:
+            firsts.append(first)
+            units -= left
+    return firsts
 
 
 def _more(

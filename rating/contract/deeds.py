@@ -22,6 +22,11 @@ from rating.contract.state import State, active, choices, rights
 from rating.contract.wish import Agreed, Change, Refusal
 from rating.periods import month_start
 
+NOT_SIGNED = Refusal(
+    "not-signed",
+    "the signed copy of the order form is missing",
+    "attach it: the order counts from then on",
+)
 NO_CONTRACT = Refusal("no-contract", "there is no contract that runs", "sign one first")
 
 
@@ -78,8 +83,7 @@ def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
     made = quote_opening(state, opening, fact.on)
     refusals = made.plan.refusals
     if state.edition.offer.signed_form and not deed.signed_form:
-        words = "the signed copy of the order form is missing"
-        refusals += (Refusal("not-signed", words, "attach it: the order counts from then on"),)
+        refusals += (NOT_SIGNED,)
     if not refusals and made.missing_micro:
         refusals = (_missing(made.missing_micro),)
     if refusals:
@@ -239,7 +243,8 @@ def _holder(state: State, fact: Fact, deed: facts.Holder, _shelf: Shelf) -> Done
     if offer.holder_change == "ticket" and not deed.ticket:
         words = "another holder is a change of hands, which is requested by ticket"
         return _refused(state, fact, Refusal("no-ticket", words, "open a ticket and name it"))
-    return replace(state, holder=deed.kind), Answer(fact=fact, outcome="accepted"), ()
+    after = replace(state, holder=deed.kind, customer=deed.customer)
+    return after, Answer(fact=fact, outcome="accepted"), ()
 
 
 def _cancel(state: State, fact: Fact, _deed: facts.Cancel, _shelf: Shelf) -> Done:
@@ -267,13 +272,17 @@ def _not_cancelled(state: State) -> tuple[Refusal, ...]:
 def _with_ending(state: State, fact: Fact, *, processed: bool = False) -> State:
     assert state.first is not None, "a contract that runs has a first day"
     received = state.notice or fact.on
+    counted = max(received, state.first - DAY)
     found = ending(
         state.edition.offer.terms,
         first=state.first,
-        received=max(received, state.first - DAY),
+        received=counted,
         calendar=state.calendar,
         processed=fact.on if processed else None,
     )
+    if counted > received:
+        words = f"notice received on {received}, before it begins: it counts from {counted}"
+        found = replace(found, steps=(Step("received", counted, words), *found.steps[1:]))
     return replace(state, ending=found, notice=received)
 
 
@@ -301,6 +310,8 @@ def _move(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> Done:
     if state.holder not in target.offer.holders:
         words = f"{target.name} is not for {state.holder} customers"
         refusals += (Refusal("holder", words, "it is for " + ", ".join(target.offer.holders)),)
+    if target.offer.signed_form and not deed.signed_form:
+        refusals += (NOT_SIGNED,)
     if refusals:
         return _refused(state, fact, *refusals)
     state = replace(_with_ending(state, fact), moves_to=chosen)

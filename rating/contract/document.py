@@ -107,16 +107,18 @@ class EditSpec(_Part):
 
 
 class HolderSpec(_Part):
-    """Who holds the contract from now on."""
+    """Who holds the contract from now on, and who that is, for paper."""
 
     kind: Literal["private", "company"]
     ticket: str = ""
+    customer: CustomerSpec | None = None
 
 
 class MoveSpec(_Part):
-    """The catalogue to which the tenant goes, and what it begins with there."""
+    """The catalogue to which the tenant goes, what it begins with there, and the signed copy of its form."""
 
     catalogue: Name
+    signed_form: str | None = None
     add: Units = Field(default_factory=dict)
     choose: dict[Name, Name | tuple[Name, ...]] = Field(default_factory=dict)
 
@@ -271,7 +273,11 @@ def _order(spec: OrderSpec, _shelf: Shelf, editions: Sequence[Edition]) -> facts
 
 
 def _move(spec: MoveSpec, shelf: Shelf, _editions: Sequence[Edition]) -> facts.Move:
-    return facts.Move(catalogue=spec.catalogue, change=change_of(spec, shelf[spec.catalogue]))
+    return facts.Move(
+        catalogue=spec.catalogue,
+        change=change_of(spec, shelf[spec.catalogue]),
+        signed_form=spec.signed_form is not None,
+    )
 
 
 def minute_of(event: EventSpec) -> int:
@@ -314,7 +320,9 @@ _MAKERS: dict[str, Callable[[Any, Shelf, Sequence[Edition]], facts.Deed]] = {
     "edit": lambda spec, _shelf, _editions: facts.Edit(what=spec.what, by=spec.by),
     "quote": lambda spec, _shelf, editions: facts.Ask(change=change_of(spec, editions), label=spec.label),
     "order": _order,
-    "holder": lambda spec, _shelf, _editions: facts.Holder(kind=spec.kind, ticket=spec.ticket),
+    "holder": lambda spec, _shelf, _editions: facts.Holder(
+        kind=spec.kind, ticket=spec.ticket, customer=spec.customer
+    ),
     "cancel": lambda _spec, _shelf, _editions: facts.Cancel(),
     "processed": lambda _spec, _shelf, _editions: facts.Processed(),
     "move": _move,

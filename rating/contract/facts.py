@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from rating.contract.wish import Change
+from rating.party import CustomerSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +87,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The contract changes hands."""
+    """The contract changes hands.
+
+    Attributes:
+        kind: of the new holder.
+        ticket: by which it was requested.
+        customer: who it is, for paper; None: nobody said.
+    """
 
     kind: str
     ticket: str = ""
+    customer: CustomerSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +112,16 @@ class Processed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """The tenant goes to another catalogue as soon as this contract can end."""
+    """The tenant goes to another catalogue as soon as this contract can end.
+
+    Attributes:
+        change: units and options to begin with there.
+        signed_form: the signed copy of the order form is there.
+    """
 
     catalogue: str
     change: Change
+    signed_form: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.facts import Fact, in_order
 from rating.contract.passing import Entry, advance, following
 from rating.contract.state import Rights, State, active, rights
+from rating.party import CustomerSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +23,13 @@ class Customer:
         catalogue: under which the first contract is.
         holder: private or company.
         region: whose holidays count beside those of the country; may be empty.
+        customer: who that is, for paper; None: nobody said.
     """
 
     catalogue: str
     holder: str = "company"
     region: str = ""
+    customer: CustomerSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ def history(facts: Iterable[Fact], shelf: Shelf, customer: Customer, until: date
         edition=_first(shelf[customer.catalogue], ordered[0].on if ordered else until),
         holder=customer.holder,
         region=customer.region,
+        customer=customer.customer,
         today=ordered[0].on if ordered else until,
     )
     answers: list[Answer] = []

@@ -131,12 +131,12 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     last = day - DAY
     full = state.edition.offer.billing.last_month == "full-month"
     until = month_end(last) if full else last
-    lots = tuple(
-        replace(lot, last=last, charged_until=until) if lot.last is None else lot for lot in state.lots
-    )
+    lots = tuple(_ended(lot, last, until) if lot.last is None else lot for lot in state.lots)
     pending = () if state.moves_to is None else tuple(p for p in state.pending if p.begins < day)
     state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)
     entries: list[Entry] = [Happened(on=day, what="ended", until=last)]
+    state, booked = settle(state, day, "taken-back")  # what was charged in advance, before the rest goes back
+    entries += booked
     prepaid = state.edition.offer.billing.prepaid
     if prepaid is not None and prepaid.refund and state.balance_micro > 0:
         state, movement = move_credit(state, day, "refund", -state.balance_micro)
@@ -146,6 +146,11 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
         state, booked = settle(state, day, "debit")
         entries += booked
     return state, tuple(entries)
+
+
+def _ended(lot: Lot, last: date, charged_until: date) -> Lot:
+    """End a lot; one that has not begun by then, in a contract given up before, never does."""
+    return replace(lot, last=last, charged_until=charged_until, void=lot.void or lot.first > last)
 
 
 def _term(state: State, day: date) -> date | None:

@@ -21,6 +21,7 @@ from rating.contract.line import Line, difference, total
 from rating.contract.passing import advance
 from rating.contract.state import ChoicePart, Part, ProductPart, State, choices
 from rating.contract.wish import Change
+from rating.party import CustomerSpec
 from rating.periods import next_month
 
 ID_DIGITS = 16  # of the hash: enough to tell the quotes of one contract apart
@@ -47,6 +48,8 @@ class Quote:
         chosen: option of every choice then.
         dates: promised with it, beside the days on which things begin.
         opens: it is of a new contract, not of a change.
+        holder: private or company.
+        customer: who holds the contract, for paper; None: nobody said.
     """
 
     id: str
@@ -65,6 +68,8 @@ class Quote:
     chosen: Mapping[str, str] = field(default_factory=dict)
     dates: tuple[Step, ...] = ()
     opens: bool = False
+    holder: str = ""
+    customer: CustomerSpec | None = None
 
     @property
     def refused(self) -> bool:
@@ -125,6 +130,8 @@ def come_to(
         once_lines=once,
         has=standing(*ahead),
         chosen=choices(*ahead),
+        holder=state.holder,
+        customer=state.customer,
     )
 
 

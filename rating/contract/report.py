@@ -22,6 +22,7 @@ from rating.contract.passing import Happened
 from rating.contract.quote import Quote
 from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, choices, quantity, rights
 from rating.contract.wish import Refusal
+from rating.party import CustomerSpec
 from rating.periods import month_start
 
 Values = dict[str, Any]
@@ -146,6 +147,8 @@ def _plain(value: object) -> object:
         return [_plain(one) for one in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, CustomerSpec):
+        return value.model_dump(mode="json", exclude_none=True)
     return value.isoformat() if isinstance(value, date) else value
 
 

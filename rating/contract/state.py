@@ -14,6 +14,7 @@ from rating.contract.line import Line
 from rating.contract.wish import Agreed, Selection
 from rating.offer import FeatureSpec
 from rating.offer_checks import holds
+from rating.party import CustomerSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ class State:
 
     Attributes:
         edition: version of the catalogue; before the contract begins, the one that is offered.
+        customer: who holds it, for paper; None: nobody said.
         region: whose holidays count beside the country's.
         today: internal events are done up to the end of this day.
         signed: day of signing; None before.
@@ -160,6 +162,7 @@ class State:
     charged: Mapping[date, tuple[Line, ...]] = field(default_factory=dict)
     charged_once: tuple[Line, ...] = ()
     quotes: Mapping[str, Agreed] = field(default_factory=dict)
+    customer: CustomerSpec | None = None
 
     @property
     def prepaid(self) -> bool:

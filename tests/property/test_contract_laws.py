@@ -7,7 +7,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -92,6 +92,13 @@ def first_change(edition: Edition) -> Change:
     return Change(add=needed, choose=chosen)
 
 
+def signings(edition: Edition, signed: date) -> st.SearchStrategy[facts.Sign]:
+    """Give signings of a contract that begins at once, or weeks later."""
+    begins = st.one_of(st.none(), st.dates(signed, signed + 60 * DAY))
+    sign = facts.Sign(change=first_change(edition), signed_form=True)
+    return begins.map(lambda first: replace(sign, begins=first))
+
+
 @dataclass(frozen=True)
 class Story:
     """A customer and what happens."""
@@ -114,7 +121,7 @@ def stories(draw: st.DrawFn, name: str = "") -> Story:
     holder = draw(st.sampled_from(edition.offer.holders))
     begun = [
         Fact(on=signed, deed=facts.TopUp(amount_micro=draw(st.integers(0, 3000)) * 1_000_000)),
-        Fact(on=signed, minute=1, deed=facts.Sign(change=first_change(edition), signed_form=True)),
+        Fact(on=signed, minute=1, deed=draw(signings(edition, signed))),
     ]
     during = st.dates(signed, UNTIL - 40 * DAY)
     minutes = st.integers(2, 1439)
@@ -313,11 +320,30 @@ def test_what_a_contract_has_adds_up_to_its_price(story: Story) -> None:
         assert all(one.paid <= one.units for one in has)
 
 
+@given(stories("openvoip"))
+def test_nothing_is_left_to_settle_behind_a_refund(story: Story) -> None:
+    """What is due back is whole: behind it the credit moves only if somebody pays in again."""
+    moves = [one for one in story.past.entries if isinstance(one, Movement)]
+    for place, one in enumerate(moves):
+        if one.what == "refund":
+            assert one.balance_micro == 0
+            assert {later.what for later in moves[place + 1 :]} <= {"top-up"}
+
+
 def _allowed(term: TermSpec, first: date, day: date) -> bool:
-    """Whether a contract may end on a day at all."""
-    if term.minimum_months and day < _months_after(first, term.minimum_months) - DAY and day.day < 28:
+    """Whether something that began on a day may end on another at all."""
+    if term.minimum_months and day < _over(first, term.minimum_months):
         return False
+    if term.ends == "term-end":
+        months, further = term.minimum_months or 0, term.prolongation_months or 1
+        return any(_over(first, months + number * further) == day for number in range(50))
     return term.ends != "month-end" or (day + DAY).day == 1
+
+
+def _over(first: date, months: int) -> date:
+    """Last day of so many months: the one before the day of the same number, or a shorter month's last."""
+    behind = _months_after(first, months)
+    return behind - DAY if behind.day == first.day else behind
 
 
 def _months_after(day: date, months: int) -> date:
@@ -327,20 +353,18 @@ def _months_after(day: date, months: int) -> date:
 
 
 @given(stories())
-def test_no_contract_ends_before_its_terms_allow(story: Story) -> None:
-    """The last day is allowed, notice and term are over by then, and no later month is charged."""
+def test_a_contract_ends_on_the_first_day_its_terms_allow(story: Story) -> None:
+    """Not before notice and term are over, and not later than that; no later month is charged."""
     past = story.past
     for answer in past.answers:
         if answer.ending is None or not isinstance(answer.fact.deed, facts.Cancel | facts.Processed):
             continue
-        state = past.states[-1]
-        term, last = state.edition.offer.terms, answer.ending.last
+        state, last = past.states[-1], answer.ending.last
         assert state.first is not None
         assert state.notice is not None
-        assert _allowed(term, state.first, last)
-        assert _noticed(past, term, state.notice, last)
-        if isinstance(answer.fact.deed, facts.Processed):
-            assert last >= answer.fact.on or state.ended
+        recorded = answer.fact.on if isinstance(answer.fact.deed, facts.Processed) else None
+        received = max(state.notice, state.first - DAY)
+        assert last == _first_end(state, state.edition.offer.terms, state.first, received, recorded)
     end = past.states[-1].last
     if end is not None and past.states[-1].ended:
         month_after = (end.replace(day=1) + 32 * DAY).replace(day=1)
@@ -350,22 +374,69 @@ def test_no_contract_ends_before_its_terms_allow(story: Story) -> None:
         assert not any(seen.values())
 
 
-def _noticed(past: History, term: TermSpec, received: date, last: date) -> bool:
+@given(stories())
+def test_what_is_given_up_ends_on_the_first_day_its_rule_allows(story: Story) -> None:
+    """Units end when the one of them that is bound longest may; each of them has had its minimum."""
+    past = story.past
+    for place, answer in enumerate(past.answers):
+        if answer.outcome != "accepted" or answer.quote is None:
+            continue
+        state, received = _before(past, place), answer.fact.on
+        for part in answer.quote.plan.parts:
+            if isinstance(part, ProductPart) and part.quantity < 0:
+                spec = state.edition.offer.products[part.product]
+                rule, firsts = spec.less or state.edition.offer.less, _newest(state, part)
+                assert part.begins - DAY == max(
+                    _first_end(state, rule, first, max(received, first)) for first in firsts
+                )
+
+
+def _before(past: History, place: int) -> State:
+    """State in which a fact found the contract: behind all that happened before it."""
+    known, state = [answer.fact for answer in past.answers], past.states[0]
+    customer = Customer(catalogue=state.edition.catalogue, holder=state.holder)
+    return history(known[:place], SHELF, customer, known[place].on).states[-1]
+
+
+def _newest(state: State, part: ProductPart) -> list[date]:
+    """First days of the units that go: the newest of those that run, or will, and are not given up."""
+    orders = [one for one in state.pending if isinstance(one, ProductPart) and one.product == part.product]
+    there = [(lot.first, lot.quantity) for lot in state.lots if lot.product == part.product and not lot.last]
+    there += [(one.begins, one.quantity) for one in orders if one.quantity > 0]
+    units = [first for first, quantity_ in reversed(there) for _ in range(quantity_)]
+    gone = sum(-one.quantity for one in orders if one.quantity < 0)
+    return units[gone : gone - part.quantity]
+
+
+def _first_end(
+    state: State, term: TermSpec, first: date, received: date, recorded: date | None = None
+) -> date:
+    """Go day by day to the first one on which a rule lets something end."""
+    day = received
+    while not (_allowed(term, first, day) and _noticed(state, term, received, day, recorded)):
+        day += DAY
+        assert day < date(2040, 1, 1)
+    return day
+
+
+def _noticed(state: State, term: TermSpec, received: date, last: date, recorded: date | None) -> bool:
     """Whether notice is over on a day, counted day by day."""
-    notice, state = term.notice, past.states[-1]
+    notice, week = term.notice, term.week or state.calendar.week
+    calendar = replace(state.calendar, week=week)
     if notice is None:
         return last >= received
     if notice.days:
         return (last - received).days >= notice.days
     if notice.months:
         return last >= _months_after(received, notice.months)
-    begins = last.replace(day=1)
-    between = [received + offset * DAY for offset in range(1, (begins - received).days)]
-    recorded = any(
-        isinstance(one.fact.deed, facts.Processed) and one.outcome == "accepted" for one in past.answers
-    )
-    working_days = sum(is_working_day(day, state.calendar) for day in between)
-    return begins > received and (recorded or working_days >= (term.processing_working_days or 0))
+    if notice.working_days:
+        between = (received + offset * DAY for offset in range(1, (last - received).days + 1))
+        return sum(is_working_day(day, calendar) for day in between) >= notice.working_days
+    processed, left = received, term.processing_working_days or 0
+    while left and processed != recorded:
+        processed += DAY
+        left -= is_working_day(processed, calendar)
+    return last.replace(day=1) > processed  # a whole month that begins behind it, and ends with that day
 
 
 @given(stories(), st.randoms(use_true_random=False))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,19 @@ def test_row_3_7_another_size_begins_when_the_one_before_has_ended(tell: Tell) -
     assert changes == [("dach-S", -1, "2026-05-01"), ("dach-M", 1, "2026-05-01")]
     assert told.invoices["2026-05-01"] == "26.50"
     assert told.invoices["2026-06-01"] == "46.50"
+
+
+@pytest.mark.row("3.7")
+def test_row_3_7_who_thinks_again_gets_each_size_in_its_turn(tell: Tell) -> None:
+    """From S to M, and L on the same day: M begins in May and is bound for a month, L begins behind it."""
+    events = "".join(f"  - {{on: 2026-04-10, at: '0{n}:00', order: {{add: {{dach-{size}: 1}}}}}}\n"
+                     for n, size in enumerate("ML"))  # fmt: skip
+    told = tell("autphone", signed(more=", dach-S: 1") + events, until="2026-08-01")
+    assert told.answers == ["accepted"] * 3
+    changes = [(one["product"], one["quantity"], one["begins"]) for one in told.last["quote"]["changes"]]
+    assert changes == [("dach-M", -1, "2026-06-01"), ("dach-L", 1, "2026-06-01")]
+    bundles = [str(Decimal(told.invoices[f"2026-0{month}-01"]) - Decimal("6.50")) for month in (5, 6, 7)]
+    assert bundles == ["20.00", "40.00", "80.00"]
 
 
 @pytest.mark.row("3.8")

@@ -27,7 +27,8 @@ def test_row_x_5_not_before_the_old_contract_can_end(tell: Tell) -> None:
     """A year's term holds: the other catalogue begins on the day after it, with its own choices."""
     signed = "  - {on: 2026-01-15, sign: {add: {extension: 10}}}\n"
     move = (
-        "  - {on: 2026-03-01, move: {catalogue: cloudpbx, add: {user: 10}, choose: {package: plus}}}\n"
+        "  - {on: 2026-03-01, move: {catalogue: cloudpbx, add: {user: 10}, choose: {package: plus}"
+        ", signed_form: form.pdf}}\n"
         "  - {on: 2027-01-20, order: {add: {user: 1}}}\n"
     )
     told = tell("autphone", signed + move, others=("cloudpbx",), until="2027-03-01")
@@ -54,3 +55,12 @@ def test_row_x_5_what_the_other_catalogue_needs_is_asked_for(tell: Tell) -> None
     move = "  - {on: 2026-04-20, move: {catalogue: accensys, add: {device: 3}}}\n"
     told = tell("openvoip", OPENED + move, others=("accensys",), until="2026-06-01")
     assert told.why() == ["nothing says which care"]
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_the_other_catalogues_form_is_signed_too(tell: Tell) -> None:
+    """A move is an order of the other provider's: where its form has to be signed, nothing moves without."""
+    move = "  - {on: 2026-04-20, move: {catalogue: cloudpbx, add: {user: 3}, choose: {package: basic}}}\n"
+    told = tell("openvoip", OPENED + move, others=("cloudpbx",), until="2026-06-01")
+    assert told.why() == ["the signed copy of the order form is missing"]
+    assert told.state["catalogue"] == "openvoip@2026-01-01"

@@ -60,6 +60,24 @@ def test_row_4_1_withdrawn_in_the_next_month_the_first_one_comes_back_too(tell: 
     ]
 
 
+@pytest.mark.row("4.1")
+@pytest.mark.parametrize("begins", ["2026-04-20", "2026-05-20"])
+def test_row_4_1_cancelled_before_it_begins_it_costs_nothing(tell: Tell, begins: str) -> None:
+    """What was taken in advance comes back before the rest is paid out, and nothing stays behind."""
+    sign = f"sign: {{add: {{extension: 2, line: 1, number: 1}}, begins: {begins}}}"
+    events = (
+        "  - {on: 2026-04-10, top_up: '100.00'}\n"
+        f"  - {{on: 2026-04-10, {sign}}}\n"
+        "  - {on: 2026-04-12, cancel: {}}\n"
+    )
+    told = tell("openvoip", events, until="2026-08-01")
+    assert told.credit[-1] == (begins, "refund", "-100.00", "0.00")
+    assert [one[1] for one in told.credit[1:-1]] in (["order", "taken-back"], ["debit", "taken-back"])
+    assert told.last["ending"]["steps"][0]["why"].startswith(
+        "notice received on 2026-04-12, before it begins"
+    )
+
+
 @pytest.mark.row("4.2")
 def test_row_4_2_another_holder_is_a_change_of_hands_by_ticket(tell: Tell) -> None:
     """Private customers and companies can sign; one becomes the other by ticket and nothing else changes."""
