@@ -4,7 +4,7 @@ Owns the translation. Refuses to judge: `dialplan.checks` does, before. What a d
 have is left out here, so that a plan that was published once can always be built again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan import hours, numbers, public_holidays, references
 from dialplan.block import numbers_of, suffix_of
+from dialplan.carriers import Route
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.keys import Keys
 from dialplan.plan import (
@@ -53,6 +54,7 @@ from dialplan.spec import (
     NumberSpec,
     PortingSpec,
     RightsSpec,
+    RouteSpec,
     TenantSpec,
     VoicemailSpec,
 )
@@ -97,7 +99,23 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         document=spec.model_dump_json(exclude_defaults=True),
         screen=_screen(spec.blocked, spec.anonymous),
         limits=_limits(spec),
+        own_trunks=tuple(trunk for trunk in spec.trunks if trunk in trunks),
+        routes=tuple(routes(spec.routes, trunks, "routes")),
     )
+
+
+def routes(written: Iterable[RouteSpec], trunks: tuple[str, ...], path: str) -> Iterator[Route]:
+    """Read routes; trunks that are not there are left out, and a route of which none is left."""
+    for index, one in enumerate(written):
+        known = tuple(trunk for trunk in one.trunks if trunk in trunks)
+        if known:
+            yield Route(
+                rule=f"{path}.{index}",
+                trunks=known,
+                numbers=frozenset(one.numbers),
+                countries=frozenset(one.countries),
+                costly=one.costly,
+            )
 
 
 def _limits(spec: TenantSpec) -> Limits:

@@ -166,8 +166,14 @@ def _called_outside(plan: Plan, phone: str) -> Iterator[str]:
     """Give a number of the tenant's own country, and one for each pattern that a phone's rights name."""
     extension = plan.extensions.get(plan.endpoints.get(phone, ""))
     yield numbers.example(f"+{numbers.COUNTRIES[plan.country].calling}")
+    for route in plan.routes:
+        yield from _examples(route.numbers)
     for one in layers(extension.owner.may_call) if extension else ():
-        yield from map(numbers.example, (pattern.removesuffix("*") for pattern in one.allowed | one.blocked))
+        yield from _examples(one.allowed | one.blocked)
+
+
+def _examples(patterns: Iterable[str]) -> Iterator[str]:
+    return map(numbers.example, sorted(pattern.removesuffix("*") for pattern in patterns))
 
 
 def _kinds_of_callers(plan: Plan, number: str) -> Iterator[str]:

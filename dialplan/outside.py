@@ -6,10 +6,12 @@ on-net (`dialplan.route`).
 
 from dialplan import credit, limit, numbers
 from dialplan.call import Here, Sender, Sheet, shown
+from dialplan.carriers import chosen
 from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
 from dialplan.layout import Node
 from dialplan.plan import Owner, Plan
+from dialplan.presentation import in_words
 from dialplan.rights import Refusal, refusal
 
 OUTSIDE_RING_S = 60
@@ -31,8 +33,9 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
     sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
+    trunks = _trunks(sheet, here.plan, number)
     step = Outside(
-        trunks=here.plan.trunks,
+        trunks=trunks,
         number=number,
         presented=presented,
         network=diverting or owner.identity.network,
@@ -45,8 +48,9 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
         timeout_s=OUTSIDE_RING_S,
         limit_s=_limit_s(sheet.call.state),
         calling_keys=caller.keys,
-        limits=(*sheet.call.published.carriers.limits(here.plan.trunks), *limit.of_leg(here.plan, owner)),
+        limits=(*sheet.call.published.carriers.limits(trunks), *limit.of_leg(here.plan, owner)),
     )
+    _note_presentation(sheet, step)
     if credit.needs_credit(step, sheet.call.published):
         if sheet.call.state.blind:
             return sheet.reject(
@@ -54,6 +58,28 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
             )
         sheet.note(sender.rule, "paid from credit: whoever keeps it says whether, and for how long")
     return Node(step)
+
+
+def _trunks(sheet: Sheet, plan: Plan, number: str) -> tuple[str, ...]:
+    """Choose the trunks of a call, in the order to try."""
+    usable, carriers = plan.own_trunks or plan.trunks, sheet.call.published.carriers
+    if not plan.routes and not carriers.routes:
+        return usable
+    trunks, rule = chosen(number, own=plan.routes, usable=usable, carriers=carriers)
+    if rule:
+        sheet.note(rule, f"{number} leaves by {', '.join(trunks)}")
+    return trunks
+
+
+def _note_presentation(sheet: Sheet, step: Outside) -> None:
+    """Write down what carriers are told who want it in another way than most."""
+    special = sheet.call.published.carriers.presentation
+    for trunk in step.trunks if special else ():
+        if trunk in special:
+            told = in_words(
+                special[trunk], presented=step.presented, network=step.network, hidden=step.hidden
+            )
+            sheet.note(f"trunks.{trunk}", f"is told {told}")
 
 
 def _diverting(here: Here, sender: Sender) -> str:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from dialplan.carriers import Route
 from dialplan.entitlement import Timeline
 from dialplan.hours import Week
 from dialplan.keys import Keys
@@ -330,6 +331,8 @@ class Plan:
         document: the document it was made from, JSON.
         screen: callers who are not put through to any number.
         limits: how many calls it may have at once.
+        own_trunks: by which its calls leave, in the order to try; none: all of `trunks`.
+        routes: its own, which speak before those of the machine.
     """
 
     tenant: str
@@ -359,3 +362,5 @@ class Plan:
     document: str = field(repr=False)
     screen: Screen = NO_SCREEN
     limits: Limits = NO_LIMITS
+    own_trunks: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()

@@ -57,6 +57,7 @@ from dialplan.spelling import (
     TenantId,
     TimeZone,
     TransferKeys,
+    TrunkName,
     WallClock,
     WeeklyHours,
     mistake,
@@ -65,6 +66,7 @@ from dialplan.spelling import (
 
 FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
 MAX_FORWARD_RULES = 20  # of one extension
+MAX_ROUTES = 50  # of one tenant; each outside call looks through them
 MAX_CALLS = 1_000  # of one tenant at once: a limit beyond is none
 MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
@@ -425,6 +427,21 @@ class TransferKeysSpec(Document):
         return self
 
 
+class RouteSpec(Document):
+    """Trunks for some called numbers, in the order to try; all conditions that are given must hold.
+
+    Attributes:
+        numbers: numbers or beginnings of them, `"+4315*"`.
+        countries: European countries.
+        costly: `true`: numbers whose price nobody can guess, premium and shared-cost; `false`: all others.
+    """
+
+    trunks: Annotated[tuple[TrunkName, ...], Field(strict=False, min_length=1)]
+    numbers: CalledNumbers = ()
+    countries: Annotated[tuple[CountryCode, ...], Field(strict=False)] = ()
+    costly: bool | None = None
+
+
 class StandbySpec(Document):
     """What may be called while nobody can be asked for credit.
 
@@ -462,6 +479,9 @@ class TenantSpec(Document):
         anonymous: where callers without a number go, unless the number they call says otherwise.
         rights: rights that extensions and groups share, by name.
         transfer_keys: what phones may press in a call to transfer it. Default: nothing.
+        trunks: those by which its calls leave, in the order to try. Default: the machine's. Emergency calls
+            may leave by any.
+        routes: trunks for some called numbers; the first that fits counts, before those of the machine.
         max_inbound: calls that trunks bring at once.
         max_outbound: calls that leave over trunks at once; emergency calls are not counted.
         max_calls: both together; a call that comes in and is sent outside is two.
@@ -483,6 +503,8 @@ class TenantSpec(Document):
     blocked: Blocked = ()
     anonymous: TargetText | None = None
     rights: dict[Name, RightsSpec] = {}
+    trunks: Annotated[tuple[TrunkName, ...], Field(strict=False)] = ()
+    routes: Annotated[tuple[RouteSpec, ...], Field(strict=False, max_length=MAX_ROUTES)] = ()
     max_inbound: MaxCalls | None = None
     max_outbound: MaxCalls | None = None
     max_calls: MaxCalls | None = None

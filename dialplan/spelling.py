@@ -303,6 +303,9 @@ TransferKeys = Annotated[
 SpansOfDay = Annotated[
     tuple[Annotated[str, AfterValidator(_span)], ...], Field(strict=False), BeforeValidator(_closed_is_empty)
 ]
+TrunkName = Annotated[
+    str, _shaped("[a-z0-9]{1,20}", "no-trunk-name", "name of a trunk", "use up to 20 of a-z and 0-9")
+]
 CountryCode = Annotated[str, AfterValidator(_country)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 SwitchCode = Annotated[str, _shaped("[0-9]{1,3}", "no-code", "code of a time rule", 'use 1 to 3 digits, "1"')]

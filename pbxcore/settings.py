@@ -18,7 +18,10 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from dialplan.build import routes
 from dialplan.carriers import Carriers
+from dialplan.presentation import USUAL, From, Identity, Presentation
+from dialplan.spec import RouteSpec
 
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
@@ -46,6 +49,8 @@ class Trunk(BaseModel):
         host: address of the carrier; requests from it are taken as the carrier's.
         port: its SIP port.
         practice: the machine plays this carrier itself (a new user's first outside call).
+        caller: what it wants in From: what the caller shows (`user`), or a number of ours (`network`).
+        identity: header that carries the other of the two.
         capacity: calls that it carries at once, in both directions together; the next trunk is tried beyond.
     """
 
@@ -55,7 +60,14 @@ class Trunk(BaseModel):
     host: str
     port: int = Field(5060, ge=1, le=65_535)
     practice: bool = False
+    caller: From = From.USER
+    identity: Identity = Identity.ASSERTED
     capacity: PositiveInt | None = None
+
+    @property
+    def presentation(self) -> Presentation:
+        """What the carrier is told of who calls."""
+        return Presentation(self.caller, self.identity)
 
 
 class Smtp(BaseModel):
@@ -94,6 +106,7 @@ class Settings(BaseSettings):
         database: PostgreSQL URL (`postgresql://user@host/db`); empty: a private server in `state`.
         asterisk: `auto` takes the machine's own Asterisk if it is 20 or newer, else a private one in `state`.
         bind: address phones reach.
+        routes: trunks for some called numbers, in the order to try; the first that fits counts.
         max_call_s: longest duration of any outside call.
         credit_deadline_ms: how long a call waits for the rater's answer before it is refused.
         credit_slice_s: for how long money is set aside at once; a call on credit goes on slice by slice.
@@ -112,6 +125,7 @@ class Settings(BaseSettings):
     bind: str = "127.0.0.1"
     ports: Ports = Ports()
     trunks: tuple[Trunk, ...] = ()
+    routes: tuple[RouteSpec, ...] = ()
     max_call_s: PositiveInt = 4 * 3600
     credit_slice_s: int = Field(300, ge=10)
     credit_deadline_ms: int = Field(100, ge=10, le=5_000)
@@ -134,7 +148,22 @@ class Settings(BaseSettings):
     @property
     def carriers(self) -> Carriers:
         """What decisions have to know of the trunks beside their names."""
-        return Carriers(capacity={trunk.name: trunk.capacity for trunk in self.trunks if trunk.capacity})
+        names = tuple(trunk.name for trunk in self.trunks)
+        return Carriers(
+            capacity={trunk.name: trunk.capacity for trunk in self.trunks if trunk.capacity},
+            routes=tuple(routes(self.routes, names, "service.routes")),
+            presentation={t.name: t.presentation for t in self.trunks if t.presentation != USUAL},
+        )
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Self:
+        known = {trunk.name for trunk in self.trunks}
+        unknown = [name for route in self.routes for name in route.trunks if name not in known]
+        if unknown:
+            raise ValueError(
+                f"routes name trunk {unknown[0]}, but trunks has only {', '.join(sorted(known))}"
+            )
+        return self
 
     @property
     def published(self) -> Path:

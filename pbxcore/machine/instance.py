@@ -55,6 +55,7 @@ class Instance:
             "ports": settings.ports.model_dump(),
             "database": settings.database,
             "trunks": [trunk.model_dump() for trunk in settings.trunks],
+            "routes": [route.model_dump() for route in settings.routes],
             "state": str(settings.state),
             "processes": {name: [pid, _born(pid)] for name, pid in self.processes.items()},
         }

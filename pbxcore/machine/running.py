@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any
 
+from dialplan.spec import RouteSpec
 from pbxcore.settings import Ports, Settings, Trunk
 
 
@@ -21,6 +22,7 @@ def settings_of_running(settings: Settings | None = None) -> Settings:
             "ports": Ports(**machine["ports"]),
             "database": machine["database"],
             "trunks": tuple(Trunk(**trunk) for trunk in machine["trunks"]),
+            "routes": tuple(RouteSpec(**route) for route in machine.get("routes", ())),
         }
     )
 

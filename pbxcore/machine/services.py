@@ -48,6 +48,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PBXCORE_BIND": settings.bind,
         "PBXCORE_PORTS": settings.ports.model_dump_json(),
         "PBXCORE_TRUNKS": json.dumps([trunk.model_dump() for trunk in settings.trunks]),
+        "PBXCORE_ROUTES": json.dumps([route.model_dump() for route in settings.routes]),
         "PYTHONUNBUFFERED": "1",
         **smtp,
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Runs = list[sipp.Run]
 BRUNO = "+493055500111"
-MOBILE = "+436641110031"
+MOBILE, ROUTED = "+436641110031", "+436641110041"
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,17 @@ def choosy(pbx: Pbx) -> Pbx:
     """Give the PBX with a tenant that does not take every call."""
     bruno = {
         **pbx.tenant["extensions"]["11"],
-        "forward": {"rules": [{"callers": ["+4941*"], "always": f"number {MOBILE}"}]},
+        "forward": {
+            "rules": [
+                {"callers": ["+4941*"], "always": f"number {MOBILE}"},
+                {"callers": ["+4942*"], "always": f"number {ROUTED}"},
+            ]
+        },
     }
     document: dict[str, Any] = {
         **pbx.tenant,
         "blocked": ["+49900*"],
+        "routes": [{"numbers": [ROUTED], "trunks": ["backup"]}],
         "anonymous": "reject",
         "numbers": {
             **pbx.tenant["numbers"],
@@ -118,3 +124,51 @@ async def test_rights_hold_by_hour_and_number(
     asked = choosy.decisions()[-1]
     assert choosy.end_of(asked["call"])["reason"] == reason
     assert len(choosy.trunk_legs(asked["linkedid"])) == (status == 200)
+
+
+OURS, THEIRS = BRUNO, "+4942123456"
+
+
+@pytest.mark.parametrize(
+    ("way", "shown", "header", "beside"),
+    [
+        ("s", THEIRS, "P-Asserted-Identity", OURS),
+        ("network_pai", OURS, "P-Asserted-Identity", THEIRS),
+        ("user_ppi", THEIRS, "P-Preferred-Identity", OURS),
+        ("network_rpid", OURS, "Remote-Party-ID", THEIRS),
+        ("network_none", OURS, "", ""),
+    ],
+)
+async def test_a_trunk_is_told_who_calls_as_it_wants(  # noqa: PLR0917 — fixtures and the row
+    choosy: Pbx, runs: Runs, way: str, shown: str, header: str, beside: str
+) -> None:
+    """A call that a route sends by the second trunk: one number in From, the other in the header."""
+    choosy.asterisk(f"dialplan set global WAY_backup {way}")
+    assert await _call(choosy, runs, THEIRS) == 200
+    invite = _sent_by_backup(choosy)
+    assert invite.header("From").startswith(f"<sip:{shown}@")
+    for name in ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"):
+        assert invite.header(name).startswith(f"<sip:{beside}@" if name == header else "")
+        assert bool(invite.header(name)) == (name == header)
+    assert invite.header("Diversion").startswith(f"<sip:{OURS}@")
+    assert invite.header("Privacy") == ""
+
+
+async def test_who_hides_is_known_to_the_carrier_alone(choosy: Pbx, runs: Runs) -> None:
+    """Nobody in From, ours in the header, and the wish for privacy in both notations."""
+    choosy.asterisk("dialplan set global WAY_backup network_rpid")
+    bruno = choosy.phone("p11")
+    await bruno.register()
+    runs.append(run := await bruno.call(f"*31*{ROUTED}", talk_ms=200))
+    await run.wait()
+    invite = _sent_by_backup(choosy)
+    assert "anonymous" in invite.header("From").lower()
+    assert invite.header("Remote-Party-ID").startswith(f"<sip:{OURS}@")
+    assert "privacy=full" in invite.header("Remote-Party-ID")
+    assert invite.header("Privacy") == "id"
+
+
+def _sent_by_backup(pbx: Pbx) -> sipp.SipMessage:
+    """Give the last INVITE that left by the second trunk."""
+    text = (pbx.settings.state / "backup" / "messages.log").read_text(errors="replace")
+    return [m for m in sipp.parse(text) if m.start.startswith(f"INVITE sip:{ROUTED}")][-1]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dialplan import build
+from dialplan.carriers import Carriers
 from dialplan.compile import compile_tenant
 from dialplan.decide import decide
 from dialplan.decision import (
@@ -27,10 +29,11 @@ from dialplan.decision import (
 )
 from dialplan.facts import Facts, Origin, Served, State
 from dialplan.published import Published
-from dialplan.spec import TenantSpec
+from dialplan.spec import RouteSpec, TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, from_text
 from pbxcore.documents import read_texts
 
+TRUNKS = ("carrier",)
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted(Path(__file__).parent.glob("*.yaml"))
 CALLS = [
@@ -44,11 +47,14 @@ def scenario(path: Path) -> tuple[dict[str, Any], Published]:
     content: dict[str, Any] = yaml.safe_load(path.read_text())
     texts = [(name, (ROOT / name).read_text()) for name in content.get("tenants", ())]
     texts += [(path.name, yaml.safe_dump(one, sort_keys=False)) for one in content.get("documents", ())]
-    documents, findings = read_texts(texts)
+    documents, findings = read_texts(texts, trunks=tuple(content.get("trunks", TRUNKS)))
     assert not findings
     specs = [document.spec for document in documents if isinstance(document.spec, TenantSpec)]
-    plans = [compile_tenant(spec, revision=1, trunks=("carrier",))[0] for spec in specs]
-    return content, Published().with_plans(plan for plan in plans if plan)
+    trunks = tuple(content.get("trunks", TRUNKS))
+    plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
+    routes = (RouteSpec.model_validate(one) for one in content.get("routes", ()))
+    known = Carriers(routes=tuple(build.routes(routes, trunks, "service.routes")))
+    return content, Published(carriers=known).with_plans(plan for plan in plans if plan)
 
 
 def name_of(value: object) -> str:
@@ -145,6 +151,7 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             press = f", caller may press {step.calling_keys}" if step.calling_keys else ""
             press += f", press 1 in {step.confirm}" if step.confirm else ""
             press += f", within {within(step.limits)}" if step.limits else ""
+            press += f", over {' then '.join(step.trunks)}" if step.trunks != TRUNKS else ""
             return f"outside {step.number} {shown}{diverted}, {step.payer} pays for {step.why}{limit}{press}"
         case Admit():
             return f"count within {within(step.limits)}, then {jump(step.then)}"
