@@ -1,5 +1,6 @@
 """A real Asterisk with control, standby and a carrier, and phones that call: shared by a module's tests."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -23,7 +24,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
 from pbxcore.machine.running import settings_of_running
-from pbxcore.practice import baresip, sipp
+from pbxcore.practice import baresip, sipp, tone
 from pbxcore.published import Index
 from pbxcore.settings import Settings, Trunk
 from tests import held
@@ -263,6 +264,13 @@ class Pbx:
             self.settings.published,
             Index(revisions={plan.tenant: revision}, trunks=plan.trunks, carriers=self.settings.carriers),
         )
+
+
+async def until_heard(phone: baresip.Baresip, hz: int, seconds: float, limit_s: float = 5.0) -> None:
+    """Wait until a phone has heard a tone so long."""
+    async with asyncio.timeout(limit_s):
+        while tone.heard_s(phone.heard(), hz) < seconds:  # noqa: ASYNC110 — it happens in a file
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import socket
@@ -15,6 +14,7 @@ from dialplan.build import build_plan, texts_of
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication, sounds, speech
 from pbxcore.practice import sipp, tone
+from tests.acceptance.conftest import until_heard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,20 +149,13 @@ async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
     runs.append(await bruno.take(sipp.answering(ring_ms=2_500)))
     async with music.outsider(caller) as outside:
         await outside.call_in("+493055500111")
-        await _until_heard(outside, welcome, 0.5)
+        await until_heard(outside, welcome, 0.5)
         await outside.until("CALL_ESTABLISHED")
-        await _until_heard(outside, VOICE, 0.5)
+        await until_heard(outside, VOICE, 0.5)
         await outside.command("hangup")
         await outside.until("CALL_CLOSED")
         assert tone.heard(outside.heard(), (VOICE, WAITING)) == (WAITING, VOICE)
         assert tone.heard_s(outside.heard(), WAITING) > 2.1, "the sound lasts 2 s"
-
-
-async def _until_heard(phone: Baresip, hz: int, seconds: float) -> None:
-    """Wait until a tone was heard so long."""
-    async with asyncio.timeout(5):
-        while tone.heard_s(phone.heard(), hz) < seconds:  # noqa: ASYNC110 — it happens in a file
-            await asyncio.sleep(0.05)
 
 
 async def test_a_text_is_heard_as_it_was_spoken(music: Pbx, speech_root: Path) -> None:

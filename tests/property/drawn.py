@@ -93,13 +93,21 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "may_forward": st.one_of(st.none(), rights),
             "max_outbound": st.sampled_from([None, 1]),
             "busy_level": st.sampled_from([None, None, 1]),
+            "while_ringing": heard,
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "anonymous": maybe,
         }
     ).map(without_none)
 
 
-group_members = st.one_of(
+sounds: st.SearchStrategy[dict[str, Any]] = st.sampled_from([
+    {"sound": "closed"}, {"recorded": "closed"}, {"recorded": {"it": "chiuso", "fr": "ferme"}},
+    {"spoken": "Closed."}, {"spoken": {"": "Zu.", "en": "Closed."}},
+])  # fmt: skip
+heard: st.SearchStrategy[str | None] = st.sampled_from(
+    [None, None, "announcement closed", "announcement none", "music none"]
+)
+group_members: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([*EXTENSIONS, "60", "61"]),
     st.fixed_dictionaries(
         {
@@ -121,6 +129,7 @@ def group(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "members": st.lists(group_members, min_size=1, max_size=4),
             "members_forward": st.sampled_from(["ignore", "obey"]),
             "busy_level": st.sampled_from([None, 1, 20]),
+            "while_ringing": heard,
             "prefix": st.sampled_from([None, "Grüße, (Äpfel) "]),
             "ring_tone": st.sampled_from([None, "sales"]),
             "strategy": st.sampled_from([str(strategy) for strategy in Strategy]),
@@ -166,8 +175,8 @@ def tenants(tenant: str) -> st.SearchStrategy[TenantSpec]:
             "hours": st.fixed_dictionaries(
                 {**opening, "then": targets, "closed": maybe, "special": maybe}
             ).map(lambda rule: {"office": without_none(rule)}),
-            "announcements": maybe.map(
-                lambda then: {"closed": without_none({"sound": "closed", "then": then})}
+            "announcements": st.tuples(sounds, maybe).map(
+                lambda drawn: {"closed": without_none({**drawn[0], "then": drawn[1]})}
             ),
         },
         optional={"transfer_keys": st.just({"blind": "*1", "attended": "*2"})},
