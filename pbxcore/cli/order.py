@@ -287,6 +287,8 @@ def _show(made: Quote, values: dict[str, Any]) -> None:
         table.add_row(
             f"{what} {to}", f"from {part['begins']}", part["steps"][-1]["why"] if part["steps"] else ""
         )
+    for step in made.dates:
+        table.add_row(step.rule, f"{step.day}", step.text)
     if not made.plan.refusals:
         price, following = values["price_per_month"], values["next_invoice"]
         table.add_row("a month", f"{price['before']} → {price['after']} {made.edition.currency}", "")

@@ -92,6 +92,16 @@ def first_change(edition: Edition) -> Change:
     return Change(add=needed, choose=chosen)
 
 
+def days(first: date, last: date) -> st.SearchStrategy[date]:
+    """Give any days, and more often those on which a notice is just in time for a month's end, or late."""
+    near = st.builds(
+        lambda day, before: min(last, max(first, day.replace(day=_month_days(day)) - before * DAY)),
+        st.dates(first, last),
+        st.sampled_from((0, 1, 29, 30, 31)),
+    )
+    return st.one_of(st.dates(first, last), near)
+
+
 def signings(edition: Edition, signed: date) -> st.SearchStrategy[facts.Sign]:
     """Give signings of a contract that begins at once, or weeks later."""
     begins = st.one_of(st.none(), st.dates(signed, signed + 60 * DAY))
@@ -123,7 +133,7 @@ def stories(draw: st.DrawFn, name: str = "") -> Story:
         Fact(on=signed, deed=facts.TopUp(amount_micro=draw(st.integers(0, 3000)) * 1_000_000)),
         Fact(on=signed, minute=1, deed=draw(signings(edition, signed))),
     ]
-    during = st.dates(signed, UNTIL - 40 * DAY)
+    during = days(signed, UNTIL - 40 * DAY)
     minutes = st.integers(2, 1439)
     happened = st.builds(Fact, on=during, minute=minutes, deed=deeds(edition))
     events = draw(st.lists(happened, min_size=3, max_size=16))

@@ -58,6 +58,14 @@ def test_a_new_contract_is_quoted_with_all_that_comes_with_it(file: Path) -> Non
     }
 
 
+def test_people_read_when_it_is_ready_and_where_the_form_is(file: Path, tmp_path: Path) -> None:
+    """Without --json the promised day stands in the table, and the file is named."""
+    form = tmp_path / "form.pdf"
+    command = ["quote", str(file), f"--catalogue={CATALOGUES}", *OPENING, "--form", str(form)]
+    shown = CliRunner().invoke(app, command)
+    assert (shown.exit_code, "ready-by" in shown.stdout, f"✓ {form}" in shown.stdout) == (0, True, True)
+
+
 def test_what_cannot_be_signed_is_refused_before(file: Path, tmp_path: Path) -> None:
     """A quote says what is missing; there is no form of what cannot be ordered."""
     form = tmp_path / "form.pdf"
