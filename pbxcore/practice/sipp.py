@@ -140,7 +140,7 @@ class Run:
             return ()
 
     async def until(
-        self, *, status: int = 0, method: str = "", text: str = "", after: float = 0.0, limit_s: float = 10.0
+        self, *, status: int = 0, method: str = "", text: str = "", after: float = 0.0, limit_s: float = 30.0
     ) -> SipMessage:
         """Wait for a message with this status or method, holding a text, after an instant; give it.
 
@@ -376,8 +376,14 @@ class SippPhone:
         one, other = dialog(first.messages()), dialog(second.messages())
         values = {"TARGET": one.target, "OURS": one.ours, "THEIRS": one.theirs,
                   "OTHER": f"sip:{self.server[0]}", "REPLACES": other.replaces}  # fmt: skip
-        command = words(self.program, local=(self.local[0], port), remote=self.server, limit_s=10.0)
-        run = await start((*command, "-cid_str", one.call_id), fill("transfer.xml", values), limit_s=10.0)
+        command = words(self.program, local=(self.local[0], port), remote=self.server)
+        run = await start((*command, "-cid_str", one.call_id), fill("transfer.xml", values))
+        try:
+            await run.until(method="NOTIFY", text="SIP/2.0 200")
+        finally:
+            await run.end()
+        del values["OTHER"], values["REPLACES"]
+        run = await start((*command, "-cid_str", one.call_id), fill("leave.xml", values))
         try:
             return (await run.wait())[-1].at
         finally:

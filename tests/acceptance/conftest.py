@@ -66,7 +66,7 @@ TENANT: dict[str, Any] = {
         }
     },
 }  # fmt: skip
-START_LIMIT_S = 60.0  # as long as the product itself waits for Asterisk; it takes one second
+START_LIMIT_S = 120.0  # twice as long as the product itself waits for Asterisk; it takes one second
 WHOLE_PHONES = 60  # of a whole machine; more take turns
 SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
 SERVE = """
@@ -159,7 +159,7 @@ class Pbx:
             debian.command(self.root, "baresip"), modules, account, ports=(port, port + 2, port + 4)
         )
 
-    def end_of(self, call: str, limit_s: float = 5.0) -> dict[str, str]:
+    def end_of(self, call: str, limit_s: float = 30.0) -> dict[str, str]:
         """Wait for the CALL_END of a channel and give its words."""
         found: list[list[str]] = []
 
@@ -171,15 +171,19 @@ class Pbx:
         return dict(word.split("=", 1) for word in found[0][8].split("|"))
 
     def trunk_legs(self, linkedid: str) -> list[dict[str, Any]]:
-        """Give the trunk legs of a call with their words, and their seconds if answered."""
-        records = self.legs(linkedid)
+        """Wait for the end of each trunk leg of a call; give their words, and their seconds if answered."""
+        begun = [record for record in self.legs(linkedid) if record[7] == "TRUNK_LEG"]
         legs = []
-        for record in records:
-            if record[7] == "TRUNK_LEG":
-                at = {r[1]: float(r[2]) for r in records if r[3] == record[3]}
-                words = dict(word.split("=", 1) for word in record[8].split("|"))
-                legs.append({**words, "seconds": at["HANGUP"] - at["ANSWER"] if "ANSWER" in at else 0.0})
+        for record in begun:
+            self.until(lambda: "HANGUP" in self._instants(record[3]), 30.0)  # noqa: B023 — waited for at once
+            at = self._instants(record[3])
+            words = dict(word.split("=", 1) for word in record[8].split("|"))
+            legs.append({**words, "seconds": at["HANGUP"] - at["ANSWER"] if "ANSWER" in at else 0.0})
         return legs
+
+    def _instants(self, call: str) -> dict[str, float]:
+        """Give when each event of a channel was, in seconds of the epoch."""
+        return {record[1]: float(record[2]) for record in self.legs() if record[3] == call}
 
     def start(self, name: str, command: tuple[str, ...], **more: str) -> None:
         """Start a process; its output goes to a file."""

@@ -92,7 +92,7 @@ async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path, runs
     assert _reload(music)["asterisk"] == "done"
     async with music.baresip("p11", answers=True) as bruno:
         await bruno.register()
-        runs.append(anna := await music.phone("p10").call("11", holds=1, hold_ms=3_600))
+        runs.append(anna := await music.phone("p10").call("11", holds=1, hold_ms=3_800))
         assert await _heard(anna, bruno) == (VOICE, WAITING, BRAND, SECOND, WAITING, VOICE)
 
 

@@ -38,7 +38,7 @@ VOICE = (
     1000  # Hz, of the caller of the second stack; phones and carriers of the first send back what they hear
 )
 BEFORE_REFER_S = 0.3
-SEEN_LIMIT_S = 20.0
+SEEN_LIMIT_S = 60.0
 BETA: dict[str, Any] = {
     "version": 1,
     "tenant": "beta",

@@ -22,8 +22,8 @@ from pbxcore.practice import sipp
 from pbxcore.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
-START_LIMIT_S = 60.0
-SEEN_LIMIT_S = 20.0
+START_LIMIT_S = 120.0
+SEEN_LIMIT_S = 60.0
 TEMPORARY, OWN = "+493055500100", "+493022200100"
 MOBILE = "+436641234567"
 

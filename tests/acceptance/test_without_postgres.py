@@ -202,7 +202,7 @@ async def test_afterwards_changes_and_money_go_on_by_themselves(
         return int(await connection.fetchval("SELECT count(*) FROM rated_leg"))
 
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await rated() < len(sent):  # noqa: ASYNC110 — another process writes
                 await asyncio.sleep(0.05)
         assert await rated() == len(sent) >= ROUNDS

@@ -87,6 +87,7 @@ class OnReload:
 
     order: Path
     steps: Steps | None = None
+    reload: FrameType | None = None
     known: set[FrameType] = field(default_factory=set)
 
     def watch(self, frame: FrameType, event: str, called: Any) -> None:  # noqa: ANN401 — a profiler's argument
@@ -96,6 +97,9 @@ class OnReload:
             if self.order.exists():
                 self.steps = Steps(json.loads(self.order.read_text())["before"], _die)
                 self.order.unlink()
+                self.reload = frame
+        if event == "return" and frame is self.reload and isinstance(called, dict):
+            self.steps = None  # it has answered; until then it returned to the loop, with nothing or a future
         if self.steps:
             before = len(self.steps.seen)
             self.steps.watch(frame, event, called)

@@ -128,6 +128,10 @@ class Machine:
                 own.send_signal(signal.SIGTERM)
                 own.wait(30)
 
+    def said(self) -> str:
+        """Give the end of what the machine printed."""
+        return (self.folder / "output").read_text()[-2_000:]
+
     async def pids(self, name: str) -> list[int]:
         """Give the process of a name once it is back; of a server, those that serve its sessions too."""
         deadline = time.monotonic() + LIMIT_S
@@ -333,6 +337,7 @@ async def test_control_is_killed_at_the_steps_of_its_own(machine: Machine) -> No
 
     How many steps a reload has depends on what Asterisk remembers; where it has fewer, control lives.
     """
+    await recorded(machine)  # now control knows Asterisk: a reload has all its steps
     machine.order.write_text(json.dumps({"before": 0}))
     await recorded(machine)
     steps = json.loads(machine.order.with_suffix(".seen").read_text())
@@ -340,7 +345,7 @@ async def test_control_is_killed_at_the_steps_of_its_own(machine: Machine) -> No
     for number, step in enumerate(steps, 1):
         machine.order.write_text(json.dumps({"before": number}))
         outcome = await machine.apply()
-        assert (outcome.code, machine.order.exists()) == (0, False), f"{step}: {outcome}"
+        assert (outcome.code, machine.order.exists()) == (0, False), f"{step}: {outcome}\n{machine.said()}"
         died += bool(re.search("control does not (run|answer)", outcome.said))
         await machine.stands(machine.number)
     assert died > 4, "it reads what is due, tells Asterisk of several things, and notes it"

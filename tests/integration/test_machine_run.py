@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-START_LIMIT_S = 60
+START_LIMIT_S = 180
 NAMES = {"postgres", "control", "standby", "rater", "web", "asterisk", "carrier-carrier"}
 Start = Callable[..., "Started"]
 

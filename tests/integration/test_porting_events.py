@@ -112,12 +112,12 @@ async def test_the_first_call_to_the_number_confirms_it_once(settings: Settings)
         running = tasks.create_task(confirmations.run())
         for call in range(50):
             confirmations.notice(plans, call_to_n(f"pbx-1.{call}"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await confirmations.settled()
         assert callback(settings) == N
         for call in range(50):  # decided by the old plan still
             confirmations.notice(plans, call_to_n(f"pbx-2.{call}"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await confirmations.settled()
         running.cancel()
     stored = await in_force(settings)
@@ -135,7 +135,7 @@ async def test_a_confirmation_while_the_database_is_away_comes_with_a_later_call
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(confirmations.run())
             confirmations.notice(plans, call_to_n())
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await confirmations.settled()
             running.cancel()
         assert callback(settings) == expected
@@ -151,7 +151,7 @@ async def test_a_confirmation_while_somebody_keeps_the_door_ends_nothing(
     confirmations = Confirmations(settings)
     holder = await database.connect(database.url_of(settings), application="who keeps it")
     await turn.take(holder, turn.DOOR)
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(60):
         running = tasks.create_task(confirmations.run())
         confirmations.notice(plans, call_to_n())
         await confirmations.settled()

@@ -36,7 +36,7 @@ MOBILE = "+4915112345678"  # 0.099
 SECOND_US = 1_000_000
 SLICE_S = 300  # what is set aside at once unless service.yaml says otherwise
 AT_ONCE = 50
-PATIENT_S = 5.0  # this machine may be busy with other things
+PATIENT_S = 60.0  # this machine may be busy with other things
 Running = Callable[[], AbstractAsyncContextManager[CreditLine]]
 
 

@@ -169,7 +169,7 @@ async def test_of_two_operators_at_once_one_wins_and_the_other_knows(settings: S
         for n, name in enumerate(OPERATORS)
     ]
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await holder.fetchval(waiting)) < len(OPERATORS):
             pass
     await holder.close()
