@@ -131,9 +131,9 @@ class Writer:
             last = await self._hold()
             legs = await ledger.released(self.connection, RELEASES)
             priced = await self._price(legs, last + 1)
-            await self._write(priced, legs, last)
+            told = await self._write(priced, legs, last)
             await ledger.settle(self.connection, [str(row[KEY]) for row in priced.rows])
-        self._remember(priced)
+        self._remember(priced, told)
         return bool(legs)
 
     async def _commit(
@@ -149,13 +149,13 @@ class Writer:
                 last = await self._hold()
                 legs = await self._unknown(assembly.legs)
                 priced = await self._price(legs, last + 1)
-                await self._write(priced, legs, last)
+                told = await self._write(priced, legs, last)
                 unanswered = self._unanswered(assembly)
                 await credit.release(self.connection, unanswered)
                 await memory.keep_bad_lines(self.connection, self.source, file, bad)
                 await memory.save(self.connection, self.source, position, assembly)
         self.memory = Memory(position=position, open=assembly.open, last_us=assembly.last_us)
-        self._remember(priced)
+        self._remember(priced, told)
         self._end(unanswered, "unanswered")
         metrics.known_legs().inc(len(assembly.legs) - len(legs))
         metrics.open_legs().set(len(assembly.open))
@@ -209,23 +209,26 @@ class Writer:
         paid.released += set_free(invoiced, priced, self.purses)
         return with_paid(priced, paid, position, months)
 
-    async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> None:
+    async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> Sequence[Reached]:
+        """Write what came of legs; return the thresholds that were told."""
+        told = self._reached(priced)
         await ledger.write_rated(self.connection, self.turn, last, priced.rows)
         await ledger.write_used(self.connection, priced.used)
-        await thresholds.tell(self.connection, self._reached(priced), last + len(priced.rows))
+        await thresholds.tell(self.connection, told, last + len(priced.rows))
         await credit.debit(self.connection, priced.entries)
         await credit.release(self.connection, priced.released)
         if priced.quarantined:
             by_key = {leg.key: leg for leg in legs}
             await ledger.write_quarantined(self.connection, priced.quarantined, by_key)
+        return told
 
     def _reached(self, priced: Priced) -> list[Reached]:
         """Find thresholds that were reached, and may not have been told yet."""
         return [one for one in reached(self.index.book, priced.used) if one[:3] not in self.told]
 
-    def _remember(self, priced: Priced) -> None:
+    def _remember(self, priced: Priced, told: Iterable[Reached]) -> None:
         """Know what has been committed."""
-        self.told.update(one[:3] for one in self._reached(priced))
+        self.told.update(one[:3] for one in told)
         self.balances.update(priced.used)
         metrics.rated_legs().inc(len(priced.rows))
         metrics.released_reservations().labels(why="rated").inc(len(priced.released))

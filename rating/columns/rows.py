@@ -5,7 +5,8 @@ Owns the short way from columns to COPY, and pieces as text. Refuses to know the
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -14,14 +15,13 @@ from rating.columns.result import SOURCES, Block, Names, Pieces
 _write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
-def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
+def rows_of(block: Block, position: int, month_of: Callable[[str, int], date]) -> Sequence[tuple[Any, ...]]:
     """Return the rows of the priced legs of a block, in the order of `rating.store.rows.COLUMNS`.
-
-    The last column, the month in which they are billed, is not here: the store knows it.
 
     Args:
         block: without emergency calls, which are objects in `Block.others`.
         position: of the first row in the stream.
+        month_of: tells in which month an account is billed for a leg that ended at an instant.
     """
     legs, names = block.legs, block.names
     accounts = [account.account for account in names.accounts]
@@ -39,6 +39,7 @@ def rows_of(block: Block, position: int) -> Sequence[tuple[Any, ...]]:
             *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
             *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
             *(connection, amount, currencies[terms], limits[row], taxed[terms], pieces),
+            month_of(accounts[account], ended[row]),
         )
         for number, (
             row,

@@ -18,7 +18,6 @@ Row = tuple[object, ...]
 COLUMNS = ("position", *(field.name for field in fields(RatedLeg)), "billing_month")
 KEY = COLUMNS.index("key")
 
-_ACCOUNT, _ENDED = COLUMNS.index("account"), COLUMNS.index("ended_us")
 _NAMES = COLUMNS[1:-2]  # all but the pieces, which are one JSON value
 _values = attrgetter(*_NAMES)
 # The order in which jsonb keeps keys: what is written is to the letter what is read, and can be compared.
@@ -49,7 +48,7 @@ def rows_of_rated(rated: RatedColumns, position: int, months: Months) -> Sequenc
 
 
 def _rows_of_block(block: Block, position: int, months: Months) -> Sequence[Row]:
-    rows = [(*row, months.of(row[_ACCOUNT], row[_ENDED])) for row in rows_of(block, position)]
+    rows = rows_of(block, position, months.of)
     objects = {row: leg for row, leg in block.others.items() if isinstance(leg, RatedLeg)}
     if not objects:
         return rows

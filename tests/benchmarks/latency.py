@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from pbxcore.database import connect
+from pbxcore.machine.collector import settle
 from pbxcore.practice.records import World, is_billed, records
 from rating.store import stream
 from tests.adversity import killing
@@ -32,6 +33,7 @@ async def hangup_to_stream_s(url: str, state: Path) -> list[float]:
     await killing.put_documents(url)
     spool = killing.spool_of(state) / "legs.tsv"
     process = await killing.take_over(url, state)
+    settle()  # a pause of ours is none of the rater's
     try:
         began_us = _now_us()
         first_us = began_us + CATCH_UP_S * 1_000_000
