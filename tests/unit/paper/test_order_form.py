@@ -190,12 +190,13 @@ def test_a_name_that_is_no_line_is_refused(name: str) -> None:
 def test_an_order_of_many_lines_takes_more_pages() -> None:
     """Nothing runs off a page: the last line, the sums and the signature are there, headed anew."""
     longest = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
-    spec = contract(yaml.safe_dump({"catalogue": "autphone", "customer": {
-        "name": longest, "address": [longest] * 6}}))  # fmt: skip
+    customer = {"name": longest, "address": [longest] * 6, "email": "x" * 80 + "@acme.example"}
+    spec = contract(yaml.safe_dump({"catalogue": "autphone", "customer": customer}))
     add = {name: 1 for name in SHELF["autphone"][0].offer.products if not name.endswith(("-M", "-L"))}
     made = quoted(spec, "2026-06-16", add=add)
     told = pages(spec, made, "en")
     assert len(told) >= 3
+    assert "x" * 45 not in told[0], "a word that is longer than its column is broken"
     assert all(f"page {number} of {len(told)}" in page for number, page in enumerate(told, start=1))
     rows = content(spec.contract, made, language="en").has
     assert all(" ".join(row).replace("\n", " ") in " ".join(told) for row in rows)
