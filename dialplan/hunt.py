@@ -34,7 +34,7 @@ def each_once(order: Iterable[Member]) -> Iterator[Member]:
         left = tuple(phone for phone in member.endpoints if phone not in rung)
         rung.update(left)
         if left or member.is_outside:
-            yield replace(member, endpoints=left)
+            yield member if left == member.endpoints else replace(member, endpoints=left)
 
 
 def _as_written(group: Group, _state: State, _today: date) -> Sequence[Member]:

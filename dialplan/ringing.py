@@ -52,7 +52,7 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
     if group.strategy is not Strategy.SIMULTANEOUS:
         words = group.strategy.replace("_", " ")
         sheet.note(f"groups.{group.name}.strategy", f"{words}: {', '.join(one.number for one in order)}")
-    present = (replace(one, endpoints=_willing(sheet, here, group, one)) for one in order)
+    present = (_present(sheet, here, group, one) for one in order)
     rung = list(
         _once(one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach)))
     )
@@ -93,6 +93,12 @@ def heard(sheet: Sheet, here: Here, while_ringing: Heard | None, rule: str) -> s
     return f"{announcement.repeated(language)}@{here.plan.tenant}"
 
 
+def _present(sheet: Sheet, here: Here, group: Group, member: Member) -> Member:
+    """Give a member with the phones that may ring; for most it is the member itself, and no copy."""
+    willing = _willing(sheet, here, group, member)
+    return member if willing == member.endpoints else replace(member, endpoints=willing)
+
+
 def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
     """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
     phones, plan = others(sheet, member.endpoints), here.plan
@@ -125,8 +131,7 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
         return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
     own = here.plan.extensions.get(member.number)
     busy_level = group.busy_level or (own.busy_level if own else 0)
-    alone = replace(_ring(sheet, here, group, member.endpoints, timeout_s), busy_level=busy_level)
-    return Rung(member, Node(alone), timeout_s)
+    return Rung(member, Node(_ring(sheet, here, group, member.endpoints, timeout_s, busy_level)), timeout_s)
 
 
 def _once(rung: Iterable[Rung]) -> Iterator[Rung]:
@@ -137,7 +142,9 @@ def _once(rung: Iterable[Rung]) -> Iterator[Rung]:
         if isinstance(step, Ring):
             left = tuple(phone for phone in step.endpoints if phone not in phones)
             phones.update(left)
-            if left:
+            if left == step.endpoints:
+                yield one
+            elif left:
                 yield replace(one, node=Node(replace(step, endpoints=left)))
         else:
             yield one
@@ -155,11 +162,14 @@ def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> N
             return None
 
 
-def _ring(sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], timeout_s: int) -> Ring:
+def _ring(  # noqa: PLR0913, PLR0917 — what each step of a group shares, and what is its own
+    sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], timeout_s: int, busy_level: int = 0
+) -> Ring:
     return Ring(
         endpoints=endpoints,
         timeout_s=timeout_s,
         caller=seen_as(sheet, here),
+        busy_level=busy_level,
         tone=group.ring_tone,
         prefix=group.prefix,
         heard=heard(sheet, here, group.while_ringing, f"groups.{group.name}"),
