@@ -5,7 +5,6 @@ have is left out here, so that a plan that was published once can always be buil
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from operator import attrgetter
@@ -39,7 +38,7 @@ from dialplan.plan import (
     Screen,
     Strategy,
 )
-from dialplan.rights import Reach, Rights
+from dialplan.rights import UNLIMITED, Reach, Rights
 from dialplan.spec import (
     FORWARD_CASES,
     LONG_RING_S,
@@ -185,8 +184,9 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         endpoints=tuple(endpoint(spec.tenant, device.device) for device in one.devices),
         mailbox=mailbox,
         forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
-        owner=replace(
-            _owner(spec, number, one.caller_id),
+        owner=Owner(
+            payer=f"{spec.tenant}/{number}",
+            identity=_identity(spec, number, one.caller_id),
             may_call=may_call,
             may_forward=may_forward,
             max_outbound=one.max_outbound or 0,
@@ -195,6 +195,7 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         while_ringing=_while_ringing(one.while_ringing),
         keys=_keys(spec, _heard_on_hold(spec, one)),
         busy_level=one.busy_level or 0,
+        hides=one.hide_number,
     )
 
 
@@ -238,7 +239,7 @@ def _forwards(spec: TenantSpec, forward: ForwardSpec, ring_s: int) -> Forwards:
 def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: GroupSpec) -> Group:
     mailbox = f"{one.extension}@{spec.tenant}" if one.voicemail and one.extension else ""
     may_call = rights(spec, one.may_call, f"groups.{name}.may_call", shared)
-    owner = _owner(spec, one.extension or name, one.caller_id)
+    payer = one.extension or name
     return Group(
         name=name,
         extension=one.extension or "",
@@ -251,7 +252,12 @@ def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: Group
         prefix=one.prefix or "",
         otherwise=_target(one.otherwise),
         mailbox=mailbox,
-        owner=replace(owner, may_call=may_call, may_forward=may_call),
+        owner=Owner(
+            payer=f"{spec.tenant}/{payer}",
+            identity=_identity(spec, payer, one.caller_id),
+            may_call=may_call,
+            may_forward=may_call,
+        ),
         while_ringing=_while_ringing(one.while_ringing),
         keys=_keys(spec, _heard_on_hold(spec)),
     )
@@ -389,8 +395,11 @@ def rights(spec: TenantSpec, one: RightsSpec, rule: str, shared: Mapping[str, Ri
     A name that is not there gives the least: who could not be checked calls nobody outside.
     """
     to: Reach | Rights = Reach(one.to) if one.to in _REACHES else shared.get(one.to, Reach.INSIDE)
-    if isinstance(to, Rights) and not (one.allowed or one.blocked or one.open is not None):
-        return to
+    if not (one.allowed or one.blocked or one.open is not None):
+        if isinstance(to, Rights):
+            return to
+        if to is Reach.ANYWHERE:
+            return UNLIMITED  # those of most extensions: one for all
     return Rights(
         to=to,
         rule=rule,

@@ -27,6 +27,7 @@ CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes i
 NOBODY = "-"  # version of a decision that no plan made
 
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
+SHOW = "#31#"  # before a number: show mine, though my extension hides it
 
 _INTERNAL = re.compile(r"[0-9]{1,8}")
 _WHY = {
@@ -92,13 +93,15 @@ def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -
 def _from_phone(published: Published, facts: Facts, state: State, now: datetime, plan: Plan) -> Decision:
     """Answer a device: what it dials, or where it sends a call that is not its own."""
     extension = plan.extensions[plan.endpoints[facts.actor]]
-    dialled = HIDE.sub("", facts.dialled)
-    hidden = dialled != facts.dialled
+    dialled, hidden = _presentation(facts.dialled)
     caller = _caller(published, facts, plan, now, hidden=hidden)
     sheet = Sheet(_call(published, facts, state, now, plan, caller))
     sheet.enter(plan)
-    if hidden:
-        sheet.note("features.*31", "the caller's number is not shown")
+    if hidden is not None:
+        rule = "features.*31" if hidden else "features.#31"
+        sheet.note(rule, f"the caller's number is {'not ' if hidden else ''}shown")
+    elif caller.hidden and caller.tenant == plan.tenant:
+        sheet.note(f"extensions.{extension.number}.hide_number", "the caller's number is not shown")
     if dialled.startswith(("*", "#")):
         return _finish(sheet, _code(sheet, facts, plan, extension, dialled))
     return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
@@ -155,7 +158,15 @@ def _no_number(sheet: Sheet, plan: Plan, dialled: str) -> Node:
     return sheet.reject(Reason.INVALID_NUMBER, "dialled", f"{dialled[:40]!r} is no telephone number")
 
 
-def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hidden: bool) -> Caller:
+def _presentation(dialled: str) -> tuple[str, bool | None]:
+    """Read what is dialled before a number to hide or show one's own; None: as the extension says."""
+    if dialled.startswith(SHOW) and dialled != SHOW:
+        return dialled.removeprefix(SHOW), False
+    bare = HIDE.sub("", dialled)
+    return bare, True if bare != dialled else None
+
+
+def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hidden: bool | None) -> Caller:
     """Find out who calls: a phone of ours, or somebody outside whose call a phone sends elsewhere."""
     home = published.plan_of_endpoint(facts.endpoint)
     if home is not None:
@@ -170,12 +181,13 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
 
 
 def _insider(
-    plan: Plan, extension: str, now: datetime, *, endpoint: str = "", hidden: bool = False
+    plan: Plan, extension: str, now: datetime, *, endpoint: str = "", hidden: bool | None = None
 ) -> Caller:
     found = plan.extensions[extension]
     number = shown(found.owner.identity, plan, now)
     keys = found.keys if endpoint else None
-    return Caller(number=number, hidden=hidden, tenant=plan.tenant, endpoint=endpoint, keys=keys)
+    hides = found.hides if hidden is None else hidden
+    return Caller(number=number, hidden=hides, tenant=plan.tenant, endpoint=endpoint, keys=keys)
 
 
 def _outsider(facts: Facts, plan: Plan) -> Caller:

@@ -122,6 +122,7 @@ class Extension:
 
     Attributes:
         busy_level: calls with which it is busy; 0: however many it has, it rings.
+        hides: its calls show no number outside, unless one says otherwise.
     """
 
     number: str
@@ -134,6 +135,7 @@ class Extension:
     keys: Keys | None = None
     screen: Screen = NO_SCREEN
     busy_level: int = 0
+    hides: bool = False
 
 
 class Strategy(StrEnum):

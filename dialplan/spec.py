@@ -240,6 +240,8 @@ class ExtensionSpec(Document):
     Attributes:
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
+        hide_number: its calls show none, but to the carrier and to emergency centres; `#31#` before a number
+            shows it in one call, `*31#` hides it in one.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
         while_ringing: `announcement welcome` or `music waiting`: what callers hear, over and over, while its
             phones ring. Default: the ringing tone.
@@ -254,6 +256,7 @@ class ExtensionSpec(Document):
     name: Label
     devices: Annotated[tuple[DeviceSpec, ...], Field(strict=False)] = ()
     caller_id: E164 | None = None
+    hide_number: bool = False
     voicemail: VoicemailSpec | None = None
     forward: ForwardSpec = ForwardSpec()
     on_hold: Name | None = None

@@ -164,7 +164,7 @@ def ways(settings: Settings) -> str:
 def emergency_forms(number: str, calling: str) -> tuple[str, ...]:
     """Return the ways to dial an emergency number: as it is, as an address book writes it, hidden."""
     written = (number, f"+{calling}{number}", f"00{calling}{number}")
-    return tuple(f"{hide}{form}" for hide in ("", "*31#", "*31*") for form in written)
+    return tuple(f"{hide}{form}" for hide in ("", "*31#", "*31*", "#31#") for form in written)
 
 
 def _values(settings: Settings, installation: Installation) -> dict[str, str]:

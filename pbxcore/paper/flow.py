@@ -325,10 +325,17 @@ def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
         extension.name,
         str(len(extension.devices)),
         "\n".join(direct),
-        _written(extension.caller_id) if extension.caller_id else "",
+        _shown(page, extension),
         "\n".join([*_may_call(page, extension.may_call), *_at_once(page, extension)]),
         _onward(page, Place(Kind.EXTENSION, number)),
     )
+
+
+def _shown(page: Page, extension: ExtensionSpec) -> str:
+    """Say which number others see; nothing: the tenant's first."""
+    if extension.hide_number:
+        return page.words["hides"]
+    return _written(extension.caller_id) if extension.caller_id else ""
 
 
 def _at_once(page: Page, extension: ExtensionSpec) -> Iterator[str]:

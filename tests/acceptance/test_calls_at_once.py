@@ -103,6 +103,19 @@ async def test_a_line_that_is_free_again(quiet: Pbx, runs: Runs) -> None:
         assert leg["trunk"] == "carrier"
 
 
+async def test_a_transfer_takes_no_line_off_the_count(quiet: Pbx, runs: Runs) -> None:
+    """A phone that sends its call on is gone; the leg that it pays for is there, and counts."""
+    async with quiet.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        anna = quiet.phone("p10")
+        await anna.register()
+        runs.append(run := await anna.call("+496641110130", talk_ms=100, refer_to="11"))
+        await run.wait()
+        await bruno.until("CALL_ESTABLISHED")
+        assert await _tries(quiet, runs, "p10", "+496641110131") == 503
+        assert _refused(quiet)
+
+
 async def test_never_more_at_one_instant(quiet: Pbx, runs: Runs) -> None:
     """Of calls that begin together no more than the tenant may have are answered, the others are refused."""
     calls = [_tries(quiet, runs, "p11", f"+49664111012{last}", talk_ms=1_000) for last in range(6)]

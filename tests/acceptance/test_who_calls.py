@@ -23,6 +23,7 @@ def choosy(pbx: Pbx) -> Pbx:
     """Give the PBX with a tenant that does not take every call."""
     bruno = {
         **pbx.tenant["extensions"]["11"],
+        "hide_number": True,
         "forward": {
             "rules": [
                 {"callers": ["+4941*"], "always": f"number {MOBILE}"},
@@ -155,14 +156,15 @@ async def test_a_trunk_is_told_who_calls_as_it_wants(  # noqa: PLR0917 — fixtu
 
 
 async def test_who_hides_is_known_to_the_carrier_alone(choosy: Pbx, runs: Runs) -> None:
-    """Nobody in From, ours in the header, and the wish for privacy in both notations."""
+    """Nobody in From, ours in the header, and the wish for privacy in both notations; `#31#` shows it."""
     choosy.asterisk("dialplan set global WAY_backup network_rpid")
     bruno = choosy.phone("p11")
     await bruno.register()
-    runs.append(run := await bruno.call(f"*31*{ROUTED}", talk_ms=200))
-    await run.wait()
-    invite = _sent_by_backup(choosy)
-    assert "anonymous" in invite.header("From").lower()
+    for dialled, seen in ((f"#31#{ROUTED}", OURS), (ROUTED, "anonymous")):
+        runs.append(run := await bruno.call(dialled.replace("#", "%23"), talk_ms=200))
+        await run.wait()
+        invite = _sent_by_backup(choosy)
+        assert seen in invite.header("From").lower()
     assert invite.header("Remote-Party-ID").startswith(f"<sip:{OURS}@")
     assert "privacy=full" in invite.header("Remote-Party-ID")
     assert invite.header("Privacy") == "id"

@@ -94,6 +94,7 @@ def extension(number: str) -> st.SearchStrategy[dict[str, Any]]:
             "max_outbound": st.sampled_from([None, 1]),
             "busy_level": st.sampled_from([None, None, 1]),
             "while_ringing": heard,
+            "hide_number": st.booleans(),
             "blocked": st.lists(st.sampled_from(PATTERNS), max_size=1),
             "anonymous": maybe,
         }
@@ -344,6 +345,7 @@ dialled = st.sampled_from(
         "*9810",
         "*9911",
         "*31#089123456",
+        "#31#089123456",
         "*7211",
         "*72+436641234567",
         "*73",

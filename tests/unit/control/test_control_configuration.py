@@ -69,6 +69,7 @@ def test_emergency_numbers_are_those_of_the_table() -> None:
             form: number for number in row.emergency for form in (number, f"00{row.calling}{number}")
         }
         assert entries[f"*31#+{row.calling}112"] == entries["*31*112"] == entries["*31#112"] == "112"
+        assert entries[f"#31#00{row.calling}112"] == entries["#31#112"] == "112"
         assert f"[phones-{name}]\ninclude => emergency-{name}\ninclude => phones\n" in text
 
 
