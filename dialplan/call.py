@@ -38,6 +38,10 @@ CAUSES = {
     Reason.NO_PRICE: 21,  # 403
     Reason.TOO_MANY_CALLS: 17,  # 486; where a leg may not leave it is 34, the called one is not busy
     Reason.CREDIT_UNKNOWN: 34,  # 503
+    Reason.ACCOUNT_DAY: 21,  # 403
+    Reason.ACCOUNT_MONTH: 21,  # 403
+    Reason.EXTENSION_DAY: 21,  # 403
+    Reason.EXTENSION_MONTH: 21,  # 403
 }
 
 

@@ -1,12 +1,14 @@
-"""What a decision has to ask before it may be sent: its legs that are paid from credit.
+"""What a decision has to ask before it may be sent: its legs that credit or spend limits may end.
 
 Owns which legs these are, and how long a call may ring before one is answered. Refuses to know money: the
-answer comes back as a value (`Credit`), and makes of each of these legs one with an end, or a refusal.
+answer comes back as a value (`Credit`), and makes of each of these legs one with an end, or a refusal. Where
+no answer came, what is paid from credit is refused, and what is invoiced leaves as the standby lets it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from dialplan import blind
 from dialplan.call import CAUSES
 from dialplan.decision import Because, Decision, Outside, Play, Reason, Reject, Ring, Step, Why
 from dialplan.published import Published
@@ -17,7 +19,7 @@ AROUND_S = 5  # what is neither ring nor announcement
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What was said of a leg that is paid from credit.
+    """What was said of a leg that credit or limits may end.
 
     Attributes:
         limit_s: how long it may last; 0: not at all.
@@ -50,7 +52,7 @@ class CreditQuestion:
 
 
 def questions(decision: Decision, published: Published) -> tuple[CreditQuestion, ...]:
-    """Find the legs of a decision that are paid from credit."""
+    """Find the legs of a decision that credit or limits may end."""
     within_s = AROUND_S + sum(map(_longest_s, decision.steps))
     return tuple(
         CreditQuestion(
@@ -62,8 +64,14 @@ def questions(decision: Decision, published: Published) -> tuple[CreditQuestion,
 
 
 def needs_credit(step: Outside, published: Published) -> bool:
+    """Tell whether a leg must be asked for; an emergency never is."""
+    limited = step.why is not Why.EMERGENCY and _tenant(step) in published.limited
+    return limited or is_prepaid(step, published)
+
+
+def is_prepaid(step: Outside, published: Published) -> bool:
     """Tell whether a leg costs its tenant credit; an emergency never does."""
-    return step.why is not Why.EMERGENCY and step.payer.partition("/")[0] in published.prepaid
+    return step.why is not Why.EMERGENCY and _tenant(step) in published.prepaid
 
 
 def with_credit(decision: Decision, published: Published, said: Mapping[int, Credit]) -> Decision:
@@ -76,7 +84,7 @@ def with_credit(decision: Decision, published: Published, said: Mapping[int, Cre
     """
     because = list(decision.because)
     steps = tuple(
-        _with_credit(step, said.get(number, UNKNOWN), because)
+        _with_credit(step, said.get(number, UNKNOWN), published, because)
         if isinstance(step, Outside) and needs_credit(step, published)
         else step
         for number, step in enumerate(decision.steps, 1)
@@ -84,14 +92,32 @@ def with_credit(decision: Decision, published: Published, said: Mapping[int, Cre
     return replace(decision, steps=steps, because=tuple(because))
 
 
-def _with_credit(step: Outside, said: Credit, because: list[Because]) -> Step:
+def _with_credit(step: Outside, said: Credit, published: Published, because: list[Because]) -> Step:
     if said.limit_s > 0:
         limit_s = min(said.limit_s, step.limit_s or said.limit_s)
         because.append(Because(rule="credit", text=f"{step.number} at first for {limit_s} s"))
         return replace(step, limit_s=limit_s, credit=said.reference)
     reason = _REASONS.get(said.refused, Reason.CREDIT_UNKNOWN)
+    if reason is Reason.CREDIT_UNKNOWN and not is_prepaid(step, published):
+        return _blindly(step, published, because)
     because.append(Because(rule="credit", text=refused_words(step, said)))
     return Reject(cause=CAUSES[reason], reason=reason)
+
+
+def _blindly(step: Outside, published: Published, because: list[Because]) -> Step:
+    """Let a leg that is invoiced leave as the standby would: no limit holds, but it has an end."""
+    plan = published.plans.get(_tenant(step))
+    if plan is None or not blind.may_reach(plan, step.number):
+        because.append(Because(rule="credit", text=blind.refused_words(step.number)))
+        return Reject(cause=CAUSES[Reason.BLIND], reason=Reason.BLIND)
+    limit_s = min(blind.LIMIT_S, step.limit_s or blind.LIMIT_S)
+    text = f"{step.number} for {limit_s} s: nobody can be asked what its limits leave"
+    because.append(Because(rule="credit", text=text))
+    return replace(step, limit_s=limit_s)
+
+
+def _tenant(step: Outside) -> str:
+    return step.payer.partition("/")[0]
 
 
 def refused_words(step: Outside, said: Credit) -> str:
@@ -105,8 +131,13 @@ _WORDS = {
     Reason.NO_CREDIT: "there is no credit left for it",
     Reason.NO_PRICE: "nobody knows what it costs",
     Reason.CREDIT_UNKNOWN: "nobody can be asked for its credit",
+    Reason.ACCOUNT_DAY: "the spend limit of its account for this day is reached",
+    Reason.ACCOUNT_MONTH: "the spend limit of its account for this month is reached",
+    Reason.EXTENSION_DAY: "its own spend limit for this day is reached",
+    Reason.EXTENSION_MONTH: "its own spend limit for this month is reached",
 }
 _REASONS: Mapping[str, Reason] = {reason.value: reason for reason in _WORDS}
+REFUSALS = tuple(_REASONS)  # words in which credit is refused
 
 
 def _longest_s(step: Step) -> int:

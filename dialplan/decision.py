@@ -48,6 +48,10 @@ class Reason(StrEnum):
     NO_PRICE = "no-price"  # nobody knows what it would cost a prepaid account
     TOO_MANY_CALLS = "too-many-calls"  # the tenant or the extension has as many as it may
     CREDIT_UNKNOWN = "credit-unknown"  # nobody can be asked what a prepaid account has left
+    ACCOUNT_DAY = "account-day-limit"  # the account has spent all that it may today
+    ACCOUNT_MONTH = "account-month-limit"  # the account has spent all that it may this month
+    EXTENSION_DAY = "extension-day-limit"  # the extension that pays has spent all that it may today
+    EXTENSION_MONTH = "extension-month-limit"  # the extension that pays has spent all that it may this month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +147,11 @@ class Outside:
         limit_s: longest duration after the answer; 0 for none.
         confirm: language in which whoever answers is asked to press 1, and has the call only then: a mailbox
             never does. Empty: who answers has the call.
-        credit: what is set aside for the leg; its end can be moved. Empty: not paid from credit.
         calling_keys: what the caller's phone may press to transfer who answers; None: nothing.
         limits: in which the leg is counted before it leaves. Those of a trunk (`TRUNK`) hold for the leg that
             leaves by it, and beyond one the next trunk is tried; beyond any other none is, and the call goes
             on as if nobody could be reached.
+        credit: what is set aside for the leg; its end can be moved. Empty: no credit or limit ends it.
     """
 
     trunks: tuple[str, ...]

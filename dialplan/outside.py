@@ -4,7 +4,7 @@ Owns the rules of the leg that costs money. Refuses numbers that are ours or ano
 on-net (`dialplan.route`).
 """
 
-from dialplan import credit, limit, numbers
+from dialplan import blind, credit, limit
 from dialplan.call import Here, Sender, Sheet, shown
 from dialplan.carriers import chosen
 from dialplan.decision import Outside, Reason, Why
@@ -15,7 +15,6 @@ from dialplan.presentation import in_words
 from dialplan.rights import Refusal, refusal
 
 OUTSIDE_RING_S = 60
-BLIND_LIMIT_S = 3600  # law 8: nobody can be asked for credit, so no call runs longer
 
 
 def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
@@ -51,12 +50,15 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
         limits=(*sheet.call.published.carriers.limits(trunks), *limit.of_leg(here.plan, owner)),
     )
     _note_presentation(sheet, step)
-    if credit.needs_credit(step, sheet.call.published):
-        if sheet.call.state.blind:
+    published, is_blind = sheet.call.published, sheet.call.state.blind
+    if credit.is_prepaid(step, published):
+        if is_blind:
             return sheet.reject(
                 Reason.CREDIT_UNKNOWN, sender.rule, credit.refused_words(step, credit.UNKNOWN)
             )
         sheet.note(sender.rule, "paid from credit: whoever keeps it says whether, and for how long")
+    elif credit.needs_credit(step, published) and not is_blind:
+        sheet.note(sender.rule, "below spend limits: whoever counts says whether, and for how long")
     return Node(step)
 
 
@@ -105,16 +107,9 @@ def _refusal(sheet: Sheet, here: Here, number: str, sender: Sender) -> Refusal |
         return Refusal(Reason.LOOP, rule, f"{diverting} or {number} has diverted this call before")
     if not plan.trunks:
         return Refusal(Reason.NO_TRUNK, rule, f"no trunk leads to {number}")
-    if sheet.call.state.blind and not may_reach_blindly(plan, number):
-        text = f"{number} may not be called while nobody can be asked for credit"
-        return Refusal(Reason.BLIND, rule, text)
+    if sheet.call.state.blind and not blind.may_reach(plan, number):
+        return Refusal(Reason.BLIND, rule, blind.refused_words(number))
     return None
-
-
-def may_reach_blindly(plan: Plan, number: str) -> bool:
-    """Tell whether a number may be called while no credit is known: named by a rule, or ordinary and near."""
-    near = numbers.country_of(number) in plan.standby_countries and not numbers.is_costly(number)
-    return near or number in plan.named_numbers
 
 
 def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:
@@ -140,7 +135,7 @@ def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:
 
 def _limit_s(state: State) -> int:
     longest = state.longest_call_s
-    return min(BLIND_LIMIT_S, longest or BLIND_LIMIT_S) if state.blind else longest
+    return min(blind.LIMIT_S, longest or blind.LIMIT_S) if state.blind else longest
 
 
 _VERB = {Why.CALL: "calls", Why.FORWARD: "forwards to", Why.TRANSFER: "transfers to"}

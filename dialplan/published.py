@@ -47,12 +47,14 @@ class Published:
         numbers: tenant by number, E.164; the numbers that are stood for too.
         prepaid: tenants whose account calls on credit.
         carriers: what is known of the machine's trunks.
+        limited: tenants whose account is invoiced and has spend limits.
     """
 
     plans: Shelves[Plan] = field(default_factory=Shelves)
     numbers: Shelves[str] = field(default_factory=Shelves)
     prepaid: frozenset[str] = frozenset()
     carriers: Carriers = NO_CARRIERS
+    limited: frozenset[str] = frozenset()
 
     def with_plan(self, plan: Plan) -> "Published":
         """Put one tenant's plan in force in the place of its former one."""

@@ -24,8 +24,10 @@ from dialplan.spec import TenantSpec
 from pbxcore import speech
 from pbxcore.attached import attach, place
 from pbxcore.form import as_written, validate
+from pbxcore.payers import unknown_payers
 from pbxcore.sounds import of_tenant
 from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
+from rating.account import AccountSpec
 
 # The kinds of documents, told by the key that names them. A kind is added by naming its spec here.
 SPECS: Mapping[str, str] = {
@@ -208,11 +210,14 @@ def _check(
 
 
 def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:
-    """Give what only several tenants together can get wrong."""
+    """Give what only several documents together can get wrong."""
     first = {draft.id: draft for draft in reversed(drafts) if isinstance(draft.spec, TenantSpec)}
     specs = {name: draft.spec for name, draft in first.items() if isinstance(draft.spec, TenantSpec)}
     for name, findings in check_together(specs).items():
         yield from (first[name].locate(finding) for finding in findings)
+    for draft in drafts:
+        if isinstance(draft.spec, AccountSpec):
+            yield from map(draft.locate, unknown_payers(draft.spec, specs))
 
 
 def _named_twice(drafts: Sequence[_Draft]) -> Iterator[Located]:

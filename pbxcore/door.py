@@ -33,6 +33,7 @@ from pbxcore.callers import both_sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
+from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
 from pbxcore.receipt import Receipt, is_stored, receipt_of
 from pbxcore.settings import Settings
@@ -266,6 +267,7 @@ async def _check_against_stored(
         *await _check_lasting(connection, documents, based),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
+        *await _check_limited(connection, documents),
     )
 
 
@@ -331,6 +333,20 @@ async def _check_prices(
             found += locate(own, findings)
         elif isinstance(spec, AccountSpec):  # it was right until a catalogue of this change
             found += [one for document in documents for one in _broken_by(document, spec, findings)]
+    return found
+
+
+async def _check_limited(connection: Connection, documents: Sequence[Read]) -> list[Located]:
+    """Judge whom accounts limit by the tenants as they will stand; those of the change were read along."""
+    accounts = [(document, document.spec) for document in documents if isinstance(document.spec, AccountSpec)]
+    new = {one.spec.tenant: one.spec for one in documents if isinstance(one.spec, TenantSpec)}
+    named = {tenant for _, spec in accounts for tenant in limited_tenants(spec)}
+    rows = await connection.fetch(SQL["documents"], sorted(named - new.keys())) if named - new.keys() else ()
+    stored = {str(row["id"]): TenantSpec.model_validate_json(row["document"]) for row in rows}
+    found: list[Located] = []
+    for document, spec in accounts:
+        found += locate(document, tuple(absent_tenants(spec, new | stored)))
+        found += locate(document, tuple(unknown_payers(spec, stored)))
     return found
 
 

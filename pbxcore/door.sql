@@ -51,13 +51,16 @@ SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER B
 SELECT DISTINCT ON (id) id, revision, document FROM revision
 WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
 
--- name: prepaid
--- Tenants whose account, as it is in force, is prepaid. Where none is, tenants are not looked at.
-WITH prepaid AS MATERIALIZED (
-    SELECT id FROM (SELECT DISTINCT ON (id) id, document ->> 'payment' AS payment FROM revision
-                    WHERE kind = 'account' ORDER BY id, revision DESC) AS account
-    WHERE payment = 'prepaid')
-SELECT id AS tenant FROM (SELECT DISTINCT ON (id) id, document ->> 'account' AS account FROM revision
-                          WHERE kind = 'tenant' AND EXISTS (SELECT FROM prepaid)
-                          ORDER BY id, revision DESC) AS tenant
-WHERE account IN (SELECT id FROM prepaid);
+-- name: on_credit
+-- Tenants whose account, as it is in force, is prepaid or has spend limits. Where none is, tenants are not looked at.
+WITH asking AS MATERIALIZED (
+    SELECT id, payment = 'prepaid' AS prepaid
+    FROM (SELECT DISTINCT ON (id) id, coalesce(document ->> 'payment', '') AS payment,
+                                  jsonb_typeof(document -> 'spend_limits') = 'object' AS limited
+          FROM revision WHERE kind = 'account' ORDER BY id, revision DESC) AS account
+    WHERE payment = 'prepaid' OR limited)
+SELECT tenant.id AS tenant, asking.prepaid
+FROM (SELECT DISTINCT ON (id) id, document ->> 'account' AS account FROM revision
+      WHERE kind = 'tenant' AND EXISTS (SELECT FROM asking)
+      ORDER BY id, revision DESC) AS tenant
+JOIN asking ON asking.id = tenant.account;

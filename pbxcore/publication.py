@@ -99,7 +99,7 @@ async def is_complete(settings: Settings, connection: Connection) -> bool:
     newest = await connection.fetch(SQL["tenants_in_force"])
     if any(there.revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
         return False
-    return there.prepaid == await _prepaid(connection)
+    return (there.prepaid, there.limited) == await _on_credit(connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +110,14 @@ class _Behind:
         wanted: the newest revision of every tenant.
         plans: of those whose newest revision is not in force.
         prepaid: tenants whose account calls on credit: the standby must know that, too.
-        credit_changed: that some do, or no longer do, is not in force.
+        limited: tenants whose account is invoiced and has spend limits.
+        credit_changed: that some are one or the other, or no longer are, is not in force.
     """
 
     wanted: Mapping[str, int]
     plans: tuple[Plan, ...]
     prepaid: frozenset[str]
+    limited: frozenset[str]
     credit_changed: bool
 
     @property
@@ -135,17 +137,21 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late)
-        prepaid = await _prepaid(connection)
+        prepaid, limited = await _on_credit(connection)
     return _Behind(
         wanted=wanted,
         prepaid=prepaid,
-        credit_changed=prepaid != index.prepaid,
+        limited=limited,
+        credit_changed=(prepaid, limited) != (index.prepaid, index.limited),
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
     )
 
 
-async def _prepaid(connection: Connection) -> frozenset[str]:
-    return frozenset(str(row["tenant"]) for row in await connection.fetch(SQL["prepaid"]))
+async def _on_credit(connection: Connection) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the tenants whose account is prepaid, and those whose is invoiced and has limits."""
+    rows = await connection.fetch(SQL["on_credit"])
+    prepaid = frozenset(str(row["tenant"]) for row in rows if row["prepaid"])
+    return prepaid, frozenset(str(row["tenant"]) for row in rows) - prepaid
 
 
 def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:
@@ -178,6 +184,7 @@ def _write(settings: Settings, behind: _Behind) -> None:
         trunks=tuple(trunk.name for trunk in settings.trunks),
         prepaid=behind.prepaid,
         carriers=settings.carriers,
+        limited=behind.limited,
     )
     write_index(settings.published, index)
     phones.mark_current(settings)  # all of them were late if they were not current
@@ -236,6 +243,7 @@ def write_index(published: Path, index: Index) -> None:
         "tenants": dict(sorted(index.revisions.items())),
         "prepaid": sorted(index.prepaid),
         "carriers": carriers.to_json(index.carriers),
+        "limited": sorted(index.limited),
     }
     write_aside(published / "index.json", json.dumps(entries) + "\n")
 

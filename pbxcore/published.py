@@ -39,12 +39,14 @@ class Index:
         trunks: of the machine, in the order to try, as they stand in every plan.
         prepaid: tenants whose account calls on credit.
         carriers: what is known of the trunks beside their names.
+        limited: tenants whose account is invoiced and has spend limits.
     """
 
     revisions: Mapping[str, int] = field(default_factory=dict)
     trunks: tuple[str, ...] = ()
     prepaid: frozenset[str] = frozenset()
     carriers: Carriers = NO_CARRIERS
+    limited: frozenset[str] = frozenset()
 
 
 def load(folder: Path) -> Published:
@@ -63,7 +65,7 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
         those the old one stays, nobody else waits for them.
     """
     index = read_index(folder)
-    published = replace(published, prepaid=index.prepaid, carriers=index.carriers)
+    published = replace(published, prepaid=index.prepaid, limited=index.limited, carriers=index.carriers)
     gone = [tenant for tenant in published.plans if tenant not in index.revisions]
     behind = {t: r for t, r in index.revisions.items() if not _is(published.plans.get(t), r, index.trunks)}
     plans, unread = _read_all(folder, behind)
@@ -108,6 +110,7 @@ def read_index(folder: Path) -> Index:
             trunks=tuple(str(trunk) for trunk in index["trunks"]),
             prepaid=frozenset(str(tenant) for tenant in index.get("prepaid", ())),
             carriers=carriers.from_json(index.get("carriers", {})),
+            limited=frozenset(str(tenant) for tenant in index.get("limited", ())),
         )
     except FileNotFoundError:
         return Index()

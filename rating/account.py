@@ -1,18 +1,36 @@
 """Who is charged: one balance, one invoice, in one country and time zone, with the bundles it has booked.
 
 Owns the document `config/accounts/<account>.yaml` and what must be true of it beside its catalogue. Refuses
-prices (the catalogue's) and phones (the tenant's).
+prices (the catalogue's) and phones (the tenant's): whether a limited extension exists, the door knows.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from rating import money
 from rating.catalogue import CatalogueSpec, Name, TimeZone
 from rating.finding import Finding
+from rating.limits import WHOLE, Limit, Span
+from rating.offer import Amount
 from rating.periods import next_month
+
+_PAYER = re.compile(r"[a-z][a-z0-9]{0,19}/[^/\s]{1,64}")
+
+
+def _payer(written: str) -> str:
+    if not _PAYER.fullmatch(written):
+        message, remedy = f"{written!r} is nobody's extension", "write <tenant>/<extension>, like acme/10"
+        raise PydanticCustomError("no-payer", "{message}", {"message": message, "remedy": remedy})
+    return written
+
+
+Payer = Annotated[str, AfterValidator(_payer)]
+"""`<tenant>/<extension>`, as it stands on a leg."""
 
 
 class BookingSpec(BaseModel):
@@ -56,6 +74,42 @@ class BuyOutBookingSpec(BaseModel):
     until: date | None = None
 
 
+class SpendLimitSpec(BaseModel):
+    """The most that calls may cost, net, in the currency of the catalogue; what is left out is not limited.
+
+    Attributes:
+        per_day: of a calendar day in the account's time zone.
+        per_month: of a calendar month.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_day: Amount | None = None
+    per_month: Amount | None = None
+
+    def limits(self, who: str) -> tuple[Limit, ...]:
+        """What stands here, as limits of somebody."""
+        spans = ((Span.DAY, self.per_day), (Span.MONTH, self.per_month))
+        return tuple(Limit(who, span, most) for span, most in spans if most is not None)
+
+
+class SpendLimitsSpec(SpendLimitSpec):
+    """The limits of an account as a whole, and those of its extensions beside them.
+
+    Attributes:
+        extensions: by `<tenant>/<extension>`.
+    """
+
+    extensions: dict[Payer, SpendLimitSpec] = Field(default_factory=dict)
+
+    def by_who(self) -> dict[str, tuple[Limit, ...]]:
+        """All of them, by who is limited."""
+        own = {WHOLE: self.limits(WHOLE)} | {
+            payer: one.limits(payer) for payer, one in self.extensions.items()
+        }
+        return {who: limits for who, limits in own.items() if limits}
+
+
 class AccountSpec(BaseModel):
     """One account.
 
@@ -63,6 +117,7 @@ class AccountSpec(BaseModel):
         country: where the account's numbers are at home; short numbers and freephone are of this country.
         time_zone: months and tariffs begin at midnight here.
         payment: prepaid accounts call while their credit lasts, postpaid ones are invoiced.
+        spend_limits: calls that would cost more are refused, and calls under way end; emergencies never.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +132,7 @@ class AccountSpec(BaseModel):
     bundles: tuple[BookingSpec, ...] = ()
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
     top_ups: tuple[TopUpBookingSpec, ...] = ()
+    spend_limits: SpendLimitsSpec | None = None
 
 
 def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Finding, ...]:
@@ -102,6 +158,7 @@ def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Findi
         *_check_overlaps(spec),
         *_check_products(spec, versions),
         *_check_top_ups(spec, versions),
+        *_check_limits(spec),
     )
 
 
@@ -202,6 +259,51 @@ def _check_top_ups(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iter
                 message=f"{spec.catalogue} has no {one.top_up} for {one.bundle} on {one.first}",
                 remedy="it has " + (", ".join(bundle.top_ups if bundle else ()) or "none at all"),
             )
+
+
+def _check_limits(spec: AccountSpec) -> Iterator[Finding]:
+    if spec.spend_limits is None:
+        return
+    whole = spec.spend_limits
+    if not whole.by_who():
+        yield Finding(
+            path=("spend_limits",),
+            code="nothing-limited",
+            message="spend_limits limit nothing",
+            remedy='write per_day or per_month, like per_day: "20.00", or leave them out',
+        )
+    yield from _check_limit(("spend_limits",), whole, {})
+    above = {limit.span: limit.most_micro for limit in whole.limits(WHOLE)}
+    for payer, one in whole.extensions.items():
+        path = ("spend_limits", "extensions", payer)
+        if not one.limits(payer):
+            yield Finding(
+                path=path,
+                code="nothing-limited",
+                message=f"nothing is limited for {payer}",
+                remedy="write per_day or per_month, or leave it out",
+            )
+        yield from _check_limit(path, one, above)
+
+
+def _check_limit(path: tuple[str, ...], one: SpendLimitSpec, above: Mapping[Span, int]) -> Iterator[Finding]:
+    """Find limits that are never reached, because another one always is before."""
+    own = {limit.span: limit.most_micro for limit in one.limits(path[-1])}
+    if Span.MONTH in own and own.get(Span.DAY, 0) > own[Span.MONTH]:
+        yield _never_reached((*path, "per_day"), own[Span.DAY], f"{money.text(own[Span.MONTH])} of its month")
+    for span, most_micro in own.items():
+        if most_micro > above.get(span, most_micro):
+            first = f"{money.text(above[span])} of the whole account"
+            yield _never_reached((*path, f"per_{span}"), most_micro, first)
+
+
+def _never_reached(path: tuple[str, ...], most_micro: int, first: str) -> Finding:
+    return Finding(
+        path=path,
+        code="limit-never-reached",
+        message=f"{money.text(most_micro)} is never reached: the {first} are before",
+        remedy="write a smaller amount, or leave it out",
+    )
 
 
 def _booked_under(

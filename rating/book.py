@@ -21,6 +21,7 @@ from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec, TopUpBoo
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
+from rating.limits import WHOLE, Limits
 from rating.periods import day_start_us, local_day, month_start, next_month
 from rating.price_table import Listed, PriceTable, find
 from rating.tariff import Price, Tariff, in_force
@@ -98,7 +99,11 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account, ready to be asked."""
+    """An account, ready to be asked.
+
+    Attributes:
+        limits: who of it may spend how much; empty: nobody is limited.
+    """
 
     account: str
     catalogue: str
@@ -108,6 +113,16 @@ class Account:
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
     top_ups: tuple[TopUpBookingSpec, ...] = ()
     prepaid: bool = False
+    limits: Limits = field(default_factory=dict, hash=False)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether money may end its calls: what is left of a credit, or below a limit."""
+        return self.prepaid or bool(self.limits)
+
+    def bounds(self, payer: str) -> bool:
+        """Whether money may end the calls of one of its payers."""
+        return self.prepaid or WHOLE in self.limits or payer in self.limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +341,7 @@ def _account(spec: AccountSpec) -> Account:
         buy_outs=spec.buy_outs,
         top_ups=spec.top_ups,
         prepaid=spec.payment == "prepaid",
+        limits=spec.spend_limits.by_who() if spec.spend_limits is not None else {},
     )
 
 

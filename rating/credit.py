@@ -1,7 +1,8 @@
-"""Prepaid: how long a call may last, and what has to be set aside for it, before it begins.
+"""Credit and spend limits: how long a call may last, and what has to be set aside for it, before it begins.
 
-Owns the turn from prices into a longest duration. Refuses balances that change: what is left of money and
-of each allowance, and what other calls have set aside, are arguments. It asks the kernel for every price, so
+Owns the turn from prices into a longest duration: the least that is left of the credit and below each limit
+pays for it. Refuses balances that change: what is left of money and of each allowance, what was spent, and
+what other calls have set aside, are arguments. It asks the kernel for every price, so
 that what is authorised and what is rated can never be two opinions.
 
 The problem: two things are not known before the call. *When it is answered*: near an instant at which prices
@@ -25,9 +26,12 @@ from typing import NamedTuple
 from rating.book import Account, Book, PoolKey
 from rating.destinations import Destination, Kind
 from rating.leg import Leg
+from rating.limits import WHOLE, Count, Limit, Span, counts, left
 from rating.periods import FIRST_US, LAST_US, SECOND_US
 from rating.rate import EMERGENCY, LONGEST_LEG_S, billable_seconds, cut, draw, lift
 from rating.rated import Piece, Quarantined
+
+NOTHING_SPENT: Mapping[Count, int] = {}
 
 
 class Refusal(StrEnum):
@@ -36,6 +40,10 @@ class Refusal(StrEnum):
     NO_ACCOUNT = "no-account"  # nobody pays for the payer
     NO_PRICE = "no-price"  # nobody knows what it costs: it would wait in quarantine
     NO_CREDIT = "no-credit"  # not even its first second can be paid
+    ACCOUNT_DAY = "account-day-limit"  # its first second would cost more than is left of a spend limit
+    ACCOUNT_MONTH = "account-month-limit"
+    EXTENSION_DAY = "extension-day-limit"
+    EXTENSION_MONTH = "extension-month-limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +109,29 @@ class _Worst(NamedTuple):
     pools: Mapping[PoolKey, int]
 
 
-def authorise(wish: Wish, book: Book, used: Mapping[PoolKey, int], money_micro: int) -> Grant | Refusal:
+class _Bound(NamedTuple):
+    """The least that is left for a call, and the word for it where that is not enough."""
+
+    micro: int
+    refusal: Refusal
+
+
+def authorise(
+    wish: Wish,
+    book: Book,
+    used: Mapping[PoolKey, int],
+    money_micro: int | None,
+    spent: Mapping[Count, int] = NOTHING_SPENT,
+) -> Grant | Refusal:
     """Find the longest duration that allowances and money pay for together.
 
     Args:
         wish: the call.
         book: what is in force.
         used: seconds used of each pool of the account, those that other calls have set aside included.
-        money_micro: what is left, without what other calls have set aside; below zero counts as nothing.
+        money_micro: what is left, without what other calls have set aside; below zero counts as nothing;
+            None for an account that is invoiced.
+        spent: of what limits of the account count, what calls have cost and others have set aside.
 
     Returns:
         The longest duration, up to the one that was wished for, or why it is not even a second.
@@ -121,12 +144,37 @@ def authorise(wish: Wish, book: Book, used: Mapping[PoolKey, int], money_micro: 
         return Grant(limit_s=min(wish.seconds, LONGEST_LEG_S), money_micro=0, pools={})
     if destination is None or not FIRST_US <= wish.first_us <= wish.last_us < LAST_US:
         return Refusal.NO_PRICE
-    call = _Call(wish, book, account, destination, used)
-    return _longest(call, max(money_micro, 0))
+    bound = _bound(wish, account, money_micro, spent)
+    if bound is None:
+        return Grant(limit_s=min(wish.seconds, LONGEST_LEG_S), money_micro=0, pools={})
+    return _longest(_Call(wish, book, account, destination, used), bound)
 
 
-def _longest(call: "_Call", money_micro: int) -> Grant | Refusal:
+def _bound(
+    wish: Wish, account: Account, money_micro: int | None, spent: Mapping[Count, int]
+) -> _Bound | None:
+    """Find the least that is left, of the credit or below a limit; the credit where both are the same."""
+    found = [] if money_micro is None else [_Bound(max(money_micro, 0), Refusal.NO_CREDIT)]
+    counted = counts(account.limits, wish.payer, account.zone, wish.first_us, wish.last_us)
+    nearest = left(counted, spent)
+    if nearest is not None:
+        found.append(_Bound(max(nearest.micro, 0), _reached(nearest.limit)))
+    return min(found, key=_micro, default=None)
+
+
+def _micro(bound: _Bound) -> int:
+    return bound.micro
+
+
+def _reached(limit: Limit) -> Refusal:
+    if limit.who == WHOLE:
+        return Refusal.ACCOUNT_DAY if limit.span is Span.DAY else Refusal.ACCOUNT_MONTH
+    return Refusal.EXTENSION_DAY if limit.span is Span.DAY else Refusal.EXTENSION_MONTH
+
+
+def _longest(call: "_Call", bound: _Bound) -> Grant | Refusal:
     """Halve between a duration that can be paid and one that cannot; the most a call costs grows with it."""
+    money_micro, refusal = bound
     wanted_s = min(call.wish.seconds, LONGEST_LEG_S)
     whole = call.worst(wanted_s)
     if whole is not None and whole.money_micro <= money_micro:
@@ -140,7 +188,7 @@ def _longest(call: "_Call", money_micro: int) -> Grant | Refusal:
         else:
             unpaid_s = middle_s
     if best is None:
-        return Refusal.NO_PRICE if call.worst(1) is None else Refusal.NO_CREDIT
+        return Refusal.NO_PRICE if call.worst(1) is None else refusal
     return Grant(limit_s=paid_s, money_micro=best.money_micro, pools=best.pools)
 
 

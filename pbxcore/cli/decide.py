@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from dialplan.compile import compile_tenant
+from dialplan.credit import REFUSALS, Credit, questions, with_credit
 from dialplan.decide import decide as decide_call
 from dialplan.decision import (
     END,
@@ -41,6 +42,7 @@ from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.settings import Settings
+from rating.account import AccountSpec
 
 SWITCH_FORMS = "'acme/10 do-not-disturb on' or 'acme/10 forward-always number +436641234567'"
 
@@ -66,6 +68,9 @@ _SWITCH = typer.Option(
 _DRAW = typer.Option(
     min=0, help="Another draw: for `random` another order, where turns are taken another first member."
 )
+_CREDIT = typer.Option(
+    help="What is said of credit and spend limits: seconds, or a reason like no-credit or account-day-limit."
+)
 _BLIND = typer.Option("--blind", help="As the standby decides: nobody can be asked for credit.")
 
 
@@ -85,6 +90,7 @@ def decide(
     at: Annotated[str, _AT] = "",
     switch: Annotated[list[str] | None, _SWITCH] = None,
     blind: Annotated[bool, _BLIND] = False,
+    credit: Annotated[str, _CREDIT] = "",
     draw: Annotated[int, _DRAW] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -114,10 +120,27 @@ def decide(
     switched = _switches(switch or (), settings if here else None, now)
     known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched, draw=draw)
     decision = decide_call(plans, facts, known, now)
+    if credit:
+        decision = _credited(decision, plans, credit, blind=blind)
     if as_json:
         out.print_json(json.dumps(_json(decision, now)))
     else:
         _show(decision, facts, now)
+
+
+def _credited(decision: Decision, plans: Published, said: str, *, blind: bool) -> Decision:
+    """Decide as control does when it has heard something of every leg that it asks for."""
+    if not said.isdecimal() and said not in REFUSALS:
+        known = ", ".join(REFUSALS)
+        raise fail(
+            f"{escape(said)!r} is never said of credit", f"give seconds, or one of {known}", Exit.USAGE
+        )
+    asked = () if blind else questions(decision, plans)
+    if not asked:
+        remedy = "it is asked for calls out of accounts on credit or with limits: give their documents, too"
+        raise fail("nobody is asked for credit here", remedy, Exit.USAGE)
+    answer = Credit(int(said), "trial") if said.isdecimal() else Credit(0, refused=said)
+    return with_credit(decision, plans, {one.step: answer for one in asked})
 
 
 def _endpoint(phone: str, trunk: str) -> str:
@@ -195,7 +218,12 @@ def _from_documents(files: list[Path], settings: Settings) -> Published:
         raise fail("nothing can be decided by documents with mistakes", "mend them first", Exit.NO)
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
     plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
-    return Published(carriers=settings.carriers).with_plans(plan for plan in plans if plan)
+    there = Published(carriers=settings.carriers).with_plans(plan for plan in plans if plan)
+    accounts = {one.spec.account: one.spec for one in right if isinstance(one.spec, AccountSpec)}
+    paid_by = {spec.tenant: accounts[spec.account] for spec in specs if spec.account in accounts}
+    prepaid = frozenset(tenant for tenant, account in paid_by.items() if account.payment == "prepaid")
+    limited = frozenset(tenant for tenant, account in paid_by.items() if account.spend_limits)
+    return replace(there, prepaid=prepaid, limited=limited - prepaid)
 
 
 def _from_folder(folder: Path) -> Published:

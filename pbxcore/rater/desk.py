@@ -1,4 +1,6 @@
-"""The desk: answers calls that want to begin, or to go on, on credit; many answers share one commit.
+"""The desk: answers calls that want to begin, or to go on, on credit or below spend limits.
+
+Many answers share one commit.
 
 Owns the queue, its limits, and the order: first what is set aside is committed, then the call hears yes. A
 killed rater has promised nothing that its successor does not know. Refuses to write anything else than
@@ -12,15 +14,16 @@ one before has set aside, and are committed by one statement.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pbxcore import metrics
+from pbxcore.rater import opening
 from pbxcore.rater.purse import Purses
 from rating.book import Book
 from rating.credit import Grant, Refusal, Reservation, Wish, authorise
 from rating.periods import SECOND_US
-from rating.store import credit, ledger
+from rating.store import credit
 from rating.store.ledger import Connection, Turn
 
 MOST_WAITING = 2_000  # more than a machine asks while a commit hangs for its longest patience
@@ -131,11 +134,11 @@ class Desk:
         async with self._turns:
             ending = dict(some)
             accounts = {held.account for name in ending if (held := self.purses.find(name))}
-            await read_pools(self.connection, self.purses, accounts)
+            await self._ready(lambda _: accounts)
             for name, answered_us in ending.items():
                 held = self.purses.find(name)  # its leg may have been rated since
                 if held is not None and (one := self._longer(held, answered_us)) is not None:
-                    self.purses.hold(one)
+                    self.purses.hold(one, self.book)
                     longer.append(one)
             if longer:
                 await credit.set_aside_more(self.connection, self.turn, longer)
@@ -144,9 +147,8 @@ class Desk:
 
     async def _answer(self, waiting: Sequence[_Waiting]) -> None:
         fresh = [one for one in waiting if one.is_fresh]
-        book, payers = self.book, {one.asked.payer for one in fresh}
-        accounts = {one.account for payer in payers if (one := book.account_of(payer)) and one.prepaid}
-        await read_pools(self.connection, self.purses, accounts)
+        payers = {one.asked.payer for one in fresh}
+        book = await self._ready(lambda book: _bounded(payers, book))
         now_us = time.time_ns() // 1_000
         # Near an instant at which prices change each takes 10 ms: those behind may have given up meanwhile.
         answers = [(one, self._work_out(one.asked, now_us, book)) for one in fresh if one.is_fresh]
@@ -156,6 +158,10 @@ class Desk:
         for waiter, result in answers:
             waiter.hear(_said(result))
         _count(answers, len(waiting) - len(answers))
+
+    async def _ready(self, names: Callable[[Book], Iterable[str]]) -> Book:
+        """Know what accounts have drawn and spent; return the book by which that is all."""
+        return await opening.read(self.connection, self.purses, lambda: self.book, names)
 
     async def _set_aside(self, kept: Sequence[Reservation]) -> None:
         await credit.set_aside(self.connection, self.turn, kept)
@@ -176,10 +182,11 @@ class Desk:
         account = book.account_of(asked.payer)
         if account is None:
             return Refusal.NO_ACCOUNT
-        if not account.prepaid:
+        if not account.bounds(asked.payer):
             return Grant(limit_s=self.longest_s, money_micro=0, pools={})
         purse = self.purses.of(account.account)
-        grant = authorise(wish, book, purse.sight(), purse.free_micro())
+        free_micro = purse.free_micro() if account.prepaid else None
+        grant = authorise(wish, book, purse.sight(), free_micro, purse.spending())
         if isinstance(grant, Refusal):
             return grant
         kept = Reservation(
@@ -189,7 +196,7 @@ class Desk:
             wish=replace(wish, seconds=grant.limit_s),
             grant=grant,
         )
-        self.purses.hold(kept)
+        self.purses.hold(kept, book)
         return kept
 
     def _longer(self, reservation: Reservation, answered_us: int) -> Reservation | None:
@@ -201,8 +208,10 @@ class Desk:
             last_us=answered_us,
             seconds=min(before_s + self.slice_s, self.longest_s),
         )
-        purse = self.purses.of(reservation.account)
-        grant = authorise(wish, self.book, purse.sight(reservation), purse.free_micro(reservation))
+        purse, account = self.purses.of(reservation.account), self.book.accounts.get(reservation.account)
+        free_micro = None if account is not None and not account.prepaid else purse.free_micro(reservation)
+        sight, spending = purse.sight(reservation), purse.spending(reservation)
+        grant = authorise(wish, self.book, sight, free_micro, spending)
         if isinstance(grant, Refusal) or grant.limit_s <= before_s:
             return None
         return replace(reservation, wish=replace(wish, seconds=grant.limit_s), grant=grant)
@@ -215,14 +224,11 @@ def _count(answers: Sequence[tuple[_Waiting, object]], late: int) -> None:
         metrics.authorisations().labels(end=end).inc(number)
 
 
-async def read_pools(connection: Connection, purses: Purses, accounts: Iterable[str]) -> None:
-    """Read what accounts have drawn from pools, if nobody has yet; from then on the writer keeps it."""
-    while new := [account for account in accounts if purses.of(account).used is None]:
-        found = await ledger.used(connection, new)
-        for account in new:
-            purse = purses.of(account)
-            if purse.used is None:  # the writer has not read it meanwhile, and drawn from it
-                purse.used = {pool: seconds for pool, seconds in found.items() if pool[0] == account}
+def _bounded(payers: Iterable[str], book: Book) -> Iterator[str]:
+    for payer in payers:
+        account = book.account_of(payer)
+        if account is not None and account.bounded:
+            yield account.account
 
 
 def _said(result: Reservation | Grant | Refusal) -> Answer:

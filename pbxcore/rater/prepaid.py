@@ -1,19 +1,22 @@
-"""Legs of prepaid accounts: each sees what other calls left, is paid from the balance, gives back the rest.
+"""Legs of accounts whose calls money may end: each sees what other calls left, pays, gives back the rest.
 
-Owns what a leg does to a purse. Refuses to rate in batches: what one leg leaves, the next one sees.
+Owns what a leg does to a purse: it is paid from the balance of a prepaid account, and counts below the limits
+of any. Refuses to rate in batches: what one leg leaves, the next one sees.
 
 What a leg was authorised for is what was set aside last: the record says only how long the first part was.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pbxcore import metrics
 from pbxcore.rater.pricing import Priced
 from pbxcore.rater.purse import Purse, Purses
-from rating.book import Book, PoolKey
+from rating.book import Account, Book, PoolKey
 from rating.closing import Months
+from rating.credit import Reservation
 from rating.leg import Leg
+from rating.limits import counts
 from rating.rate import rate
 from rating.rated import Quarantined, RatedLeg
 from rating.store.credit import Entry
@@ -37,26 +40,37 @@ class Paid:
     released: list[str] = field(default_factory=list)
 
 
-def is_prepaid(leg: Leg, book: Book) -> bool:
-    """Tell whether a leg is paid from credit."""
+def is_bounded(leg: Leg, book: Book) -> bool:
+    """Tell whether money may have ended a leg."""
     account = book.account_of(leg.payer)
-    return account is not None and account.prepaid
+    return account is not None and account.bounded
 
 
 def pay(legs: Iterable[Leg], book: Book, purses: Purses) -> Paid:
-    """Rate legs of prepaid accounts, one after the other, and take what they cost from their purses.
+    """Rate legs of bounded accounts, one after the other, and take what they cost from their purses.
 
     Args:
         legs: in the order given.
         book: what is in force.
-        purses: with the pools of the accounts read; they are changed.
+        purses: with what the accounts have drawn and spent; they are changed.
     """
     paid = Paid()
     for leg in legs:
         account = book.account_of(leg.payer)
-        assert account is not None, "is_prepaid said so"
-        _pay(leg, account.account, book, purses, paid)
+        assert account is not None, "is_bounded said so"
+        _pay(leg, account, book, purses, paid)
     return paid
+
+
+def granted(legs: Sequence[Leg], purses: Purses) -> Sequence[Leg]:
+    """Give legs that are invoiced by now the limit of what was set aside for them last."""
+    if purses.nothing_held or not any(leg.credit for leg in legs):
+        return legs
+    return [_granted(leg, purses.find(leg.credit)) for leg in legs]
+
+
+def _granted(leg: Leg, reservation: Reservation | None) -> Leg:
+    return leg if reservation is None else replace(leg, limit_s=reservation.grant.limit_s)
 
 
 def set_free(legs: Iterable[Leg], priced: Priced, purses: Purses) -> list[str]:
@@ -90,10 +104,9 @@ def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Pric
     )
 
 
-def _pay(leg: Leg, account: str, book: Book, purses: Purses, paid: Paid) -> None:
-    purse, reservation = purses.of(account), purses.find(leg.credit)
-    if reservation is not None:
-        leg = replace(leg, limit_s=reservation.grant.limit_s)
+def _pay(leg: Leg, account: Account, book: Book, purses: Purses, paid: Paid) -> None:
+    purse, reservation = purses.of(account.account), purses.find(leg.credit)
+    leg = _granted(leg, reservation)
     sight = purse.sight(reservation)
     rating = rate((leg,), book, sight)
     if rating.quarantined:  # it may cost what was set aside yet, so that stays
@@ -105,11 +118,22 @@ def _pay(leg: Leg, account: str, book: Book, purses: Purses, paid: Paid) -> None
     paid.rated.append(rated)
     paid.used |= _draw(purse, sight, rating.used)
     if rated.amount_micro:
-        purse.balance_micro -= rated.amount_micro
-        paid.entries.append(Entry(account, f"leg {leg.key}", -rated.amount_micro, purse.balance_micro))
-    _tell_overspending(rated, reservation.grant.money_micro if reservation else 0)
+        _charge(rated, account, purse, paid)
+    if account.prepaid or reservation is not None:  # an invoiced call leaves where nobody can be asked, too
+        _tell_overspending(rated, reservation.grant.money_micro if reservation else 0)
     if purses.release(leg.credit):
         paid.released.append(leg.credit)
+
+
+def _charge(rated: RatedLeg, account: Account, purse: Purse, paid: Paid) -> None:
+    """Take what a leg costs from the balance, and from what is left below limits."""
+    answered_us = rated.answered_us
+    found = counts(account.limits, rated.payer, account.zone, answered_us, answered_us)
+    purse.spend(tuple(count for _, count in found), rated.amount_micro)
+    if account.prepaid:
+        purse.balance_micro -= rated.amount_micro
+        entry = Entry(account.account, f"leg {rated.key}", -rated.amount_micro, purse.balance_micro)
+        paid.entries.append(entry)
 
 
 def _draw(purse: Purse, sight: Mapping[PoolKey, int], after: Mapping[PoolKey, int]) -> dict[PoolKey, int]:

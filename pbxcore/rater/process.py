@@ -136,7 +136,7 @@ async def _desk(settings: Settings, connection: Connection, writer: Writer) -> D
     for account, balance_micro in (await credit.balances(connection)).items():
         purses.of(account).balance_micro = balance_micro
     for reservation in await credit.reservations(connection):
-        purses.hold(reservation)
+        purses.hold(reservation, writer.index.book)
     purses.bound |= {name for name in await credit.bound(connection) if purses.find(name)}
     return Desk(
         connection=connection,
@@ -195,6 +195,7 @@ async def _see_to(notes: _Notes, writer: Writer, desk: Desk) -> None:
         notes.book = False
         last = writer.index
         writer.index = await _index(writer.connection, last.book.destinations, last.numbers)
+        writer.purses.turn_to(writer.index.book, desk.book)
         desk.book = writer.index.book
     if notes.releases:
         notes.releases = False

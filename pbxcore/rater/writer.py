@@ -19,8 +19,9 @@ from pbxcore.intake.assemble import Assembly, assemble, expire
 from pbxcore.intake.memory import Memory
 from pbxcore.intake.record import BadLine
 from pbxcore.intake.source import Batch, Position
-from pbxcore.rater.desk import MARGIN_S, read_pools
-from pbxcore.rater.prepaid import is_prepaid, pay, set_free, with_paid
+from pbxcore.rater import opening
+from pbxcore.rater.desk import MARGIN_S
+from pbxcore.rater.prepaid import granted, is_bounded, pay, set_free, with_paid
 from pbxcore.rater.pricing import Priced, price
 from pbxcore.rater.purse import Purses
 from rating.book import PoolKey
@@ -37,6 +38,7 @@ from rating.thresholds import Reached, reached
 MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
 RELEASES = 500  # legs at once
 LOOK_US = SECOND_US  # between looks at what is overdue: each goes through all calls under way
+LONGEST_MEMORY_US = 31 * 86_400 * SECOND_US  # what limits count grows by the day
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,9 +51,10 @@ class Writer:
         balances: seconds used of each pool of the accounts in `met`.
         first_open: of those accounts that have closed a month, the first that is not.
         rerating: the count under which these were read.
-        purses: of prepaid accounts; their pools stand there.
+        purses: of accounts on credit or with limits; their pools stand there.
         told: thresholds of pools that are known to have been told.
         looked_us: when it was last looked for reservations that are overdue.
+        forgot_us: when everything was last read anew.
     """
 
     connection: Connection
@@ -66,6 +69,7 @@ class Writer:
     purses: Purses = field(default_factory=Purses)
     told: set[tuple[str, str, int]] = field(default_factory=set)
     looked_us: int = 0
+    forgot_us: int = field(default_factory=lambda: time.time_ns() // 1_000)
 
     async def take_in(self, batch: Batch) -> Sequence[Leg]:
         """Store everything a batch says; return the legs that ended in it."""
@@ -165,17 +169,18 @@ class Writer:
     async def _hold(self) -> int:
         """Begin to write; return the position of the newest row."""
         held = await ledger.hold(self.connection, self.turn)
-        if held.rerating != self.rerating:
+        if held.rerating != self.rerating or time.time_ns() // 1_000 > self.forgot_us + LONGEST_MEMORY_US:
             self._forget()
             self.rerating = held.rerating
         return held.position
 
     def _forget(self) -> None:
+        self.forgot_us = time.time_ns() // 1_000
         self.balances.clear()
         self.first_open.clear()
         self.met.clear()
         self.told.clear()
-        self.purses.forget_pools()
+        self.purses.forget()
 
     async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
         """Leave out what has been rated or put aside before, so that it draws from no allowance again."""
@@ -191,7 +196,7 @@ class Writer:
         return [name for call in assembly.left for name in self.purses.unanswered(call)]
 
     async def _price(self, legs: Sequence[Leg], position: int) -> Priced:
-        """Price legs that are invoiced, then those that are paid from credit."""
+        """Price legs that nothing bounds, then those that credit or limits do."""
         book, payers = self.index.book, {leg.payer for leg in legs}
         accounts = {account.account: account for payer in payers if (account := book.account_of(payer))}
         if len(self.balances) > MOST_BALANCES:
@@ -201,11 +206,12 @@ class Writer:
             self.first_open.update(await ledger.first_open(self.connection, new))
             self.met |= new
         months = Months(book, self.first_open)
-        prepaid = {name for name, account in accounts.items() if account.prepaid}
-        await read_pools(self.connection, self.purses, prepaid)
-        invoiced = [leg for leg in legs if not is_prepaid(leg, book)] if prepaid else legs
+        bounded = {name for name, account in accounts.items() if account.bounded}
+        await opening.read(self.connection, self.purses, lambda: book, lambda _: bounded)
+        invoiced = [leg for leg in legs if not is_bounded(leg, book)] if bounded else legs
+        invoiced = granted(invoiced, self.purses)
         priced = price(invoiced, self.index, self.balances, position, months)
-        paid = pay((leg for leg in legs if is_prepaid(leg, book)) if prepaid else (), book, self.purses)
+        paid = pay((leg for leg in legs if is_bounded(leg, book)) if bounded else (), book, self.purses)
         paid.released += set_free(invoiced, priced, self.purses)
         return with_paid(priced, paid, position, months)
 

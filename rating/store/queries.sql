@@ -125,3 +125,10 @@ GROUP BY currency ORDER BY currency
 SELECT split_part(leg ->> 'payer', '/', 1) AS tenant, count(*) AS legs FROM quarantined_leg
 WHERE settled_at IS NULL AND (leg ->> 'ended_us')::bigint < $1
 GROUP BY 1
+
+-- name: spent
+-- $2: where days begin. A leg is billed in the month of its answer or a later one, so the index finds them.
+SELECT account, payer, width_bucket(answered_us, $2::bigint[]) AS day, sum(amount_micro)::bigint AS amount_micro
+FROM rated_leg
+WHERE account = ANY($1) AND billing_month >= $3 AND answered_us >= ($2::bigint[])[1]
+GROUP BY 1, 2, 3

@@ -1,18 +1,20 @@
-"""Calls on credit on a real Asterisk: they end when the money does, and are billed no longer than that."""
+"""Calls on credit and below spend limits on a real Asterisk: they end when the money does."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 import yaml
 
-from pbxcore import publication
+from pbxcore import publication, published
 from pbxcore.control.extending import EVERY_S
 from pbxcore.database import Connection, connect, migrate
 from pbxcore.machine import postgres as postgresql
@@ -20,10 +22,11 @@ from pbxcore.machine import services
 from pbxcore.practice import sipp
 from pbxcore.published import Index
 from pbxcore.rater.credit_line import path_of
+from rating import money
 from rating.store import credit, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from rating.rated import RatedLeg
     from tests.acceptance.conftest import Pbx
@@ -83,6 +86,34 @@ class Prepaid:
     async def rated(self) -> list[RatedLeg]:
         """Every leg so far."""
         return [entry.leg for entry in await self.asked(lambda c: stream.rated_since(c, 0))]
+
+    @contextlib.asynccontextmanager
+    async def limited(self, payer: str, micro: int) -> AsyncIterator[None]:
+        """Invoice the account, with a spend limit of one payer for the day, inside the block."""
+        now = datetime.now(UTC)
+        zone = "UTC" if now.date() == (now + timedelta(hours=1)).date() else "Asia/Kathmandu"
+        limits = {"extensions": {payer: {"per_day": money.text(micro)}}}
+        index = published.read_index(self.pbx.settings.published)
+        await self.pay({"bundles": [], "time_zone": zone, "spend_limits": limits})
+        await self.announce(replace(index, prepaid=frozenset(), limited=frozenset({"acme"})))
+        yield
+        await self.pay({"bundles": [], "payment": "prepaid"})
+        await self.announce(index)
+
+    async def pay(self, change: dict[str, Any]) -> None:
+        """Put another account in force, and wait until the rater goes by it: payments come after it."""
+        document = {**yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text()), **change}
+        statement = (
+            "INSERT INTO revision SELECT 'account', 'acme', 1 + count(*), $1, '', 'test' FROM revision "
+            "WHERE kind = 'account'"
+        )
+        await self.asked(lambda connection: connection.execute(statement, json.dumps(document, default=str)))
+        await self.set_balance((await self.standing()).balance_micro + 1)
+
+    async def announce(self, index: Index) -> None:
+        """Let control know who is asked for."""
+        publication.write_index(self.pbx.settings.published, index)
+        assert all(one.done for one in await publication.announce(self.pbx.settings.run_dir))
 
     def start_rater(self) -> None:
         """Start it and wait until it answers for credit."""
@@ -188,6 +219,22 @@ async def test_a_call_goes_on_as_long_as_there_is_credit(prepaid: Prepaid, runs:
     await prepaid.until(lambda now: now.calls == 0)
     (leg,) = (await prepaid.rated())[before:]
     assert SLICE_S < talk_s <= leg.billable_s <= 60  # a started minute, as far as it was authorised
+
+
+async def test_a_call_ends_when_a_spend_limit_is_reached(prepaid: Prepaid, runs: Runs) -> None:
+    """An extension may spend three seconds more today: the call ends, the next one is refused, not help."""
+    before = [entry.amount_micro for entry in await prepaid.rated()]
+    async with prepaid.limited("acme/10", sum(before) + 3 * SECOND_MICRO + 7):
+        runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=15_000))
+        assert _talked(await run.wait()) == pytest.approx(3.0, abs=0.5)
+        await prepaid.until(lambda now: now.calls == 0)
+        (leg,) = (await prepaid.rated())[len(before) :]
+        assert (leg.billable_s, leg.amount_micro) == (3, 3 * SECOND_MICRO)
+        end = await _refused(prepaid, MOBILE)
+        assert (end["outcome"], end["reason"]) == ("rejected", "extension-day-limit")
+        assert "its own spend limit for this day is reached" in json.dumps(prepaid.pbx.decisions()[-1])
+        runs.append(run := await (await prepaid.phone()).call("112", talk_ms=300))
+        await run.wait()
 
 
 @pytest.mark.row("4.7")

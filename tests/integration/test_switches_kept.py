@@ -147,7 +147,9 @@ def test_who_gets_an_extension_next_starts_afresh(tmp_path: Path) -> None:
     }  # fmt: skip
     plan = build_plan(TenantSpec.model_validate(spec), revision=2, trunks=())
     settings = Settings(state=tmp_path, config=tmp_path)
-    change = publication._Behind(wanted={"acme": 2}, plans=(plan,), prepaid=frozenset(), credit_changed=False)
+    change = publication._Behind(
+        wanted={"acme": 2}, plans=(plan,), prepaid=frozenset(), limited=frozenset(), credit_changed=False
+    )
     publication._write(settings, change)
     assert not path.exists(), "nothing switched, nothing to forget"
     out = dataclasses.replace(ONE, kind=SwitchKind.LOGGED_OUT, value="on")

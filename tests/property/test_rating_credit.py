@@ -1,9 +1,10 @@
-"""Prepaid: what is authorised is enough, is the most there is, and is never overspent by calls together."""
+"""Credit and limits: what is authorised is enough, the most there is, never overspent by calls together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import yaml
 from hypothesis import given
@@ -16,6 +17,7 @@ from rating.catalogue import CatalogueSpec
 from rating.credit import Grant, Refusal, Wish, authorise
 from rating.destinations.load import load
 from rating.leg import Leg
+from rating.limits import WHOLE, Count, Limit, Limits, Span, counts
 from rating.periods import from_iso
 from rating.rate import rate
 from rating.rated import RatedLeg
@@ -33,13 +35,14 @@ NUMBERS = (
 )
 EDGE_US = from_iso("2026-10-31T23:00:00+00:00")  # Berlin: a month, and perhaps a tariff and a bundle, begins
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+BERLIN = ZoneInfo("Europe/Berlin")
 SECOND_US = 1_000_000
 LONGEST_S = 40
 WINDOW_S = 6
 
 
 @st.composite
-def books(draw: st.DrawFn) -> Book:
+def books(draw: st.DrawFn, *, bundles: bool = True) -> Book:
     """A prepaid account near everything that can change a price within seconds."""
     first, following = draw(st.sampled_from(((60, 60), (1, 1), (30, 6), (10, 7))))
     change = {
@@ -70,7 +73,7 @@ def books(draw: st.DrawFn) -> Book:
             ),
         }
     )
-    booked = draw(st.sets(st.sampled_from(("de", "dach", "europe"))))
+    booked = draw(st.sets(st.sampled_from(("de", "dach", "europe")))) if bundles else set[str]()
     days = st.sampled_from(("2026-01-01", "2026-11-01"))
     account = AccountSpec.model_validate(
         {
@@ -106,9 +109,9 @@ USED = st.dictionaries(
 
 
 @st.composite
-def wishes(draw: st.DrawFn, longest_s: int = LONGEST_S) -> Wish:
+def wishes(draw: st.DrawFn, longest_s: int = LONGEST_S, around_s: int = 60) -> Wish:
     """A call that is answered around an instant at which prices change."""
-    first_us = EDGE_US + draw(st.integers(-60 * SECOND_US, 60 * SECOND_US))
+    first_us = EDGE_US + draw(st.integers(-around_s * SECOND_US, around_s * SECOND_US))
     return Wish(
         payer="acme/10",
         number=draw(st.sampled_from(NUMBERS)),
@@ -258,3 +261,95 @@ def test_calls_at_once_never_overspend_one_balance(
 
 
 PARTS = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6))
+PAYERS = ("acme/10", "acme/11")
+
+
+@dataclass(slots=True)
+class Counter:
+    """What limits count, and what calls under way have set aside of it: the rule in its shortest form."""
+
+    limits: Limits
+    spent: dict[Count, int]
+    held: dict[int, tuple[Wish, Grant]]
+
+    def others(self, but: int | None = None) -> dict[Count, int]:
+        """What was spent, and set aside by all calls but one."""
+        found = dict(self.spent)
+        for number, (wish, grant) in self.held.items():
+            for count in self.counted(wish, wish.first_us, wish.last_us) if number != but else ():
+                found[count] = found.get(count, 0) + grant.money_micro
+        return found
+
+    def counted(self, wish: Wish, first_us: int, last_us: int) -> Iterator[Count]:
+        """What a call adds to."""
+        return (count for _, count in counts(self.limits, wish.payer, BERLIN, first_us, last_us))
+
+    def begin(self, number: int, wish: Wish, book: Book) -> None:
+        """Authorise a call; allowances are those of the book, and nobody draws from them."""
+        grant = authorise(wish, book, {}, None, self.others())
+        if isinstance(grant, Grant):
+            self.held[number] = (wish, grant)
+
+    def extend(self, number: int, book: Book, answered_us: int) -> None:
+        """Let a call go on."""
+        before, grant = self.held[number]
+        wish = replace(before, first_us=answered_us, last_us=answered_us, seconds=grant.limit_s + LONGEST_S)
+        longer = authorise(wish, book, {}, None, self.others(number))
+        if isinstance(longer, Grant) and longer.limit_s > grant.limit_s:
+            self.held[number] = (wish, longer)
+
+    def end(self, number: int, book: Book, answered_us: int, talk_ppm: int) -> None:
+        """Rate a call, and count it in the day and month of its answer."""
+        wish, grant = self.held.pop(number)
+        rated = price(
+            book, wish, answered_us, grant.limit_s * SECOND_US * talk_ppm // 10**6, grant.limit_s, {}
+        )
+        assert rated
+        for count in self.counted(wish, answered_us, answered_us):
+            self.spent[count] = self.spent.get(count, 0) + rated.amount_micro
+
+
+@st.composite
+def limits(draw: st.DrawFn) -> Limits:
+    """Limits of the account, of one extension or of both."""
+    found = {
+        who: tuple(
+            Limit(who, span, draw(st.sampled_from((0, 20_000, 60_000, 100_000, 400_000))))
+            for span in sorted(draw(st.sets(st.sampled_from(Span))))
+        )
+        for who in sorted(draw(st.sets(st.sampled_from((WHOLE, *PAYERS)), min_size=1)))
+    }
+    return {who: some for who, some in found.items() if some}
+
+
+PPM = st.integers(0, 10**6)
+CALLS = st.tuples(wishes(around_s=WINDOW_S // 2), st.sampled_from(PAYERS), PPM)
+DEEDS = st.tuples(st.sampled_from(("nothing", "extend", "end")), st.integers(0, 7), PPM)
+
+
+@given(
+    book=books(bundles=False),
+    limited=limits(),
+    calls=st.lists(st.tuples(CALLS, DEEDS), min_size=2, max_size=8),
+)
+def test_calls_at_once_never_exceed_a_limit(
+    book: Book, limited: Limits, calls: list[tuple[tuple[Wish, str, int], tuple[str, int, int]]]
+) -> None:
+    """Around a midnight, begun, extended and ended in any order: no day and no month exceeds its limit."""
+    account = replace(book.accounts["acme"], prepaid=False, limits=limited)
+    book = replace(book, accounts={"acme": account})
+    counter, answers = Counter(limited, {}, {}), dict[int, int]()
+    for number, ((wish, payer, answer_ppm), (deed, which, talk_ppm)) in enumerate(calls):
+        counter.begin(number, replace(wish, payer=payer), book)
+        answers[number] = wish.first_us + (wish.last_us - wish.first_us) * answer_ppm // 10**6
+        held = sorted(counter.held)
+        one = held[which % len(held)] if held else -1
+        if held and deed == "extend":
+            counter.extend(one, book, answers[one])
+        elif held and deed == "end":
+            counter.end(one, book, answers[one], talk_ppm)
+    for number in sorted(counter.held):
+        counter.end(number, book, answers[number], calls[number][1][2])
+    most = {(limit.who, limit.span): limit.most_micro for some in limited.values() for limit in some}
+    assert all(micro <= most[count.who, count.span] for count, micro in counter.spent.items())
+    assert not counter.others().keys() - counter.spent.keys(), "nothing is left set aside"

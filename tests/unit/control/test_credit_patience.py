@@ -17,6 +17,7 @@ from rating.book import Book, PoolKey, bind
 from rating.catalogue import CatalogueSpec
 from rating.credit import Grant, Refusal, Wish, authorise
 from rating.destinations.load import load
+from rating.limits import Count
 
 if TYPE_CHECKING:
     from rating.store.ledger import Connection, Turn
@@ -39,9 +40,11 @@ async def test_a_question_that_waited_too_long_behind_others_is_not_worked_out(
     )
     took: list[float] = []
 
-    def slowly(wish: Wish, book: Book, used: Mapping[PoolKey, int], money_micro: int) -> Grant | Refusal:
+    def slowly(
+        wish: Wish, book: Book, used: Mapping[PoolKey, int], money_micro: int, spent: Mapping[Count, int]
+    ) -> Grant | Refusal:
         took.append(EACH_S)
-        return authorise(wish, book, used, money_micro)
+        return authorise(wish, book, used, money_micro, spent)
 
     clock = SimpleNamespace(monotonic=lambda: sum(took), time_ns=time.time_ns)
     monkeypatch.setattr(desk, "time", clock)

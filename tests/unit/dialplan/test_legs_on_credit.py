@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
-from dialplan.credit import AROUND_S, Credit, questions, with_credit
+from dialplan.credit import AROUND_S, REFUSALS, Credit, questions, with_credit
 from dialplan.decide import decide
 from dialplan.decision import Decision, Outside, Reason, Reject, Ring
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
+from rating.credit import Refusal
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FAR = "+436641110001"
@@ -38,7 +39,9 @@ DOCUMENT: dict[str, Any] = {
 PLAN = build_plan(TenantSpec.model_validate_json(json.dumps(DOCUMENT)), revision=1, trunks=("one", "two"))
 INVOICED = Published().with_plan(PLAN)
 PREPAID = replace(INVOICED, prepaid=frozenset({"acme"}))
+LIMITED = replace(INVOICED, limited=frozenset({"acme"}))
 STATE = State(longest_call_s=14_400)
+COSTLY = "+4990012345678"  # premium: nobody calls it blindly
 
 
 def dial(published: Published, number: str, state: State = STATE) -> Decision:
@@ -57,6 +60,10 @@ def dial(published: Published, number: str, state: State = STATE) -> Decision:
         (PREPAID, "10", []),
         (PREPAID, "11", [("acme/11", FAR, AROUND_S + 20 + 2 * 60)]),  # who forwards pays
         (PREPAID, FAR, [("acme/10", FAR, AROUND_S + 2 * 60)]),
+        (LIMITED, "112", []),
+        (LIMITED, "10", []),
+        (LIMITED, "11", [("acme/11", FAR, AROUND_S + 20 + 2 * 60)]),
+        (LIMITED, FAR, [("acme/10", FAR, AROUND_S + 2 * 60)]),
     ],
 )
 def test_only_legs_on_credit_are_asked_for(
@@ -77,6 +84,10 @@ def test_only_legs_on_credit_are_asked_for(
         ({KEY: Credit(0, "r1", "no-account")}, Reason.CREDIT_UNKNOWN),
         ({KEY: Credit(0, "r1", "no-credit")}, Reason.NO_CREDIT),
         ({KEY: Credit(0, "r1", "no-price")}, Reason.NO_PRICE),
+        ({KEY: Credit(0, "r1", "account-day-limit")}, Reason.ACCOUNT_DAY),
+        ({KEY: Credit(0, "r1", "account-month-limit")}, Reason.ACCOUNT_MONTH),
+        ({KEY: Credit(0, "r1", "extension-day-limit")}, Reason.EXTENSION_DAY),
+        ({KEY: Credit(0, "r1", "extension-month-limit")}, Reason.EXTENSION_MONTH),
     ],
 )
 def test_a_leg_without_credit_is_a_refusal(said: dict[int, Credit], reason: Reason) -> None:
@@ -113,3 +124,31 @@ def test_who_is_on_credit_outlives_a_change_of_plans() -> None:
     """Another revision of a tenant changes how it decides, not how it pays."""
     assert PREPAID.with_plan(PLAN).prepaid == {"acme"}
     assert PREPAID.without("acme").prepaid == {"acme"}
+
+
+def test_every_refusal_of_rating_has_its_reason() -> None:
+    """But for an account that is not there: of that nothing is known."""
+    assert {refusal.value for refusal in Refusal} - {"no-account"} <= set(REFUSALS)
+
+
+@pytest.mark.parametrize("said", [{}, {1: Credit(0, "r1", "busy")}])
+def test_an_invoiced_leg_leaves_blindly_where_nobody_answers(said: dict[int, Credit]) -> None:
+    """A limit is no reason to lose calls: it leaves as the standby lets it, near and for an hour at most."""
+    near, far = dial(LIMITED, "+493012345678"), dial(LIMITED, COSTLY)
+    leg, refused = with_credit(near, LIMITED, said).steps[0], with_credit(far, LIMITED, said).steps[0]
+    assert isinstance(leg, Outside)
+    assert (leg.limit_s, leg.credit) == (3_600, "")
+    assert isinstance(refused, Reject)
+    assert refused.reason is Reason.BLIND
+
+
+def test_the_standby_lets_an_invoiced_leg_leave_as_ever() -> None:
+    """Spend limits change nothing of what it decides."""
+    blind = replace(STATE, blind=True)
+    for number in ("+493012345678", COSTLY, "112"):
+        assert dial(LIMITED, number, blind) == dial(INVOICED, number, blind)
+
+
+def test_who_has_limits_outlives_a_change_of_plans() -> None:
+    """Like who is on credit."""
+    assert LIMITED.with_plan(PLAN).without("acme").limited == {"acme"}

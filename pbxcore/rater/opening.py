@@ -1,0 +1,66 @@
+"""What purses begin with: what accounts have drawn from pools, and what their calls of this month have cost.
+
+Owns when that is read from the database: before the first question or leg of an account, and again when it
+was forgotten. From then on the writer keeps it. Desk and writer read on connections of their own; who comes
+second finds it there. What was forgotten while a query was under way is asked again: its answer may be old.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from pbxcore.rater.purse import Purses
+from rating.book import Account, Book
+from rating.store import ledger, spending
+from rating.store.ledger import Connection
+
+
+async def read(
+    connection: Connection,
+    purses: Purses,
+    book: Callable[[], Book],
+    names: Callable[[Book], Iterable[str]],
+) -> Book:
+    """Read what is missing, until nothing is.
+
+    Args:
+        connection: to the database.
+        purses: where it goes.
+        book: gives the one in force.
+        names: gives the accounts in question, by that book.
+
+    Returns:
+        The book by which nothing is missing; so it stays until the caller waits for something else.
+    """
+    while True:  # a book changes far more slowly than this reads
+        current = book()
+        accounts = set(names(current))
+        drawn = [name for name in accounts if purses.of(name).used is None]
+        spent = [
+            one for name in accounts if (one := _limited(current, name)) and purses.of(name).spent is None
+        ]
+        if not drawn and not spent:
+            return current
+        await _read(connection, purses, drawn, spent)
+
+
+def _limited(book: Book, name: str) -> Account | None:
+    account = book.accounts.get(name)
+    return account if account is not None and account.limits else None
+
+
+async def _read(
+    connection: Connection, purses: Purses, drawn: Iterable[str], spent: Iterable[Account]
+) -> None:
+    forgotten = purses.forgotten
+    used = await ledger.used(connection, drawn) if drawn else {}
+    costs = await spending.spent(connection, spent, time.time_ns() // 1_000) if spent else {}
+    if purses.forgotten != forgotten:
+        return
+    for name in drawn:
+        purse = purses.of(name)
+        if purse.used is None:  # nobody has read it meanwhile, and drawn from it
+            purse.used = {pool: seconds for pool, seconds in used.items() if pool[0] == name}
+    for account in spent:
+        purse = purses.of(account.account)
+        if purse.spent is None:
+            purse.spent = dict(costs[account.account])
