@@ -8,8 +8,10 @@ import asyncio
 import dataclasses
 import json
 import logging
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dialplan.switch import Switch
 
 MAX_WAITING = 10_000  # lines; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
+GATHER_S = 0.02  # lines of so long are written together: opening the file in a thread costs more than a line
 STEP_NAMES = {
     "Admit": "admit",
     "Ring": "ring",
@@ -31,6 +34,8 @@ STEP_NAMES = {
     "Reject": "reject",
     "Confirm": "confirm",
 }
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for each line
 
 LINES = Counter(
     "pbxcore_decision_log_lines_total", "Lines of the decision log by what became of them", ["end"]
@@ -44,7 +49,7 @@ def to_json(decision: Decision) -> dict[str, Any]:
     return {
         "version": decision.version,
         "steps": [_step(step) for step in decision.steps],
-        "because": [dataclasses.asdict(because) for because in decision.because],
+        "because": [_plain(because) for because in decision.because],
         "changes": [switch_to_json(one) for one in decision.changes],
     }
 
@@ -63,7 +68,7 @@ def line(facts: Facts, decision: Decision, *, at: datetime, micros: int) -> dict
         "linkedid": facts.linkedid,
         "version": decision.version,
         "micros": micros,
-        "facts": dataclasses.asdict(facts),
+        "facts": _plain(facts),
         "decision": to_json(decision),
     }
 
@@ -95,34 +100,38 @@ class DecisionLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(MAX_WAITING)
+        self._waiting: deque[Mapping[str, Any]] = deque()
+        self._noted = asyncio.Event()
 
     def note(self, entry: Mapping[str, Any]) -> None:
         """Queue one line; never waits."""
-        try:
-            self._waiting.put_nowait(entry)
-        except asyncio.QueueFull:
+        if len(self._waiting) >= MAX_WAITING:
             LINES.labels("dropped").inc()
+            return
+        self._waiting.append(entry)
+        self._noted.set()
 
     async def run(self) -> None:
         """Write what is noted until cancelled, then what is left."""
         try:
             while True:
-                first = await self._waiting.get()
-                await self._write([first, *self._rest()])
+                await self._noted.wait()
+                await asyncio.sleep(GATHER_S)
+                self._noted.clear()
+                while rest := self._rest():
+                    await self._write(rest)
         finally:
             while rest := self._rest():
                 self._append(rest)
 
     def _rest(self) -> list[Mapping[str, Any]]:
-        count = min(self._waiting.qsize(), MAX_BATCH)
-        return [self._waiting.get_nowait() for _ in range(count)]
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
 
     async def _write(self, entries: list[Mapping[str, Any]]) -> None:
         await asyncio.shield(asyncio.to_thread(self._append, entries))
 
     def _append(self, entries: list[Mapping[str, Any]]) -> None:
-        text = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
+        text = "".join(_encode(entry) + "\n" for entry in entries)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
@@ -134,4 +143,17 @@ class DecisionLog:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {"do": STEP_NAMES[type(step).__name__], **dataclasses.asdict(step)}
+    return {"do": STEP_NAMES[type(step).__name__], **_plain(step)}
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 — whatever stands in facts and decisions
+    """Return a frozen value as `dataclasses.asdict` does, without its copies of what cannot change."""
+    if names := _fields(type(value)):  # type: ignore[arg-type]  # mypy asks how an instance hashes, not its type
+        return {name: _plain(getattr(value, name)) for name in names}
+    return tuple(map(_plain, value)) if type(value) is tuple else value
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """Name the fields of a dataclass; any other type has none."""
+    return tuple(one.name for one in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()

@@ -68,6 +68,17 @@ async def test_a_question_is_answered(server: Server) -> None:
     assert await server.ask() == ANSWER
 
 
+async def test_a_question_in_pieces_is_answered(server: Server) -> None:
+    """However a request is cut on its way, even between its last two bytes, it is the same."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for piece in (REQUEST[:2], REQUEST[2:30], REQUEST[30:-1], REQUEST[-1:]):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    assert await asyncio.wait_for(reader.readline(), 5) == ANSWER
+    writer.close()
+
+
 async def test_probes_change_nothing(server: Server) -> None:
     """A thousand clients that connect and close are counted and forgotten."""
     before = _count("probe")
@@ -89,12 +100,17 @@ async def test_probes_change_nothing(server: Server) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n",
         b"a: b\n" * 100 + b"\n",
         b"a: " + b"x" * 10_000 + b"\n\n",
+        b"agi_a: " + b"x" * 5_000 + b"\n\n",
+        REQUEST.replace(b"agi_arg_1: 1\n", b"agi_arg_1: 1\nagi_arg_1: 1\n"),
+        REQUEST.replace(b"agi_arg_1: 1\n", b"agi_arg_1\n"),
+        REQUEST + b"x",
         b"agi_network_script: other\n\n",
         b"agi_network_script: decide\n\n",
         REQUEST.replace(b"agi_arg_7: 11", b"agi_arg_7: \xff\xfe"),
     ],
-    ids=["empty", "http", "tls", "many", "long", "script", "no-arguments", "not-utf8"],
-)
+    ids=["empty", "http", "tls", "many", "long", "long-line", "twice", "no-colon", "more", "script",
+         "no-arguments", "not-utf8"],
+)  # fmt: skip
 async def test_garbage_gets_no_answer(server: Server, garbage: bytes) -> None:
     """What is no question is closed without a word, and the next question is answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import threading
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
-from dialplan.decision import Reject
+from dialplan.decision import Because, Decision, Joined, Next, Reason, Reject, Ring
 from dialplan.facts import Facts, Origin, State
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
@@ -174,6 +175,19 @@ async def test_a_decision_is_logged_whole(settings: Settings) -> None:
     assert line["time"] == "2026-10-01T12:00:00.000000+00:00"
     assert (line["call"], line["micros"], line["facts"]["dialled"]) == ("pbx-1.0", 85, "99")
     assert line["decision"]["steps"][0]["do"] == "reject"
+
+
+def test_a_line_says_what_stands_in_facts_and_decision() -> None:
+    """Whatever is nested in a step stands in its line, as dataclasses themselves would write it."""
+    facts = replace(FACTS, diversions=("+431", "+432"))
+    ring = Ring(endpoints=("acme-a",), timeout_s=20, joined=(Joined(step=2, delay_s=5),), then=Next(busy=2))
+    because = (Because(rule="extensions.10", text="rings"),)
+    decision = Decision(version="acme@1", steps=(ring, Reject(cause=17, reason=Reason.BUSY)), because=because)
+    line = decision_log.line(facts, decision, at=datetime(2026, 10, 1, 12, tzinfo=UTC), micros=85)
+    assert line["facts"] == asdict(facts)
+    steps = line["decision"]["steps"]
+    assert steps == [{"do": "ring", **asdict(ring)}, {"do": "reject", **asdict(decision.steps[1])}]
+    assert line["decision"]["because"] == [asdict(because[0])]
 
 
 def test_a_log_that_cannot_keep_up_drops_and_counts(
