@@ -134,6 +134,21 @@ async def test_a_bundle_that_is_not_sold_is_refused(settings: Settings) -> None:
     assert [(line, "bundle" in code) for _, line, code in codes(applied)] == [(9, True)]
 
 
+async def test_a_limit_of_nobody_is_refused_and_one_of_somebody_is_published(settings: Settings) -> None:
+    """Extensions are those of the tenants in force; the index says of whom the rater is asked."""
+    await start(settings)
+    account = (CONFIG / "accounts" / "acme.yaml").read_text()
+    lines = account.count("\n")
+    limits = account + 'spend_limits:\n  extensions:\n    {payer}: {{per_day: "5.00"}}\n'
+    for payer, code in (("acme/999", "unknown-extension"), ("nobody/10", "unknown-tenant")):
+        applied = await put(settings, account=limits.format(payer=payer))
+        assert codes(applied) == [("account.yaml", lines + 3, code)]
+    for text, limited in ((limits.format(payer="acme/10"), {"acme"}), (account, set())):
+        assert not (await put(settings, account=text)).findings
+        index = published.read_index(settings.published)
+        assert (set(index.limited), set(index.prepaid)) == (limited, set())
+
+
 async def test_a_catalogue_that_breaks_an_account_in_force_is_refused(settings: Settings) -> None:
     """A later version in another currency, or without a bundle that somebody has booked."""
     await start(settings)
