@@ -32,8 +32,8 @@ from rating.account import AccountSpec
 # The kinds of documents, told by the key that names them. A kind is added by naming its spec here.
 SPECS: Mapping[str, str] = {
     "tenant": "dialplan.spec:TenantSpec",
+    "contract": "rating.contract.document:ContractSpec",  # names account and catalogue: told before these
     "account": "rating.account:AccountSpec",
-    "contract": "rating.contract.document:ContractSpec",  # names its catalogue, so it is told before one
     "catalogue": "rating.catalogue:CatalogueSpec",
 }
 SOME_TRUNK = ("carrier",)  # stands for the machine's trunks where nobody said which they are

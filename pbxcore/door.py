@@ -27,7 +27,7 @@ from dialplan.block import numbers_of
 from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import database, lasting, publication, speech, turn
+from pbxcore import contract_checks, contract_log, database, lasting, publication, speech, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
@@ -40,11 +40,12 @@ from pbxcore.settings import Settings
 from rating.account import AccountSpec
 from rating.book import check
 from rating.catalogue import CatalogueSpec
+from rating.contract.document import ContractSpec
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
 Spec = TypeVar("Spec", bound=BaseModel)
-ORDER = ("catalogue", "account", "tenant")  # each may refer to what stands before it
+ORDER = ("catalogue", "account", "contract", "tenant")  # each may refer to what stands before it
 GOODBYE_S = 2.0  # a server that does not answer is left without one
 
 
@@ -53,9 +54,9 @@ class Change:
     """What became of one document.
 
     Attributes:
-        kind: tenant, account or catalogue.
+        kind: tenant, account, contract or catalogue.
         id: its immutable id.
-        revision: the revision now in force.
+        revision: the revision now in force; of a contract how many facts it has.
         changed: False: the document in force says the same already.
         file: where it was read.
     """
@@ -115,7 +116,7 @@ async def enter(settings: Settings, documents: Sequence[Read], *, author: str, b
     bases = bases_of({key(document): document.text for document in documents}, base)
     if unspoken := await asyncio.to_thread(_speak, settings, documents):
         return Applied(findings=unspoken)
-    connection = await _connect(settings, author)
+    connection = await connect(settings, author)
     try:
         applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
         if applied.stale:
@@ -124,7 +125,7 @@ async def enter(settings: Settings, documents: Sequence[Read], *, author: str, b
             return Applied(stale=await _for_callers(settings, connection, applied.stale, specs))
         if applied.findings:
             return applied
-        return await _publish(settings, connection, applied)
+        return await publish(settings, connection, applied)
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
@@ -152,13 +153,13 @@ def _unspoken(name: str, failed: Exception) -> Finding:
     )
 
 
-async def _connect(settings: Settings, author: str) -> Connection:
+async def connect(settings: Settings, author: str) -> Connection:
     """Connect under a name that tells those who wait whom they wait for."""
     name = f"pbxcore apply by {author} (process {os.getpid()})"
     return await database.connect(database.url_of(settings), application=name)
 
 
-async def _publish(settings: Settings, connection: Connection, applied: Applied) -> Applied:
+async def publish(settings: Settings, connection: Connection, applied: Applied) -> Applied:
     """Publish what is stored; whatever hinders that, it is stored, and the machine itself completes it."""
     changed = [change.id for change in applied.changes if change.changed and change.kind == "tenant"]
     stored = time.monotonic()
@@ -217,7 +218,7 @@ async def _stale(
     found = []
     for document in documents:
         base = bases.get(key(document))
-        if base is None:
+        if base is None or document.kind == "contract":  # a log: what others added meanwhile is no conflict
             continue
         revision, same = await _compare(connection, document)
         if revision != base and not same:
@@ -263,7 +264,7 @@ async def _check_against_stored(
         based: keys of those that were made from the revision in force: what they leave out, they mean to.
     """
     return (
-        *_not_in_force(documents),
+        *await _check_contracts(connection, documents),
         *await _check_lasting(connection, documents, based),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
@@ -283,24 +284,34 @@ async def _check_lasting(
     return found
 
 
-def _not_in_force(documents: Sequence[Read]) -> Iterable[Located]:
-    """Find documents that are no subject of this door."""
-    for document in documents:
-        if document.kind not in ORDER:
-            told = Finding(
-                path=(),
-                code="not-applied",
-                message=f"a {document.kind} is not put in force here",
-                remedy=f"look at it with `pbxcore {document.kind} simulate`",
-            )
-            yield from locate(document, [told])
+async def _check_contracts(connection: Connection, documents: Sequence[Read]) -> list[Located]:
+    """Judge contracts beside what is stored of them, and the catalogues as they will stand."""
+    contracts = [
+        (document, document.spec) for document in documents if isinstance(document.spec, ContractSpec)
+    ]
+    if not contracts:
+        return []
+    new = {(document.kind, id_of(document)): document for document in documents}
+    catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
+    accounts = await _accounts(connection, documents, [spec.account or "" for _, spec in contracts])
+    found: list[Located] = []
+    for document, spec in contracts:
+        told = await contract_checks.mistakes(
+            connection, spec, document.tree.value, catalogues=catalogues, accounts=accounts
+        )
+        found += locate(document, told)
+    return found
+
+
+async def _accounts(connection: Connection, documents: Sequence[Read], wanted: Iterable[str]) -> set[str]:
+    """Give those of these accounts that there are after the change, and all that are new with it."""
+    rows = await connection.fetch(SQL["known"], "account", sorted(set(wanted)))
+    return {str(row["id"]) for row in rows} | {one.id for one in documents if one.kind == "account"}
 
 
 async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:
     tenants = [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
-    payers = sorted({spec.account for _, spec in tenants})
-    accounts = {str(row["id"]) for row in await connection.fetch(SQL["known"], "account", payers)}
-    accounts |= {document.id for document in documents if document.kind == "account"}
+    accounts = await _accounts(connection, documents, [spec.account for _, spec in tenants])
     numbers = {number for _, spec in tenants for number in _numbers(spec)}
     holders = await connection.fetch(SQL["holders"], sorted(numbers), [spec.tenant for _, spec in tenants])
     holder = {str(row["number"]): str(row["tenant"]) for row in holders}
@@ -317,9 +328,9 @@ async def _check_prices(
 ) -> list[Located]:
     """Judge catalogues and accounts as they will stand together: the stored ones first, then the new.
 
-    A change of tenants alone touches neither, and does not wait for all accounts to be read.
+    A change of tenants and contracts alone touches neither, and does not wait for all accounts to be read.
     """
-    if all(isinstance(document.spec, TenantSpec) for document in documents):
+    if all(isinstance(document.spec, TenantSpec | ContractSpec) for document in documents):
         return []
     new = {(document.kind, id_of(document)): document for document in documents}
     catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
@@ -388,6 +399,9 @@ async def _store(connection: Connection, documents: Sequence[Read], author: str)
 
 async def _store_one(connection: Connection, document: Read, author: str) -> Change:
     name = id_of(document)
+    if document.kind == "contract":
+        facts, new = await contract_log.enter(connection, document.tree.value, author)
+        return Change(kind=document.kind, id=name, revision=facts, changed=new, file=document.file)
     revision, same = await _compare(connection, document)
     if not same:
         revision += 1

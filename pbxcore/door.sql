@@ -22,9 +22,11 @@ INSERT INTO revision (kind, id, revision, document, source, author) VALUES ($1, 
 SELECT now();
 
 -- name: stored
--- Whether a transaction that never answered was committed: its first revision, by its own instant.
+-- Whether a transaction that never answered was committed: its first revision, or fact, by its own instant.
 SELECT EXISTS (SELECT FROM revision
-               WHERE kind = $1 AND id = $2 AND revision = $3 AND created_at = $4 AND author = $5);
+               WHERE kind = $1 AND id = $2 AND revision = $3 AND created_at = $4 AND author = $5)
+    OR EXISTS (SELECT FROM contract_fact WHERE $1 = 'contract' AND contract = $2 AND number = $3
+               AND recorded_at = $4 AND author = $5);
 
 -- name: defer
 SET CONSTRAINTS number_has_one_tenant DEFERRED;

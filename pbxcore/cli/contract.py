@@ -1,5 +1,6 @@
-"""`pbxcore contract`: what follows from a contract's dated facts, without a database."""
+"""`pbxcore contract`: what follows from a contract's dated facts, of a document or in the database."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -11,10 +12,14 @@ import typer
 import yaml
 from rich.table import Table
 
-from pbxcore import documents
+from pbxcore import database as postgresql
+from pbxcore import documents, ordering
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.database import no_database
 from pbxcore.entitlements import entitlements as entitled
+from pbxcore.machine.running import settings_of_running
+from pbxcore.ordering import OrderError
 from pbxcore.settings import Settings
 from rating.catalogue import CatalogueSpec
 from rating.contract import document as contracts
@@ -22,8 +27,9 @@ from rating.contract import report
 from rating.contract.calendar import month_end, months_later
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Edition, Shelf, shelf
-from rating.contract.history import Customer, History, history, timeline
+from rating.contract.history import History, timeline
 from rating.contract.state import period
+from rating.contract.story import tell
 
 MONTHS_AHEAD = 3  # shown after the last event, unless the document or the command line says until when
 MOST_MONTHS = 1_200  # that can be asked for: a hundred years
@@ -32,9 +38,14 @@ contract = typer.Typer(help="What follows from a contract's dated facts.", no_ar
 app.add_typer(contract, name="contract", rich_help_panel="Explaining")
 
 File = Annotated[Path, typer.Argument(help="Contract document.")]
+Contract = Annotated[
+    str, typer.Argument(help="Its id, for what the database has; or the path of a document, ./acme.yaml.")
+]
 Catalogues = Annotated[
     list[Path] | None,
-    typer.Option("--catalogue", help="Catalogue documents or folders. Default: config/catalogues."),
+    typer.Option(
+        "--catalogue", help="Catalogues of a document: files or folders. Default: config/catalogues."
+    ),
 ]
 
 
@@ -66,15 +77,18 @@ def simulate(
 
 @contract.command()
 def show(
-    file: File,
+    contract: Contract,
     *,
     on: Annotated[str, typer.Option(help="Day, like 2026-12-24.")],
     catalogue: Catalogues = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a contract as it is at the end of a day: what runs, its price, its rights, what is pending."""
-    day = day_of(on)
-    spec, offers = read(file, catalogue, as_json=as_json)
+    """Show a contract as it is at the end of a day: what runs, its price, its rights, what is pending.
+
+    Exit code 0: shown. 1: there is none, or its document is wrong. 3: the database does not answer.
+    """
+    day, file = day_of(on), file_of(contract)
+    spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
     state = tell(spec, offers, day).states[-1]
     values = {"contract": spec.contract, **report.of_state(state, day)}
     if as_json:
@@ -119,6 +133,24 @@ def in_force_on(past: History, day: date) -> Edition | None:
     return found.edition if found is not None else None
 
 
+def file_of(contract: str) -> Path | None:
+    """Tell the path of a document from an id, which has neither dots nor slashes."""
+    return Path(contract) if {".", "/"} & set(contract) else None
+
+
+def stored(contract: str, catalogues: Sequence[Path] | None) -> tuple[ContractSpec, Shelf]:
+    """Read a contract and the catalogues from the database; end the command if it has none."""
+    if catalogues:
+        remedy = "leave --catalogue out, or name the contract's document"
+        raise fail("a contract in the database goes by the catalogues there", remedy, Exit.USAGE)
+    try:
+        return asyncio.run(ordering.stored(settings_of_running(), contract))
+    except OrderError as error:
+        raise fail(error.message, error.remedy, Exit.NO) from error
+    except postgresql.AWAY as away:
+        raise no_database(away) from away
+
+
 def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tuple[ContractSpec, Shelf]:
     """Read a contract and the catalogues; end the command with what is wrong with them."""
     folders = list(catalogues) if catalogues else [Settings().config / "catalogues"]
@@ -138,14 +170,6 @@ def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tup
     if len(specs) != 1:
         raise fail(f"{file} holds {len(specs)} contracts", "name a file with one `contract: …`", Exit.NO)
     return specs[0], offers
-
-
-def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
-    """Work out a contract's history up to the end of a day."""
-    customer = Customer(
-        catalogue=spec.catalogue, holder=spec.holder, region=spec.region, customer=spec.customer
-    )
-    return history(contracts.facts_of(spec, offers), offers, customer, until)
 
 
 def day_of(text: str) -> date:

@@ -1,34 +1,35 @@
 """`pbxcore quote` and `pbxcore order`: what a change would come to, and a binding order of exactly that."""
 
+import asyncio
+import getpass
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 import yaml
-from pydantic import ValidationError
 from rich.table import Table
 
-from pbxcore import contracts
+from pbxcore import contracts, database, ordering
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
-from pbxcore.cli.contract import Catalogues, File, day_of, read, tell
-from rating.contract import document as documents
-from rating.contract import facts, report
+from pbxcore.cli.contract import Catalogues, Contract, day_of, file_of, read, stored
+from pbxcore.cli.database import no_database
+from pbxcore.machine.running import settings_of_running
+from pbxcore.ordering import Ordered, OrderError, Sides
+from pbxcore.receipt import UnansweredError
+from pbxcore.turn import BusyError
+from pbxcore.wanting import WantedError, behind, deed_of, quoted
+from rating.contract import report
 from rating.contract.deeds import Answer, do
-from rating.contract.document import ContractSpec, OrderSpec, SignSpec
-from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
-from rating.contract.opening import Opening, quote_opening
 from rating.contract.quote import Quote
-from rating.contract.quote import quote as make
-from rating.contract.state import State, active
+from rating.contract.story import tell
 
 Add = Annotated[list[str] | None, typer.Option(help="Units of a product: extension=2; may be repeated.")]
 Remove = Annotated[list[str] | None, typer.Option(help="Units of a product that are given up.")]
 Choose = Annotated[list[str] | None, typer.Option(help="Option of a choice: package=plus.")]
-LAST_MINUTE = 24 * 60 - 1
 
 Newest = Annotated[bool, typer.Option("--newest", help="By the catalogue's version in force on that day.")]
 On = Annotated[str | None, typer.Option(help="Day of the order, like 2026-12-24. Default: today.")]
@@ -49,7 +50,7 @@ Signed = Annotated[
 
 @app.command(rich_help_panel="Changing")
 def quote(
-    file: File,
+    contract: Contract,
     *,
     add: Add = None,
     remove: Remove = None,
@@ -66,16 +67,26 @@ def quote(
     """Show what a change of a contract, or a new one, would come to; change nothing.
 
     The exact change, from when and why then, a month's price before and after, what the next invoice or the
-    credit feels of it, and everything that stands in its way. Its id is what `pbxcore order` takes.
+    credit feels of it, and everything that stands in its way. Its id is what `pbxcore order` takes:
+    the quote of a contract in the database is kept under it.
 
     Exit code 0: it can be ordered. 1: it cannot, for the reasons shown.
     """
     day = _day(on)
     if form is not None and form.suffix != ".pdf":
         raise fail(f"{form} is no PDF", "name a file that ends in .pdf", Exit.USAGE)
-    spec, offers = read(file, catalogue, as_json=as_json)
     wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
-    made = _quoted(spec, offers, wanted, day)
+    file = file_of(contract)
+    try:
+        spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
+        if file:
+            made = quoted(spec, offers, wanted, day)
+        else:
+            made = _run(
+                ordering.ask(settings_of_running(), contract, wanted, day=day, author=getpass.getuser())
+            )
+    except WantedError as error:
+        raise _no(error) from error
     if as_json:
         out.print_json(json.dumps(report.of_quote(made)))
     else:
@@ -90,7 +101,7 @@ def quote(
 
 @app.command(rich_help_panel="Changing")
 def order(
-    file: File,
+    contract: Contract,
     *,
     quote: Annotated[str, typer.Option(help="Id of the quote that is ordered.")],
     add: Add = None,
@@ -104,35 +115,135 @@ def order(
     catalogue: Catalogues = None,
     as_json: AsJson = False,
 ) -> None:
-    """Order exactly what was quoted, bindingly: it is written to the contract's events, as signing or order.
+    """Order exactly what was quoted, bindingly: it becomes the contract's last event, as signing or order.
 
     It is refused if the same quote would no longer be made, or if something stands in its way. What was
-    ordered on paper is ordered with the day of the form.
+    ordered on paper is ordered with the day of the form. A contract in the database knows its quotes by their
+    ids, and the same one ordered again changes nothing; for a document repeat the change.
 
-    Exit code 0: ordered. 1: refused, nothing was written.
+    Exit code 0: ordered. 1: refused, nothing was written. 3: the database does not answer.
     """
     day = _day(on)
     wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
+    file = file_of(contract)
+    if file is None:
+        _order_stored(contract, quote, wanted, day, signed, as_json=as_json)
+        return
     if not wanted:
         raise fail(
             "no change is named", "repeat the change of the quote: --add, --remove, --choose", Exit.USAGE
         )
     with contracts.held(file):
         spec, offers = read(file, catalogue, as_json=as_json)
-        minute = _behind(spec, day)
-        state, copy = _state(spec, offers, day), _copy(signed, file, quote)
+        state, copy = tell(spec, offers, day).states[-1], _copy(signed, file, quote)
         kept = {"signed_form": copy.beside.name} if copy is not None else {}
-        deed, key = _deed(state, spec, offers, {**wanted, **kept}, quote)
+        try:
+            minute = behind(spec, day)
+            deed, key = deed_of(state, spec, offers, {**wanted, **kept}, quote)
+        except WantedError as error:
+            raise _no(error) from error
         _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
         if answer.outcome == "accepted":
             at = f"{minute // 60:02}:{minute % 60:02}"
             _write(file, {"on": day, "at": at, key: {**wanted, **kept, "agreed": quote}}, copy)
-    _tell(answer, file, as_json=as_json)
+    _tell(answer, str(file), as_json=as_json)
     if answer.outcome != "accepted":
         raise typer.Exit(int(Exit.NO))
 
 
-def _tell(answer: Answer, file: Path, *, as_json: bool) -> None:
+def _order_stored(
+    contract: str, quote: str, wanted: dict[str, Any], day: date, signed: Path | None, *, as_json: bool
+) -> None:
+    """Order a quote that the database has; a signed copy is kept in the machine's state folder."""
+    if wanted:
+        remedy = "name only the quote's id; another change is another quote"
+        raise fail("the quote says what is ordered", remedy, Exit.USAGE)
+    settings = settings_of_running()
+    copy = _copy(signed, settings.state / "contracts" / f"{contract}.yaml", quote)
+    written = _keep(copy) if copy is not None else False
+    form = copy.beside.name if copy is not None else None
+    author = getpass.getuser()
+    done = None
+    try:
+        done = _run(ordering.order(settings, contract, quote, day=day, author=author, signed_form=form))
+    except WantedError as error:
+        raise _no(error) from error
+    finally:
+        if written and copy is not None and (done is None or done.outcome == "refused"):
+            copy.beside.unlink()
+    _show_ordered(done, contract, as_json=as_json)
+    if done.outcome == "refused":
+        raise typer.Exit(int(Exit.NO))
+
+
+def _keep(copy: contracts.SignedCopy) -> bool:
+    copy.beside.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return copy.keep()
+    except contracts.NotWrittenError as error:
+        raise fail(error.reason, error.remedy, Exit.NO) from None
+
+
+def _show_ordered(done: Ordered, contract: str, *, as_json: bool) -> None:
+    if as_json:
+        answer = report.of_answer(done.answer) if done.answer is not None else {}
+        values = {**answer, "outcome": done.outcome, "fact": done.number or None, "sides": _plain(done.sides)}
+        out.print_json(json.dumps(values))
+        return
+    if done.outcome == "unchanged":
+        out.print(f"= ordered before: fact {done.number} of contract {contract}", markup=False)
+    if done.answer is not None:
+        _tell(done.answer, f"contract {contract} as fact {done.number}", as_json=False)
+    if done.sides is not None:
+        _show_sides(done.sides)
+
+
+def _plain(sides: Sides | None) -> dict[str, Any] | None:
+    if sides is None:
+        return None
+    since = [
+        {"fact": one.number, "event": one.event, "author": one.author, "at": one.recorded_at.isoformat()}
+        for one in sides.since
+    ]
+    return {"quoted": sides.quoted, "now": sides.now, "since": since}
+
+
+def _show_sides(sides: Sides) -> None:
+    """Show what was quoted beside what would be quoted now, and what happened in between."""
+    table = Table("", "quoted", "now", box=None, pad_edge=False)
+    for key in ("id", "changes", "once", "effective", "price_per_month", "at_once", "next_invoice"):
+        quoted_then, now = (json.dumps(one[key]) for one in (sides.quoted, sides.now))
+        if quoted_then != now:
+            table.add_row(key, quoted_then, now)
+    out.print(table, markup=False)
+    for one in sides.since:
+        line = f"since then: fact {one.number} by {one.author}: {json.dumps(one.event)}"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+T = TypeVar("T")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Do what needs the database; say what became of it if that does not answer."""
+    try:
+        return asyncio.run(work)
+    except OrderError as error:
+        raise fail(error.message, error.remedy, Exit.NO) from error
+    except BusyError as busy:
+        raise fail(f"{busy}; nothing was changed", "send it again", Exit.UNAVAILABLE) from busy
+    except UnansweredError as lost:
+        remedy = "send it again when it is back: the same quote is not ordered twice"
+        raise fail(f"{lost}: it is ordered, or not", remedy, Exit.UNAVAILABLE) from lost
+    except database.AWAY as away:
+        raise no_database(away) from away
+
+
+def _no(error: WantedError) -> typer.Exit:
+    return fail(error.message, error.remedy, Exit.USAGE if error.misused else Exit.NO)
+
+
+def _tell(answer: Answer, where: str, *, as_json: bool) -> None:
     if as_json:
         out.print_json(json.dumps(report.of_answer(answer)))
         return
@@ -142,67 +253,7 @@ def _tell(answer: Answer, file: Path, *, as_json: bool) -> None:
         return
     if answer.quote is not None:
         _show(answer.quote, report.of_quote(answer.quote))
-    out.print(f"✓ ordered, and written to {file}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _state(spec: ContractSpec, offers: Shelf, day: date) -> State:
-    return tell(spec, offers, day).states[-1]
-
-
-def _quoted(spec: ContractSpec, offers: Shelf, wanted: dict[str, Any], day: date) -> Quote:
-    """Make the quote of a change, or of signing where no contract runs."""
-    state = _state(spec, offers, day)
-    deed, _ = _deed(state, spec, offers, wanted, "")
-    if isinstance(deed, facts.Order):
-        assert deed.change is not None, "an order of the command line names its change"
-        return make(state, deed.change, offers, day)
-    opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
-    return quote_opening(state, opening, day)
-
-
-def _deed(
-    state: State, spec: ContractSpec, offers: Shelf, wanted: dict[str, Any], quote: str
-) -> tuple[facts.Order | facts.Sign, str]:
-    """Give what is done, and the key of an event that says it: an order, or the signing that comes first."""
-    editions, runs = offers[spec.catalogue], active(state)
-    odd = wanted.keys() & (NEW_ONLY if runs else RUNNING_ONLY)
-    if odd:
-        what = "the contract runs: " if runs else "no contract runs: "
-        raise fail(f"{what}{', '.join(sorted(odd))} cannot be said", "leave it out", Exit.USAGE)
-    try:
-        if runs:
-            change = documents.change_of(OrderSpec.model_validate(wanted), editions)
-            return facts.Order(change=change, quote=quote), "order"
-        said = SignSpec.model_validate(wanted)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise fail(f"{place}: {first['msg']}", "use the catalogue's names", Exit.USAGE) from None
-    signing = facts.Sign(
-        change=documents.change_of(said, editions),
-        begins=said.begins,
-        signed_form=said.signed_form is not None,
-        old_contract_ends=said.old_contract_ends,
-        quote=quote,
-    )
-    return signing, "sign"
-
-
-NEW_ONLY = frozenset({"begins", "old_contract_ends"})
-RUNNING_ONLY = frozenset({"remove", "version"})
-
-
-def _behind(spec: ContractSpec, day: date) -> int:
-    """Give the minute behind everything that the document says: what was agreed saw all of it."""
-    later = [event.on for event in spec.events if event.on > day]
-    if later:
-        raise fail(
-            f"the contract says what happened on {max(later)}, after {day}",
-            "order on that day or later",
-            Exit.NO,
-        )
-    minutes = [documents.minute_of(event) for event in spec.events if event.on == day]
-    return min(max(minutes, default=-1) + 1, LAST_MINUTE)
+    out.print(f"✓ ordered, and written to {where}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _copy(signed: Path | None, file: Path, quote: str) -> contracts.SignedCopy | None:

@@ -23,6 +23,58 @@ COMMENT ON TABLE public.closed_month IS 'Months that are closed, and with them e
 
 COMMENT ON COLUMN public.closed_month."position" IS 'Of the newest row in the stream then: no later one is billed in this month.';
 
+CREATE TABLE public.contract (
+    id text NOT NULL,
+    account text,
+    head jsonb NOT NULL,
+    author text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.contract IS 'Who agreed under which catalogue, for which account; all that happens is in contract_fact.';
+
+COMMENT ON COLUMN public.contract.head IS 'The document without its events.';
+
+CREATE TABLE public.contract_fact (
+    contract text NOT NULL,
+    number integer NOT NULL,
+    event json NOT NULL,
+    quote bigint,
+    author text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT contract_fact_number_check CHECK ((number > 0))
+);
+
+COMMENT ON TABLE public.contract_fact IS 'What happened to a contract, in the order in which it was learned; rows are added, never changed.';
+
+COMMENT ON COLUMN public.contract_fact.event IS 'As it was written, the order of its keys included.';
+
+COMMENT ON COLUMN public.contract_fact.quote IS 'That was ordered by it; none is ordered twice.';
+
+CREATE TABLE public.contract_quote (
+    number bigint NOT NULL,
+    contract text NOT NULL,
+    id text NOT NULL,
+    facts integer NOT NULL,
+    wanted jsonb NOT NULL,
+    said jsonb NOT NULL,
+    author text NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.contract_quote IS 'What was quoted and may be ordered; rows are added, never changed.';
+
+COMMENT ON COLUMN public.contract_quote.facts IS 'How many facts the contract had then.';
+
+ALTER TABLE public.contract_quote ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.contract_quote_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.credit (
     account text NOT NULL,
     balance_micro bigint NOT NULL
@@ -249,6 +301,24 @@ COMMENT ON COLUMN public.threshold_event.rated_position IS 'Of the newest rated 
 ALTER TABLE ONLY public.closed_month
     ADD CONSTRAINT closed_month_pkey PRIMARY KEY (account, month);
 
+ALTER TABLE ONLY public.contract
+    ADD CONSTRAINT contract_account_key UNIQUE (account);
+
+ALTER TABLE ONLY public.contract_fact
+    ADD CONSTRAINT contract_fact_pkey PRIMARY KEY (contract, number);
+
+ALTER TABLE ONLY public.contract_fact
+    ADD CONSTRAINT contract_fact_quote_key UNIQUE (quote);
+
+ALTER TABLE ONLY public.contract
+    ADD CONSTRAINT contract_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.contract_quote
+    ADD CONSTRAINT contract_quote_contract_id_facts_key UNIQUE (contract, id, facts);
+
+ALTER TABLE ONLY public.contract_quote
+    ADD CONSTRAINT contract_quote_pkey PRIMARY KEY (number);
+
 ALTER TABLE ONLY public.credit_entry
     ADD CONSTRAINT credit_entry_pkey PRIMARY KEY (account, reference);
 
@@ -312,3 +382,12 @@ CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, billing
 COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
 
 CREATE TRIGGER announce AFTER INSERT ON public.revision FOR EACH ROW EXECUTE FUNCTION public.announce_revision();
+
+ALTER TABLE ONLY public.contract_fact
+    ADD CONSTRAINT contract_fact_contract_fkey FOREIGN KEY (contract) REFERENCES public.contract(id);
+
+ALTER TABLE ONLY public.contract_fact
+    ADD CONSTRAINT contract_fact_quote_fkey FOREIGN KEY (quote) REFERENCES public.contract_quote(number);
+
+ALTER TABLE ONLY public.contract_quote
+    ADD CONSTRAINT contract_quote_contract_fkey FOREIGN KEY (contract) REFERENCES public.contract(id);

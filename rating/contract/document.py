@@ -181,6 +181,7 @@ class ContractSpec(_Part):
 
     Attributes:
         catalogue: under which it is signed.
+        account: that pays for it; it is under one contract.
         customer: who signs, for paper.
         holder: what they are by law.
         region: of the country of the catalogue's calendar, whose holidays count, too: BY.
@@ -191,6 +192,7 @@ class ContractSpec(_Part):
     version: Literal[1]
     contract: Name
     catalogue: Name
+    account: Name | None = None
     customer: CustomerSpec | None = None
     holder: Literal["private", "company"] = "company"
     region: str = ""

@@ -235,12 +235,12 @@ async def test_no_plan_file_stays_that_nobody_reads(settings: Settings) -> None:
     assert there == ["acme.3.json", "acme.4.json"]
 
 
-async def test_a_contract_is_no_subject_of_this_door(settings: Settings) -> None:
-    """A contract is told and ordered elsewhere: applied, it is refused, and nothing beside it is stored."""
+async def test_a_contract_with_a_mistake_keeps_everything_beside_it_out(settings: Settings) -> None:
+    """A contract is one document of a change like any other: refused, nothing beside it is stored."""
     await start(settings)
-    contract = "version: 1\ncontract: acme\ncatalogue: autphone\n"
+    contract = "version: 1\ncontract: acme\ncatalogue: autfone\n"
     applied = await put(settings, account=ACCOUNT.format(name="other"), contract=contract)
-    assert codes(applied) == [("contract.yaml", 1, "not-applied")]
+    assert codes(applied) == [("contract.yaml", 3, "unknown-catalogue")]
     assert applied.changes == ()
 
 

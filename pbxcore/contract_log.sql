@@ -1,0 +1,26 @@
+-- name: head
+SELECT head FROM contract WHERE id = $1;
+
+-- name: facts
+SELECT number, event, quote, author, recorded_at FROM contract_fact WHERE contract = $1 ORDER BY number;
+
+-- name: begin
+INSERT INTO contract (id, account, head, author) VALUES ($1, $2, $3, $4);
+
+-- name: append
+INSERT INTO contract_fact (contract, number, event, quote, author) VALUES ($1, $2, $3, $4, $5);
+
+-- name: of_account
+SELECT id FROM contract WHERE account = $1;
+
+-- name: catalogues
+SELECT DISTINCT ON (id) document FROM revision WHERE kind = 'catalogue' ORDER BY id, revision DESC;
+
+-- name: keep_quote
+-- The same quote of the same facts is there already.
+INSERT INTO contract_quote (contract, id, facts, wanted, said, author) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (contract, id, facts) DO NOTHING;
+
+-- name: quote
+-- The newest of an id: what was quoted again after it was ordered may be ordered again.
+SELECT number, facts, wanted, said FROM contract_quote WHERE contract = $1 AND id = $2 ORDER BY number DESC LIMIT 1;

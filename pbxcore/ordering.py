@@ -1,0 +1,178 @@
+"""Quotes and orders of contracts in the database: first what it would come to, then exactly that, once.
+
+Owns both steps. An order takes the turn of the door, works out the same quote again, and adds one fact in one
+transaction, or nothing. Refuses files (`pbxcore.contracts`) and to know what a change means
+(`rating.contract`).
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pbxcore import contract_log, database, door, turn
+from pbxcore.contract_log import Entry, KeptQuote, Log
+from pbxcore.database import Connection
+from pbxcore.receipt import is_stored, receipt_of
+from pbxcore.settings import Settings
+from pbxcore.wanting import Wanted, behind, deed_of, quoted
+from rating.contract import report
+from rating.contract.deeds import Answer, do
+from rating.contract.document import ContractSpec
+from rating.contract.edition import Shelf, shelf
+from rating.contract.facts import Fact
+from rating.contract.quote import Quote
+from rating.contract.story import tell
+
+
+@dataclass
+class OrderError(Exception):
+    """What is asked for cannot be done at all; nothing was stored.
+
+    Attributes:
+        code: stable word for answers.
+    """
+
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Why a quote no longer holds: what was said, what would be said now, and what happened in between."""
+
+    quoted: Mapping[str, Any]
+    now: Mapping[str, Any]
+    since: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """What became of an order.
+
+    Attributes:
+        outcome: accepted, refused, or unchanged: this quote was ordered before.
+        number: of the fact that says so; 0 with a refusal.
+        answer: of the contract; None where nothing was asked of it.
+        sides: where a quote no longer holds.
+    """
+
+    outcome: str
+    number: int
+    answer: Answer | None = None
+    sides: Sides | None = None
+
+
+async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf]:
+    """Give a contract and the catalogues as they are in the database.
+
+    Raises:
+        OrderError: there is no such contract.
+        database.AWAY: the database cannot be reached.
+    """
+    async with _connected(settings, "show") as connection:
+        log, offers = await _read(connection, contract)
+    return log.spec, offers
+
+
+async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, author: str) -> Quote:
+    """Make a quote, and keep it to be ordered by its id, unless it is refused.
+
+    Raises:
+        OrderError, WantedError, database.AWAY: nothing was kept.
+    """
+    async with _connected(settings, author) as connection, connection.transaction():
+        log, offers = await _read(connection, contract)
+        made = quoted(log.spec, offers, wanted, day)
+        if not made.refused:
+            await contract_log.keep_quote(
+                connection, log, name=made.id, wanted=wanted, said=report.of_quote(made), author=author
+            )
+    return made
+
+
+async def order(  # noqa: PLR0913 — whose, what, when and by whom
+    settings: Settings, contract: str, quote: str, *, day: date, author: str, signed_form: str | None = None
+) -> Ordered:
+    """Order a quote bindingly; the same one again changes nothing.
+
+    Raises:
+        OrderError, WantedError: it is no order; nothing is stored.
+        BusyError: another change does not come to its end; nothing is stored.
+        UnansweredError: the database died over the commit.
+        database.AWAY: the database cannot be reached; nothing is stored.
+    """
+    async with _connected(settings, author) as connection:
+        await turn.take(connection, turn.DOOR)
+        receipt, done = None, None
+        try:
+            async with connection.transaction():
+                done = await _in_turn(connection, contract, quote, day=day, author=author, form=signed_form)
+                if done.outcome == "accepted":
+                    receipt = await receipt_of(
+                        connection, kind="contract", name=contract, revision=done.number, author=author
+                    )
+        except database.AWAY:
+            if receipt is None or not await is_stored(settings, receipt):
+                raise
+    assert done is not None, "it was worked out, or an error left"
+    return done
+
+
+async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
+    connection: Connection, contract: str, name: str, *, day: date, author: str, form: str | None
+) -> Ordered:
+    log, offers = await _read(connection, contract)
+    kept = await contract_log.kept_quote(connection, contract, name)
+    if kept is None:
+        raise OrderError(
+            "unknown-quote",
+            f"contract {contract} has no quote {name}",
+            f"make it first: `pbxcore quote {contract} --add …`, and order the id that it shows",
+        )
+    before = next((entry for entry in log.entries if entry.quote == kept.number), None)
+    if before is not None:
+        return Ordered(outcome="unchanged", number=before.number)
+    minute = behind(log.spec, day)
+    wanted = {**kept.wanted, **({"signed_form": form} if form else {})}
+    state = tell(log.spec, offers, day).states[-1]
+    deed, key = deed_of(state, log.spec, offers, wanted, name)
+    _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
+    if answer.outcome != "accepted":
+        return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
+    at = f"{minute // 60:02}:{minute % 60:02}"
+    event = {"on": day.isoformat(), "at": at, key: {**wanted, "agreed": name}}
+    number = len(log.entries) + 1
+    await contract_log.append(connection, contract, number, event, author=author, quote=kept.number)
+    return Ordered(outcome="accepted", number=number, answer=answer)
+
+
+def _sides(log: Log, kept: KeptQuote, answer: Answer) -> Sides | None:
+    if answer.quote is None:
+        return None
+    since = tuple(entry for entry in log.entries if entry.number > kept.facts)
+    return Sides(quoted=kept.said, now=report.of_quote(answer.quote), since=since)
+
+
+async def _read(connection: Connection, contract: str) -> tuple[Log, Shelf]:
+    log = await contract_log.read(connection, contract)
+    if log is None:
+        raise OrderError(
+            "unknown-contract",
+            f"there is no contract {contract!r} in the database",
+            "`pbxcore apply FILE` stores one; a document is named by its path, ./acme.yaml",
+        )
+    return log, shelf(await contract_log.catalogues(connection))
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, author: str) -> AsyncIterator[Connection]:
+    connection = await door.connect(settings, author)
+    try:
+        yield connection
+    finally:
+        with contextlib.suppress(*database.AWAY):
+            await connection.close(timeout=door.GOODBYE_S)

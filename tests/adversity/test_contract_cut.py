@@ -1,0 +1,67 @@
+"""The connection of an order is cut at every single message: it is stored whole and once, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pbxcore import database as db
+from pbxcore import door, ordering, receipt
+from pbxcore.settings import Settings, Trunk
+
+if TYPE_CHECKING:
+    from tests.adversity.conftest import Between
+
+CONFIG = Path(__file__).parents[2] / "config"
+DAY = date(2026, 3, 2)
+MOST_MESSAGES = 200
+
+
+@pytest.fixture
+async def settings(tmp_path: Path, database: str) -> Settings:
+    """A machine with the example and its contract in force, on which nothing runs."""
+    settings = Settings(
+        state=tmp_path, config=CONFIG, database=database, trunks=(Trunk(name="carrier", host="127.0.0.2"),)
+    )
+    folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "contracts"]
+    assert not (await door.apply(settings, folders, author="first")).findings
+    return settings
+
+
+async def facts(settings: Settings) -> int:
+    """Count the facts that are stored."""
+    connection = await db.connect(settings.database, application="test")
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM contract_fact"))
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("deliver", [False, True], ids=["message lost", "answer lost"])
+async def test_an_order_cut_at_any_message_is_whole_or_nothing(
+    settings: Settings, between: Between, monkeypatch: pytest.MonkeyPatch, *, deliver: bool
+) -> None:
+    """An error says that nothing is stored, an outcome that it is; sent again it is ordered once."""
+    monkeypatch.setattr(receipt, "AGAIN_S", 0.001)
+    outcomes = []
+    for message in range(1, MOST_MESSAGES):
+        wanted = {"add": {"extension": 1}}
+        quote = (await ordering.ask(settings, "acme", wanted, day=DAY, author="test")).id
+        before, done = await facts(settings), None
+        async with between(settings.database, [message], deliver=deliver) as (proxy, url):
+            with contextlib.suppress(*db.AWAY):
+                behind = settings.model_copy(update={"database": url})
+                done = await ordering.order(behind, "acme", quote, day=DAY, author=f"at {message}")
+        assert await facts(settings) - before == (done is not None and done.outcome == "accepted")
+        again = await ordering.order(settings, "acme", quote, day=DAY, author="test")
+        assert again.outcome == ("unchanged" if done else "accepted")
+        assert await facts(settings) == before + 1
+        outcomes.append("stored" if done else "nothing")
+        if not proxy.cuts:
+            break
+    assert not proxy.cuts
+    assert list(dict.fromkeys(outcomes)) == ["nothing", "stored"]

@@ -1,0 +1,213 @@
+"""Contracts in the database: facts are added and never lost, a quote is ordered once, a day is shown."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from pbxcore import contract_log, database, door, ordering
+from pbxcore.ordering import Ordered
+from pbxcore.settings import Settings
+from pbxcore.wanting import WantedError
+from tests.integration.test_door import CONFIG, codes, put, rows
+
+SIGNED = "  - {on: 2026-01-01, sign: {add: {extension: 4, number: 2, dach-S: 1}}}\n"
+HEAD = "version: 1\ncontract: acme\ncatalogue: autphone\naccount: acme\nregion: BY\nevents:\n"
+CONTRACT = HEAD + SIGNED
+DAY = date(2026, 3, 2)
+MORE = {"add": {"extension": 1}}
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+async def signed(settings: Settings) -> Settings:
+    """A machine whose account acme has a contract."""
+    first = await door.apply(settings, [CONFIG / "catalogues", CONFIG / "accounts"], author="test")
+    assert not first.findings
+    applied = await put(settings, contract=CONTRACT)
+    assert not applied.findings
+    assert [(one.kind, one.revision, one.changed) for one in applied.changes] == [("contract", 1, True)]
+    return settings
+
+
+async def facts(settings: Settings) -> list[dict[str, Any]]:
+    """The events that are stored, in their order."""
+    found = await rows(settings, "SELECT event FROM contract_fact ORDER BY contract, number")
+    return [json.loads(row["event"]) for row in found]
+
+
+async def quote(settings: Settings, units: int = 1) -> str:
+    """Ask for more extensions; give the id."""
+    wanted = {"add": {"extension": units}}
+    return (await ordering.ask(settings, "acme", wanted, day=DAY, author="test")).id
+
+
+async def order(settings: Settings, name: str) -> Ordered:
+    """Order a quote."""
+    return await ordering.order(settings, "acme", name, day=DAY, author="test")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "code"),
+    [
+        (CONTRACT.replace("catalogue: autphone", "catalogue: none"), 3, "unknown-catalogue"),
+        (CONTRACT.replace("account: acme", "account: nobody"), 4, "unknown-account"),
+        (CONTRACT.replace("region: BY", "region: TI"), 5, "unknown-region"),
+        (CONTRACT.replace("contract: acme", "contract: other"), 4, "account-taken"),
+        (CONTRACT.replace("region: BY", "region: HH"), 5, "contract-fixed"),
+        (CONTRACT.replace("account: acme\n", ""), 2, "contract-fixed"),
+        (
+            HEAD + "  - {on: 2026-01-01, sign: {add: {extension: 3, number: 2, dach-S: 1}}}\n",
+            6,
+            "undoes-order",
+        ),
+    ],
+)
+async def test_what_contradicts_what_is_stored_is_refused(
+    signed: Settings, text: str, line: int, code: str
+) -> None:
+    """Unknown names, another's account, another head, a fact that undoes what is agreed: with its line."""
+    before = await facts(signed)
+    applied = await put(signed, bad=text)
+    assert ("bad.yaml", line, code) in codes(applied)
+    assert applied.changes == ()
+    assert await facts(signed) == before
+
+
+async def test_a_document_adds_only_what_is_new(signed: Settings) -> None:
+    """Applied again it changes nothing, in whatever words; one more event is one more fact."""
+    again = CONTRACT.replace("on: 2026-01-01", 'on: "2026-01-01", at: "00:00"')
+    assert [one.changed for one in (await put(signed, contract=again)).changes] == [False]
+    use = "  - {on: 2026-02-01, use: {counts: {extensions: 3}}}\n"
+    assert [one.revision for one in (await put(signed, contract=CONTRACT + use)).changes] == [2]
+    assert (await put(signed, contract=HEAD + use)).changes[0].changed is False
+    assert [one["on"] for one in await facts(signed)] == ["2026-01-01", "2026-02-01"]
+
+
+def test_a_quote_is_ordered_exactly_once(signed: Settings, command: Command) -> None:
+    """By its id alone; it is binding from then on, shown on its day, and a second time changes nothing."""
+    code, told = command("quote", "acme", "--add", "extension=1", "--on", "2026-03-02", "--json")
+    quoted = json.loads(told)
+    assert (code, asyncio.run(facts(signed))[1:]) == (0, [])
+    code, told = command("order", "acme", "--quote", quoted["id"], "--on", "2026-03-02", "--json")
+    assert (code, json.loads(told)["outcome"], json.loads(told)["fact"]) == (0, "accepted", 2)
+    code, told = command("order", "acme", "--quote", quoted["id"], "--on", "2026-03-02", "--json")
+    assert (code, json.loads(told)["outcome"], json.loads(told)["fact"]) == (0, "unchanged", 2)
+    assert [one.get("order") for one in asyncio.run(facts(signed))[1:]] == [{**MORE, "agreed": quoted["id"]}]
+    shown = [
+        json.loads(command("contract", "show", "acme", "--on", day, "--json")[1])["products"]["extension"]
+        for day in ("2026-02-28", "2026-03-31")
+    ]
+    assert shown == [4, 5]
+
+
+def test_what_was_quoted_again_is_ordered_again(signed: Settings, command: Command) -> None:
+    """Two quotes of the same units, each asked for after the order before it, are two orders."""
+    for units in (1, 2):
+        _, told = command("quote", "acme", "--add", "number=1", "--on", "2026-03-02", "--json")
+        command("order", "acme", "--quote", json.loads(told)["id"], "--on", "2026-03-02")
+        assert len(asyncio.run(facts(signed))) == 1 + units
+
+
+def test_a_quote_of_a_contract_that_moved_is_refused_with_both_sides(
+    signed: Settings, command: Command
+) -> None:
+    """What was quoted, what it would be now and who did what in between; nothing is stored."""
+    on = ("--on", "2026-03-02", "--json")
+    first, second = (
+        json.loads(command("quote", "acme", "--add", f"extension={units}", *on)[1]) for units in (1, 2)
+    )
+    command("order", "acme", "--quote", first["id"], *on)
+    code, told = command("order", "acme", "--quote", second["id"], *on)
+    answer = json.loads(told)
+    assert (code, answer["outcome"], answer["refusals"][0]["code"]) == (1, "refused", "quote-changed")
+    sides = answer["sides"]
+    assert (sides["quoted"]["id"], sides["now"]["id"] != second["id"]) == (second["id"], True)
+    assert [(one["fact"], one["event"]["order"]["agreed"]) for one in sides["since"]] == [(2, first["id"])]
+    assert len(asyncio.run(facts(signed))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("order", "acme", "--quote", "0123456789abcdef"), 1, "has no quote"),
+        (
+            ("order", "acme", "--quote", "0123456789abcdef", "--add", "extension=1"),
+            2,
+            "name only the quote's id",
+        ),
+        (("quote", "nobody", "--add", "extension=1"), 1, "there is no contract 'nobody'"),
+        (("quote", "acme", "--begins", "2027-01-01"), 2, "begins cannot be said"),
+        (("contract", "show", "nobody", "--on", "2026-03-02"), 1, "there is no contract 'nobody'"),
+        (
+            ("contract", "show", "acme", "--on", "2026-03-02", "--catalogue", "."),
+            2,
+            "goes by the catalogues there",
+        ),
+    ],
+)
+def test_what_cannot_be_ordered_says_why(
+    signed: Settings, command: Command, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """Unknown contracts and quotes, and words that fit none, end with a reason; nothing is stored."""
+    found, told = command(*arguments)
+    assert (found, words in told) == (code, True), told
+    assert len(asyncio.run(facts(signed))) == 1
+
+
+async def test_of_two_orders_at_once_one_wins_and_the_other_is_told(signed: Settings) -> None:
+    """Both were quoted for the same contract; the second one is refused with both sides, nothing is lost."""
+    quotes = [await quote(signed, units) for units in (1, 2)]
+    done = await asyncio.gather(*(order(signed, one) for one in quotes))
+    assert sorted(one.outcome for one in done) == ["accepted", "refused"]
+    lost = next(one for one in done if one.outcome == "refused")
+    assert lost.sides is not None
+    assert [one.number for one in lost.sides.since] == [2]
+    assert len(await facts(signed)) == 2
+
+
+async def test_one_quote_sent_by_many_at_once_is_one_order(signed: Settings) -> None:
+    """Whoever comes later hears which fact it became."""
+    name = await quote(signed)
+    done = await asyncio.gather(*(order(signed, name) for _ in range(4)))
+    assert sorted(one.outcome for one in done) == ["accepted", "unchanged", "unchanged", "unchanged"]
+    assert {one.number for one in done} == {2}
+
+
+async def test_a_later_fact_keeps_an_order_of_an_earlier_day_away(signed: Settings) -> None:
+    """What was agreed saw everything that is known; nobody orders into the past of another fact."""
+    name = await quote(signed)
+    await put(signed, contract=CONTRACT + "  - {on: 2026-04-01, use: {counts: {extensions: 3}}}\n")
+    with pytest.raises(WantedError, match="2026-04-01"):
+        await order(signed, name)
+
+
+async def test_the_schema_orders_no_quote_twice(signed: Settings) -> None:
+    """A mistake of the program stops at the database."""
+    name = await quote(signed)
+    await order(signed, name)
+    connection = await database.connect(signed.database, application="test")
+    number = await connection.fetchval("SELECT number FROM contract_quote")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await contract_log.append(connection, "acme", 3, {"on": "2026-03-03"}, author="test", quote=number)
+    await connection.close()
+
+
+def test_a_signed_copy_is_kept_with_its_order_alone(
+    signed: Settings, command: Command, tmp_path: Path
+) -> None:
+    """The scan stands in the state folder under the quote's id; without an order it is not kept."""
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"%PDF-1.7 signed")
+    _, told = command("quote", "acme", "--add", "extension=1", "--on", "2026-03-02", "--json")
+    name = json.loads(told)["id"]
+    assert command("order", "acme", "--quote", "0" * 16, "--signed-copy", str(scan))[0] == 1
+    assert command("order", "acme", "--quote", name, "--on", "2026-03-02", "--signed-copy", str(scan))[0] == 0
+    kept = signed.state / "contracts"
+    assert [one.name for one in kept.iterdir()] == [f"acme-{name}.pdf"]
+    assert asyncio.run(facts(signed))[-1]["order"]["signed_form"] == f"acme-{name}.pdf"
