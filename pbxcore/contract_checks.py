@@ -17,8 +17,9 @@ from rating.contract.document import ContractSpec, check
 from rating.contract.edition import Shelf, shelf
 from rating.contract.facts import Fact, Order, Sign
 from rating.contract.story import last_fact, tell
+from rating.party import CustomerSpec
 
-LASTING = ("catalogue", "account", "holder", "region")  # of a head: what changes them is an event
+LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
 async def mistakes(
@@ -53,13 +54,21 @@ def _head_changed(spec: ContractSpec, log: Log | None) -> Iterator[Finding]:
     for key in LASTING:
         stored, said = (getattr(one, key) if one is not None else None for one in (log and log.spec, spec))
         if log is not None and stored != said:
-            sides = f"{key} {stored or 'none'}, not {said or 'none'}"
+            sides = f"{key} {_shown(stored)}, not {_shown(said)}"
             yield Finding(
                 path=(key,) if said else ("contract",),
                 code="contract-fixed",
                 message=f"contract {spec.contract} is stored with {sides}",
                 remedy=f"write {key} as it was; what changes is an event (`holder`, `move`)",
             )
+
+
+def _shown(value: object) -> str:
+    """Write a value of a head on one line."""
+    if isinstance(value, CustomerSpec):
+        said = value.model_dump(mode="json", exclude_none=True)
+        return ", ".join(f"{key} {text}" for key, text in said.items())
+    return str(value or "none")
 
 
 def _of_account(

@@ -163,13 +163,17 @@ def _order_stored(
     written = _keep(copy) if copy is not None else False
     form = copy.beside.name if copy is not None else None
     author = getpass.getuser()
-    done = None
+    ordered = False
     try:
         done = _run(ordering.order(settings, contract, quote, day=day, author=author, signed_form=form))
+        ordered = done.outcome != "refused"
     except WantedError as error:
         raise _no(error) from error
+    except typer.Exit as ended:
+        ordered = isinstance(ended.__cause__, UnansweredError)  # perhaps it is: the copy stays
+        raise
     finally:
-        if written and copy is not None and (done is None or done.outcome == "refused"):
+        if written and copy is not None and not ordered:
             copy.beside.unlink()
     _show_ordered(done, contract, as_json=as_json)
     if done.outcome == "refused":

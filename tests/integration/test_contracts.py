@@ -61,6 +61,7 @@ async def order(settings: Settings, name: str) -> Ordered:
         (CONTRACT.replace("contract: acme", "contract: other"), 4, "account-taken"),
         (CONTRACT.replace("region: BY", "region: HH"), 5, "contract-fixed"),
         (CONTRACT.replace("account: acme\n", ""), 2, "contract-fixed"),
+        (CONTRACT.replace("region: BY\n", "region: BY\ncustomer: {name: Other}\n"), 6, "contract-fixed"),
         (
             HEAD + "  - {on: 2026-01-01, sign: {add: {extension: 3, number: 2, dach-S: 1}}}\n",
             6,
