@@ -15,18 +15,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from dialplan import attendance, numbers
+from dialplan import attendance, numbers, ringing
 from dialplan.call import Call, Caller, Here, Sender, Sheet, rejection
 from dialplan.decision import Confirm, ListenToVoicemail, Reason, Reject, Voicemail
 from dialplan.entitlement import Feature
 from dialplan.facts import Origin
 from dialplan.layout import Node
-from dialplan.plan import Extension, Plan
+from dialplan.plan import Extension, Group, Plan
 from dialplan.route import go
 from dialplan.switch import CLEARED, DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
 from dialplan.target import Kind, Target, parse
 
 LENGTH = 3  # of a code; what is dialled after it is its argument
+MAX_SILENT = 20  # groups whose ringing ends at once, of those through which one group rings; fits a step
 _HOURS = re.compile(r"[1-9][0-9]?")  # 99 at most: four days; who wants longer says so by `pbxcore switch`
 
 
@@ -163,7 +164,22 @@ def _attend(asked: Asked, *, out: bool) -> Node:
         else attendance.all_groups(asked.sheet, plan, extension, out=out)
     )
     changes = [switch(asked, SwitchKind.LOGGED_OUT, subject, value) for subject, value in changed]
-    return confirm(asked, changes, "agent-loggedoff" if out else "agent-loginok")
+    node = confirm(asked, changes, "agent-loggedoff" if out else "agent-loginok")
+    return _silencing(asked, node, changes, () if not wanted else tuple(groups.values())) if out else node
+
+
+def _silencing(asked: Asked, node: Node, changes: Sequence[Switch], groups: Sequence[Group]) -> Node:
+    """Let the phones of who logs out stop ringing, for all groups or for those that ring none of them now."""
+    if not isinstance(node.step, Confirm):
+        return node
+    call, plan = asked.sheet.call, asked.plan
+    state = replace(call.state, switches=call.state.switches.updated(changes))
+    after = Sheet(replace(call, state=state, caller=_STRANGER))
+    phones = tuple(one for one, extension in plan.endpoints.items() if extension == asked.extension.number)
+    silent = tuple(ringing.silent(after, asked.here, phones, groups))[:MAX_SILENT]
+    if groups and not silent:
+        return node  # another group in the same rings them on
+    return replace(node, step=replace(node.step, silent=phones, groups=silent))
 
 
 def _override(asked: Asked, value: str) -> Node:

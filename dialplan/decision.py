@@ -8,7 +8,7 @@ so a decision is bounded by its length, whatever happens to the call. A call tha
 step. Index `END` (0) ends the call; the first step is number 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dialplan.keys import Keys
@@ -90,10 +90,13 @@ class Ring:
         called_keys: what the phone that answers may press to transfer the caller; None: nothing.
         caller: number to show to the phones, E.164, or `anonymous`; empty: as it came. Set for a call from
             another tenant, whose extension says nothing here.
+        group: ring group whose call it is, `<tenant>/<name>`; empty: none. Members who log out of it stop
+            ringing. No caller notices it, so it makes no step another.
     """
 
     endpoints: tuple[str, ...]
     timeout_s: int
+    group: str = field(default="", compare=False)
     caller: str = ""
     joined: tuple[Joined, ...] = ()
     busy_level: int = 0
@@ -211,9 +214,17 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm:
-    """Answer and tell the caller by sounds, one after the other, that it is done. Ends the call."""
+    """Answer and tell the caller by sounds, one after the other, that it is done. Ends the call.
+
+    Attributes:
+        silent: endpoints that ring no more for `groups`, from before the first sound on, in calls that were
+            decided earlier too; none: nobody logs out.
+        groups: names as in `Ring.group`; empty: all.
+    """
 
     sounds: tuple[str, ...]
+    silent: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 Step = Ring | Admit | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm

@@ -4,7 +4,7 @@ Owns who of a group rings and with which steps. Refuses the order (`dialplan.hun
 group (`dialplan.route`), which also finds out where a member is reached that is no phone of the tenant.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dialplan.attendance import is_logged_out
@@ -99,6 +99,14 @@ def _present(sheet: Sheet, here: Here, group: Group, member: Member) -> Member:
     return member if willing == member.endpoints else replace(member, endpoints=willing)
 
 
+def silent(sheet: Sheet, here: Here, phones: Collection[str], groups: Iterable[Group]) -> Iterator[str]:
+    """Give the groups whose calls ring none of these phones, named as in `Ring.group`."""
+    for group in groups:
+        ringing = {phone for member in group.members for phone in _willing(sheet, here, group, member)}
+        if ringing.isdisjoint(phones):
+            yield _name(here, group)
+
+
 def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
     """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
     phones, plan = others(sheet, member.endpoints), here.plan
@@ -154,7 +162,7 @@ def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> N
     """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
     match node:
         case Node(step=Ring() as step):
-            shown = replace(step, tone=group.ring_tone, prefix=group.prefix)
+            shown = replace(step, tone=group.ring_tone, prefix=group.prefix, group=_name(here, group))
             return Node(replace(shown, timeout_s=timeout_s, busy_level=group.busy_level or step.busy_level))
         case Node(step=Outside() as step):
             return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
@@ -173,9 +181,14 @@ def _ring(  # noqa: PLR0913, PLR0917 — what each step of a group shares, and w
         tone=group.ring_tone,
         prefix=group.prefix,
         heard=heard(sheet, here, group.while_ringing, f"groups.{group.name}"),
+        group=_name(here, group),
         calling_keys=sheet.call.caller.keys,
         called_keys=group.keys,
     )
+
+
+def _name(here: Here, group: Group) -> str:
+    return f"{here.plan.tenant}/{group.name}"
 
 
 def _together(sheet: Sheet, here: Here, group: Group, rung: Sequence[Rung]) -> list[Node]:

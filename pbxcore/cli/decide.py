@@ -294,7 +294,14 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
         case Reject():
             return "[red]refuse[/]", f"{step.reason} (cause {step.cause})", ""
         case Confirm():
-            return "[green]confirm[/]", ", ".join(step.sounds), ""
+            return "[green]confirm[/]", _confirms(step), ""
+
+
+def _confirms(step: Confirm) -> str:
+    lines = [", ".join(step.sounds)]
+    if step.silent:
+        lines.append(f"{', '.join(step.silent)} stop ringing for {', '.join(step.groups) or 'all groups'}")
+    return "\n".join(lines)
 
 
 def _rings(step: Ring) -> str:

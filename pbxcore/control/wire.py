@@ -186,7 +186,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             members = [_member(one, steps) for one in step.joined]
             joined = ":".join(str(one.step) for one in step.joined)
             rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
-                    step.tone, _encoded(step.prefix), step.busy_level)  # fmt: skip
+                    step.tone, _encoded(step.prefix), step.busy_level, step.group)  # fmt: skip
             keyed, heard = _keyed(step.calling_keys, step.called_keys), _heard(step.heard)
             if not (keyed or heard):
                 return _call("ring", *rung)
@@ -209,7 +209,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
         case Reject():
             return _call("reject", step.cause, step.reason.value)
         case Confirm():
-            return _call("confirm", "&".join(step.sounds))
+            return _call("confirm", "&".join(step.sounds), "&".join(step.silent), ":".join(step.groups))
 
 
 def _keyed(calling: Keys | None, called: Keys | None) -> tuple[str, ...]:

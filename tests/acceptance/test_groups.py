@@ -34,6 +34,7 @@ MEMBERS = tuple(str(number) for number in range(20, 30))
 OBEYS = "+493055530023"
 LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
+WITH_MOBILE = {strategy: f"+4930555301{index:02}" for index, strategy in enumerate(Strategy, 10)}
 CREW: dict[str, Any] = {
     "version": 1,
     "tenant": "crew",
@@ -43,6 +44,7 @@ CREW: dict[str, Any] = {
     "area_code": "30",
     "time_zone": "Europe/Berlin",
     "numbers": {number: {"to": f"group {strategy}"} for strategy, number in NUMBERS.items()}
+    | {number: {"to": f"group mobile_{strategy}"} for strategy, number in WITH_MOBILE.items()}
     | {
         LATE: {"to": "group late"},
         OUTSIDE: {"to": "group mobile"},
@@ -59,7 +61,17 @@ CREW: dict[str, Any] = {
     },
     "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS},
     "groups": {
-        strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 5}
+        strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 15}
+        for strategy in Strategy
+    }
+    | {
+        f"mobile_{strategy}": {
+            "name": strategy,
+            "strategy": strategy,
+            "members": ["20", {"number": MOBILE}, "21"],
+            "timeout_s": 5,
+            "otherwise": "busy",
+        }
         for strategy in Strategy
     }
     | {
@@ -138,14 +150,19 @@ async def _start_control(pbx: Pbx) -> None:
     await asyncio.to_thread(pbx.until, lambda: pbx.status("control").get("asterisk") == "up")
 
 
-async def _call_at_once(pbx: Pbx, number: str) -> None:
-    """Bring twenty calls, from +49151000001 to +49151000020, and wait until all have ended."""
+async def _begin_at_once(pbx: Pbx, number: str) -> sipp.Run:
+    """Bring twenty calls, from +49151000001 to +49151000020."""
     scenario = sipp.calling(number, user="+49151000[call_number]", talk_ms=100)
     carrier = pbx.carrier
     command = sipp.words(pbx.program, local=(carrier.address, pbx.port()), remote=pbx.server, calls=CALLS)
-    run = await sipp.start((*command[:-1], "-r", "200", command[-1]), scenario)
+    return await sipp.start((*command[:-1], "-r", "200", command[-1]), scenario)
+
+
+async def _call_at_once(pbx: Pbx, number: str) -> tuple[sipp.SipMessage, ...]:
+    """Bring twenty calls and wait until all have ended; give what the callers heard."""
+    run = await _begin_at_once(pbx, number)
     try:
-        await run.wait()
+        return await run.wait()
     finally:
         await run.end()
 
@@ -230,6 +247,48 @@ async def test_who_logs_out_is_not_rung_by_the_next_call(pbx: Pbx, crew: Plan, r
         await _dial(pbx, runs, "p23", code)
         rung.append(await _rung_by_a_call(pbx, taken))
     assert rung == [list(MEMBERS), [number for number in MEMBERS if number != "23"], list(MEMBERS)]
+
+
+async def test_who_logs_out_stops_ringing_at_once(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """Twenty calls ring four of ten: one is silent before its code is confirmed, the others ring on."""
+    del crew
+    silent = sipp.answering(ring_ms=60_000, start_at="silent")
+    taken = await _take(pbx, runs, dict.fromkeys(MEMBERS[::3], silent))
+    runs.append(callers := await _begin_at_once(pbx, NUMBERS[Strategy.SIMULTANEOUS]))
+    await asyncio.to_thread(pbx.until, lambda: all(_sent(run, "INVITE") == CALLS for run in taken.values()))
+    said = await _dial(pbx, runs, "p23", "*50")
+    stopped = [m.at for m in taken["23"].messages() if m.method == "CANCEL" and not m.status]
+    confirmed = next(m.at for m in said if m.method == "INVITE" and m.status == 200)
+    assert (len(stopped), stopped[-1] < confirmed) == (CALLS, True)
+    assert [number for number, run in taken.items() if _sent(run, "CANCEL")] == ["23"]
+    assert {m.status for m in callers.messages() if m.method == "INVITE"} <= {0, 100, 180}
+    for number in taken:
+        await _dial(pbx, runs, f"p{number}", "*50")
+    assert {m.status for m in await callers.wait() if m.status >= 300} == {480}, "nobody is left to ring"
+    for number in taken:
+        await _dial(pbx, runs, f"p{number}", "*51")
+
+
+async def test_who_logs_out_is_left_out_of_a_call_under_way(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """The first member's phone rings when a later one logs out: the call goes on past that one's phone."""
+    del crew
+    taken = await _take(pbx, runs, dict.fromkeys(MEMBERS[1:], BUSY))
+    async with pbx.baresip("p20", tenant="crew") as first:
+        await first.register()
+        runs.append(caller := await pbx.carrier.call(NUMBERS[Strategy.LINEAR], port=pbx.port()))
+        await first.until("CALL_INCOMING")
+        await _dial(pbx, runs, "p23", "*50")
+        await first.command("hangup")
+        with contextlib.suppress(sipp.SippError):
+            await caller.wait()
+    assert [number for number, run in taken.items() if _sent(run, "INVITE")] == [*MEMBERS[1:3], *MEMBERS[4:]]
+    await _dial(pbx, runs, "p23", "*51")
+
+
+def _sent(run: sipp.Run, method: str) -> int:
+    """Count the requests of a method that a phone was sent, repeated ones once."""
+    calls = {m.header("Call-ID") for m in run.messages() if m.method == method and not m.status}
+    return len(calls)
 
 
 async def _rung_by_a_call(pbx: Pbx, taken: dict[str, sipp.Run]) -> list[str]:
@@ -341,6 +400,23 @@ async def test_a_mailbox_outside_never_takes_the_call(pbx: Pbx, crew: Plan, runs
     assert leg["seconds"] < 7.0, "nobody is asked for long after another phone has answered"
 
 
+async def test_a_mailbox_outside_takes_none_of_120_calls(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """Twenty callers at once for each strategy: it picks up for each of them, and nobody hears it."""
+    del crew
+    taken = await _take(pbx, runs, dict.fromkeys(("20", "21"), BUSY))
+    before = len(pbx.decisions())
+    async with _carrier(pbx, sipp.answering(ring_ms=0, talk_ms=500)) as mailbox:
+        heard = await asyncio.gather(*(_call_at_once(pbx, number) for number in WITH_MOBILE.values()))
+        picked_up = [m for m in mailbox.messages() if m.status == 200 and m.method == "INVITE"]
+    assert len(picked_up) >= CALLS * len(Strategy)
+    finals = Counter(m.status for said in heard for m in said if m.method == "INVITE" and m.status >= 200)
+    assert finals == {486: CALLS * len(Strategy)}
+    for run in taken.values():
+        assert _sent(run, "INVITE") == CALLS * len(Strategy)
+    ends = Counter(pbx.end_of(one["call"])["outcome"] for one in pbx.decisions()[before:])
+    assert ends == {"rejected": CALLS * len(Strategy)}
+
+
 @pytest.mark.parametrize(
     ("number", "payer"), [(OUTSIDE, "crew/60"), (OBEYS, "crew/23")], ids=["own", "forward"]
 )
@@ -368,12 +444,13 @@ async def test_who_presses_1_outside_has_the_call(
     assert leg["seconds"] == pytest.approx(over - answered, abs=0.1)
 
 
-async def _dial(pbx: Pbx, runs: Runs, device: str, code: str) -> None:
-    """Let a phone dial a code; the confirmation ends the call."""
+async def _dial(pbx: Pbx, runs: Runs, device: str, code: str) -> tuple[sipp.SipMessage, ...]:
+    """Let a phone dial a code; the confirmation ends the call. Give what was said."""
     phone = pbx.phone(device, tenant="crew")
     runs.append(asked := await phone.call(code, talk_ms=10_000))
     said = await asked.wait()
     assert 200 in [message.status for message in said if message.method == "INVITE"]
+    return said
 
 
 async def _ended_leg(pbx: Pbx) -> dict[str, Any]:

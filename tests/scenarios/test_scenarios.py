@@ -165,7 +165,9 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
         case Reject():
             return f"refuse {step.reason}"
         case Confirm():
-            return f"confirm {', '.join(step.sounds)}"
+            groups = f" of {','.join(step.groups)}" if step.groups else " of any group"
+            silent = f", {','.join(step.silent)} ring for no call{groups}" if step.silent else ""
+            return f"confirm {', '.join(step.sounds)}{silent}"
 
 
 def within(limits: tuple[Limit, ...]) -> str:

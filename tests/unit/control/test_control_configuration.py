@@ -91,9 +91,9 @@ def test_the_dialplan_knows_every_step_of_the_wire() -> None:
 def test_no_variable_of_ours_is_inherited() -> None:
     """Nothing that decides or pays goes on to another channel by itself but the phones of a 302.
 
-    The step of a group's member, and its version, go one channel far: to the one made for the member.
+    The step of a group's member, its version and its age go one channel far: to the one made for the member.
     """
-    assert set(re.findall(r"_+PBX\w*", DIALPLAN)) == {"__PBX_TRAIL", "_PBX_M", "_PBX_OF"}
+    assert set(re.findall(r"_+PBX\w*", DIALPLAN)) == {"__PBX_TRAIL", "_PBX_M", "_PBX_OF", "_PBX_SINCE"}
 
 
 def test_the_dialplan_and_the_decision_count_to_the_same_number() -> None:
