@@ -76,7 +76,7 @@ def emptied(pbx: Pbx) -> Iterator[None]:
     yield
     for one in listed(pbx):
         command(pbx, "voicemail", "delete", "acme", "10", one["message"])
-    pbx.asterisk("dialplan set global PIN_10@acme 0-0")
+    pbx.asterisk("database del pin 10@acme")
 
 
 @pytest.mark.row("3.2")
@@ -224,8 +224,8 @@ async def own_number(pbx: Pbx) -> AsyncIterator[Baresip]:
 
 def tried(pbx: Pbx) -> str:
     """Give how often PINs of Anna's box were tried in vain: `<calls>-<when>`."""
-    found = re.search(r"PIN_10@acme=(\S*)", pbx.asterisk("dialplan show globals"))
-    return found[1] if found and found[1] != "0-0" else ""
+    found = re.search(r"Value: (\S+)", pbx.asterisk("database get pin 10@acme"))
+    return found[1] if found else ""
 
 
 async def test_a_message_is_heard_from_outside(pbx: Pbx) -> None:
@@ -253,11 +253,11 @@ async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
             await asyncio.sleep(2.5)  # it says that this is wrong
         await eve.until("CALL_CLOSED")
     assert tried(pbx).startswith("1-"), "what was tried stays"
-    pbx.asterisk(f"dialplan set global PIN_10@acme 3-{int(time.time())}")
+    pbx.asterisk(f"database put pin 10@acme 3-{int(time.time())}")
     async with own_number(pbx) as eve:
         await eve.until("CALL_CLOSED")
     assert tried(pbx).startswith("3-")
-    pbx.asterisk(f"dialplan set global PIN_10@acme 3-{int(time.time()) - 3_601}")
+    pbx.asterisk(f"database put pin 10@acme 3-{int(time.time()) - 3_601}")
     async with own_number(pbx) as anna:
         await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
         await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
