@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pbxcore import phones, voicemail
-from pbxcore.machine import services
+from pbxcore.machine import asterisk, services
 from pbxcore.practice import sipp, tone
 from pbxcore.settings import Smtp
 from tests.acceptance.conftest import SERVE
@@ -204,6 +204,39 @@ async def test_each_greeting_is_heard_in_its_case(pbx: Pbx, greetings: Path, run
     assert await greeted(pbx) == BUSY
 
 
+async def test_greetings_are_recorded_by_phone(pbx: Pbx, greetings: Path) -> None:
+    """Anna speaks each of the three in the menu of her own box; the next caller hears the temporary one."""
+    for name in ("unavail", "busy"):
+        (greetings / f"{name}.wav").unlink()
+    async with pbx.baresip("p10", tone_hz=HOLIDAY) as anna:
+        await anna.register()
+        await anna.command("dial", "*97")
+        await anna.until("CALL_ESTABLISHED")
+        await asyncio.sleep(1.0)
+        await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
+        await asyncio.sleep(2.0)
+        await press(anna, "0")
+        for key, name in (("1", "unavail"), ("2", "busy"), ("4", "temp")):
+            await asyncio.sleep(2.0)  # of "saved"; a key that comes too early is lost
+            await press(anna, key)
+            await asyncio.to_thread(pbx.until, lambda name=name: _is_spoken(greetings, name), 20.0)
+            await press(anna, "#")
+            await asyncio.sleep(1.0)
+            await press(anna, "1")  # accept
+            await asyncio.to_thread(pbx.until, (greetings / f"{name}.wav").exists, 10.0)
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+        await anna.register()
+    for name in ("unavail", "busy", "temp"):
+        assert tone.heard((greetings / f"{name}.wav").read_bytes(), (VOICE, HOLIDAY)) == (HOLIDAY,), name
+    await pbx.phone("p10").register(expires_s=0)
+    assert await greeted(pbx) == HOLIDAY
+
+
+def _is_spoken(box: Path, name: str) -> bool:
+    return any(path.stat().st_size > 32_000 for path in box.rglob(f"*{name}*.wav"))
+
+
 async def press(phone: Baresip, keys: str) -> None:
     """Press keys one after the other: each takes baresip a quarter of a second."""
     await phone.command("sndcode", keys)
@@ -257,6 +290,10 @@ async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
     async with own_number(pbx) as eve:
         await eve.until("CALL_CLOSED")
     assert tried(pbx).startswith("3-")
+    pbx.stop("asterisk")
+    pbx.start("asterisk", asterisk.start_command(pbx.settings, asterisk.private(pbx.root)))
+    await asyncio.to_thread(pbx.until, lambda: pbx.status("control").get("asterisk") == "up")
+    assert tried(pbx).startswith("3-"), "a restart does not open the box"
     pbx.asterisk(f"database put pin 10@acme 3-{int(time.time()) - 3_601}")
     async with own_number(pbx) as anna:
         await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
