@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import functools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +27,6 @@ from tests.acceptance.conftest import SERVE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from pbxcore.practice.baresip import Baresip
     from tests.acceptance.conftest import Pbx
@@ -212,18 +213,18 @@ async def test_greetings_are_recorded_by_phone(pbx: Pbx, greetings: Path) -> Non
         await anna.register()
         await anna.command("dial", "*97")
         await anna.until("CALL_ESTABLISHED")
-        await asyncio.sleep(1.0)
+        await _asked(pbx, "vm-password")
         await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
-        await asyncio.sleep(2.0)
+        await _asked(pbx, "vm-youhave")
         await press(anna, "0")
         for key, name in (("1", "unavail"), ("2", "busy"), ("4", "temp")):
-            await asyncio.sleep(2.0)  # of "saved"; a key that comes too early is lost
+            await _asked(pbx, "vm-options")
             await press(anna, key)
-            await asyncio.to_thread(pbx.until, lambda name=name: _is_spoken(greetings, name), 20.0)
+            await asyncio.to_thread(pbx.until, functools.partial(_is_spoken, greetings, name), 30.0)
             await press(anna, "#")
-            await asyncio.sleep(1.0)
+            await _asked(pbx, "vm-review")
             await press(anna, "1")  # accept
-            await asyncio.to_thread(pbx.until, (greetings / f"{name}.wav").exists, 10.0)
+            await asyncio.to_thread(pbx.until, (greetings / f"{name}.wav").exists, 30.0)
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
     for name in ("unavail", "busy", "temp"):
@@ -232,6 +233,18 @@ async def test_greetings_are_recorded_by_phone(pbx: Pbx, greetings: Path) -> Non
     await gone.register()
     await gone.register(expires_s=0)
     assert await greeted(pbx) == HOLIDAY
+
+
+async def _asked(pbx: Pbx, sound: str) -> None:
+    """Wait until Asterisk plays a prompt, so that the key that answers it does not come too early."""
+    files = Path(f"/proc/{pbx.running['asterisk'].pid}/fd")
+
+    def plays() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # one was closed meanwhile
+            return any(link.readlink().name.startswith(sound) for link in files.iterdir())
+        return False
+
+    await asyncio.to_thread(pbx.until, plays, 30.0)
 
 
 def _is_spoken(box: Path, name: str) -> bool:
