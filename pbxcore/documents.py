@@ -202,11 +202,25 @@ def _check(
     """Give what only several values of one document can get wrong."""
     if isinstance(draft.spec, TenantSpec):
         present = of_tenant(sounds, draft.spec.tenant) if sounds else None
-        wanted = any(one.spoken for one in draft.spec.announcements.values())
-        voices = speech.languages(sounds.parent) if sounds and wanted else None
+        spoken = [name for name, one in draft.spec.announcements.items() if one.spoken]
+        voices: frozenset[str] | None = None
+        if sounds and spoken:
+            try:
+                voices = speech.languages(sounds.parent)
+            except speech.SpeechError as failed:
+                yield from (_voiceless(name, failed) for name in spoken)
         yield from check_tenant(
             draft.spec, trunks=trunks, left_out=draft.left_out, present=present, voices=voices, at=at
         )
+
+
+def _voiceless(name: str, failed: speech.SpeechError) -> Finding:
+    return Finding(
+        path=("announcements", name, "spoken"),
+        code="no-voice",
+        message=f"what speaks texts here is broken: {failed}",
+        remedy="look at the engine (`pbxcore sounds engine`), or bring a recording (`recorded:`)",
+    )
 
 
 def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pbxcore import documents, sounds
+from pbxcore import documents, sounds, speech
 from pbxcore.practice import tone
 
 DOCUMENT = """\
@@ -102,6 +102,27 @@ def test_documents_are_told_which_sounds_are_missing(tmp_path: Path) -> None:
     assert found.finding.code == "unplayable-sound"
     (folder / "acme" / "rain.wav").write_bytes(wav())
     assert documents.read_texts([("acme.yaml", DOCUMENT)], sounds=folder)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [("#!/bin/sh\necho no data >&2\nexit 3\n", "ended with 3: no data"), ("\0", "does not run")],
+)
+def test_a_broken_engine_is_a_mistake_with_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, words: str
+) -> None:
+    """A text that nothing here can speak is found with what the engine said, beside all other mistakes."""
+    program = tmp_path / speech.ENGINE
+    program.write_text(engine)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = DOCUMENT.replace("extension 10}", "announcement hello}")
+    text += "announcements:\n  hello: {spoken: Guten Tag., then: extension 10}\n"
+    _, found = documents.read_texts([("acme.yaml", text)], sounds=tmp_path / "sounds")
+    missing, missing_too, voice = found
+    assert {missing.finding.code, missing_too.finding.code} == {"missing-sound"}
+    assert (voice.line, voice.finding.code) == (13, "no-voice")
+    assert words in voice.finding.message
 
 
 def test_tones_are_recognised(tmp_path: Path) -> None:
