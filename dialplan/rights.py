@@ -3,7 +3,8 @@
 Owns what rights cover, and the words for what they do not. Refuses credit: no document knows it.
 
 Numbers that a document names speak before the hours, the hours before what is covered at all; of several
-patterns that fit a number the longest counts. Rights may build on others: what speaks for itself comes first.
+patterns that fit a number the longest counts. Rights may build on others: one's own lists come before theirs,
+and the lists of all before the hours of any.
 """
 
 from collections.abc import Iterator
@@ -68,28 +69,18 @@ def refusal(rights: Rights, number: str, *, country: str, now: datetime, zone: t
         now: the instant.
         zone: of the tenant's hours.
     """
-    pattern = fitting(rights.allowed | rights.blocked, number) if rights.allowed or rights.blocked else None
-    if pattern:
-        return _blocked(rights, pattern)
-    if rights.week and not is_open(rights.week, now, zone):
-        return _closed(rights, number, country)
-    if isinstance(rights.to, Rights):
-        return refusal(rights.to, number, country=country, now=now, zone=zone)
-    if _covers(rights.to, number, country):
-        return None
-    return Refusal(Reason.NOT_ALLOWED, rights.rule, f"may call {_WORDS[rights.to]} only")
+    named = _named(rights, number)
+    if named:
+        return _blocked(*named)
+    return _by_hours(rights, number, country=country, now=now, zone=zone)
 
 
 def ever_covers(rights: Rights, number: str, country: str) -> bool:
     """Tell whether there is an hour at which rights cover a number."""
-    pattern = fitting(rights.allowed | rights.blocked, number)
-    if pattern:
-        return pattern in rights.allowed
-    if rights.week and _covers(rights.closed, number, country):
-        return True
-    if isinstance(rights.to, Rights):
-        return ever_covers(rights.to, number, country)
-    return _covers(rights.to, number, country)
+    named = _named(rights, number)
+    if named:
+        return _blocked(*named) is None
+    return _ever_reaches(rights, number, country)
 
 
 def layers(rights: Rights) -> Iterator[Rights]:
@@ -99,16 +90,45 @@ def layers(rights: Rights) -> Iterator[Rights]:
         yield from layers(rights.to)
 
 
+def _named(rights: Rights, number: str) -> tuple[Rights, str] | None:
+    """Give the first rights of all layers whose lists name a number, and the pattern; None: no list does."""
+    for layer in layers(rights):
+        pattern = fitting(layer.allowed | layer.blocked, number) if layer.allowed or layer.blocked else None
+        if pattern:
+            return layer, pattern
+    return None
+
+
 def _blocked(rights: Rights, pattern: str) -> Refusal | None:
     if pattern in rights.allowed:
         return None
     return Refusal(Reason.NOT_ALLOWED, rights.rule, f"may not call {pattern}")
 
 
+def _by_hours(rights: Rights, number: str, *, country: str, now: datetime, zone: tzinfo) -> Refusal | None:
+    """Say why rights do not cover a number that no list names; None: they do."""
+    if rights.week and not is_open(rights.week, now, zone):
+        return _closed(rights, number, country)
+    if isinstance(rights.to, Rights):
+        return _by_hours(rights.to, number, country=country, now=now, zone=zone)
+    if _covers(rights.to, number, country):
+        return None
+    return Refusal(Reason.NOT_ALLOWED, rights.rule, f"may call {_WORDS[rights.to]} only")
+
+
+def _ever_reaches(rights: Rights, number: str, country: str) -> bool:
+    """Tell whether there is an hour at which rights cover a number that no list names."""
+    if rights.week and _covers(rights.closed, number, country):
+        return True
+    if isinstance(rights.to, Rights):
+        return _ever_reaches(rights.to, number, country)
+    return _covers(rights.to, number, country)
+
+
 def _closed(rights: Rights, number: str, country: str) -> Refusal | None:
     if _covers(rights.closed, number, country):
         return None
-    reason = Reason.NOT_ALLOWED_NOW if ever_covers(rights, number, country) else Reason.NOT_ALLOWED
+    reason = Reason.NOT_ALLOWED_NOW if _ever_reaches(rights, number, country) else Reason.NOT_ALLOWED
     return Refusal(reason, rights.rule, f"may call {_WORDS[rights.closed]} only at this hour")
 
 

@@ -17,12 +17,14 @@ SUNDAY = datetime(2026, 11, 22, 9, tzinfo=UTC)
 BERLIN, VIENNA, PREMIUM, NEW_YORK = "+493012345678", "+4315551234", "+499001234567", "+12025550123"
 OFFICE = {"to": "anywhere", "open": ["Mon-Fri 08:00-18:00"], "closed": "country", "blocked": ["+49900*"]}
 
+OWN_HOURS = {"to": "office", "open": ["Mon-Fri 08:00-18:00"], "closed": "country"}
+
 
 def spec(**more: object) -> TenantSpec:
     """Make a tenant that shares some rights."""
     return TenantSpec.model_validate({
         "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
-        "account": "acme", "rights": {"office": OFFICE}, **more,
+        "account": "acme", "rights": {"office": OFFICE, "vienna": {"to": "inside", "allowed": ["+431*"]}}, **more,
     })  # fmt: skip
 
 
@@ -60,6 +62,10 @@ def test_what_are_no_rights(broken: object) -> None:
         ({"to": "office", "allowed": ["+499001234567"]}, PREMIUM, SUNDAY, None),
         ({"to": "office", "blocked": ["+43*"]}, VIENNA, MONDAY, ("here", Reason.NOT_ALLOWED)),
         ({"to": "inside", "allowed": ["+43*"]}, VIENNA, SUNDAY, None),
+        # and theirs before hours of one's own, which would let go what they block and refuse what they allow
+        (OWN_HOURS, PREMIUM, MONDAY, ("rights.office", Reason.NOT_ALLOWED)),
+        (OWN_HOURS, PREMIUM, SUNDAY, ("rights.office", Reason.NOT_ALLOWED)),
+        ({"to": "vienna", "open": ["Mon 10:00-12:00"]}, VIENNA, SUNDAY, None),
         # the longest that fits, whichever list it stands in
         ({"allowed": ["+431*"], "blocked": ["+43*"]}, VIENNA, MONDAY, None),
         ({"allowed": ["+43*"], "blocked": ["+431*"]}, VIENNA, MONDAY, ("here", Reason.NOT_ALLOWED)),
@@ -83,6 +89,8 @@ def test_rights_say_what_may_be_called_and_when(
     [
         ("office", NEW_YORK, True),
         ("office", PREMIUM, False),
+        (OWN_HOURS, PREMIUM, False),
+        ({"to": "vienna", "open": []}, VIENNA, True),
         ({"to": "inside", "open": [], "closed": "country"}, BERLIN, True),
         ({"to": "country", "open": []}, VIENNA, False),
     ],
