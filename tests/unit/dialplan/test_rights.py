@@ -17,6 +17,7 @@ SUNDAY = datetime(2026, 11, 22, 9, tzinfo=UTC)
 BERLIN, VIENNA, PREMIUM, NEW_YORK = "+493012345678", "+4315551234", "+499001234567", "+12025550123"
 OFFICE = {"to": "anywhere", "open": ["Mon-Fri 08:00-18:00"], "closed": "country", "blocked": ["+49900*"]}
 
+VIENNA_ONLY = {"to": "inside", "allowed": ["+431*"]}
 OWN_HOURS = {"to": "office", "open": ["Mon-Fri 08:00-18:00"], "closed": "country"}
 
 
@@ -24,7 +25,7 @@ def spec(**more: object) -> TenantSpec:
     """Make a tenant that shares some rights."""
     return TenantSpec.model_validate({
         "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
-        "account": "acme", "rights": {"office": OFFICE, "vienna": {"to": "inside", "allowed": ["+431*"]}}, **more,
+        "account": "acme", "rights": {"office": OFFICE, "vienna": VIENNA_ONLY}, **more,
     })  # fmt: skip
 
 
