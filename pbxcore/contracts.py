@@ -6,6 +6,7 @@ what an order does (`rating.contract`), and to read what a signed copy says.
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rating.contract.document import ContractSpec
 MOST_BYTES = 20 * 1024 * 1024  # of a signed copy: some pages as a scanner makes them
 SCANS = {b"%PDF-": ".pdf", b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"II*\0": ".tiff", b"MM\0*": ".tiff"}
 """What mail, fax and scanners bring: how it begins, and what it is called."""
+NO_EVENTS = re.compile(r"^events: *\[ *\] *\n\Z", re.MULTILINE)  # of a contract nobody has signed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def append(file: Path, event: str) -> None:
     """
     before = file.read_text("utf-8")
     text = before if before.endswith("\n") else before + "\n"
-    text += f"  - {event}\n"
+    text = NO_EVENTS.sub("events:\n", text) + f"  - {event}\n"
     old, new = _events(str(file), before), _events(str(file), text)
     if old is None or new is None or new.events[:-1] != old.events or len(new.events) != len(old.events) + 1:
         raise NotWrittenError(

@@ -49,8 +49,15 @@ def main() -> None:
             raise
         for mistake in error.errors(include_url=False):
             place = "__".join(str(part) for part in mistake["loc"])
-            message = f"the setting {place.replace('__', '.')} is wrong: {mistake['msg']}"
-            fail(message, f"mend it in config/service.yaml or in PBXCORE_{place.upper()}", Exit.USAGE)
+            said = mistake["msg"].removeprefix("Value error, ")
+            if place:
+                message = f"the setting {place.replace('__', '.')} is wrong: {said}"
+                fail(message, f"mend it in config/service.yaml or in PBXCORE_{place.upper()}", Exit.USAGE)
+            else:
+                message = f"the settings contradict each other: {said}"
+                fail(
+                    message, "mend one of them in config/service.yaml or in its PBXCORE_ variable", Exit.USAGE
+                )
         sys.exit(int(Exit.USAGE))
 
 

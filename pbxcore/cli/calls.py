@@ -98,7 +98,7 @@ def _fields(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]
         for field in fields(one):
             old, new = getattr(one, field.name), getattr(other, field.name)
             if old != new:
-                yield field.name, _value(old), _value(new)
+                yield field.name.replace("_", " "), _value(old), _value(new)
 
 
 def _turns(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:
@@ -109,9 +109,11 @@ def _turns(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], Limit):
+        return limits_in_words(value)
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    return str(value) if value != "" else "none"
+    return "none" if value is None or value == "" else str(value)
 
 
 def brief(decision: Decision | None) -> str:

@@ -28,8 +28,8 @@ def decision(entry: Mapping[str, Any]) -> Panel:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in (step.get("then") or {}).items() if to)
     if step["do"] == "ring":
+        jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in step["then"].items() if to)
         beside = [f"step {one['step']} after {one['delay_s']} s" for one in step.get("joined", ())]
         rings = ", ".join([*step["endpoints"], *beside])
         return f"ring {rings} for {step['timeout_s']} s ({jumps or 'then end'})"
@@ -39,7 +39,19 @@ def _step(step: Mapping[str, Any]) -> str:
             f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
             f"paid by {step['payer']}" + (", who answers has to press 1" if step.get("confirm") else "")
         )
-    return str(step["do"])
+    then = f", then step {step['then']}" if step.get("then") else ""
+    return f"{step['do']} {_what(step)}{then}"
+
+
+def _what(step: Mapping[str, Any]) -> str:
+    """Say of a step that rings nobody what it is about."""
+    if step["do"] == "admit":
+        return ", ".join(
+            f"{one['group']} ({one['category']}, at most {one['most'] or 'any'})" for one in step["limits"]
+        )
+    if step["do"] == "reject":
+        return f"for {step['reason']} (cause {step['cause']})"
+    return str(step.get("mailbox") or step.get("sound") or ", ".join(step.get("sounds", ())))
 
 
 def rated_leg(leg: Mapping[str, Any], *, correction: int = 0) -> Panel:

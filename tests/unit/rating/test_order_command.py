@@ -167,3 +167,12 @@ def test_a_file_that_does_not_end_with_its_events_is_left_alone(file: Path, text
         contracts.append(file, "{on: 2026-07-20, cancel: {}}")
     assert file.read_text() == text
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("none", ["events:\n", "events: []\n", "events: [ ]"])
+def test_the_first_event_stands_where_none_stood(file: Path, none: str) -> None:
+    """A contract that nobody has signed yet may say so in either way."""
+    head = TEXT[: TEXT.index("events:")]
+    file.write_text(head + none)
+    contracts.append(file, "{on: 2026-07-20, cancel: {}}")
+    assert file.read_text() == head + "events:\n  - {on: 2026-07-20, cancel: {}}\n"
