@@ -51,12 +51,14 @@ class KeptQuote:
 
     Attributes:
         number: of all quotes.
+        id: hash of what is agreed; another quote of the same has it, too.
         facts: how many the contract had when it was made.
         wanted: the change, as an event writes it.
         said: what whoever asked was shown.
     """
 
     number: int
+    id: str
     facts: int
     wanted: Mapping[str, Any]
     said: Mapping[str, Any]
@@ -146,23 +148,29 @@ async def keep_quote(  # noqa: PLR0913 — a row and its place
     connection: Connection,
     log: Log,
     *,
-    name: str,
+    id: str,  # noqa: A002 — the column's name
     wanted: Mapping[str, Any],
     said: Mapping[str, Any],
     author: str,
-) -> None:
-    """Keep a quote, so that it can be ordered by its id."""
-    values = json.dumps(wanted, default=str), json.dumps(said)
-    await connection.execute(SQL["keep_quote"], log.spec.contract, name, len(log.entries), *values, author)
+) -> str:
+    """Keep a quote to be ordered, and give the name of its row, `<id>-<number>`.
+
+    The same one of the same facts is there already and keeps its name; of more facts it is another one.
+    """
+    key = log.spec.contract, id, len(log.entries)
+    await connection.execute(SQL["keep_quote"], *key, json.dumps(wanted, default=str), json.dumps(said), author)
+    name: str = await connection.fetchval(SQL["quote_name"], *key)
+    return name
 
 
 async def kept_quote(connection: Connection, contract: str, name: str) -> KeptQuote | None:
-    """Give the newest quote of an id."""
+    """Give the quote of a name, `<id>-<number>`."""
     row = await connection.fetchrow(SQL["quote"], contract, name)
     if row is None:
         return None
     return KeptQuote(
         number=row["number"],
+        id=row["id"],
         facts=row["facts"],
         wanted=json.loads(row["wanted"]),
         said=json.loads(row["said"]),

@@ -21,6 +21,9 @@ SELECT DISTINCT ON (id) document FROM revision WHERE kind = 'catalogue' ORDER BY
 INSERT INTO contract_quote (contract, id, facts, wanted, said, author) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (contract, id, facts) DO NOTHING;
 
+-- name: quote_name
+SELECT id || '-' || number FROM contract_quote WHERE contract = $1 AND id = $2 AND facts = $3;
+
 -- name: quote
--- The newest of an id: what was quoted again after it was ordered may be ordered again.
-SELECT number, facts, wanted, said FROM contract_quote WHERE contract = $1 AND id = $2 ORDER BY number DESC LIMIT 1;
+-- By the name of its row: the hash alone may be that of an order before it.
+SELECT number, id, facts, wanted, said FROM contract_quote WHERE contract = $1 AND id || '-' || number = $2;

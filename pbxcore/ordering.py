@@ -8,7 +8,7 @@ transaction, or nothing. Refuses files (`pbxcore.contracts`) and to know what a 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -79,7 +79,9 @@ async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf
 
 
 async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, author: str) -> Quote:
-    """Make a quote, and keep it to be ordered by its id, unless it is refused.
+    """Make a quote, and keep it to be ordered, unless it is refused; its id names the kept row.
+
+    So an order that is sent again finds what it ordered before, even if the same was quoted again meanwhile.
 
     Raises:
         OrderError, WantedError, database.AWAY: nothing was kept.
@@ -88,9 +90,10 @@ async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, a
         log, offers = await _read(connection, contract)
         made = quoted(log.spec, offers, wanted, day)
         if not made.refused:
-            await contract_log.keep_quote(
-                connection, log, name=made.id, wanted=wanted, said=report.of_quote(made), author=author
+            name = await contract_log.keep_quote(
+                connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author
             )
+            made = replace(made, id=name)
     return made
 
 
@@ -139,7 +142,7 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     minute = behind(log.spec, day)
     wanted = {**kept.wanted, **({"signed_form": form} if form else {})}
     state = tell(log.spec, offers, day).states[-1]
-    deed, key = deed_of(state, log.spec, offers, wanted, name)
+    deed, key = deed_of(state, log.spec, offers, wanted, kept.id)
     _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
     if answer.outcome != "accepted":
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
