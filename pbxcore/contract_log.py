@@ -158,7 +158,8 @@ async def keep_quote(  # noqa: PLR0913 — a row and its place
     The same one of the same facts is there already and keeps its name; of more facts it is another one.
     """
     key = log.spec.contract, id, len(log.entries)
-    await connection.execute(SQL["keep_quote"], *key, json.dumps(wanted, default=str), json.dumps(said), author)
+    values = json.dumps(wanted, default=str), json.dumps(said)
+    await connection.execute(SQL["keep_quote"], *key, *values, author)
     name: str = await connection.fetchval(SQL["quote_name"], *key)
     return name
 
