@@ -22,13 +22,14 @@ from rating.party import CustomerSpec
 LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
-async def mistakes(
+async def mistakes(  # noqa: PLR0913 — a contract and its company
     connection: Connection,
     spec: ContractSpec,
     document: Mapping[str, Any],
     *,
     catalogues: Sequence[CatalogueSpec],
     accounts: Collection[str],
+    beside: Collection[ContractSpec] = (),
 ) -> tuple[Mistake, ...]:
     """Find what is wrong with a contract in the company of what is stored.
 
@@ -38,13 +39,15 @@ async def mistakes(
         document: its values as they were written.
         catalogues: as they stand after the change.
         accounts: those among the contract's that there are.
+        beside: contracts of the same change.
     """
     offers = shelf(catalogues)
     log = await contract_log.read(connection, spec.contract)
     found: list[Mistake] = [*check(spec, offers), *_head_changed(spec, log)]
     if spec.account is not None:
-        other = await contract_log.of_account(connection, spec.account)
-        found += _of_account(spec, spec.account, other, accounts)
+        holders = {one.contract for one in beside if one.account == spec.account}
+        holders |= {await contract_log.of_account(connection, spec.account) or spec.contract}
+        found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
     if not found and log is not None:
         found += _undone(spec, log, document, offers)
     return tuple(found)
@@ -71,9 +74,7 @@ def _shown(value: object) -> str:
     return str(value or "none")
 
 
-def _of_account(
-    spec: ContractSpec, account: str, other: str | None, accounts: Collection[str]
-) -> Iterator[Finding]:
+def _of_account(account: str, others: Collection[str], accounts: Collection[str]) -> Iterator[Finding]:
     if account not in accounts:
         yield Finding(
             path=("account",),
@@ -81,7 +82,7 @@ def _of_account(
             message=f"there is no account {account!r}",
             remedy="apply the account's document first, or in the same go",
         )
-    if other not in {None, spec.contract}:
+    for other in others:
         yield Finding(
             path=("account",),
             code="account-taken",

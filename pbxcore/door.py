@@ -297,7 +297,12 @@ async def _check_contracts(connection: Connection, documents: Sequence[Read]) ->
     found: list[Located] = []
     for document, spec in contracts:
         told = await contract_checks.mistakes(
-            connection, spec, document.tree.value, catalogues=catalogues, accounts=accounts
+            connection,
+            spec,
+            document.tree.value,
+            catalogues=catalogues,
+            accounts=accounts,
+            beside=[one for _, one in contracts],
         )
         found += locate(document, told)
     return found

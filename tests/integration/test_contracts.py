@@ -81,6 +81,14 @@ async def test_what_contradicts_what_is_stored_is_refused(
     assert await facts(signed) == before
 
 
+async def test_two_new_contracts_of_one_account_are_refused(settings: Settings) -> None:
+    """Of one change nobody knows which was meant: both are told the other, and neither is stored."""
+    await door.apply(settings, [CONFIG / "catalogues", CONFIG / "accounts"], author="test")
+    applied = await put(settings, a=CONTRACT, b=CONTRACT.replace("contract: acme", "contract: other"))
+    assert codes(applied) == [("a.yaml", 4, "account-taken"), ("b.yaml", 4, "account-taken")]
+    assert await facts(settings) == []
+
+
 async def test_a_document_adds_only_what_is_new(signed: Settings) -> None:
     """Applied again it changes nothing, in whatever words; one more event is one more fact."""
     again = CONTRACT.replace("on: 2026-01-01", 'on: "2026-01-01", at: "00:00"')
