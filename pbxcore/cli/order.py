@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import re
 from collections.abc import Coroutine, Sequence
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,8 @@ from rating.contract.deeds import Answer, do
 from rating.contract.facts import Fact
 from rating.contract.quote import Quote
 from rating.contract.story import tell
+
+QUOTE = re.compile("[a-z0-9][a-z0-9-]{0,31}")  # signed copies are named after it: it must not lead elsewhere
 
 Add = Annotated[list[str] | None, typer.Option(help="Units of a product: extension=2; may be repeated.")]
 Remove = Annotated[list[str] | None, typer.Option(help="Units of a product that are given up.")]
@@ -123,6 +126,8 @@ def order(
 
     Exit code 0: ordered. 1: refused, nothing was written. 3: the database does not answer.
     """
+    if not QUOTE.fullmatch(quote):
+        raise fail(f"{quote!r} is no id of a quote", "name the id that `pbxcore quote` shows", Exit.USAGE)
     day = _day(on)
     wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
     file = file_of(contract)

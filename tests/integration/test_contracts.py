@@ -164,6 +164,8 @@ def test_a_quote_of_a_contract_that_moved_is_refused_with_both_sides(
             2,
             "name only the quote's id",
         ),
+        (("order", "acme", "--quote", "a/b", "--signed-copy", "x.pdf"), 2, "'a/b' is no id of a quote"),
+        (("order", "./acme.yaml", "--quote", "a/b", "--add", "extension=1"), 2, "is no id of a quote"),
         (("quote", "nobody", "--add", "extension=1"), 1, "there is no contract 'nobody'"),
         (("quote", "acme", "--begins", "2027-01-01"), 2, "begins cannot be said"),
         (("contract", "show", "nobody", "--on", "2026-03-02"), 1, "there is no contract 'nobody'"),
