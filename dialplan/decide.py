@@ -27,7 +27,7 @@ CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes i
 NOBODY = "-"  # version of a decision that no plan made
 
 HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
-SHOW = "#31#"  # before a number: show mine, though my extension hides it
+SHOW = "#31#"  # before a number: show mine, though my extension hides it; nobody says so of another's
 
 _INTERNAL = re.compile(r"[0-9]{1,8}")
 _WHY = {
@@ -94,6 +94,8 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
     """Answer a device: what it dials, or where it sends a call that is not its own."""
     extension = plan.extensions[plan.endpoints[facts.actor]]
     dialled, hidden = _presentation(facts.dialled)
+    if facts.actor != facts.endpoint:
+        hidden = hidden or None  # who sends another's call on may hide that one's number, and never show it
     caller = _caller(published, facts, plan, now, hidden=hidden)
     sheet = Sheet(_call(published, facts, state, now, plan, caller))
     sheet.enter(plan)
