@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from dialplan.plan import Mailbox, Phone, Plan
-from pbxcore import lamps, music, speech
+from pbxcore import lamps, music
 from pbxcore.mail import boxes
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
@@ -133,7 +133,6 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
         music.replace(db, settings, plan)
         changed = _replace(db, plan.tenant, rows, lamps.lamps_of(plan))
     lamps.write(settings, plan.tenant, lamps.lamps_of(plan))
-    speech.forget(settings.sounds, plan)
     return changed
 
 

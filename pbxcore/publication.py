@@ -26,7 +26,7 @@ from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
-from pbxcore import phones, switches, turn
+from pbxcore import phones, speech, switches, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
 from pbxcore.published import Index, UnpublishedError, file_of, read_index
@@ -190,6 +190,7 @@ def _write(settings: Settings, behind: _Behind) -> None:
     phones.mark_current(settings)  # all of them were late if they were not current
     for plan in behind.plans:
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
+        speech.forget(settings.sounds, plan)  # until now the plan before was in force
 
 
 def _index(settings: Settings) -> Index:

@@ -1,8 +1,9 @@
 """Texts become sounds of a tenant: espeak-ng speaks them when a document is put in force, not during a call.
 
 Owns finding the engine (the machine's own, or one of the private tree that `pbxcore sounds engine` makes),
-and `<state>/sounds/<tenant>/spoken/<language>-<digest>.wav`. What is there is not spoken again. Refuses to
-judge a text or a language: that is done in the check (`dialplan.checks.sounds`).
+and `<state>/sounds/<tenant>/spoken/<language>-<digest>.wav`, with a mark beside those that are out of use.
+What is there is not spoken again. Refuses to judge a text or a language: that is done in the check
+(`dialplan.checks.sounds`).
 """
 
 import io
@@ -71,16 +72,28 @@ def speak(state: Path, tenant: str, texts: Iterable[Spoken]) -> None:
     """
     for text in texts:
         place = state / "sounds" / tenant / f"{text.name}{SUFFIX}"
+        _unnamed(place).unlink(missing_ok=True)  # a plan that names it is on its way
         if not place.exists():
             _keep(place, _wav(_spoken(state, text)))
 
 
 def forget(sounds: Path, plan: Plan) -> None:
-    """Remove sounds that the plan of a tenant does not name any more, a day after they were made."""
+    """Remove sounds that the tenant's plan in force has not named for a day; mark those it does not name."""
     named = {text.name for one in plan.announcements.values() for text in one.spoken}
-    for path in (sounds / plan.tenant / FOLDER).glob(f"*{SUFFIX}"):
-        if f"{FOLDER}/{path.stem}" not in named and path.stat().st_mtime < time.time() - KEPT_S:
-            path.unlink(missing_ok=True)
+    for sound in (sounds / plan.tenant / FOLDER).glob(f"*{SUFFIX}"):
+        unnamed = _unnamed(sound)
+        if f"{FOLDER}/{sound.stem}" in named:
+            unnamed.unlink(missing_ok=True)
+        elif not unnamed.exists():
+            unnamed.touch()
+        elif unnamed.stat().st_mtime < time.time() - KEPT_S:
+            sound.unlink(missing_ok=True)
+            unnamed.unlink(missing_ok=True)
+
+
+def _unnamed(sound: Path) -> Path:
+    """Give the mark beside a sound that no plan names; it is as old as that."""
+    return sound.with_suffix(".unnamed")
 
 
 def _spoken(state: Path, text: Spoken) -> bytes:

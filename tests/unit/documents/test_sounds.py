@@ -1,10 +1,16 @@
 """Sounds of tenants: what is taken in, what is refused, and what documents are told of them."""
 
+import os
 import struct
 from pathlib import Path
 
 import pytest
+import yaml
 
+from dialplan.build import build_plan
+from dialplan.plan import Plan
+from dialplan.spec import TenantSpec
+from dialplan.spoken import Spoken
 from pbxcore import documents, sounds, speech
 from pbxcore.practice import tone
 
@@ -21,6 +27,7 @@ music:
   waiting: [summer, rain]
 on_hold: waiting
 """
+HELLO = "announcements:\n  hello: {spoken: Guten Tag., then: extension 10}\n"
 
 
 def wav(*, tag: int = 1, channels: int = 1, rate: int = 8_000, bits: int = 16) -> bytes:
@@ -117,12 +124,41 @@ def test_a_broken_engine_is_a_mistake_with_a_line(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     text = DOCUMENT.replace("extension 10}", "announcement hello}")
-    text += "announcements:\n  hello: {spoken: Guten Tag., then: extension 10}\n"
+    text += HELLO
     _, found = documents.read_texts([("acme.yaml", text)], sounds=tmp_path / "sounds")
     missing, missing_too, voice = found
     assert {missing.finding.code, missing_too.finding.code} == {"missing-sound"}
     assert (voice.line, voice.finding.code) == (13, "no-voice")
     assert words in voice.finding.message
+
+
+def test_a_sound_stays_a_day_after_it_fell_out_of_use(tmp_path: Path) -> None:
+    """However old it is; who names it again, or is about to, has it for another day at least."""
+    text = Spoken(language="de", text="Guten Tag.")
+    sound = tmp_path / "sounds" / "acme" / f"{text.name}.wav"
+    sound.parent.mkdir(parents=True)
+    sound.write_bytes(wav())
+    unnamed = sound.with_suffix(".unnamed")
+    quiet, greeting = a_plan(DOCUMENT), a_plan(f"{DOCUMENT}language: de\n{HELLO}")
+    for used_again in (
+        lambda: speech.forget(tmp_path / "sounds", greeting),
+        lambda: speech.speak(tmp_path, "acme", [text]),
+    ):
+        for file in (sound, *tmp_path.rglob(unnamed.name)):
+            os.utime(file, (0, 0))
+        used_again()
+        assert not unnamed.exists()
+        speech.forget(tmp_path / "sounds", quiet)
+        speech.forget(tmp_path / "sounds", quiet)
+        assert sound.exists()
+    os.utime(unnamed, (0, 0))
+    speech.forget(tmp_path / "sounds", quiet)
+    assert list(sound.parent.iterdir()) == []
+
+
+def a_plan(document: str) -> Plan:
+    """Build the plan of a document."""
+    return build_plan(TenantSpec.model_validate(yaml.safe_load(document)), revision=1, trunks=())
 
 
 def test_tones_are_recognised(tmp_path: Path) -> None:
