@@ -2,6 +2,7 @@
 
 import os
 import struct
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -140,10 +141,8 @@ def test_a_sound_stays_a_day_after_it_fell_out_of_use(tmp_path: Path) -> None:
     sound.write_bytes(wav())
     unnamed = sound.with_suffix(".unnamed")
     quiet, greeting = a_plan(DOCUMENT), a_plan(f"{DOCUMENT}language: de\n{HELLO}")
-    for used_again in (
-        lambda: speech.forget(tmp_path / "sounds", greeting),
-        lambda: speech.speak(tmp_path, "acme", [text]),
-    ):
+    named_again = partial(speech.forget, tmp_path / "sounds", greeting)
+    for used_again in (named_again, partial(speech.speak, tmp_path, "acme", [text])):
         for file in (sound, *tmp_path.rglob(unnamed.name)):
             os.utime(file, (0, 0))
         used_again()
