@@ -98,7 +98,7 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
         document=spec.model_dump_json(exclude_defaults=True),
         screen=_screen(spec.blocked, spec.anonymous),
         limits=_limits(spec),
-        own_trunks=tuple(trunk for trunk in spec.trunks if trunk in trunks),
+        own_trunks=tuple(trunk for trunk in spec.trunks if trunk in trunks) if spec.trunks else None,
         routes=tuple(routes(spec.routes, trunks, "routes")),
     )
 

@@ -32,7 +32,9 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
     sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
-    trunks = _trunks(sheet, here.plan, number)
+    trunks, route = _trunks(sheet, here.plan, number)
+    if route:
+        sheet.note(route, f"{number} leaves by {', '.join(trunks)}")
     step = Outside(
         trunks=trunks,
         number=number,
@@ -62,15 +64,12 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     return Node(step)
 
 
-def _trunks(sheet: Sheet, plan: Plan, number: str) -> tuple[str, ...]:
-    """Choose the trunks of a call, in the order to try."""
-    usable, carriers = plan.own_trunks or plan.trunks, sheet.call.published.carriers
+def _trunks(sheet: Sheet, plan: Plan, number: str) -> tuple[tuple[str, ...], str]:
+    """Choose the trunks of a call, in the order to try, and name the route that chose them, if one did."""
+    carriers = sheet.call.published.carriers
     if not plan.routes and not carriers.routes:
-        return usable
-    trunks, rule = chosen(number, own=plan.routes, usable=usable, carriers=carriers)
-    if rule:
-        sheet.note(rule, f"{number} leaves by {', '.join(trunks)}")
-    return trunks
+        return plan.usable_trunks, ""
+    return chosen(number, own=plan.routes, usable=plan.usable_trunks, carriers=carriers)
 
 
 def _note_presentation(sheet: Sheet, step: Outside) -> None:
@@ -105,11 +104,16 @@ def _refusal(sheet: Sheet, here: Here, number: str, sender: Sender) -> Refusal |
     plan, rule, diverting = here.plan, sender.rule, _diverting(here, sender)
     if diverting and sheet.call.went_round(diverting, number):
         return Refusal(Reason.LOOP, rule, f"{diverting} or {number} has diverted this call before")
-    if not plan.trunks:
-        return Refusal(Reason.NO_TRUNK, rule, f"no trunk leads to {number}")
+    trunks, _ = _trunks(sheet, plan, number)
+    if not trunks:
+        return Refusal(Reason.NO_TRUNK, rule, f"no trunk leads to {number}{_own_words(plan)}")
     if sheet.call.state.blind and not blind.may_reach(plan, number):
         return Refusal(Reason.BLIND, rule, blind.refused_words(number))
     return None
+
+
+def _own_words(plan: Plan) -> str:
+    return "" if plan.own_trunks is None else f": those that {plan.tenant} names are not on this machine"
 
 
 def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:

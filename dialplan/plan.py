@@ -333,7 +333,8 @@ class Plan:
         document: the document it was made from, JSON.
         screen: callers who are not put through to any number.
         limits: how many calls it may have at once.
-        own_trunks: by which its calls leave, in the order to try; none: all of `trunks`.
+        own_trunks: by which its calls leave, in the order to try; None: all of `trunks`; empty: by none, for
+            those that its document names are gone.
         routes: its own, which speak before those of the machine.
     """
 
@@ -364,5 +365,10 @@ class Plan:
     document: str = field(repr=False)
     screen: Screen = NO_SCREEN
     limits: Limits = NO_LIMITS
-    own_trunks: tuple[str, ...] = ()
+    own_trunks: tuple[str, ...] | None = None
     routes: tuple[Route, ...] = ()
+
+    @property
+    def usable_trunks(self) -> tuple[str, ...]:
+        """The trunks by which its calls leave, in the order to try; emergency calls try all."""
+        return self.trunks if self.own_trunks is None else self.own_trunks

@@ -11,7 +11,7 @@ from dialplan.build import build_plan
 from dialplan.carriers import NO_CARRIERS, Carriers, Route
 from dialplan.checks import check_tenant
 from dialplan.decide import decide
-from dialplan.decision import Outside
+from dialplan.decision import Outside, Reason, Reject, Step
 from dialplan.facts import Facts, Origin, State
 from dialplan.presentation import USUAL, From, Identity, Presentation, in_words, way_of
 from dialplan.published import Published
@@ -39,13 +39,19 @@ MACHINE = Carriers(
 
 def leaves_by(number: str, known: Carriers = MACHINE, **more: object) -> tuple[tuple[str, ...], set[str]]:
     """Give the trunks of a call and the rules that spoke."""
+    step, rules = decided(number, known, **more)
+    assert isinstance(step, Outside)
+    return step.trunks, rules
+
+
+def decided(number: str, known: Carriers = MACHINE, **more: object) -> tuple[Step, set[str]]:
+    """Decide a call of the tenant's phone; give its only step and the rules that spoke."""
     plan = build_plan(TenantSpec.model_validate({**DOCUMENT, **more}), revision=1, trunks=TRUNKS)
     phone = "acme-p10"
     facts = Facts(call="c", linkedid="c", origin=Origin.PHONE, endpoint=phone, actor=phone, dialled=number)
     decision = decide(Published(carriers=known).with_plan(plan), facts, State(), NOW)
     (step,) = decision.steps
-    assert isinstance(step, Outside)
-    return step.trunks, {one.rule for one in decision.because}
+    return step, {one.rule for one in decision.because}
 
 
 @pytest.mark.parametrize(
@@ -85,9 +91,12 @@ def own(trunks: list[str], **more: object) -> dict[str, Any]:
         (BERLIN, own(["alpine"], countries=["DE"], costly=False), ("alpine",), "routes.0"),
         (PREMIUM, own(["alpine"], countries=["DE"], costly=False), ("backup",), "service.routes.1"),
         # published when there still was such a trunk
-        (BERLIN, {"trunks": ["gone"], **own(["gone"], countries=["DE"])}, TRUNKS, ""),
+        (BERLIN, own(["gone"], countries=["DE"]), TRUNKS, ""),
+        (BERLIN, {"trunks": ["gone", "backup"]}, ("backup",), ""),
+        (VIENNA, {"trunks": ["gone"], **own(["alpine"], countries=["AT"])}, ("alpine",), "routes.0"),
         # help leaves by any
         ("112", {"trunks": ["alpine"]}, TRUNKS, "emergency"),
+        ("112", {"trunks": ["gone"]}, TRUNKS, "emergency"),
     ],
 )  # fmt: skip
 def test_the_first_route_that_fits_names_the_trunks(
@@ -97,6 +106,20 @@ def test_the_first_route_that_fits_names_the_trunks(
     taken, rules = leaves_by(number, **more)
     assert taken == trunks
     assert rule in rules or not rule
+
+
+@pytest.mark.parametrize("number", [BERLIN, VIENNA, PREMIUM])
+@pytest.mark.parametrize("known", [NO_CARRIERS, MACHINE])
+@pytest.mark.parametrize(
+    "more", [{}, own(["gone"], countries=["DE", "AT"]), own(["alpine"], numbers=["+435*"])]
+)
+def test_a_tenant_whose_trunks_are_gone_leaves_by_no_other(
+    number: str, known: Carriers, more: dict[str, Any]
+) -> None:
+    """Who names trunks is bound to them, also when the machine has lost them since."""
+    step, _ = decided(number, known, trunks=["gone"], **more)
+    assert isinstance(step, Reject)
+    assert step.reason is Reason.NO_TRUNK
 
 
 @pytest.mark.parametrize(
