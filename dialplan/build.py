@@ -151,7 +151,7 @@ def members(spec: TenantSpec, group: GroupSpec) -> tuple[Member, ...]:
 
 
 def _member(spec: TenantSpec, one: MemberSpec) -> Member:
-    extensions = tuple(dict.fromkeys(_extensions_of(spec, str(one), frozenset())))
+    extensions = extensions_of(spec, str(one))
     devices = chain.from_iterable(spec.extensions[number].devices for number in extensions)
     return Member(
         number=str(one),
@@ -160,6 +160,11 @@ def _member(spec: TenantSpec, one: MemberSpec) -> Member:
         delay_s=one.delay_s,
         timeout_s=one.timeout_s or 0,
     )
+
+
+def extensions_of(spec: TenantSpec, number: str) -> tuple[str, ...]:
+    """Give the extensions that ring for a member of a group, each once; none for a number outside."""
+    return tuple(dict.fromkeys(_extensions_of(spec, number, frozenset())))
 
 
 def _extensions_of(spec: TenantSpec, number: str, inside: frozenset[str]) -> Iterator[str]:

@@ -181,7 +181,7 @@ class Group:
         members: in the order of the document; each has a phone.
         timeout_s: how long a member rings, or all together.
         obeys_forwards: a member's own forward of every call counts.
-        busy_level: calls with which a member is busy; 0: however many it has, it rings.
+        busy_level: calls with which a member is busy, unless its own level is lower; 0: its own alone counts.
         ring_tone: that phones are asked for, or empty.
         prefix: before the caller's name, or empty.
     """

@@ -138,7 +138,7 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
         node = _elsewhere(here, group, timeout_s, reach(forward.to, Sender(extension.owner, forward.rule)))
         return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
     own = here.plan.extensions.get(member.number)
-    busy_level = group.busy_level or (own.busy_level if own else 0)
+    busy_level = _least(group.busy_level, own.busy_level if own else 0)
     return Rung(member, Node(_ring(sheet, here, group, member.endpoints, timeout_s, busy_level)), timeout_s)
 
 
@@ -163,11 +163,17 @@ def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> N
     match node:
         case Node(step=Ring() as step):
             shown = replace(step, tone=group.ring_tone, prefix=group.prefix, group=_name(here, group))
-            return Node(replace(shown, timeout_s=timeout_s, busy_level=group.busy_level or step.busy_level))
+            busy_level = _least(group.busy_level, step.busy_level)
+            return Node(replace(shown, timeout_s=timeout_s, busy_level=busy_level))
         case Node(step=Outside() as step):
             return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
         case _:
             return None
+
+
+def _least(*levels: int) -> int:
+    """Give the least of the levels that are set, so that each holds; 0: none is."""
+    return min(filter(None, levels), default=0)
 
 
 def _ring(  # noqa: PLR0913, PLR0917 — what each step of a group shares, and what is its own

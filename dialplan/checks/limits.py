@@ -1,7 +1,8 @@
-"""Checks of limits: each one can be reached, for another that is lower stands before it."""
+"""Checks of limits: each one can be reached and holds wherever its extension is rung."""
 
 from collections.abc import Iterator
 
+from dialplan import build
 from dialplan.checks.register import check
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
@@ -17,6 +18,26 @@ def limits_without_effect(subject: Subject) -> Iterator[Finding]:
     key, most = min(lines, key=lambda one: one[1]) if lines else ("", None)
     for number, extension in spec.extensions.items():
         yield from _beyond(("extensions", number, "max_outbound"), extension.max_outbound, key, most)
+
+
+@check
+def levels_within_members(subject: Subject) -> Iterator[Finding]:
+    """A group that is a member has no extension that is busy at a level of its own.
+
+    Its phones ring and are counted as one member's: the level would hold for none of them alone.
+    """
+    spec = subject.spec
+    for name, group in spec.groups.items():
+        for index, member in enumerate(map(str, group.members)):
+            inside = () if member in spec.extensions else build.extensions_of(spec, member)
+            counted = [number for number in inside if spec.extensions[number].busy_level]
+            if counted:
+                yield Finding(
+                    path=("groups", name, "members", index),
+                    code="level-within-member",
+                    message=f"member {member} rings as one: the busy_level of {counted[0]} cannot hold",
+                    remedy=f"name the extensions of group {member} as members of {name}, one by one",
+                )
 
 
 def _beyond(path: Path, most: int | None, other: str, others: int | None) -> Iterator[Finding]:

@@ -59,7 +59,8 @@ CREW: dict[str, Any] = {
             "switch": {"code": "1", "by": ["20"]},
         }
     },
-    "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS},
+    "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS}
+    | {"30": {"name": "30", "devices": ["p30"], "busy_level": 2}},
     "groups": {
         strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 15}
         for strategy in Strategy
@@ -385,6 +386,19 @@ async def test_who_has_a_call_is_passed_over(pbx: Pbx, crew: Plan, runs: Runs) -
         assert rung == [number]
         if before:
             await before.wait()
+
+
+async def test_who_is_busy_with_two_calls_takes_the_second(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """With one call up the phone rings; with two the third caller hears busy at once, and no phone rings."""
+    del crew
+    taken = await _take(pbx, runs, {"30": sipp.answering(ring_ms=0, talk_ms=sipp.LONG_MS)})
+    for device, status in (("p22", 200), ("p23", 200), ("p24", 486)):
+        phone = pbx.phone(device, tenant="crew")
+        await phone.register()
+        runs.append(caller := await phone.call("30", talk_ms=sipp.LONG_MS))
+        await caller.until(status=status)
+    assert _sent(taken["30"], "INVITE") == 2
+    pbx.asterisk("channel request hangup all")
 
 
 @pytest.mark.parametrize("pressed", ["", "2", "hangs up"])

@@ -63,6 +63,35 @@ def test_a_limit_that_is_never_reached_is_told(
     assert [(one.code, one.path) for one in found] == ([("limit-without-effect", path)] if path else [])
 
 
+@pytest.mark.parametrize(
+    ("members", "level", "index"),
+    [
+        (["10", "61"], 1, 1),
+        (["62"], 1, 0),  # through a group that has the group as a member
+        (["10", "61"], None, None),
+        (["10", "11"], 1, None),
+    ],
+)
+def test_a_level_cannot_hold_within_a_member(
+    members: list[str], level: int | None, index: int | None
+) -> None:
+    """Phones of a group that is a member are counted together: an extension's own level would be lost."""
+    extensions = {**DOCUMENT["extensions"], "11": {**DOCUMENT["extensions"]["11"], "busy_level": level}}
+    groups = {
+        "all": {"name": "All", "extension": "60", "members": members},
+        "some": {"name": "Some", "extension": "61", "members": ["11"]},
+        "more": {"name": "More", "extension": "62", "members": ["10", {"extension": "61"}]},
+    }
+    spec = TenantSpec.model_validate({**DOCUMENT, "extensions": extensions, "groups": groups})
+    found = {
+        one.path: one.remedy for one in check_tenant(spec, trunks=()) if one.code == "level-within-member"
+    }
+    assert all(found.values())
+    assert [path for path in found if path[1] == "all"] == (
+        [] if index is None else [("groups", "all", "members", index)]
+    )
+
+
 def test_who_has_no_limit_pays_for_none() -> None:
     """Without limits no step counts anything, in neither direction."""
     (out,) = steps("acme-p10", "03012345678")
