@@ -1,10 +1,11 @@
-"""What must be true of a contract's document before its facts are stored.
+"""What must be true before a contract's facts are stored, and before a catalogue that contracts have is.
 
-Owns these refusals at the door. Refuses to store, and to judge what a contract's own rules refuse: that is an
-answer in its history, no mistake of a document.
+Owns these refusals at the door: what was agreed stays agreed. Refuses to store, and to judge what a
+contract's own rules refuse: that is an answer in its history, no mistake of a document.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dialplan.finding import Finding
@@ -14,11 +15,14 @@ from pbxcore.database import Connection
 from pbxcore.documents import Mistake
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec, check
-from rating.contract.edition import Shelf, shelf
+from rating.contract.edition import Edition, Shelf, shelf
+from rating.contract.ending import Step
 from rating.contract.facts import Fact, Order, Sign
+from rating.contract.state import State, VersionPart
 from rating.contract.story import last_fact, tell
 from rating.party import CustomerSpec
 
+SOLD = ("offer", "bundles", "buy_outs", "currency")  # of a catalogue: what contracts are about
 LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
@@ -51,6 +55,61 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
     if not found and log is not None:
         found += _undone(spec, log, document, offers)
     return tuple(found)
+
+
+async def rewritten(connection: Connection, spec: CatalogueSpec) -> tuple[Finding, ...]:
+    """Find that a version of a catalogue, new or changed in place, would change what was agreed.
+
+    Args:
+        connection: to the database, while no other change can be stored.
+        spec: the version as it shall be.
+    """
+    stored = {(one.catalogue, one.valid_from): one for one in await contract_log.catalogues(connection)}
+    key = spec.catalogue, spec.valid_from
+    old = stored.get(key)
+    changed = [name for name in SOLD if getattr(old, name, None) != getattr(spec, name)]
+    if not changed:
+        return ()
+    before, after = shelf(list(stored.values())), shelf(list({**stored, key: spec}.values()))
+    for name in await contract_log.under(connection, *key):
+        log = await contract_log.read(connection, name)
+        assert log is not None, "it was found in this turn"
+        if _rewrites(log.spec, f"{spec.catalogue}@{spec.valid_from}", before, after):
+            return (_rewriting(name, spec, None if old is None else changed[0]),)
+    return ()
+
+
+def _rewrites(spec: ContractSpec, version: str, before: Shelf, after: Shelf) -> bool:
+    """Tell whether a contract uses a version, or would stand otherwise with it."""
+    versions = _versions(spec, before)
+    if version in versions or check(spec, after):
+        return True
+    return _versions(spec, after) != versions or _agreed(spec, after) != _agreed(spec, before)
+
+
+def _rewriting(contract: str, spec: CatalogueSpec, changed: str | None) -> Finding:
+    version = f"{spec.catalogue} of {spec.valid_from}"
+    message = f"contract {contract} was agreed by {version}, whose {changed} would change"
+    remedy = "leave it as it was, and write a new version with another, later valid_from"
+    if changed is None:
+        message = f"{version} would change what was agreed in contract {contract} before it was known"
+        remedy = "give it a later valid_from"
+    return Finding(path=(changed or "valid_from",), code="rewrites-contract", message=message, remedy=remedy)
+
+
+def _versions(spec: ContractSpec, offers: Shelf) -> set[str]:
+    """Name every version of a catalogue that a contract has had since it was signed, or is to have."""
+    past = tell(spec, offers, last_fact(spec, offers))
+    signed = [state for state in past.states if state.signed is not None]
+    return {edition.name for state in signed for edition in _editions(state)}
+
+
+def _editions(state: State) -> Iterator[Edition]:
+    yield state.edition
+    yield from (one.edition for one in state.periods)
+    yield from (part.edition for part in state.pending if isinstance(part, VersionPart))
+    if state.moves_to is not None:
+        yield state.moves_to.edition
 
 
 def _head_changed(spec: ContractSpec, log: Log | None) -> Iterator[Finding]:
@@ -92,21 +151,35 @@ def _of_account(account: str, others: Collection[str], accounts: Collection[str]
 
 
 def _undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: Shelf) -> Iterator[Finding]:
-    """Find that a fact learned late would undo an order: what was agreed stays agreed."""
+    """Find that a fact learned late would undo an order, or make another one of it."""
     after = contract_log.with_events(spec, log, contract_log.new_events(log, document))
     still = _agreed(after, offers)
-    for fact in _agreed(log.spec, offers):
-        if fact not in still:
-            what = "signing" if isinstance(fact.deed, Sign) else "order"
+    kept = [one.fact for one in still]
+    for one in _agreed(log.spec, offers):
+        if one not in still:
+            what = "signing" if isinstance(one.fact.deed, Sign) else "order"
+            becomes = "come to something else" if one.fact in kept else "be refused"
             yield Finding(
                 path=("events",),
                 code="undoes-order",
-                message=f"with these events the {what} of {fact.on} would be refused, which is binding",
+                message=f"with these events the {what} of {one.fact.on} would {becomes}; it is binding",
                 remedy="correct their days, or agree on the change with the customer first",
             )
 
 
-def _agreed(spec: ContractSpec, offers: Shelf) -> list[Fact]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Agreed:
+    """What was agreed with a signing or an order: days, and the quote, whose id is the hash of all of it."""
+
+    fact: Fact
+    quote: str
+    dates: tuple[Step, ...]
+
+
+def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
     past = tell(spec, offers, last_fact(spec, offers))
-    accepted = (one.fact for one in past.answers if one.outcome == "accepted")
-    return [fact for fact in accepted if isinstance(fact.deed, Sign | Order)]
+    return [
+        _Agreed(fact=one.fact, quote=one.quote.id if one.quote is not None else "", dates=one.dates)
+        for one in past.answers
+        if one.outcome == "accepted" and isinstance(one.fact.deed, Sign | Order)
+    ]

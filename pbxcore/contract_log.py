@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,11 @@ async def catalogues(connection: Connection) -> tuple[CatalogueSpec, ...]:
     """Give every version of every catalogue, as it is in force."""
     rows = await connection.fetch(SQL["catalogues"])
     return tuple(CatalogueSpec.model_validate_json(row["document"]) for row in rows)
+
+
+async def under(connection: Connection, catalogue: str, since: date) -> tuple[str, ...]:
+    """Give the contracts that are, or move, under a catalogue and have a fact of this day or a later one."""
+    return tuple(row["id"] for row in await connection.fetch(SQL["under"], catalogue, since))
 
 
 async def of_account(connection: Connection, account: str) -> str | None:

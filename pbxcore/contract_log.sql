@@ -16,6 +16,14 @@ SELECT id FROM contract WHERE account = $1;
 -- name: catalogues
 SELECT DISTINCT ON (id) document FROM revision WHERE kind = 'catalogue' ORDER BY id, revision DESC;
 
+-- name: under
+-- Contracts of which something may have been agreed by a version of a catalogue: it is in force from its first day on.
+SELECT id FROM contract WHERE EXISTS (
+    SELECT FROM contract_fact WHERE contract = id AND (event ->> 'on')::date >= $2
+) AND (head ->> 'catalogue' = $1 OR EXISTS (
+    SELECT FROM contract_fact WHERE contract = id AND event -> 'move' ->> 'catalogue' = $1
+)) ORDER BY id;
+
 -- name: keep_quote
 -- The same quote of the same facts is there already.
 INSERT INTO contract_quote (contract, id, facts, wanted, said, author) VALUES ($1, $2, $3, $4, $5, $6)

@@ -265,6 +265,7 @@ async def _check_against_stored(
     """
     return (
         *await _check_contracts(connection, documents),
+        *await _check_agreed(connection, documents),
         *await _check_lasting(connection, documents, based),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
@@ -305,6 +306,15 @@ async def _check_contracts(connection: Connection, documents: Sequence[Read]) ->
             beside=[one for _, one in contracts],
         )
         found += locate(document, told)
+    return found
+
+
+async def _check_agreed(connection: Connection, documents: Sequence[Read]) -> list[Located]:
+    """Judge catalogues beside what stored contracts were agreed by."""
+    found: list[Located] = []
+    for document in documents:
+        if isinstance(document.spec, CatalogueSpec):
+            found += locate(document, await contract_checks.rewritten(connection, document.spec))
     return found
 
 

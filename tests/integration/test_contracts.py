@@ -19,6 +19,8 @@ from tests.integration.test_door import CONFIG, codes, put, rows
 SIGNED = "  - {on: 2026-01-01, sign: {add: {extension: 4, number: 2, dach-S: 1}}}\n"
 HEAD = "version: 1\ncontract: acme\ncatalogue: autphone\naccount: acme\nregion: BY\nevents:\n"
 CONTRACT = HEAD + SIGNED
+AUTPHONE = (CONFIG / "catalogues" / "autphone.yaml").read_text()
+FIRST = "valid_from: 2026-01-01"
 DAY = date(2026, 3, 2)
 MORE = {"add": {"extension": 1}}
 FREE = {"add": {"number": 1}}
@@ -87,6 +89,59 @@ async def test_two_new_contracts_of_one_account_are_refused(settings: Settings) 
     applied = await put(settings, a=CONTRACT, b=CONTRACT.replace("contract: acme", "contract: other"))
     assert codes(applied) == [("a.yaml", 4, "account-taken"), ("b.yaml", 4, "account-taken")]
     assert await facts(settings) == []
+
+
+def line_of(text: str, key: str) -> int:
+    """Where a key of a document stands."""
+    return text.splitlines().index(key) + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('{from: 1, price_per_month: "6.50"}', '{from: 1, price_per_month: "9.99"}', "offer:"),
+        ("minimum_months: 12 ", "minimum_months: 24 ", "offer:"),
+        ("name: Paket DACH", "name: Paket Alpen", "bundles:"),
+    ],
+)
+async def test_a_version_that_a_contract_has_is_not_changed_in_place(
+    signed: Settings, old: str, new: str, key: str
+) -> None:
+    """What was agreed would cost or be something else; the line is told, and the remedy: another version."""
+    assert old in AUTPHONE
+    changed = AUTPHONE.replace(old, new)
+    applied = await put(signed, catalogue=changed)
+    assert ("catalogue.yaml", line_of(changed, key), "rewrites-contract") in codes(applied)
+    assert not (await put(signed, catalogue=AUTPHONE)).findings
+    assert not (await put(signed, catalogue=changed.replace(FIRST, "valid_from: 2026-06-01"))).findings
+
+
+async def test_what_calls_cost_may_change_under_a_contract(signed: Settings) -> None:
+    """A contract is about what the catalogue sells; rates are no part of it."""
+    dearer = AUTPHONE.replace('price_per_minute: "0.019"', 'price_per_minute: "0.029"')
+    assert (await put(signed, catalogue=dearer)).changes[0].changed
+
+
+async def test_no_version_comes_between_a_catalogue_and_its_contract(settings: Settings) -> None:
+    """A version of a day before the signing would be the one that was signed; later ones are welcome."""
+    await door.apply(settings, [CONFIG / "catalogues", CONFIG / "accounts"], author="test")
+    await put(settings, contract=CONTRACT.replace("2026-01-01", "2026-03-01"))
+    dearer = AUTPHONE.replace('price_per_month: "6.50"', 'price_per_month: "9.99"')
+    between, after = (dearer.replace(FIRST, f"valid_from: 2026-03-0{day}") for day in (1, 2))
+    line = line_of(between, "valid_from: 2026-03-01")
+    assert codes(await put(settings, catalogue=between)) == [("catalogue.yaml", line, "rewrites-contract")]
+    assert not (await put(settings, catalogue=after)).findings
+
+
+async def test_a_late_order_makes_no_other_order_of_one_that_is_binding(signed: Settings) -> None:
+    """Learned behind an accepted order and before it by its day, it would change what that one came to."""
+    await order(signed, await quote(signed))
+    before = await facts(signed)
+    late = HEAD + "  - {on: 2026-02-15, order: {add: {extension: 50}}}\n"
+    applied = await put(signed, late=late)
+    assert codes(applied) == [("late.yaml", 6, "undoes-order")]
+    assert "would come to something else" in applied.findings[0].finding.message
+    assert await facts(signed) == before
 
 
 async def test_a_document_adds_only_what_is_new(signed: Settings) -> None:
