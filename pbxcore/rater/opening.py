@@ -1,17 +1,28 @@
 """What purses begin with: what accounts have drawn from pools, and what their calls of this month have cost.
 
-Owns when that is read from the database: before the first question or leg of an account, and again when it
-was forgotten. From then on the writer keeps it. Desk and writer read on connections of their own; who comes
-second finds it there. What was forgotten while a query was under way is asked again: its answer may be old.
+Owns when that is read from the database: of all accounts before the first question is taken, of one before a
+question or leg of it when it is new or was forgotten. From then on the writer keeps it. Desk and writer read
+on connections of their own; who comes second finds it there. What was forgotten while a query was under way
+is asked again: its answer may be old.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from pbxcore.rater.purse import Purses
 from rating.book import Account, Book
 from rating.store import ledger, spending
 from rating.store.ledger import Connection
+
+MOST_AT_ONCE = 500  # accounts: a statement stays far below the patience of a connection
+
+
+async def read_all(connection: Connection, purses: Purses, book: Book) -> None:
+    """Read what is missing of every account whose calls money may end: no first question waits for a sum."""
+    bounded = [name for name, account in book.accounts.items() if account.bounded]
+    for first in range(0, len(bounded), MOST_AT_ONCE):
+        drawn, spent = _missing(purses, book, bounded[first : first + MOST_AT_ONCE])
+        await _read(connection, purses, drawn, spent)
 
 
 async def read(
@@ -33,14 +44,17 @@ async def read(
     """
     while True:  # a book changes far more slowly than this reads
         current = book()
-        accounts = set(names(current))
-        drawn = [name for name in accounts if purses.of(name).used is None]
-        spent = [
-            one for name in accounts if (one := _limited(current, name)) and purses.of(name).spent is None
-        ]
+        drawn, spent = _missing(purses, current, set(names(current)))
         if not drawn and not spent:
             return current
         await _read(connection, purses, drawn, spent)
+
+
+def _missing(purses: Purses, book: Book, accounts: Collection[str]) -> tuple[list[str], list[Account]]:
+    """Find accounts of which nobody knows what they have drawn, and those whose spending nobody knows."""
+    drawn = [name for name in accounts if purses.of(name).used is None]
+    spent = [one for name in accounts if (one := _limited(book, name)) and purses.of(name).spent is None]
+    return drawn, spent
 
 
 def _limited(book: Book, name: str) -> Account | None:

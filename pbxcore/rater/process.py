@@ -22,7 +22,7 @@ from pbxcore.intake.source import Batch, LegSource
 from pbxcore.intake.spool import Spool
 from pbxcore.machine.collector import settle
 from pbxcore.machine.running import settings_of_running
-from pbxcore.rater import book, credit_line
+from pbxcore.rater import book, credit_line, opening
 from pbxcore.rater.desk import MARGIN_S, Desk
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
@@ -106,6 +106,7 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
         await connection.add_listener(quarantine.CHANNEL, notes.new_release)
         await connection.add_listener(credit.CHANNEL, notes.new_payment)
         turn = await _turn(connection)
+        held = await ledger.hold(connection, turn)  # before the rest: what changes later has another count
         left = await memory.load(connection, source.name)
         source.seek(left.position)
         writer = Writer(
@@ -114,6 +115,7 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
             source=source.name,
             index=await _index(connection, destinations),
             memory=left,
+            rerating=held.rerating,
         )
         beside = await connect(url_of(settings), application=f"{name} credit")
         try:
@@ -130,7 +132,7 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
 
 
 async def _desk(settings: Settings, connection: Connection, writer: Writer) -> Desk:
-    """Read what every account has left, when nobody else sets anything aside any more."""
+    """Read what every account has left and has spent, when nobody else sets anything aside any more."""
     await credit.begin(connection, writer.turn)
     purses = writer.purses
     for account, balance_micro in (await credit.balances(connection)).items():
@@ -138,6 +140,7 @@ async def _desk(settings: Settings, connection: Connection, writer: Writer) -> D
     for reservation in await credit.reservations(connection):
         purses.hold(reservation, writer.index.book)
     purses.bound |= {name for name in await credit.bound(connection) if purses.find(name)}
+    await opening.read_all(connection, purses, writer.index.book)
     return Desk(
         connection=connection,
         turn=writer.turn,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pbxcore.control.credit import CreditLine
-from pbxcore.database import Connection
+from pbxcore.database import Connection, connect
 from pbxcore.settings import Settings
 from rating.store import credit, stream
 from tests.integration.credit_calls import (
@@ -30,6 +30,7 @@ from tests.integration.credit_calls import (
     an_account,
     ask,
     now_us,
+    pay_in,
     put,
     settled,
     until,
@@ -120,6 +121,24 @@ async def test_what_was_spent_before_counts(
         await until(lambda: says(line, "acme/11", 60))  # 0.019 are left
         assert await ask(line, 6) == {"refused": "account-month-limit"}
         write(settings, Lines(5, FIXED, 60, now_us()).leaves(0))
+        await settled(connection)
+
+
+async def test_the_first_question_waits_for_no_sum(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """What was spent is read before a rater takes questions; its first transaction forgets none of it."""
+    await limit(connection, {"per_day": "2.00"})
+    async with rater() as line:
+        await pay_in(connection, 1_000_000)  # a transaction of the writer
+        other = await connect(settings.database, application="test")
+        try:
+            async with other.transaction():
+                await other.execute("LOCK rated_leg, pool_used IN ACCESS EXCLUSIVE MODE")
+                assert await ask(line, 1) == {"limit_s": SLICE_S}
+        finally:
+            await other.close()
+        write(settings, Lines(1, FIXED, SLICE_S, now_us()).leaves(0))
         await settled(connection)
 
 
