@@ -186,11 +186,10 @@ def _facts(
 
 
 def _now(at: str, plans: Published, facts: Facts) -> datetime:
-    """Read when the call comes; without an offset it is the clock of the tenant that it belongs to."""
-    if not at:
-        return datetime.now(UTC)
+    """Read when the call comes, now if nothing is said, by the clock of the tenant that it belongs to."""
     plan = plans.plan_of_endpoint(facts.actor) or plans.plan_of_number(facts.dialled)
-    return read_instant(at, plan.zone if plan else UTC)
+    zone = plan.zone if plan else UTC
+    return read_instant(at, zone) if at else datetime.now(zone).replace(microsecond=0)
 
 
 def _switches(texts: Iterable[str], settings: Settings | None, now: datetime) -> Switches:
