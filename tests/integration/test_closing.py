@@ -347,7 +347,7 @@ async def test_a_rater_that_runs_meanwhile_loses_and_doubles_nothing(
             Obstacle.CLOSED,
         }
         await closer.rerate("acme", confirm=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(as_they_stand(await entries_of(connection))) < len(LEGS):  # noqa: ASYNC110 — it happens elsewhere
             await asyncio.sleep(0.02)
     serving.cancel()
@@ -380,7 +380,7 @@ async def test_a_close_killed_within_its_transaction_has_done_nothing(
                 await asyncio.sleep(0.05)
         process.kill()
         await process.wait()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await connection.fetchval(f"SELECT count(*) {CLOSERS}"):  # noqa: ASYNC110 — as above
             await asyncio.sleep(0.02)
     await blocker.close()

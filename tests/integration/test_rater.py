@@ -113,7 +113,7 @@ def size(spool: Path) -> int:
 
 async def until(happened: Callable[[], Awaitable[bool]]) -> None:
     """Wait at most 20 s for something that happens in the database."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await happened():  # noqa: ASYNC110 — it happens in the database
             await asyncio.sleep(0.02)
 

@@ -52,7 +52,7 @@ class Watched:
 
     async def next(self) -> Applied:
         """Wait for what became of the next change."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             told = await self.told.get()
         assert isinstance(told, Applied)
         return told
@@ -215,7 +215,7 @@ async def test_an_outage_is_told_once(settings: Settings, monkeypatch: pytest.Mo
     (path / "acme.yaml").write_text(ACME)
     away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
     task = asyncio.create_task(watch(away, path, author="x", tell=told.put_nowait, look_s=LOOK_S))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for _ in range(10):  # the last try but one has certainly been told, if it was
             await tries.get()
     assert isinstance(told.get_nowait(), OSError)
@@ -240,7 +240,7 @@ async def test_a_commit_that_nobody_answered_is_known_for_ours(
 
         monkeypatch.setattr(door, "enter", unanswered)
         folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert isinstance(await folder.told.get(), UnansweredError)
         edited = await folder.next()
         assert (edited.stale, [one.revision for one in edited.changes]) == ((), [3])

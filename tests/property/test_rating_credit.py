@@ -304,8 +304,8 @@ class Counter:
         rated = price(
             book, wish, answered_us, grant.limit_s * SECOND_US * talk_ppm // 10**6, grant.limit_s, {}
         )
-        assert rated
         for count in self.counted(wish, answered_us, answered_us):
+            assert rated, "a call that is counted was let out within what has a price"
             self.spent[count] = self.spent.get(count, 0) + rated.amount_micro
 
 
