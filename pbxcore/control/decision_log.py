@@ -23,7 +23,6 @@ from dialplan.switch import Switch
 
 MAX_WAITING = 10_000  # lines; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
-GATHER_S = 0.02  # lines of so long are written together: opening the file in a thread costs more than a line
 STEP_NAMES = {
     "Admit": "admit",
     "Ring": "ring",
@@ -116,7 +115,6 @@ class DecisionLog:
         try:
             while True:
                 await self._noted.wait()
-                await asyncio.sleep(GATHER_S)
                 self._noted.clear()
                 while rest := self._rest():
                     await self._write(rest)
