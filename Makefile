@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 # Options for a target: `make run ARGS="--state /srv/pbxcore"`, `make test ARGS="-k postgres"`
 ARGS ?=
 OURS := dialplan rating pbxcore tests
-# Tests on real phones mostly wait: three workers share two cores well. A file's tests stay with one worker.
-WORKERS ?= 3
+# Tests on real phones mostly wait, so two of them share two cores well. A file's tests stay with one worker.
+WORKERS ?= 2
 
 .PHONY: help setup run demo test check quick soak bench providers lint format clean
 
