@@ -99,14 +99,21 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
     caller = _caller(published, facts, plan, now, hidden=hidden)
     sheet = Sheet(_call(published, facts, state, now, plan, caller))
     sheet.enter(plan)
-    if hidden is not None:
-        rule = "features.*31" if hidden else "features.#31"
-        sheet.note(rule, f"the caller's number is {'not ' if hidden else ''}shown")
-    elif caller.hidden and caller.tenant == plan.tenant:
-        sheet.note(f"extensions.{extension.number}.hide_number", "the caller's number is not shown")
+    _note_presentation(sheet, facts, plan, hidden=hidden)
     if dialled.startswith(("*", "#")):
         return _finish(sheet, _code(sheet, facts, plan, extension, dialled))
     return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
+
+
+def _note_presentation(sheet: Sheet, facts: Facts, plan: Plan, *, hidden: bool | None) -> None:
+    """Write down who says that the caller's number is shown or not; of a caller outside nobody here does."""
+    caller = sheet.call.caller
+    if hidden is not None and caller.hidden is hidden:
+        rule = "features.*31" if hidden else "features.#31"
+        sheet.note(rule, f"the caller's number is {'not ' if hidden else ''}shown")
+    elif caller.hidden and caller.tenant == plan.tenant:
+        number = plan.endpoints.get(facts.endpoint, facts.caller)
+        sheet.note(f"extensions.{number}.hide_number", "the caller's number is not shown")
 
 
 def _code(sheet: Sheet, facts: Facts, plan: Plan, extension: Extension, dialled: str) -> Node:

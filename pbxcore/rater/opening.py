@@ -14,6 +14,7 @@ from rating.book import Account, Book
 from rating.store import ledger, spending
 from rating.store.ledger import Connection
 
+MOST_READS = 50  # a book changes by hand, and this reads within a second: more is a mistake of ours
 MOST_AT_ONCE = 500  # accounts: a statement stays far below the patience of a connection
 
 
@@ -42,12 +43,13 @@ async def read(
     Returns:
         The book by which nothing is missing; so it stays until the caller waits for something else.
     """
-    while True:  # a book changes far more slowly than this reads
+    for _ in range(MOST_READS):
         current = book()
         drawn, spent = _missing(purses, current, set(names(current)))
         if not drawn and not spent:
             return current
         await _read(connection, purses, drawn, spent)
+    raise RuntimeError(f"what accounts have drawn was forgotten {MOST_READS} times while it was read")
 
 
 def _missing(purses: Purses, book: Book, accounts: Collection[str]) -> tuple[list[str], list[Account]]:

@@ -99,9 +99,8 @@ class Purse:
             some: what the money may count as spent in.
         """
         self.let_go(reservation.id)
-        some = (
-            some if reservation.grant.money_micro else ()
-        )  # a call for nothing would leave a sum of nothing
+        if not reservation.grant.money_micro:
+            some = ()  # a call for nothing would leave a sum of nothing
         self.held[reservation.id], self._counts[reservation.id] = reservation, some
         self.held_micro += reservation.grant.money_micro
         for pool, seconds in reservation.grant.pools.items():
