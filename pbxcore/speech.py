@@ -98,8 +98,6 @@ def _unnamed(sound: Path) -> Path:
 
 def _spoken(state: Path, text: Spoken) -> bytes:
     """Give what the engine says, as samples of 16 bit at the rate of telephones."""
-    from pbxcore.resampling import resampled  # noqa: PLC0415 — only who speaks waits for NumPy
-
     words = engine(state)
     if not words:
         raise SpeechError("this machine has nothing that speaks texts")
@@ -107,9 +105,17 @@ def _spoken(state: Path, text: Spoken) -> bytes:
     try:
         with wave.open(io.BytesIO(said)) as file:
             # What is piped has no length in its head: all that comes is sound.
-            return resampled(said[HEAD:][: (len(said) - HEAD) & ~1], file.getframerate(), RATE_HZ)
+            return resampled(said[HEAD:][: (len(said) - HEAD) & ~1], file.getframerate())
     except (wave.Error, EOFError) as no_sound:
         raise SpeechError(f"{ENGINE} gave no sound: {no_sound}") from no_sound
+
+
+def resampled(samples: bytes, rate_hz: int) -> bytes:
+    """Bring samples of 16 bit to the rate of telephones; what lies above their band is filtered away."""
+    import numpy as np  # noqa: PLC0415 — only who speaks waits for NumPy
+    import soxr  # noqa: PLC0415 — it brings NumPy, too
+
+    return soxr.resample(np.frombuffer(samples, dtype="<i2"), rate_hz, RATE_HZ).astype("<i2").tobytes()
 
 
 def _run(words: tuple[str, ...], text: str) -> bytes:
