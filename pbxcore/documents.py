@@ -8,7 +8,7 @@ examined, so that nobody has to repair a file five times to see its fifth mistak
 """
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -122,6 +122,7 @@ def read(
     trunks: tuple[str, ...] = SOME_TRUNK,
     sounds: File | None = None,
     at: datetime | None = None,
+    unstarted: Collection[str] = (),
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Read files and check every document in them, alone and together.
 
@@ -132,6 +133,7 @@ def read(
         trunks: names of the machine's trunks; without any a tenant's emergency calls cannot leave.
         sounds: folder of the tenants' sounds; without it nobody looks whether they are there.
         at: when they shall be in force; without it nobody asks what tenants are entitled to.
+        unstarted: trunks of the settings that the running machine does not know yet.
 
     Returns:
         The documents with which nothing is wrong, and everything that is wrong, by file and line.
@@ -144,7 +146,7 @@ def read(
         else:
             unread.append(text)
         named |= {str(file)} if by_name else set()
-    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds, at=at)
+    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
     told = (one for one in findings if one.finding.code != "other-document" or one.file in named)
     return documents, _in_order([*unread, *told])
 
@@ -155,6 +157,7 @@ def read_texts(
     trunks: tuple[str, ...] = SOME_TRUNK,
     sounds: File | None = None,
     at: datetime | None = None,
+    unstarted: Collection[str] = (),
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Check documents given as (name of the file, text), as `read` does."""
     drafts: list[_Draft] = []
@@ -166,7 +169,9 @@ def read_texts(
             draft = _draft(file, tree)
             (drafts if isinstance(draft, _Draft) else findings).append(draft)  # type: ignore[arg-type]  # each list takes its own
     findings += [draft.locate_form(mistake) for draft in drafts for mistake in draft.mistakes]
-    findings += [draft.locate(finding) for draft in drafts for finding in _check(draft, trunks, sounds, at)]
+    for draft in drafts:
+        found = _check(draft, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+        findings += map(draft.locate, found)
     findings += _named_twice(drafts)
     findings += _check_together(drafts)
     broken_files = {located.file for located in findings}
@@ -197,7 +202,12 @@ def _spec(kind: str) -> type[BaseModel]:
 
 
 def _check(
-    draft: _Draft, trunks: tuple[str, ...], sounds: File | None, at: datetime | None
+    draft: _Draft,
+    *,
+    trunks: tuple[str, ...],
+    sounds: File | None,
+    at: datetime | None,
+    unstarted: Collection[str],
 ) -> Iterator[Finding]:
     """Give what only several values of one document can get wrong."""
     if isinstance(draft.spec, TenantSpec):
@@ -210,7 +220,13 @@ def _check(
             except speech.SpeechError as failed:
                 yield from (_voiceless(name, failed) for name in spoken)
         yield from check_tenant(
-            draft.spec, trunks=trunks, left_out=draft.left_out, present=present, voices=voices, at=at
+            draft.spec,
+            trunks=trunks,
+            left_out=draft.left_out,
+            present=present,
+            voices=voices,
+            at=at,
+            unstarted=unstarted,
         )
 
 

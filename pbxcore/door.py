@@ -33,6 +33,7 @@ from pbxcore.callers import both_sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
+from pbxcore.machine.running import unstarted_trunks
 from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
 from pbxcore.receipt import Receipt, is_stored, receipt_of
@@ -105,7 +106,13 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, findings = read(paths, trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
+    documents, findings = read(
+        paths,
+        trunks=trunks,
+        sounds=settings.sounds,
+        at=datetime.now(UTC),
+        unstarted=unstarted_trunks(settings),
+    )
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
     return await enter(settings, documents, author=author, base=base)

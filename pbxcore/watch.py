@@ -25,6 +25,7 @@ from pbxcore import database, door, publication
 from pbxcore.base import key_of
 from pbxcore.documents import Read, decoded, read_texts
 from pbxcore.door import Applied
+from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.receipt import UnansweredError
 from pbxcore.revisions import revision_of
 from pbxcore.settings import Settings
@@ -152,7 +153,11 @@ def _of(stat: os.stat_result) -> Stamp:
 async def _take(
     settings: Settings, folder: Folder, saved: Mapping[Path, tuple[Stamp, bytes]], author: str
 ) -> Applied:
-    """Apply what was saved: with the files that wait, or if that is refused, without them."""
+    """Apply what was saved: with the files that wait, or if that is refused, without them.
+
+    A machine that was started again since the watch began may have other trunks.
+    """
+    settings = settings_of_running(settings)
     new = {path: raw for path, (_, raw) in saved.items()}
     waiting = {path: raw for path, raw in folder.waiting.items() if path not in new}
     applied = await _apply(settings, folder, {**waiting, **new}, author)
@@ -175,7 +180,13 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     texts = [(str(path), decoded(str(path), raw)) for path, raw in sorted(saved.items())]
     right = ((file, text) for file, text in texts if isinstance(text, str))
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, wrong = read_texts(right, trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
+    documents, wrong = read_texts(
+        right,
+        trunks=trunks,
+        sounds=settings.sounds,
+        at=datetime.now(UTC),
+        unstarted=unstarted_trunks(settings),
+    )
     unread = (text for _, text in texts if not isinstance(text, str))
     findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
     keys = {door.key(document): document for document in documents}

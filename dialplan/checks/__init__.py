@@ -50,6 +50,7 @@ def check_tenant(  # noqa: PLR0913 — a document, and what this machine knows b
     present: Mapping[str, str] | None = None,
     voices: Collection[str] | None = None,
     at: datetime | None = None,
+    unstarted: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """Give everything that is wrong with a document, in no more than one pass over it per check.
 
@@ -60,8 +61,9 @@ def check_tenant(  # noqa: PLR0913 — a document, and what this machine knows b
         present: the tenant's sounds on this machine, and what is wrong with each; None: nobody has looked.
         voices: languages in which this machine can speak a text; None: nobody has looked.
         at: the instant from which on it shall be in force; None: its entitlements are not asked.
+        unstarted: trunks that stand in the settings and that the running machine does not know yet.
     """
-    subject = Subject(spec, trunks, left_out, present, voices, at)
+    subject = Subject(spec, trunks, left_out, present, voices, at, unstarted)
     wanted = [function for function in CHECKS if not (left_out and function in NEEDS_ALL)]
     # Each once: what the tenant says of all its numbers is a rule of each of them.
     return tuple(dict.fromkeys(finding for function in wanted for finding in function(subject)))

@@ -14,13 +14,24 @@ def unknown_trunks(subject: Subject) -> Iterator[Finding]:
         return  # said once for all
     known = ", ".join(subject.trunks)
     for path, name in _named(subject):
-        if name not in subject.trunks:
+        if name in subject.unstarted:
+            yield _unstarted(path, name)
+        elif name not in subject.trunks:
             yield Finding(
                 path=path,
                 code="unknown-trunk",
                 message=f"there is no trunk {name}",
                 remedy=closest(name, subject.trunks, f"name one of {known}, or add it to service.yaml"),
             )
+
+
+def _unstarted(path: Path, name: str) -> Finding:
+    return Finding(
+        path=path,
+        code="unstarted-trunk",
+        message=f"trunk {name} stands in service.yaml, but the running machine does not know it yet",
+        remedy="start the machine again (Ctrl-C, `make run`), then apply",
+    )
 
 
 @check

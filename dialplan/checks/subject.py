@@ -37,6 +37,7 @@ class Subject:
             played; None where nobody has looked.
         voices: languages in which this machine can speak a text; None where nobody has looked.
         at: the instant from which on the document shall be in force; None: its entitlements are not asked.
+        unstarted: trunks that stand in the settings and that the running machine does not know yet.
     """
 
     spec: TenantSpec
@@ -45,6 +46,7 @@ class Subject:
     sounds: Mapping[str, str] | None = None
     voices: Collection[str] | None = None
     at: datetime | None = None
+    unstarted: Collection[str] = ()
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:

@@ -16,7 +16,7 @@ from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.instants import read_instant
 from pbxcore.documents import Located, Read
-from pbxcore.settings import Settings
+from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from rating import account, catalogue
 from rating.account import AccountSpec
 from rating.catalogue import CatalogueSpec
@@ -45,10 +45,12 @@ def check(
 
     Exit code 0: nothing is wrong. 1: something is, or no document was found.
     """
-    settings = Settings()
+    settings = settings_of_running()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
     since = read_instant(at) if at else datetime.now(UTC)
-    right, wrong = documents.read(paths, trunks=trunks, sounds=settings.sounds, at=since)
+    right, wrong = documents.read(
+        paths, trunks=trunks, sounds=settings.sounds, at=since, unstarted=unstarted_trunks(settings)
+    )
     mispriced = tuple(_check_prices(right, settings.config / "destinations"))
     wrong += mispriced
     broken = {located.file for located in mispriced}

@@ -23,7 +23,7 @@ from pbxcore.cli import calls, findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.database import Connection
-from pbxcore.machine.running import settings_of_running
+from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.revisions import Revision
 from pbxcore.settings import Settings
 
@@ -103,7 +103,13 @@ def diff(
 
 def _plans(file: Path, settings: Settings) -> list[Plan]:
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    right, wrong = documents.read([file], trunks=trunks, sounds=settings.sounds, at=datetime.now(UTC))
+    right, wrong = documents.read(
+        [file],
+        trunks=trunks,
+        sounds=settings.sounds,
+        at=datetime.now(UTC),
+        unstarted=unstarted_trunks(settings),
+    )
     if wrong:
         findings.show(wrong)
         raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)

@@ -7,6 +7,8 @@ import json
 import os
 from typing import Any
 
+from yaml import YAMLError
+
 from dialplan.spec import RouteSpec
 from pbxcore.settings import Ports, Settings, Trunk
 
@@ -25,6 +27,22 @@ def settings_of_running(settings: Settings | None = None) -> Settings:
             "routes": tuple(RouteSpec(**route) for route in machine.get("routes", ())),
         }
     )
+
+
+def unstarted_trunks(settings: Settings) -> tuple[str, ...]:
+    """Name the trunks that stand in the settings by now, and that the running machine does not know yet.
+
+    It reads its settings when it starts: Asterisk's own configuration and every plan go by them.
+
+    Args:
+        settings: those of the machine that runs (`settings_of_running`).
+    """
+    known = {trunk.name for trunk in settings.trunks}
+    try:
+        written = Settings().trunks
+    except (ValueError, OSError, YAMLError):  # somebody is writing them; the next command says what is wrong
+        return ()
+    return tuple(trunk.name for trunk in written if trunk.name not in known)
 
 
 def running() -> dict[str, Any] | None:

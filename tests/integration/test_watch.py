@@ -16,9 +16,10 @@ import pytest
 from pbxcore import door
 from pbxcore import watch as watch_module
 from pbxcore.door import Applied
+from pbxcore.machine.instance import Instance
 from pbxcore.published import read_index
 from pbxcore.receipt import UnansweredError
-from pbxcore.settings import Settings
+from pbxcore.settings import Settings, Trunk
 from pbxcore.watch import Folder, Stamp, look, read_saved, watch
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -244,6 +245,17 @@ async def test_a_commit_that_nobody_answered_is_known_for_ours(
             assert isinstance(await folder.told.get(), UnansweredError)
         edited = await folder.next()
         assert (edited.stale, [one.revision for one in edited.changes]) == ((), [3])
+
+
+async def test_a_machine_that_was_started_again_is_met_with_its_trunks(settings: Settings) -> None:
+    """Who has watched since before does not publish the trunks of that time."""
+    async with watching(settings) as folder:
+        assert read_index(settings.published).trunks == ("carrier",)
+        trunks = (*settings.trunks, Trunk(name="alpine", host="127.0.0.3"))
+        Instance(settings.model_copy(update={"trunks": trunks}), up=True).write()
+        folder.save("acme.yaml", f"{ACME}trunks: [alpine, carrier]\n")
+        assert [one.revision for one in (await folder.next()).changes] == [2]
+        assert read_index(settings.published).trunks == ("carrier", "alpine")
 
 
 def test_a_file_is_taken_when_it_has_settled(tmp_path: Path) -> None:

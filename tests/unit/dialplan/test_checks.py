@@ -363,7 +363,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {
 ELSEWHERE = {"missing-sound", "not-entitled", "too-many-extensions", "no-voice"}  # more than the document
 HEARD = {"unknown-heard", "not-repeatable"}
 OTHERS = {"unknown-rights", "rights-on-rights", "allowed-and-blocked", "no-open"}  # in files of their own
-OTHERS |= {"limit-without-effect", "unknown-trunk", "route-for-all"}
+OTHERS |= {"limit-without-effect", "unknown-trunk", "unstarted-trunk", "route-for-all"}
 
 
 def changed(change: dict[str, Any]) -> TenantSpec:

@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pbxcore.cli import app
 from pbxcore.machine import instance
 from pbxcore.machine.errors import RunningError
 from pbxcore.machine.instance import Instance, alone
 from pbxcore.machine.running import running, settings_of_running
 from pbxcore.settings import Ports, Settings, Trunk
 
+CONFIG = Path(__file__).parents[3] / "config"
 SECOND = """
 import sys
 from pathlib import Path
@@ -75,6 +78,30 @@ def test_other_commands_use_what_the_machine_uses(settings: Settings) -> None:
         assert running() is not None
     assert (found.ports.sip, found.trunks, found.database) == (6060, (trunk,), "postgresql://x/y")
     assert settings_of_running().ports.sip == Settings().ports.sip
+
+
+@pytest.mark.parametrize("command", ["check", "apply", "diff"])
+def test_a_trunk_that_the_machine_does_not_know_yet_is_told_alike(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in service.yaml, the machine was started before: each command says so, and what helps."""
+    (tmp_path / "service.yaml").write_text(
+        "version: 1\ntrunks: [{name: carrier, host: 127.0.0.2}, {name: alpine, host: 127.0.0.3}]\n"
+    )
+    acme = (CONFIG / "tenants" / "acme.yaml").read_text()
+    document = tmp_path / "acme.yaml"
+    document.write_text(f"{acme}trunks: [alpine, carrier]\n")
+    monkeypatch.setenv("PBXCORE_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PBXCORE_STATE", str(tmp_path / "state"))
+    started = Settings(trunks=(Trunk(name="carrier", host="127.0.0.2"),))
+    with alone(started):
+        Instance(started, up=True).write()
+        done = CliRunner().invoke(app, [command, str(document)], env={"COLUMNS": "200"})
+    assert done.exit_code == 1, done.output
+    assert "the running machine does not know it yet" in done.output
+    assert "start the machine again" in done.output
+    assert "[unstarted-trunk]" in done.output
+    assert CliRunner().invoke(app, ["check", str(document)]).exit_code == 0, "once it is started again"
 
 
 def test_a_machine_that_is_dead_does_not_count(settings: Settings) -> None:
