@@ -1,23 +1,57 @@
 """The machine's own look for what is stored and not in force, because whoever published it died.
 
-Owns that look, every second, as a task of `web`. Refuses to store anything and to give up.
+Owns that look, every second, as a task of `web`: in the database for what nobody has begun to publish, and on
+the disk for what somebody had laid down and not yet put in force, which needs no database. Refuses to store
+anything and to give up.
 """
 
 import asyncio
 import logging
+import sqlite3
 
+from dialplan.finding import DialplanError
 from pbxcore import database, metrics, publication
 from pbxcore.database import Connection
+from pbxcore.published import UnpublishedError
 from pbxcore.settings import Settings
 
 LOOK_S = 1.0
 IN_VAIN_S = 60.0  # until the next look when one could not help: a document that this program cannot read
+UNFINISHED: tuple[type[Exception], ...] = (OSError, sqlite3.Error, UnpublishedError, DialplanError)
 
 log = logging.getLogger(__name__)
 
 
 async def keep_complete(settings: Settings) -> None:
-    """Complete publications that were cut off, until cancelled."""
+    """Complete publications that were cut off, until cancelled; one look never waits for the other."""
+    async with asyncio.TaskGroup() as looks:
+        looks.create_task(_keep_finished(settings), name="completion-by-files")
+        looks.create_task(_keep_equal(settings), name="completion-by-database")
+
+
+async def _keep_finished(settings: Settings) -> None:
+    told = ""
+    while True:
+        try:
+            await _finish(settings)
+        except UNFINISHED as error:
+            if str(error) != told:
+                told = str(error)
+                log.warning("a publication that was cut off cannot be finished now: %s", error)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _finish(settings: Settings) -> None:
+    """Put in force what lies ready, and say so to those who decide."""
+    tenants = await asyncio.to_thread(publication.finish, settings)
+    if tenants:
+        await publication.announce(settings.run_dir)
+    for tenant in tenants:
+        metrics.publications_completed().inc()
+        log.info("completed: what was laid down for %s is in force", tenant)
+
+
+async def _keep_equal(settings: Settings) -> None:
     told = ""
     while True:
         try:

@@ -7,14 +7,22 @@ The database says what ought to be in force, the index of the published files sa
 plan has a file of its own, and renaming the index puts all of a change in force in one instant. `catch_up`
 makes index and database equal, so a publication that was cut off at any step is completed by the next one, at
 the latest by the running machine itself (`pbxcore.completion`).
+
+Phones cannot change in that instant: they are rows that Asterisk reads. So the next index is laid down beside
+the one in force before the first of them changes. Who dies from there on leaves on the disk all that the rest
+needs, and `finish` does it without the database: a publication that has begun does not stay half done for as
+long as that is away.
 """
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import logging
 import os
 import sqlite3
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +37,14 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, speech, switches, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
-from pbxcore.published import Index, UnpublishedError, file_of, read_index
+from pbxcore.published import Index, UnpublishedError, file_of, read, read_index
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
 ASK_TIMEOUT_S = 5.0  # a process that does not acknowledge by then is reported, and catches up by itself
 LONGEST_ANSWER = 1 << 20
+NEXT = "next.json"  # the index that is put in force as soon as the phones are those of its plans
+ALONE_AGAIN_S = 0.05
 # What keeps a publication from its end and passes; OSError, in AWAY, is a full disk too.
 PUT_OFF: tuple[type[Exception], ...] = (*AWAY, turn.BusyError, sqlite3.Error)
 
@@ -84,7 +94,7 @@ async def catch_up(
     try:
         behind = await _behind(settings, connection)
         if behind.any:  # from here on nothing is needed of the database
-            _write(settings, behind)
+            await _write_alone(settings, behind)
     finally:
         await turn.give_back(connection, turn.PUBLISHER)
     there = {plan.tenant: plan.revision for plan in behind.plans}
@@ -167,28 +177,94 @@ def _plan(row: Mapping[str, Any], trunks: tuple[str, ...]) -> Plan | None:
         return None
 
 
-def _write(settings: Settings, behind: _Behind) -> None:
-    """Write plans first, then phones, the index last: it says that everything before it is done.
+async def _write_alone(settings: Settings, behind: _Behind) -> None:
+    """Write while no other process does; the turn in the database is lost when that dies.
 
     Raises:
-        OSError: something cannot be written; nothing of the change is in force.
+        BusyError: another process does not come to its end.
+        OSError: something cannot be written.
     """
-    for plan in behind.plans:
-        write_plan(settings.published, plan)
-    for plan in behind.plans:
-        phones.publish(settings, plan)
-    switches.forget(settings.switches_db, behind.plans, datetime.now(UTC))
+    deadline = time.monotonic() + turn.WAIT_S
+    while True:
+        with _alone(settings.published) as ours:
+            if ours:
+                _write(settings, behind)
+                return
+        if time.monotonic() > deadline:
+            raise turn.BusyError(f"another process keeps what is published for more than {turn.WAIT_S:g} s")
+        await asyncio.sleep(ALONE_AGAIN_S)
+
+
+@contextlib.contextmanager
+def _alone(published: Path) -> Iterator[bool]:
+    """Keep the folder to ourselves, until the end of the block or of this process; False: another has it."""
+    published.mkdir(parents=True, exist_ok=True)
+    with (published / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _write(settings: Settings, behind: _Behind) -> None:
+    """Write plans first, then the next index, then phones; renaming the index says that all of it is done.
+
+    Somebody may have published a newer revision since the database was read: that one stays.
+
+    Raises:
+        OSError: something cannot be written; nothing of the change is in force, or `finish` completes it.
+    """
     before = _index(settings).revisions
+    plans = [plan for plan in behind.plans if plan.revision >= before.get(plan.tenant, 0)]
+    for plan in plans:
+        write_plan(settings.published, plan)
     index = Index(
-        revisions={**before, **{plan.tenant: plan.revision for plan in behind.plans}},
+        revisions={**before, **{plan.tenant: plan.revision for plan in plans}},
         trunks=tuple(trunk.name for trunk in settings.trunks),
         prepaid=behind.prepaid,
         carriers=settings.carriers,
         limited=behind.limited,
     )
-    write_index(settings.published, index)
+    lay_index(settings.published, index)
+    _put_in_force(settings, plans)
+
+
+def finish(settings: Settings) -> tuple[str, ...]:
+    """Put in force what somebody had laid down whole and died over; the database may be away.
+
+    Returns:
+        The tenants concerned; none where nothing was left, or somebody is just at it.
+
+    Raises:
+        OSError: something cannot be written, now.
+        sqlite3.Error: the same.
+        UnpublishedError: what was laid down cannot be read; the next publication writes it anew.
+        DialplanError: the same, of a plan.
+    """
+    laid = settings.published / NEXT
+    if not laid.exists():
+        return ()
+    with _alone(settings.published) as ours:
+        if not ours or not laid.exists():
+            return ()
+        there = _index(settings).revisions if phones.is_current(settings) else {}
+        late = {t: r for t, r in read_index(settings.published, NEXT).revisions.items() if there.get(t) != r}
+        _put_in_force(settings, [read(settings.published, *one) for one in late.items()])
+    return tuple(late)
+
+
+def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
+    """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm."""
+    for plan in plans:
+        phones.publish(settings, plan)
+    switches.forget(settings.switches_db, plans, datetime.now(UTC))
+    before = _index(settings).revisions
+    (settings.published / NEXT).replace(settings.published / "index.json")
+    _flush(settings.published)
     phones.mark_current(settings)  # all of them were late if they were not current
-    for plan in behind.plans:
+    for plan in plans:
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
         speech.forget(settings.sounds, plan)  # until now the plan before was in force
 
@@ -211,7 +287,12 @@ def write_aside(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Let what was renamed in a folder last."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
@@ -238,6 +319,15 @@ def remove_old_plans(published: Path, plan: Plan, before: int) -> None:
 
 def write_index(published: Path, index: Index) -> None:
     """Put plans in force: which revision of each tenant, and which of them call on credit."""
+    write_aside(published / "index.json", _index_to_json(index))
+
+
+def lay_index(published: Path, index: Index) -> None:
+    """Lay down what shall be in force next."""
+    write_aside(published / NEXT, _index_to_json(index))
+
+
+def _index_to_json(index: Index) -> str:
     entries = {
         "format": 1,
         "trunks": index.trunks,
@@ -246,7 +336,7 @@ def write_index(published: Path, index: Index) -> None:
         "carriers": carriers.to_json(index.carriers),
         "limited": sorted(index.limited),
     }
-    write_aside(published / "index.json", json.dumps(entries) + "\n")
+    return json.dumps(entries) + "\n"
 
 
 async def ask(

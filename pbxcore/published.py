@@ -97,14 +97,14 @@ def _read_all(folder: Path, wanted: Mapping[str, int]) -> tuple[list[Plan], dict
     return plans, unread
 
 
-def read_index(folder: Path) -> Index:
-    """Read what is in force; empty before the first publication.
+def read_index(folder: Path, name: str = "index.json") -> Index:
+    """Read what is in force, or another index of the folder; empty before the first publication.
 
     Raises:
         UnpublishedError: it is there and cannot be read.
     """
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((folder / name).read_text(encoding="utf-8"))
         return Index(
             revisions={str(tenant): int(revision) for tenant, revision in index["tenants"].items()},
             trunks=tuple(str(trunk) for trunk in index["trunks"]),

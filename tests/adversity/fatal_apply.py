@@ -18,8 +18,10 @@ from pbxcore.cli import app
 from tests.adversity.fatal_steps import Steps
 
 
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
+def _kill(stops: Sequence[int], kills: Sequence[int]) -> None:
+    for pid in stops:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in kills:
         os.kill(pid, signal.SIGKILL)
 
 
@@ -27,7 +29,7 @@ def carry_out(order: dict[str, Any]) -> None:
     """Run the command; the process does not come back."""
     os.dup2(os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
     os.dup2(1, 2)
-    steps = Steps(order["before"], lambda: _kill(order["kills"] or [os.getpid()]))
+    steps = Steps(order["before"], lambda: _kill(order["stops"], order["kills"] or [os.getpid()]))
     sys.setprofile(steps.watch)
     code = 0
     try:

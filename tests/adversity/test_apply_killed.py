@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from pbxcore.settings import Settings
 CHECKOUT = Path(__file__).parents[2]
 LIMIT_S = 60.0  # for all to come back; a process that was killed often is started again after 5 s
 COMMIT = "postgres COMMIT;"
+IN_FORCE = "file replace in _put_in_force of _write"
+LAID = "file replace in write_aside of lay_index"
 NOT_YET: tuple[type[Exception], ...] = (*database.AWAY, ValueError, LookupError, sqlite3.Error)
 STAGES = (
     "postgres BEGIN;",
@@ -39,17 +41,21 @@ STAGES = (
     COMMIT,
     "postgres SELECT pg_advisory_unlock",
     "file fsync in write_aside of write_plan",
+    LAID,
     "sqlite execute in _replace_mailboxes",
     "sqlite execute in _replace_phones",
     "sqlite executemany in _replace",
     "file replace in write of publish",
-    "file replace in write_aside of write_index",
+    IN_FORCE,
     "file unlink in remove_old_plans",
     "ask control",
     "ask standby",
 )
 
 pytestmark = pytest.mark.timeout(900)
+
+
+Look = Callable[[int], Awaitable[str]]
 
 
 def document(number: int) -> str:
@@ -141,13 +147,23 @@ class Machine:
         self.killed.add(pid)
         return [pid, *(_children(pid) if name == "postgres" else ())]
 
+    def pids_of_database(self) -> list[int]:
+        """Give the server and the processes that serve its sessions."""
+        pid = self._pid("postgres")
+        return [pid, *_children(pid)]
+
     def _pid(self, name: str) -> int:
         """Give the process of a name, 0 for none."""
         processes = json.loads(self.settings.machine_file.read_text())["processes"]
         return int(processes[name][0]) if name in processes else 0
 
-    async def apply(self, *, before: int = 0, kills: str = "", steps: Path | None = None) -> Outcome:
-        """Apply the next document; before a step, counted from 1, something is killed: empty: the apply."""
+    async def apply(
+        self, *, before: int = 0, kills: str = "", steps: Path | None = None, stops: Collection[int] = ()
+    ) -> Outcome:
+        """Apply the next document; before a step, counted from 1, something is killed: empty: the apply.
+
+        Processes that it stops are silent from there on, until they are let go on.
+        """
         self.number += 1
         file, output = self.folder / "acme.yaml", self.folder / "applied"
         taken, pids = steps or self.folder / "taken", await self.pids(kills) if kills else []
@@ -156,6 +172,7 @@ class Machine:
             "command": ["apply", str(file), "--author", f"author {self.number}"],
             "before": before,
             "kills": pids,
+            "stops": list(stops),
             "output": str(output),
             "steps": str(taken),
         }
@@ -169,17 +186,21 @@ class Machine:
             self.killed.difference_update(pids)
         return outcome
 
-    async def stands(self, number: int) -> None:
-        """Wait until a document is in force everywhere, with nothing due, and nothing of any other is."""
+    async def stands(self, number: int, *, silent: bool = False) -> None:
+        """Wait until a document is in force everywhere, with nothing due, and nothing of any other is.
+
+        A silent database is not asked.
+        """
+        looks = () if silent else (self._in_database, self._in_newest)
         deadline = time.monotonic() + LIMIT_S
-        while (found := await self._differs(number)) is not None:
+        while (found := await self._differs(number, looks)) is not None:
             assert time.monotonic() < deadline, f"document {number} is not in force everywhere: {found}"
             await asyncio.sleep(0.05)
         self.stored = number
 
-    async def _differs(self, number: int) -> str | None:
+    async def _differs(self, number: int, looks: Sequence[Look]) -> str | None:
         """Say what does not say a document, or does not answer; None if all do."""
-        for look in (self._in_database, self._in_processes, self._in_files, self._in_asterisk):
+        for look in (*looks, self._in_processes, self._in_files, self._in_asterisk):
             try:
                 found = await look(number)
             except NOT_YET as error:
@@ -217,14 +238,18 @@ class Machine:
         revision, author, there = await self.newest()
         return "" if there == number else f"revision {revision} by {author} is document {there}"
 
-    async def _in_processes(self, _: int) -> str:
+    async def _in_newest(self, _: int) -> str:
         revision = (await self.newest())[0]
         index = published.read_index(self.settings.published).revisions["acme"]
-        told = {"index": index}
+        return "" if index == revision else f"the index has {index}, stored is {revision}"
+
+    async def _in_processes(self, _: int) -> str:
+        index = published.read_index(self.settings.published).revisions["acme"]
+        told = {}
         for name in ("control", "standby"):
             status = await ask(self.settings.run_dir / f"{name}.sock", {"do": "status"})
             told[name] = status["revisions"]["acme"]
-        return "" if set(told.values()) == {revision} else f"{told}, stored is {revision}"
+        return "" if set(told.values()) == {index} else f"{told}, the index has {index}"
 
     async def _in_files(self, number: int) -> str:
         index = published.read_index(self.settings.published).revisions["acme"]
@@ -323,6 +348,23 @@ async def test_the_apply_is_killed_at_any_step(machine: Machine) -> None:
         await machine.stands(machine.number if number > committed else machine.stored)
         assert await machine.author() == authors[-1], step
     assert (await machine.authors())[-len(authors) :] == authors
+
+
+async def test_the_apply_is_killed_while_the_database_stays_silent(machine: Machine) -> None:
+    """Old or new everywhere without it, as soon as a second; what was only stored follows when it is back."""
+    steps = await recorded(machine)
+    laid = steps.index(LAID) + 1
+    for stage in STAGES[STAGES.index("file fsync in write_aside of write_plan") : STAGES.index(IN_FORCE) + 1]:
+        before = next(number for number, step in enumerate(steps, 1) if step.startswith(stage))
+        stored, silenced = machine.stored, machine.pids_of_database()
+        try:
+            outcome = await machine.apply(before=before, stops=silenced)
+            assert outcome.code == -signal.SIGKILL, f"{stage}: {outcome}"
+            await machine.stands(machine.number if before > laid else stored, silent=True)
+        finally:
+            for pid in silenced:
+                os.kill(pid, signal.SIGCONT)
+        await machine.stands(machine.number)
 
 
 @pytest.mark.parametrize("name", ["control", "standby", "asterisk", "web", "postgres"])

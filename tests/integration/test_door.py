@@ -8,12 +8,25 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import asyncpg
 import pytest
 
-from pbxcore import database, door, phones, publication, published, revisions, sounds, speech
+from pbxcore import (
+    database,
+    door,
+    lamps,
+    phones,
+    publication,
+    published,
+    revisions,
+    sounds,
+    speech,
+    switches,
+    turn,
+)
 from pbxcore.door import Applied
 from pbxcore.practice import tone
 from pbxcore.rater.book import load_book
@@ -268,7 +281,7 @@ async def test_a_number_moves_between_tenants_in_one_go(settings: Settings) -> N
     assert [tuple(row) for row in open_now] == [(one, "y"), (two, "x")]
 
 
-@pytest.mark.parametrize("step", ["write_plan", "publish", "write_index"])
+@pytest.mark.parametrize("step", ["write_plan", "lay_index", "publish", "_put_in_force"])
 async def test_a_publication_that_was_cut_off_is_completed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -290,6 +303,66 @@ async def test_a_publication_that_was_cut_off_is_completed(
     assert index(settings)["tenants"] == {"acme": 2}
 
 
+@pytest.mark.parametrize(
+    ("module", "step", "revision"),
+    [
+        (publication, "write_plan", 1),
+        (publication, "lay_index", 1),
+        (phones, "_replace_mailboxes", 2),
+        (phones, "_replace_phones", 2),
+        (lamps, "write", 2),
+        (switches, "forget", 2),
+    ],
+)
+async def test_what_was_cut_off_is_no_mixture_while_the_database_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str, revision: int
+) -> None:
+    """Nothing of a publication is in force before all of it is laid down; from then on all of it can be."""
+    await start(settings)
+    text = (CONFIG / "tenants" / "acme.yaml").read_text().replace("devices: [p12]", "devices: [p13]")
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            await put(settings, acme=text)
+    away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+    assert publication.finish(away) == (("acme",) if revision == 2 else ())
+    assert index(settings)["tenants"] == {"acme": revision}
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
+        there = {row[0] for row in db.execute("SELECT id FROM ps_endpoints")}
+    assert ("acme-p12" in there, "acme-p13" in there) == (revision == 1, revision == 2)
+    assert publication.finish(away) == (), "nothing is left"
+    assert not (await put(settings, acme=text)).findings
+    assert index(settings)["tenants"] == {"acme": 2}
+
+
+async def test_a_publisher_that_was_overtaken_takes_nothing_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had read what is stored when the database died, and with it its turn; another one came since."""
+    await start(settings)
+    text = (CONFIG / "tenants" / "acme.yaml").read_text()
+    real = publication._behind
+
+    async def slow(settings: Settings, connection: database.Connection) -> publication._Behind:
+        found = await real(settings, connection)
+        monkeypatch.setattr(publication, "_behind", real)
+        await turn.give_back(connection, turn.PUBLISHER)
+        await put(settings, acme=text.replace("devices: [p12]", "devices: [p14]"))
+        return found
+
+    monkeypatch.setattr(publication, "_behind", slow)
+    await put(settings, acme=text.replace("devices: [p12]", "devices: [p13]"))
+    assert index(settings)["tenants"] == {"acme": 3}
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
+        there = {row[0] for row in db.execute("SELECT id FROM ps_endpoints")}
+    assert "acme-p14" in there
+    assert "acme-p13" not in there
+
+
 async def test_credit_that_was_stored_and_not_published_is_late_too(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +374,7 @@ async def test_credit_that_was_stored_and_not_published_is_late_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(publication, "write_index", die)
+        patched.setattr(publication, "lay_index", die)
         with pytest.raises(KeyboardInterrupt):
             await put(settings, acme=account)
     assert published.load(settings.published).prepaid == frozenset()

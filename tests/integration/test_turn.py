@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialplan.facts import State
-from pbxcore import completion, database, door, publication, receipt, turn
+from pbxcore import completion, database, door, phones, publication, receipt, turn
 from pbxcore.control.process import Process
 from pbxcore.published import read_index
 from pbxcore.receipt import Receipt, UnansweredError
@@ -87,6 +87,26 @@ def test_what_is_stored_and_cannot_be_published_follows_by_itself(
         await ended(completing)
 
     asyncio.run(waits())
+
+
+async def test_what_lies_ready_is_in_force_while_the_database_is_away(
+    settings: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher died over the phones, and the database with it: the machine itself does the rest."""
+    monkeypatch.setattr(completion, "LOOK_S", 0.01)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(phones, "publish", die)
+        with pytest.raises(KeyboardInterrupt):
+            await door.apply(settings, [file], author="anna")
+    assert in_force(settings) == {"acme": 1}
+    away = settings.model_copy(update={"database": NOWHERE})
+    completing = asyncio.create_task(completion.keep_complete(away))
+    await until(lambda: in_force(settings) == {"acme": 2})
+    await ended(completing)
 
 
 async def test_a_document_that_nobody_can_read_holds_nobody_back(
