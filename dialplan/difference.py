@@ -9,13 +9,14 @@ group from two phones inside (none is its own), and from each phone a stranger a
 each pattern of its rights: a number of calls that grows with the tenant, not with its square. Each call is
 made once for every state that the hours of both plans (of time rules and of rights) take together within a
 week, or on a day of the coming year that is unlike its week (an exception, a public holiday), now and after
-each later change of what the tenant is entitled to.
+each later change of what the tenant is entitled to; and once more while each time rule that has a special way
+is switched to it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import chain
+from itertools import chain, product
 
 from dialplan import callers, numbers
 from dialplan.decide import decide
@@ -26,6 +27,7 @@ from dialplan.hours import Week, is_open
 from dialplan.plan import Extension, Music, Number, Owner, Plan
 from dialplan.published import Published
 from dialplan.rights import Rights, layers
+from dialplan.switch import NO_SWITCHES, SPECIAL, Switch, Switches, SwitchKind
 from dialplan.target import Kind
 
 MAX_KINDS = 20  # of callers that are tried at one number
@@ -43,6 +45,7 @@ class Changed:
         dialled: number, extension or group that is called.
         shows: number that a caller from outside shows; empty: none, or a phone inside.
         at: the first instant of those looked at from which it goes another way, in the tenant's time zone.
+        switched: the time rule that has to be switched to its special way for that; empty: none.
         before: the decision by the plan in force; None when the tenant had none.
         after: the decision by the new plan; None when the tenant will have none.
     """
@@ -53,6 +56,15 @@ class Changed:
     at: datetime
     before: Decision | None
     after: Decision | None
+    switched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A time rule, and the switches by which it goes its special way."""
+
+    rule: str
+    switches: Switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +114,16 @@ def difference(
     """
     old = _with(published, before, instead_of=after)
     new = _with(published, after, instead_of=before)
-    instants = tuple(_instants(before, after, now))
+    instants, switched = tuple(_instants(before, after, now)), (None, *_special(before, after, now))
     changed = []
     for caller, dialled, shows in _calls(before, after):
         told: set[tuple[object, object]] = set()
-        for at in instants:
-            one = _changed(old, new, _facts(caller, dialled, shows), at)
+        for rule, at in product(switched, instants):
+            one = _changed(old, new, _facts(caller, dialled, shows), at, rule)
             if one is None:
                 continue
-            ways = (_way(one.before), _way(one.after))
+            # Where a rule gets its special way, the clock says before what the switch says now: told once.
+            ways = (one.switched or _way(one.before), _way(one.after))
             if ways not in told:
                 told.add(ways)
                 changed.append(one)
@@ -123,14 +136,18 @@ def _with(published: Published, plan: Plan | None, *, instead_of: Plan | None) -
     return published.without(instead_of.tenant) if instead_of else published
 
 
-def _changed(old: Published, new: Published, facts: Facts, at: datetime) -> Changed | None:
-    was = decide(old, facts, State(), at) if _asks(old, facts) else None
-    will = decide(new, facts, State(), at) if _asks(new, facts) else None
+def _changed(
+    old: Published, new: Published, facts: Facts, at: datetime, switched: Switched | None
+) -> Changed | None:
+    state = State(switches=switched.switches) if switched else State()
+    was = decide(old, facts, state, at) if _asks(old, facts) else None
+    will = decide(new, facts, state, at) if _asks(new, facts) else None
     if _way(was) == _way(will):
         return None
     return Changed(
-        caller=facts.endpoint, dialled=facts.dialled, shows=facts.caller, at=at, before=was, after=will
-    )
+        caller=facts.endpoint, dialled=facts.dialled, shows=facts.caller, at=at, before=was, after=will,
+        switched=switched.rule if switched else "",
+    )  # fmt: skip
 
 
 def _way(decision: Decision | None) -> object:
@@ -223,6 +240,15 @@ def _instants(before: Plan | None, after: Plan | None, now: datetime) -> Iterato
         if state not in seen:
             seen.add(state)
             yield at.astimezone(zone)
+
+
+def _special(before: Plan | None, after: Plan | None, now: datetime) -> Iterator[Switched]:
+    """Give each time rule that has a special way, switched to it."""
+    plans = [plan for plan in (before, after) if plan]
+    rules = {(plan.tenant, name) for plan in plans for name, rule in plan.hours.items() if rule.special}
+    for tenant, rule in sorted(rules):
+        one = Switch(tenant=tenant, kind=SwitchKind.HOURS, subject=rule, value=SPECIAL, since=now, by="diff")
+        yield Switched(rule, NO_SWITCHES.updated([one]))
 
 
 def _weeks(plan: Plan) -> tuple[Week, ...]:

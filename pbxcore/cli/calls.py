@@ -1,10 +1,14 @@
 """Words for what a change means for callers: calls that go another way, and other music on hold.
 
 Owns how `diff` and a refused `apply` show it. Refuses to find it out (`pbxcore.callers` does).
+
+A line of a document may change every call of a tenant. Calls of which the same part changes are one line of
+the table, however many they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
+from difflib import SequenceMatcher
 
 from rich.markup import escape
 from rich.table import Table
@@ -26,6 +30,8 @@ from dialplan.difference import STRANGER, Changed, Held
 from dialplan.plan import Music
 from pbxcore.callers import Consequences
 from pbxcore.cli.app import out
+
+NAMED = 3  # who calls and what is called, by name; the others by their number
 
 
 def show(found: Consequences, *, most: int | None = None) -> None:
@@ -51,6 +57,7 @@ def _call(one: Changed) -> dict[str, object]:
         "dialled": one.dialled,
         "shows": one.shows,
         "at": one.at.isoformat(),
+        "switched": one.switched,
         "before": before,
         "after": after,
     }
@@ -64,13 +71,60 @@ def _show_calls(found: Consequences, most: int) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("caller", "dials", "from", "now", "then"):
         table.add_column(column)
-    for one in found.calls[:most]:
-        at = one.at.strftime("%a %Y-%m-%d %H:%M")
-        now, then = apart(one.before, one.after)
-        table.add_row(_who(one), one.dialled, at, escape(now), escape(then))
+    alike = together(found.calls)
+    for calls in alike[:most]:
+        at = min(one.at for one in calls).strftime("%a %Y-%m-%d %H:%M")
+        when = f"{at}, {calls[0].switched} switched to special" if calls[0].switched else at
+        now, then = _words(calls)
+        callers, dialled = _some(map(_who, calls)), _some(one.dialled for one in calls)
+        table.add_row(escape(callers), escape(dialled), when, escape(now), escape(then))
     out.print(table)
-    if len(found.calls) > most:
-        out.print(f"and {len(found.calls) - most} more; --json has them all", highlight=False)
+    if len(alike) > most:
+        more = sum(map(len, alike[most:]))
+        out.print(f"and {more} more; --json has them all", highlight=False)
+
+
+def together(calls: Iterable[Changed]) -> list[list[Changed]]:
+    """Put those together of which the same part changes; in the order of the first of each."""
+    groups: dict[tuple[str, ...], list[Changed]] = {}
+    for one in calls:
+        groups.setdefault((one.switched, *_part(one.before, one.after)), []).append(one)
+    return list(groups.values())
+
+
+def _words(calls: Sequence[Changed]) -> tuple[str, str]:
+    """Say what changes: whole where all calls read the same, else the part that does, between dots."""
+    whole = {apart(one.before, one.after) for one in calls}
+    if len(whole) == 1:
+        return whole.pop()
+    now, then = _part(calls[0].before, calls[0].after)
+    return f"… {now} …" if now else "…", f"… {then} …" if then else "…"
+
+
+def _part(before: Decision | None, after: Decision | None) -> tuple[str, str]:
+    """Give the words of the steps that differ, and only these; where the words are equal, what differs."""
+    if before is None or after is None:
+        return apart(before, after)
+    old, new = ([_step(step) for step in one.steps] for one in (before, after))
+    if old == new:
+        differing = dict.fromkeys([*_fields(before, after), *_turns(before, after)])  # each once
+        return (
+            "; ".join(f"{name} {value}" for name, value, _ in differing),
+            "; ".join(f"{name} {value}" for name, _, value in differing),
+        )
+    blocks = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+              if block[0] != "equal"]  # fmt: skip
+    return (
+        ", then ".join(words for _, first, last, _, _ in blocks for words in old[first:last]),
+        ", then ".join(words for _, _, _, first, last in blocks for words in new[first:last]),
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    """Name a few, each once, and say how many more there are."""
+    once = list(dict.fromkeys(names))
+    more = len(once) - NAMED
+    return ", ".join(once[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _who(one: Changed) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
+from dialplan.decision import Ring
 from dialplan.difference import STRANGER, Held, difference, held
 from dialplan.plan import Music, Plan
 from dialplan.published import Published
@@ -70,6 +71,22 @@ def test_a_special_day_months_ahead_is_seen(change: dict[str, Any], at: datetime
     before, after = plan(), plan(2, hours={"office": {**DOCUMENT["hours"]["office"], **change}})
     first = difference(Published().with_plan(before), before, after, SUNDAY)[0]
     assert (first.dialled, first.at) == ("+493055500100", at)
+
+
+def test_the_special_way_of_a_rule_is_seen() -> None:
+    """Nobody has switched to it now: it is told with the rule that has to be."""
+    hours = {"office": {**DOCUMENT["hours"]["office"], "special": "extension 11"}}
+    before, special = plan(), plan(2, hours=hours)
+    (one,) = difference(Published().with_plan(before), before, special, SUNDAY)
+    assert (one.caller, one.dialled, one.switched) == ("trunk-carrier", "+493055500100", "office")
+    assert one.after
+    assert isinstance(one.after.steps[0], Ring)
+    assert one.after.steps[0].endpoints == ("acme-p11",)
+    away = {"name": "Bruno", "devices": ["p11"], "forward": {"always": "extension 12"}}
+    after = plan(3, hours=hours, extensions={**DOCUMENT["extensions"], "11": away})
+    found = difference(Published().with_plan(special), special, after, SUNDAY)
+    assert [one.switched for one in found if one.caller == "trunk-carrier"] == ["office"]
+    assert calls(special, plan(3, hours=hours)) == []
 
 
 def test_a_forward_changes_calls_to_its_extension() -> None:

@@ -1,13 +1,17 @@
 """What a change means for callers, in words."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
 from dialplan.decision import (
+    Admit,
     Confirm,
     Decision,
     Hunt,
+    Limit,
     ListenToVoicemail,
     Outside,
     Play,
@@ -18,6 +22,9 @@ from dialplan.decision import (
     Voicemail,
     Why,
 )
+from dialplan.difference import Changed
+from pbxcore.callers import Consequences
+from pbxcore.cli import calls
 from pbxcore.cli.calls import apart, brief
 
 OUTSIDE = Outside(
@@ -94,3 +101,51 @@ def test_two_ways_never_read_the_same(
 ) -> None:
     """Where the few words are equal, what differs is named with both values."""
     assert apart(before, after) == words
+
+
+RINGS = {name: Ring(endpoints=(name,), timeout_s=12) for name in ("acme-p10", "acme-p11", "acme-p12")}
+COUNTED = Admit(limits=(Limit(group="acme", category="all", most=5),))
+
+
+def changed(phone: str, before: Decision, after: Decision, hour: int = 12, switched: str = "") -> Changed:
+    """Make a call of a phone to extension 10 that changes."""
+    at = datetime(2026, 11, 22, hour, tzinfo=UTC)
+    return Changed(caller=phone, dialled="10", shows="", at=at, before=before, after=after, switched=switched)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *found: Changed) -> list[str]:
+    """Give the lines of the table, without its head."""
+    console = Console(width=200, record=True, quiet=False, file=None)
+    monkeypatch.setattr(calls, "out", console)
+    calls.show(Consequences(calls=found, holds=()))
+    return [" ".join(line.split()) for line in console.export_text().splitlines()[1:]]
+
+
+def test_what_changes_every_call_alike_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of the whole tenant stands before all that calls do; it is told once, from its first hour."""
+    counted = [changed(name, decided(ring), decided(COUNTED, ring), 12 - n)
+               for n, (name, ring) in enumerate(RINGS.items())]  # fmt: skip
+    assert shown(monkeypatch, *counted) == [
+        "acme-p10, acme-p11, acme-p12 10 Sun 2026-11-22 10:00 … … count at most 5 calls of acme …"
+    ]
+
+
+def test_what_changes_otherwise_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other steps, other fields behind equal words, or another rule that has to be switched."""
+    ring = RINGS["acme-p10"]
+    lines = shown(
+        monkeypatch,
+        changed("acme-p11", decided(ring), decided(COUNTED)),
+        changed("acme-p12", decided(ring), decided(replace(ring, prefix="Sales"))),
+        changed("acme-p12", decided(ring), decided(COUNTED), switched="office"),
+    )
+    assert len(lines) == 3
+    assert "ring acme-p10 12 s count at most 5 calls of acme" in lines[0]
+    assert "office switched to special" in lines[2]
+
+
+def test_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three are named."""
+    found = [changed(f"acme-p{n}", decided(OUTSIDE), decided(COUNTED)) for n in range(9)]
+    (line,) = shown(monkeypatch, *found)
+    assert line.startswith("acme-p0, acme-p1, acme-p2 and 6 more 10 Sun")
