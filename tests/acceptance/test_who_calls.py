@@ -170,6 +170,23 @@ async def test_who_hides_is_known_to_the_carrier_alone(choosy: Pbx, runs: Runs) 
     assert invite.header("Privacy") == "id"
 
 
+@pytest.mark.parametrize(
+    ("way", "header"), [("network_rpid", "Remote-Party-ID"), ("user_ppi", "P-Preferred-Identity")]
+)
+async def test_help_is_called_in_the_way_of_its_trunk(choosy: Pbx, runs: Runs, way: str, header: str) -> None:
+    """Whoever hides and may call nobody is known to the centre by a number that can be called back."""
+    choosy.asterisk(f"dialplan set global WAY_carrier {way}")
+    bruno = choosy.phone("p11")
+    await bruno.register()
+    runs.append(run := await bruno.call("112", talk_ms=200))
+    await run.wait()
+    choosy.asterisk("dialplan set global WAY_carrier s")
+    invite = [m for m in choosy.far_end("112") if m.start.startswith("INVITE")][-1]
+    assert invite.header("From").startswith(f"<sip:{OURS}@")
+    assert invite.header(header).startswith(f"<sip:{OURS}@")
+    assert (invite.header("P-Asserted-Identity"), invite.header("Privacy")) == ("", "")
+
+
 def _sent_by_backup(pbx: Pbx) -> sipp.SipMessage:
     """Give the last INVITE that left by the second trunk."""
     text = (pbx.settings.state / "backup" / "messages.log").read_text(errors="replace")
