@@ -270,6 +270,31 @@ class Pbx:
         )
 
 
+def hung_up(pbx: Pbx, linkedid: str) -> list[str]:
+    """Name the endpoints of a call whose channels have ended, in their order."""
+    ends = [record[5] for record in pbx.legs(linkedid) if record[1] == "HANGUP"]
+    return [one.rpartition("-")[0] for one in ends if one.startswith("PJSIP")]
+
+
+async def press(phone: baresip.Baresip, keys: str) -> None:
+    """Let a phone send keys, as fast as anybody presses them."""
+    for key in keys:
+        await phone.command("sndcode", key)
+        await asyncio.sleep(0.1)
+
+
+def asked(pbx: Pbx, origin: str) -> dict[str, Any]:
+    """Wait for a question of an origin; give the latest."""
+    found: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        found[:] = [one for one in pbx.decisions() if one["facts"]["origin"] == origin]
+        return bool(found)
+
+    pbx.until(came, 12.0)
+    return found[-1]
+
+
 async def until_heard(phone: baresip.Baresip, hz: int, seconds: float, limit_s: float = 5.0) -> None:
     """Wait until a phone has heard a tone so long."""
     async with asyncio.timeout(limit_s):

@@ -24,6 +24,7 @@ from pbxcore.published import Index
 from pbxcore.rater.credit_line import path_of
 from rating import money
 from rating.store import credit, stream
+from tests.acceptance.conftest import asked, hung_up, press
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -38,6 +39,7 @@ MOBILE = "+4915112345678"  # 0.099 a minute, 0.00165 a second where credit cuts
 SECOND_MICRO = 1_650
 SLICE_S = 12
 AT_ONCE = 20
+KEYS = "*2"
 SEEN_LIMIT_S = 60.0
 SERVE = """
 import asyncio, importlib, sys, uvloop
@@ -137,6 +139,7 @@ class Prepaid:
 def prepaid(pbx: Pbx, postgres: postgresql.Server) -> Iterator[Prepaid]:
     """Give the PBX with its tenant on credit, and a rater."""
     made = Prepaid(pbx, asyncio.run(_database(postgres)))
+    pbx.publish({**pbx.tenant, "transfer_keys": {"attended": KEYS}}, 1)
     trunks = tuple(trunk.name for trunk in pbx.settings.trunks)
     index = Index(revisions={"acme": 1}, trunks=trunks, prepaid=frozenset({"acme"}))
     publication.write_index(pbx.settings.published, index)
@@ -173,6 +176,10 @@ async def _database(server: postgresql.Server) -> str:
 def _talked(messages: tuple[sipp.SipMessage, ...]) -> float:
     answer = next(m.at for m in messages if m.status == 200 and m.method == "INVITE")
     return next(m.at for m in messages if m.start.startswith("BYE")) - answer
+
+
+def _is_answered(pbx: Pbx, number: str) -> bool:
+    return any(m.status == sipp.OK and m.method == "INVITE" for m in pbx.far_end(number))
 
 
 async def _refused(prepaid: Prepaid, number: str) -> dict[str, str]:
@@ -219,6 +226,32 @@ async def test_a_call_goes_on_as_long_as_there_is_credit(prepaid: Prepaid, runs:
     await prepaid.until(lambda now: now.calls == 0)
     (leg,) = (await prepaid.rated())[before:]
     assert SLICE_S < talk_s <= leg.billable_s <= 60  # a started minute, as far as it was authorised
+
+
+async def test_whom_a_phone_connected_talk_as_long_as_the_money_lasts(prepaid: Prepaid) -> None:
+    """Anna calls two parties outside, connects them by keys and is gone: both legs end with her money."""
+    paid_s = 3 * SLICE_S  # the first leg may have set two slices aside before the second asks
+    await prepaid.set_balance(paid_s * SECOND_MICRO + 7)
+    before = len(await prepaid.rated())
+    async with prepaid.pbx.baresip("p10") as anna:
+        await anna.register()
+        await anna.command("dial", MOBILE)
+        await anna.until("CALL_ESTABLISHED")
+        await press(anna, f"{KEYS}015112345679")
+        question = await asyncio.to_thread(asked, prepaid.pbx, "consult")
+        await prepaid.until(lambda now: now.calls == 2)
+        await asyncio.to_thread(prepaid.pbx.until, lambda: _is_answered(prepaid.pbx, "+4915112345679"), 12.0)
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+    standing = await prepaid.until(lambda now: now.calls == 0)
+    legs = (await prepaid.rated())[before:]
+    assert [leg.payer for leg in legs] == ["acme/10", "acme/10"]
+    assert standing.reserved_micro == 0
+    assert 0 <= standing.balance_micro < SLICE_S * SECOND_MICRO  # what the leg that ended later gave back
+    assert standing.balance_micro == 7 + (paid_s - sum(leg.billable_s for leg in legs)) * SECOND_MICRO
+    assert hung_up(prepaid.pbx, question["linkedid"]) == [
+        "PJSIP/acme-p10", "PJSIP/trunk-carrier", "PJSIP/trunk-carrier",
+    ]  # fmt: skip
 
 
 async def test_a_call_ends_when_a_spend_limit_is_reached(prepaid: Prepaid, runs: Runs) -> None:

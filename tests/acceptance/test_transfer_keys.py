@@ -10,12 +10,11 @@ import pytest
 
 from pbxcore import publication, sounds
 from pbxcore.practice import sipp, tone
-from tests.acceptance.conftest import until_heard
+from tests.acceptance.conftest import asked, hung_up, press, until_heard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pbxcore.practice.baresip import Baresip
     from tests.acceptance.conftest import Pbx
 
 VOICE, WAITING = 440, 700  # Hz
@@ -35,36 +34,18 @@ def keyed(pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> Pbx:
     return pbx
 
 
-async def _press(phone: Baresip, keys: str) -> None:
-    for key in keys:
-        await phone.command("sndcode", key)
-        await asyncio.sleep(0.1)  # as fast as anybody presses
-
-
-def _asked(pbx: Pbx, origin: str) -> dict[str, Any]:
-    """Wait for a question of an origin; give it."""
-    found: list[dict[str, Any]] = []
-
-    def came() -> bool:
-        found[:] = [one for one in pbx.decisions() if one["facts"]["origin"] == origin]
-        return bool(found)
-
-    pbx.until(came, 12.0)
-    return found[-1]
-
-
 async def test_a_caller_is_sent_on_by_keys(keyed: Pbx) -> None:
     """Bruno presses *1 and a number outside: his caller hears the tenant's music, then them; he pays."""
     async with keyed.baresip("p11", answers=True) as bruno, keyed.outsider("+4915112345678") as caller:
         await bruno.register()
         await caller.call_in("+493055500111")
         await bruno.until("CALL_ESTABLISHED")
-        await _press(bruno, f"{BLIND}066411310222")
-        asked = await asyncio.to_thread(_asked, keyed, "transfer")
+        await press(bruno, f"{BLIND}066411310222")
+        question = await asyncio.to_thread(asked, keyed, "transfer")
         await caller.until("CALL_CLOSED")
         assert tone.heard(caller.heard(), (VOICE, WAITING))[-2:] == (WAITING, VOICE)
-    assert (asked["facts"]["actor"], asked["facts"]["endpoint"]) == ("acme-p11", "trunk-carrier")
-    (leg,) = keyed.trunk_legs(asked["linkedid"])
+    assert (question["facts"]["actor"], question["facts"]["endpoint"]) == ("acme-p11", "trunk-carrier")
+    (leg,) = keyed.trunk_legs(question["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "transfer", "+4966411310222")
     assert leg["seconds"] == pytest.approx(2.0, abs=0.2)
 
@@ -75,20 +56,19 @@ async def test_a_phone_asks_before_it_connects(keyed: Pbx) -> None:
         await anna.register()
         await anna.command("dial", "06641132001")
         await anna.until("CALL_ESTABLISHED")
-        await _press(anna, f"{ATTENDED}066411320222")
-        asked = await asyncio.to_thread(_asked, keyed, "consult")
+        await press(anna, f"{ATTENDED}066411320222")
+        question = await asyncio.to_thread(asked, keyed, "consult")
         await asyncio.to_thread(keyed.until, lambda: _is_answered(keyed, "+4966411320222"), 5.0)
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
         await asyncio.to_thread(keyed.until, lambda: _has_ended(keyed, "+496641132001"), 5.0)
-    assert asked["facts"]["actor"] == "acme-p10"
-    legs = keyed.trunk_legs(asked["linkedid"])
+    assert question["facts"]["actor"] == "acme-p10"
+    legs = keyed.trunk_legs(question["linkedid"])
     assert [(leg["num"], leg["payer"], leg["why"]) for leg in legs] == [
         ("+496641132001", "acme/10", "call"),
         ("+4966411320222", "acme/10", "call"),
     ]
-    ends = [r[5].rpartition("-")[0] for r in keyed.legs(asked["linkedid"]) if r[1] == "HANGUP"]
-    assert [one for one in ends if one.startswith("PJSIP")] == [
+    assert hung_up(keyed, question["linkedid"]) == [
         "PJSIP/acme-p10", "PJSIP/trunk-carrier", "PJSIP/trunk-carrier",
     ]  # fmt: skip
 
@@ -100,7 +80,7 @@ async def test_nobody_outside_can_press_keys(keyed: Pbx) -> None:
         await caller.call_in("+493055500111")
         await bruno.until("CALL_ESTABLISHED")
         before = len(keyed.decisions())  # perhaps without that of this call, which is written a moment later
-        await _press(caller, BLIND)
+        await press(caller, BLIND)
         await until_heard(bruno, VOICE, tone.heard_s(bruno.heard(), VOICE) + 1.0)
         assert {one["facts"]["origin"] for one in keyed.decisions()[before:]} <= {"trunk"}
         await caller.command("hangup")
