@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from operator import attrgetter
+from sys import intern
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ from dialplan.plan import (
     Plan,
     Screen,
     Strategy,
+    Together,
 )
 from dialplan.rights import UNLIMITED, Reach, Rights
 from dialplan.spec import (
@@ -139,8 +141,12 @@ def timeline(spec: TenantSpec) -> Timeline:
 
 
 def endpoint(tenant: str, device: str) -> str:
-    """Name the PJSIP endpoint of a device."""
-    return f"{tenant}-{device}"
+    """Name the PJSIP endpoint of a device; one text for all who name it, as a plan has hundreds."""
+    return intern(f"{tenant}-{device}")
+
+
+def _payer(spec: TenantSpec, number: str) -> str:
+    return intern(f"{spec.tenant}/{number}")
 
 
 def members(spec: TenantSpec, group: GroupSpec) -> tuple[Member, ...]:
@@ -156,7 +162,7 @@ def _member(spec: TenantSpec, one: MemberSpec) -> Member:
     return Member(
         number=str(one),
         endpoints=tuple(dict.fromkeys(endpoint(spec.tenant, device.device) for device in devices)),
-        payers=tuple(f"{spec.tenant}/{number}" for number in extensions or (str(one),)),
+        payers=tuple(_payer(spec, number) for number in extensions or (str(one),)),
         delay_s=one.delay_s,
         timeout_s=one.timeout_s or 0,
     )
@@ -190,7 +196,7 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         mailbox=mailbox,
         forwards=_forwards(spec, one.forward, RING_S if mailbox else LONG_RING_S),
         owner=Owner(
-            payer=f"{spec.tenant}/{number}",
+            payer=_payer(spec, number),
             identity=_identity(spec, number, one.caller_id),
             may_call=may_call,
             may_forward=may_forward,
@@ -245,11 +251,12 @@ def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: Group
     mailbox = f"{one.extension}@{spec.tenant}" if one.voicemail and one.extension else ""
     may_call = rights(spec, one.may_call, f"groups.{name}.may_call", shared)
     payer = one.extension or name
+    found = members(spec, one)
     return Group(
         name=name,
         extension=one.extension or "",
         strategy=Strategy(one.strategy),
-        members=members(spec, one),
+        members=found,
         timeout_s=one.timeout_s,
         obeys_forwards=one.members_forward == "obey",
         busy_level=one.busy_level or 0,
@@ -265,7 +272,29 @@ def _group(spec: TenantSpec, shared: Mapping[str, Rights], name: str, one: Group
         ),
         while_ringing=_while_ringing(one.while_ringing),
         keys=_keys(spec, _heard_on_hold(spec)),
+        together=_together(spec, one, found),
     )
+
+
+def _together(spec: TenantSpec, group: GroupSpec, found: tuple[Member, ...]) -> Together | None:
+    """Find the phones that one step rings as long as nobody switches anything; None: it takes several."""
+    alike = Strategy(group.strategy) is Strategy.SIMULTANEOUS and not group.busy_level
+    obeyed = group.members_forward == "obey"
+    if not alike or not all(one.rings_with_all and _as_written(spec, one, obeyed=obeyed) for one in found):
+        return None
+    phones = dict.fromkeys(chain.from_iterable(one.endpoints for one in found))
+    payers = frozenset(chain.from_iterable(one.payers for one in found))
+    extensions = tuple(number for number in spec.extensions if _payer(spec, number) in payers)
+    return Together(phones=tuple(phones), extensions=extensions)
+
+
+def _as_written(spec: TenantSpec, member: Member, *, obeyed: bool) -> bool:
+    """Tell whether a member's own phones ring, however many calls they have: no forward leads elsewhere."""
+    own = spec.extensions.get(member.number)
+    if own is None:
+        return True
+    forwards = obeyed and (own.forward.always or any(rule.always for rule in own.forward.rules))
+    return not (own.busy_level or forwards)
 
 
 def _hours(spec: TenantSpec, name: str, one: HoursSpec) -> Hours:

@@ -172,6 +172,24 @@ class Member:
         """Whether it is a number, and no extension."""
         return self.number.startswith("+")
 
+    @property
+    def rings_with_all(self) -> bool:
+        """Whether it rings at once and as long as its group, with phones of its own."""
+        return bool(self.endpoints) and not (self.delay_s or self.timeout_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Phones that one step rings for a group, as long as none of its members has switched anything.
+
+    Attributes:
+        phones: each once.
+        extensions: whose they are.
+    """
+
+    phones: tuple[str, ...]
+    extensions: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -184,6 +202,7 @@ class Group:
         busy_level: calls with which a member is busy, unless its own level is lower; 0: its own alone counts.
         ring_tone: that phones are asked for, or empty.
         prefix: before the caller's name, or empty.
+        together: the phones of all members; None: one after the other rings, or one has a step of its own.
     """
 
     name: str
@@ -200,6 +219,7 @@ class Group:
     owner: Owner
     while_ringing: Heard | None = None
     keys: Keys | None = None
+    together: Together | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

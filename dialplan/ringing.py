@@ -6,6 +6,7 @@ group (`dialplan.route`), which also finds out where a member is reached that is
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dialplan.attendance import is_logged_out
 from dialplan.call import Here, Sender, Sheet, Underway
@@ -15,39 +16,50 @@ from dialplan.hours import local_time
 from dialplan.hunt import IN_WRITTEN_ORDER, each_once, in_turn
 from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
-from dialplan.plan import Group, Heard, Member, Strategy
+from dialplan.plan import Group, Heard, Member, Strategy, Together
 from dialplan.target import Kind, Target
 
 Reach = Callable[[Target, Sender], Node | None]
+Later = tuple[int, Node]  # a step, and how long after the others it begins
+
+
+Shared = Callable[..., Ring]
+"""What all steps of a group's phones share; a call of it adds what is one step's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A member that rings, and the step that rings it alone."""
+    """A member that rings.
+
+    Attributes:
+        phones: that ring; none for a number outside.
+        busy_level: calls with which they are busy; 0: however many they have, they ring.
+        elsewhere: the step that rings where else the member is reached; None: its own phones ring.
+    """
 
     member: Member
-    node: Node
     timeout_s: int
-
-    @property
-    def phones(self) -> tuple[str, ...]:
-        """The phones that ring."""
-        return self.node.step.endpoints if isinstance(self.node.step, Ring) else ()
+    phones: tuple[str, ...]
+    busy_level: int = 0
+    elsewhere: Node | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether its phones can ring in one step with others': its own, at once, as long, uncounted."""
-        timed = self.member.delay_s or self.member.timeout_s
-        return bool(self.member.endpoints) and not timed and not self.is_counted
+        return self.elsewhere is None and not self.busy_level and self.member.rings_with_all
 
-    @property
-    def is_counted(self) -> bool:
-        """Whether its calls are counted before it rings."""
-        return isinstance(self.node.step, Ring) and self.node.step.busy_level > 0
+    def alone(self, shared: Shared) -> Node:
+        """Give the step that rings it alone."""
+        return self.elsewhere or Node(
+            shared(endpoints=self.phones, timeout_s=self.timeout_s, busy_level=self.busy_level)
+        )
 
 
 def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
     """Give the steps that ring a group, one after the other; none if nobody is there."""
+    if group.together and _nobody_switched(sheet, here, group.together):
+        phones = others(sheet, group.together.phones)
+        return [_together(sheet, group, _shared(sheet, here, group), phones)] if phones else []
     order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
     if group.strategy is not Strategy.SIMULTANEOUS:
         words = group.strategy.replace("_", " ")
@@ -56,16 +68,22 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
     rung = list(
         _once(one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach)))
     )
+    if not rung:
+        return []
+    shared = _shared(sheet, here, group)
     if group.strategy is Strategy.SIMULTANEOUS:
-        return _together(sheet, here, group, rung) if rung else []
-    for one in rung:
-        sheet.note(f"groups.{group.name}", f"rings {_words(one.node)} for {one.timeout_s} s")
-    sheet.hunts += _hunt(group, rung)
-    return [one.node for one in rung]
+        return [_all_of(sheet, group, shared, rung)]
+    nodes = [one.alone(shared) for one in rung]
+    for one, node in zip(rung, nodes, strict=True):
+        sheet.note(f"groups.{group.name}", f"rings {_words(node)} for {one.timeout_s} s")
+    sheet.hunts += _hunt(group, rung, nodes[0])
+    return nodes
 
 
 def others(sheet: Sheet, endpoints: Sequence[str]) -> tuple[str, ...]:
     """Leave out the phone that calls: it is off the hook."""
+    if sheet.call.caller.endpoint not in endpoints:
+        return tuple(endpoints)
     return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
 
 
@@ -107,15 +125,22 @@ def silent(sheet: Sheet, here: Here, phones: Collection[str], groups: Iterable[G
             yield _name(here, group)
 
 
+def _nobody_switched(sheet: Sheet, here: Here, together: Together) -> bool:
+    """Tell whether all members are there as the document says: none has a forward or switched anything."""
+    return sheet.call.state.switches.of_tenant(here.plan.tenant).keys().isdisjoint(together.extensions)
+
+
 def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
     """Leave out of a member's phones those of extensions that are logged out or not to be disturbed."""
     phones, plan = others(sheet, member.endpoints), here.plan
-    if not sheet.call.state.switches.any_of(plan.tenant):
+    switched = sheet.call.state.switches.of_tenant(plan.tenant)
+    extensions = {extension for phone in phones if (extension := plan.endpoints[phone]) in switched}
+    if not extensions:
         return phones
     groups = {group.name, plan.group_extensions.get(member.number, group.name)}
     unwilling = {
         extension
-        for extension in {plan.endpoints[phone] for phone in phones}
+        for extension in extensions
         if is_undisturbed(sheet, here, extension)
         or any(is_logged_out(sheet, plan.tenant, extension, name) for name in groups)
     }
@@ -129,61 +154,62 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
         timeout_s = max(1, min(timeout_s, group.timeout_s - member.delay_s))
     if member.is_outside:
         sender = Sender(group.owner, f"groups.{group.name}.members")
-        node = _elsewhere(here, group, timeout_s, reach(Target(Kind.NUMBER, member.number), sender))
-        return Rung(member, node, timeout_s) if node else None
-    extension = here.plan.extensions.get(member.number) if group.obeys_forwards else None
-    forward = forward_of(sheet, here, extension, "always") if extension else None
-    if extension and forward:
-        sheet.note(forward.rule, f"forwards every call, those of group {group.name} too: {forward.to}")
-        node = _elsewhere(here, group, timeout_s, reach(forward.to, Sender(extension.owner, forward.rule)))
-        return Rung(replace(member, endpoints=()), node, timeout_s) if node else None
+        return _elsewhere(here, group, member, timeout_s, reach(Target(Kind.NUMBER, member.number), sender))
     own = here.plan.extensions.get(member.number)
+    forward = forward_of(sheet, here, own, "always") if own and group.obeys_forwards else None
+    if own and forward:
+        sheet.note(forward.rule, f"forwards every call, those of group {group.name} too: {forward.to}")
+        sender = Sender(own.owner, forward.rule)
+        return _elsewhere(here, group, member, timeout_s, reach(forward.to, sender))
     busy_level = _least(group.busy_level, own.busy_level if own else 0)
-    return Rung(member, Node(_ring(sheet, here, group, member.endpoints, timeout_s, busy_level)), timeout_s)
+    return Rung(member, timeout_s, member.endpoints, busy_level)
 
 
 def _once(rung: Iterable[Rung]) -> Iterator[Rung]:
     """Leave out phones that ring already, for another member forwards its calls to them."""
     phones: set[str] = set()
     for one in rung:
-        step = one.node.step
-        if isinstance(step, Ring):
-            left = tuple(phone for phone in step.endpoints if phone not in phones)
-            phones.update(left)
-            if left == step.endpoints:
-                yield one
-            elif left:
-                yield replace(one, node=Node(replace(step, endpoints=left)))
-        else:
+        if phones.isdisjoint(one.phones):
+            phones.update(one.phones)
             yield one
+        elif left := tuple(phone for phone in one.phones if phone not in phones):
+            phones.update(left)
+            yield _ringing(one, left)
 
 
-def _elsewhere(here: Here, group: Group, timeout_s: int, node: Node | None) -> Node | None:
+def _ringing(one: Rung, phones: tuple[str, ...]) -> Rung:
+    """Let fewer phones of a member ring."""
+    match one.elsewhere:
+        case Node(step=Ring() as step):
+            return replace(one, phones=phones, elsewhere=Node(replace(step, endpoints=phones)))
+        case _:
+            return replace(one, phones=phones)
+
+
+def _elsewhere(here: Here, group: Group, member: Member, timeout_s: int, node: Node | None) -> Rung | None:
     """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
     match node:
         case Node(step=Ring() as step):
-            shown = replace(step, tone=group.ring_tone, prefix=group.prefix, group=_name(here, group))
-            busy_level = _least(group.busy_level, step.busy_level)
-            return Node(replace(shown, timeout_s=timeout_s, busy_level=busy_level))
+            level = _least(group.busy_level, step.busy_level)
+            shown = replace(step, tone=group.ring_tone, prefix=group.prefix, group=_name(here, group),
+                            timeout_s=timeout_s, busy_level=level)  # fmt: skip
+            return Rung(member, timeout_s, step.endpoints, level, Node(shown))
         case Node(step=Outside() as step):
-            return Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
+            node = Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
+            return Rung(member, timeout_s, (), elsewhere=node)
         case _:
             return None
 
 
 def _least(*levels: int) -> int:
     """Give the least of the levels that are set, so that each holds; 0: none is."""
-    return min(filter(None, levels), default=0)
+    return min(filter(None, levels), default=0) if any(levels) else 0
 
 
-def _ring(  # noqa: PLR0913, PLR0917 — what each step of a group shares, and what is its own
-    sheet: Sheet, here: Here, group: Group, endpoints: tuple[str, ...], timeout_s: int, busy_level: int = 0
-) -> Ring:
-    return Ring(
-        endpoints=endpoints,
-        timeout_s=timeout_s,
+def _shared(sheet: Sheet, here: Here, group: Group) -> Shared:
+    return partial(
+        Ring,
         caller=seen_as(sheet, here),
-        busy_level=busy_level,
         tone=group.ring_tone,
         prefix=group.prefix,
         heard=heard(sheet, here, group.while_ringing, f"groups.{group.name}"),
@@ -197,13 +223,19 @@ def _name(here: Here, group: Group) -> str:
     return f"{here.plan.tenant}/{group.name}"
 
 
-def _together(sheet: Sheet, here: Here, group: Group, rung: Sequence[Rung]) -> list[Node]:
+def _all_of(sheet: Sheet, group: Group, shared: Shared, rung: Sequence[Rung]) -> Node:
     """Ring all members in one step; those that need a step of their own join it, and show what it shows."""
     phones = tuple(phone for one in rung if one.is_plain for phone in one.phones)
-    joined = tuple((one.member.delay_s, _joining(one.node)) for one in rung if not one.is_plain)
-    words = [*phones, *(f"{_words(node)} after {delay_s} s" for delay_s, node in joined)]
-    sheet.note(f"groups.{group.name}", f"rings {', '.join(words)} for {group.timeout_s} s")
-    return [Node(_ring(sheet, here, group, phones, group.timeout_s), joined=joined)]
+    joined = tuple((one.member.delay_s, _joining(one.alone(shared))) for one in rung if not one.is_plain)
+    return _together(sheet, group, shared, phones, joined)
+
+
+def _together(
+    sheet: Sheet, group: Group, shared: Shared, phones: tuple[str, ...], joined: Sequence[Later] = ()
+) -> Node:
+    words = ", ".join([*phones, *(f"{_words(node)} after {delay_s} s" for delay_s, node in joined)])
+    sheet.note(f"groups.{group.name}", f"rings {words} for {group.timeout_s} s")
+    return Node(shared(endpoints=phones, timeout_s=group.timeout_s), joined=tuple(joined))
 
 
 def _joining(node: Node) -> Node:
@@ -227,9 +259,9 @@ def _words(node: Node) -> str:
             return type(other).__name__
 
 
-def _hunt(group: Group, rung: Sequence[Rung]) -> Iterator[Underway]:
+def _hunt(group: Group, rung: Sequence[Rung], node: Node) -> Iterator[Underway]:
     """Tell what a process that remembers turns has to know of a group's call."""
-    if rung and group.strategy not in IN_WRITTEN_ORDER:
+    if group.strategy not in IN_WRITTEN_ORDER:
         first = rung[0].member
         place = [member.number for member in group.members].index(first.number)
         hunt = Hunt(
@@ -239,4 +271,4 @@ def _hunt(group: Group, rung: Sequence[Rung]) -> Iterator[Underway]:
             first=first.payers,
             rings_s=sum(one.timeout_s for one in rung),
         )
-        yield Underway(hunt, rung[0].node)
+        yield Underway(hunt, node)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
+from types import MappingProxyType
 
 from dialplan.shelves import Shelves
 
@@ -64,11 +66,21 @@ class Switch:
     by: str
     until: datetime | None = None
 
+    @property
+    def key(self) -> "Key":
+        """What it is told apart by within the tenant."""
+        return self.kind, self.subject
+
     def holds(self, now: datetime) -> bool:
         """Tell whether it is in force at an instant; one without zone is UTC."""
         if self.value == CLEARED or self.until is None:
             return self.value != CLEARED
         return (now if now.tzinfo else now.replace(tzinfo=UTC)) < self.until
+
+
+def owner_of(subject: str) -> str:
+    """Give whose a switch is: the extension of `extension/group`, else the subject itself."""
+    return subject.partition("/")[0]
 
 
 def from_text(text: str, now: datetime) -> Switch | None:
@@ -88,35 +100,48 @@ def from_text(text: str, now: datetime) -> Switch | None:
 
 
 Key = tuple[SwitchKind, str]
+OfTenant = Mapping[str, Mapping[Key, Switch]]  # by whose they are: an extension, or a time rule
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """All switches. A change gives another `Switches`; whoever holds this one goes on with it."""
+    """All switches that are set. A change gives another `Switches`; whoever holds this one goes on with it.
 
-    tenants: Shelves[Mapping[Key, Switch]] = field(default_factory=Shelves)
+    They stand by whose they are: most extensions have none, and one look says so.
+    """
+
+    tenants: Shelves[OfTenant] = field(default_factory=Shelves)
 
     def value(self, tenant: str, kind: SwitchKind, subject: str, now: datetime) -> str:
         """Give what a switch says at an instant; empty where it says nothing."""
         of_tenant = self.tenants.get(tenant)
-        one = of_tenant.get((kind, subject)) if of_tenant else None
+        if not of_tenant:
+            return CLEARED
+        one = of_tenant.get(owner_of(subject), _NONE).get((kind, subject))
         return one.value if one and one.holds(now) else CLEARED
 
-    def any_of(self, tenant: str) -> bool:
-        """Tell whether a tenant may have switches: most have none, and need not be asked one by one."""
-        return bool(self.tenants.get(tenant))
+    def of_tenant(self, tenant: str) -> OfTenant:
+        """Give what a tenant has switched; some of it may have run out."""
+        return self.tenants.get(tenant) or {}
 
     def of(self, tenant: str, now: datetime) -> Iterator[Switch]:
         """Give a tenant's switches in force at an instant."""
-        return (one for one in (self.tenants.get(tenant) or {}).values() if one.holds(now))
+        every = chain.from_iterable(kept.values() for kept in self.of_tenant(tenant).values())
+        return (one for one in every if one.holds(now))
 
     def updated(self, changes: Iterable[Switch]) -> "Switches":
         """Give a copy with changes; of two to one thing the later in the row counts."""
-        changed: dict[str, dict[Key, Switch]] = {}
+        changed: dict[str, dict[str, Mapping[Key, Switch]]] = {}
         for one in changes:
-            of_tenant = changed.setdefault(one.tenant, dict(self.tenants.get(one.tenant) or {}))
-            of_tenant[one.kind, one.subject] = one
+            of_tenant = changed.setdefault(one.tenant, dict(self.of_tenant(one.tenant)))
+            whose = owner_of(one.subject)
+            kept = {key: other for key, other in of_tenant.pop(whose, _NONE).items() if key != one.key}
+            if one.value != CLEARED:
+                kept[one.key] = one
+            if kept:
+                of_tenant[whose] = kept
         return Switches(self.tenants.updated(changed)) if changed else self
 
 
+_NONE: Mapping[Key, Switch] = MappingProxyType({})
 NO_SWITCHES = Switches()

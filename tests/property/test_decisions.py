@@ -50,6 +50,19 @@ def test_every_call_is_decided_whatever_the_documents_say(  # noqa: PLR0917 — 
 
 
 @relaxed
+@given(tenants("one"), questions, states, instants)
+def test_what_a_plan_knows_of_a_group_changes_no_call(
+    spec: TenantSpec, facts: Facts, state: State, now: datetime
+) -> None:
+    """Phones that are found at compile time ring as those that are found member by member."""
+    plan = build_plan(spec, revision=1, trunks=("carrier",))
+    groups = {name: dataclasses.replace(group, together=None) for name, group in plan.groups.items()}
+    plain = dataclasses.replace(plan, groups=groups)
+    known = decide(Published().with_plan(plan), facts, state, now)
+    assert decide(Published().with_plan(plain), facts, state, now) == known
+
+
+@relaxed
 @given(sound_tenants(), questions, without_switches, instants)
 def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
     spec: TenantSpec, facts: Facts, state: State, now: datetime

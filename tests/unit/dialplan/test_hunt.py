@@ -103,3 +103,37 @@ def test_no_phone_rings_twice(strategy: Strategy) -> None:
     built = build_plan(TenantSpec.model_validate(changed), revision=1, trunks=()).groups["g"]
     phones = [phone for one in each_once(in_turn(built, State(draw=1), TODAY)) for phone in one.endpoints]
     assert sorted(phones) == ["acme-p10", "acme-p11", "acme-p12"]
+
+
+ALONE: list[dict[str, Any]] = [
+    {"strategy": "linear"},
+    {"busy_level": 2},
+    {"members": ["10", {"extension": "11", "delay_s": 5}]},
+    {"members": ["10", {"extension": "11", "timeout_s": 10}]},
+    {"members": ["10", {"number": "+436641234567"}]},
+]
+
+
+@pytest.mark.parametrize("differs", ALONE)
+def test_a_group_in_which_somebody_has_a_step_of_their_own_has_no_phones_that_ring_together(
+    differs: dict[str, Any],
+) -> None:
+    """Whoever rings later, not as long, outside, counted or after others."""
+    assert group(**differs).together is None
+
+
+@pytest.mark.parametrize("own", [{"busy_level": 1}, {"forward": {"always": "extension 12"}}])
+def test_a_member_who_differs_has_a_step_of_its_own(own: dict[str, Any]) -> None:
+    """By a busy level of its own, or by a forward that the group obeys."""
+    written = document(members_forward="obey")
+    written["extensions"]["11"] |= own
+    plan = build_plan(TenantSpec.model_validate(written), revision=1, trunks=())
+    assert plan.groups["g"].together is None
+
+
+def test_phones_that_ring_together_are_found_once() -> None:
+    """Each with whose it is."""
+    together = group().together
+    assert together is not None
+    assert together.phones == tuple(f"acme-p{number}" for number in MEMBERS)
+    assert together.extensions == MEMBERS

@@ -101,8 +101,8 @@ def test_the_later_of_two_changes_counts() -> None:
     known = NO_SWITCHES.updated((one, two))
     assert known.value("acme", SwitchKind.FORWARD_BUSY, "10", NOW) == "off"
     assert [each.value for each in known.of("acme", NOW)] == ["off"]
-    assert not NO_SWITCHES.any_of("acme")
-    assert not known.any_of("beta")
+    assert not NO_SWITCHES.of_tenant("acme")
+    assert not known.of_tenant("beta")
 
 
 @pytest.mark.parametrize(
