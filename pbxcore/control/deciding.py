@@ -73,8 +73,7 @@ def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay 
             raise SessionError("late")
         if decision.changes:
             await _keep(keep, decision)
-        for command in commands:
-            await send(command)
+        await send(commands)
         log.note(
             decision_log.line(question.facts, decision, at=datetime.now(UTC), micros=round(took_s * 1e6))
         )

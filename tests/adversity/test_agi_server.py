@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dialplan.decision import Decision, Reason, Reject
+from dialplan.decision import END, Decision, Play, Reason, Reject
 from dialplan.facts import Facts
 from pbxcore.control import deciding, fastagi
 from pbxcore.control.decision_log import DecisionLog
@@ -27,13 +28,14 @@ class Server:
     def __init__(self) -> None:
         self.port = 0
         self.fails = False
+        self.decision = BUSY
 
     def decide(self, facts: Facts) -> Decision:
-        """Say busy to everybody."""
+        """Say busy to everybody, or what else was wanted."""
         assert facts.dialled == "11"
         if self.fails:
             raise RuntimeError("a mistake of ours")
-        return BUSY
+        return self.decision
 
     async def ask(self) -> bytes:
         """Ask as Asterisk does and give the answer."""
@@ -59,6 +61,11 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     assert unhandled == []
 
 
+async def _until(end: str, sessions: float) -> None:
+    while _count(end) < sessions:  # noqa: ASYNC110 — there is no event
+        await asyncio.sleep(0.01)
+
+
 def _count(end: str) -> float:
     return float(fastagi.SESSIONS.labels(end)._value.get())
 
@@ -66,6 +73,35 @@ def _count(end: str) -> float:
 async def test_a_question_is_answered(server: Server) -> None:
     """One command carries the decision, the nonce last."""
     assert await server.ask() == ANSWER
+
+
+async def test_a_call_goes_on_with_the_last_command(server: Server) -> None:
+    """Our side is closed with it, before Asterisk has said a word: nobody waits for another turn of ours."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    before = _count("answered")
+    writer.write(REQUEST)
+    assert await asyncio.wait_for(reader.read(), 5) == ANSWER  # up to the end of our side
+    assert _count("answered") == before
+    writer.write(b"200 result=0\nHANGUP\n")
+    await asyncio.wait_for(_until("answered", before + 1), 60)
+    writer.close()
+
+
+async def test_a_long_answer_goes_out_command_by_command(server: Server) -> None:
+    """Only with the last one our side is closed; each waits until the one before is carried out."""
+    play = Play(sound="x" * 1_000, then=2)
+    steps = (play, replace(play, then=END), BUSY.steps[0])
+    server.decision = Decision(version="t@1", steps=steps, because=())
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(REQUEST)
+    first = await asyncio.wait_for(reader.readline(), 5)
+    writer.write(b"200 result=0\n")
+    last = await asyncio.wait_for(reader.read(), 5)
+    assert b"PBX_S1" in first
+    assert b"PBX_OK" not in first
+    assert last.count(b"\n") == 1
+    assert NONCE.encode() in last
+    writer.close()
 
 
 async def test_a_question_in_pieces_is_answered(server: Server) -> None:
@@ -88,8 +124,7 @@ async def test_probes_change_nothing(server: Server) -> None:
             writer.close()
     assert await server.ask() == ANSWER
     async with asyncio.timeout(60):
-        while _count("probe") < before + 1_000:  # noqa: ASYNC110 — there is no event
-            await asyncio.sleep(0.01)
+        await _until("probe", before + 1_000)
 
 
 @pytest.mark.parametrize(

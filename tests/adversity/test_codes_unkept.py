@@ -2,6 +2,7 @@
 
 import dataclasses
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,8 +45,8 @@ async def _dial(process: Process, dialled: str, phone: str = "acme-p10") -> list
     """Ask as the dialplan does and give the commands of the answer."""
     said: list[str] = []
 
-    async def send(command: str) -> None:
-        said.append(command)
+    async def send(commands: Sequence[str]) -> None:
+        said.extend(commands)
 
     arguments = ["1", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", ""]
     headers = {f"agi_arg_{number}": text for number, text in enumerate(arguments, 1)}

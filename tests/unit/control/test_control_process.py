@@ -1,6 +1,7 @@
 """A deciding process: its plans, its socket, its log."""
 
 import asyncio
+import gc
 import json
 import os
 import threading
@@ -91,6 +92,22 @@ async def test_a_reload_swaps_what_the_index_says(settings: Settings) -> None:
         assert (answer["ok"], "beta" in answer["error"]) == (False, True)
         assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 2, "beta": 1}
     assert not (settings.run_dir / "control.sock").exists()
+
+
+async def test_the_collector_is_spared_many_new_plans(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plans that come one by one are spared it with the last of so many; what came before is not counted."""
+    monkeypatch.setattr("pbxcore.control.process.SPARE_FROM", 2)
+    _publish(settings.published, _plan(1))
+    process = Process(name="control", settings=settings, state=State())
+    async with process.running(0):
+        frozen = gc.get_freeze_count()
+        for revision, spared in ((2, False), (2, False), (3, True)):
+            _publish(settings.published, _plan(revision))
+            assert await _ask(settings, {"do": "reload"}) == {"ok": True}
+            assert (gc.get_freeze_count() > frozen) is spared
+    gc.unfreeze()
 
 
 async def test_an_index_that_cannot_be_read_changes_nothing(settings: Settings) -> None:
