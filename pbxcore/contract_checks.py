@@ -16,13 +16,14 @@ from pbxcore.documents import Mistake
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec, check
 from rating.contract.edition import Edition, Shelf, shelf
-from rating.contract.ending import Step
-from rating.contract.facts import Fact, Order, Sign
+from rating.contract.ending import Ending, Step
+from rating.contract.facts import Fact, Move, Order, Sign
 from rating.contract.state import State, VersionPart
 from rating.contract.story import last_fact, tell
 from rating.party import CustomerSpec
 
 SOLD = ("offer", "bundles", "buy_outs", "currency")  # of a catalogue: what contracts are about
+_BINDING: Mapping[type, str] = {Sign: "signing", Order: "order", Move: "move"}
 LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
@@ -157,7 +158,7 @@ def _undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: S
     kept = [one.fact for one in still]
     for one in _agreed(log.spec, offers):
         if one not in still:
-            what = "signing" if isinstance(one.fact.deed, Sign) else "order"
+            what = _BINDING[type(one.fact.deed)]
             becomes = "come to something else" if one.fact in kept else "be refused"
             yield Finding(
                 path=("events",),
@@ -169,17 +170,23 @@ def _undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Agreed:
-    """What was agreed with a signing or an order: days, and the quote, whose id is the hash of all of it."""
+    """What was agreed: days, the end, and the quote, whose id is the hash of all of it."""
 
     fact: Fact
     quote: str
     dates: tuple[Step, ...]
+    ending: Ending | None
 
 
 def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
     past = tell(spec, offers, last_fact(spec, offers))
     return [
-        _Agreed(fact=one.fact, quote=one.quote.id if one.quote is not None else "", dates=one.dates)
+        _Agreed(
+            fact=one.fact,
+            quote=one.quote.id if one.quote is not None else "",
+            dates=one.dates,
+            ending=one.ending,
+        )
         for one in past.answers
-        if one.outcome == "accepted" and isinstance(one.fact.deed, Sign | Order)
+        if one.outcome == "accepted" and type(one.fact.deed) in _BINDING
     ]

@@ -17,9 +17,10 @@ from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
 from pbxcore.receipt import is_stored, receipt_of
 from pbxcore.settings import Settings
-from pbxcore.wanting import Wanted, behind, deed_of, quoted
+from pbxcore.wanting import Wanted, behind, deed_of, event_of, quoted, with_form
 from rating.contract import report
-from rating.contract.deeds import Answer, do
+from rating.contract.answer import Answer
+from rating.contract.deeds import do
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf, shelf
 from rating.contract.facts import Fact
@@ -140,14 +141,14 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     if before is not None:
         return Ordered(outcome="unchanged", number=before.number)
     minute = behind(log.spec, day)
-    wanted = {**kept.wanted, **({"signed_form": form} if form else {})}
+    wanted = with_form(kept.wanted, form)
     state = tell(log.spec, offers, day).states[-1]
     deed, key = deed_of(state, log.spec, offers, wanted, kept.id)
     _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
     if answer.outcome != "accepted":
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
     at = f"{minute // 60:02}:{minute % 60:02}"
-    event = {"on": day.isoformat(), "at": at, key: {**wanted, "agreed": name}}
+    event = {"on": day.isoformat(), "at": at, **event_of(key, wanted, name)}
     number = len(log.entries) + 1
     await contract_log.append(connection, contract, number, event, author=author, quote=kept.number)
     return Ordered(outcome="accepted", number=number, answer=answer)

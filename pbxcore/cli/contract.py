@@ -96,7 +96,7 @@ def show(
         return
     table = Table(box=None, show_header=False)
     for key, value in values.items():
-        table.add_row(key, str(value) if isinstance(value, str) else json.dumps(value))
+        table.add_row(key, "\n".join(_shown(key, value)))
     out.print(table, markup=False)
 
 
@@ -201,6 +201,7 @@ def _show(values: dict[str, Any]) -> None:
     for one in values["happened"]:
         why = [refusal["message"] for refusal in one.get("refusals", ())]
         why += [f"until {one['until']}"] if "until" in one else []
+        why += [f"  {step['why']}" for step in one.get("steps", ())]
         why += [_change(one["change"])] if "change" in one else []
         events.add_row(one["on"], "", one["what"], "\n".join(why))
     out.print(events, markup=False)
@@ -220,10 +221,30 @@ def _reasons(event: dict[str, Any]) -> list[str]:
         told += [_change(part), *(f"  {step['why']}" for step in part["steps"])]
     told += [one["why"] for one in event.get("dates", {}).values()]
     if ending := event.get("ending"):
-        told += [f"ends on {ending['last']}", *(f"  {step['why']}" for step in ending["steps"])]
-        if law := ending["by_law"]:
-            told.append(f"  {law['law']} lets it end on {law['last']} already")
+        told += _ending(ending)
     return told
+
+
+def _ending(ending: dict[str, Any]) -> list[str]:
+    told = [f"ends on {ending['last']}", *(f"  {step['why']}" for step in ending["steps"])]
+    if law := ending["by_law"]:
+        told.append(f"  {law['law']} lets it end on {law['last']} already")
+    return told
+
+
+def _shown(key: str, value: Any) -> list[str]:  # noqa: ANN401 — whatever a state holds
+    """Write what a contract is on a day; a computed day with every step of the way to it."""
+    if key == "ending" and value is not None:
+        return _ending(value)
+    if key == "term":
+        return [step["why"] for step in value]
+    if key == "pending":
+        return [
+            line
+            for part in value
+            for line in (_change(part), *(f"  {step['why']}" for step in part["steps"]))
+        ]
+    return [value if isinstance(value, str) else json.dumps(value)]
 
 
 def _change(part: dict[str, Any]) -> str:

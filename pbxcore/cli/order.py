@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import json
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,29 +17,40 @@ from pbxcore import contracts, database, ordering
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.contract import Catalogues, Contract, day_of, file_of, read, stored
 from pbxcore.cli.database import no_database
+from pbxcore.cli.quotes import show_quote
+from pbxcore.cli.wanted import (
+    Add,
+    Begins,
+    CancelIt,
+    Choose,
+    CustomerFile,
+    Holder,
+    MoveTo,
+    Newest,
+    OldEnds,
+    OpenedBy,
+    Options,
+    Remove,
+    Ticket,
+    WithdrawIt,
+    wanted,
+)
 from pbxcore.machine.running import settings_of_running
 from pbxcore.ordering import Ordered, OrderError, Sides
 from pbxcore.receipt import UnansweredError
 from pbxcore.turn import BusyError
-from pbxcore.wanting import WantedError, behind, deed_of, quoted
+from pbxcore.wanting import WantedError, behind, deed_of, event_of, quoted, with_form
 from rating.contract import report
-from rating.contract.deeds import Answer, do
+from rating.contract.answer import Answer
+from rating.contract.deeds import do
 from rating.contract.facts import Fact
 from rating.contract.quote import Quote
 from rating.contract.story import tell
 
+FORMS = frozenset({"order", "sign", "move"})  # what a customer signs; the rest needs no paper
 QUOTE = re.compile("[a-z0-9][a-z0-9-]{0,31}")  # signed copies are named after it: it must not lead elsewhere
 
-Add = Annotated[list[str] | None, typer.Option(help="Units of a product: extension=2; may be repeated.")]
-Remove = Annotated[list[str] | None, typer.Option(help="Units of a product that are given up.")]
-Choose = Annotated[list[str] | None, typer.Option(help="Option of a choice: package=plus.")]
-
-Newest = Annotated[bool, typer.Option("--newest", help="By the catalogue's version in force on that day.")]
 On = Annotated[str | None, typer.Option(help="Day of the order, like 2026-12-24. Default: today.")]
-Begins = Annotated[str | None, typer.Option(help="First day of a new contract. Default: that of the order.")]
-OldEnds = Annotated[
-    str | None, typer.Option("--old-contract-ends", help="Last day at the provider that numbers come from.")
-]
 Form = Annotated[Path | None, typer.Option("--form", help="Write the order form, pre-filled: FILE.pdf.")]
 Language = Annotated[
     Literal["de", "en", "it", "nl"] | None,
@@ -61,6 +72,13 @@ def quote(
     newest: Newest = False,
     begins: Begins = None,
     old_ends: OldEnds = None,
+    cancel: CancelIt = False,
+    withdraw: WithdrawIt = False,
+    holder: Holder = None,
+    ticket: Ticket = None,
+    opened_by: OpenedBy = None,
+    customer: CustomerFile = None,
+    move_to: MoveTo = None,
     on: On = None,
     form: Form = None,
     language: Language = None,
@@ -71,31 +89,51 @@ def quote(
 
     The exact change, from when and why then, a month's price before and after, what the next invoice or the
     credit feels of it, and everything that stands in its way. Its id is what `pbxcore order` takes:
-    the quote of a contract in the database is kept under it.
+    the quote of a contract in the database is kept under it. Notice (--cancel), withdrawal, another holder
+    and a move to another catalogue go the same way.
 
     Exit code 0: it can be ordered. 1: it cannot, for the reasons shown.
     """
     day = _day(on)
     if form is not None and form.suffix != ".pdf":
         raise fail(f"{form} is no PDF", "name a file that ends in .pdf", Exit.USAGE)
-    wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
+    said = wanted(
+        Options(
+            add=add,
+            remove=remove,
+            choose=choose,
+            newest=newest,
+            begins=begins,
+            old_ends=old_ends,
+            cancel=cancel,
+            withdraw=withdraw,
+            holder=holder,
+            ticket=ticket,
+            opened_by=opened_by,
+            customer=customer,
+            move_to=move_to,
+        )
+    )
     file = file_of(contract)
     try:
         spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
         if file:
-            made = quoted(spec, offers, wanted, day)
+            made = quoted(spec, offers, said, day)
         else:
             made = _run(
-                ordering.ask(settings_of_running(), contract, wanted, day=day, author=getpass.getuser())
+                ordering.ask(settings_of_running(), contract, said, day=day, author=getpass.getuser())
             )
     except WantedError as error:
         raise _no(error) from error
     if as_json:
         out.print_json(json.dumps(report.of_quote(made)))
     else:
-        _show(made, report.of_quote(made))
+        show_quote(made)
     if made.refused:
         raise typer.Exit(int(Exit.NO))
+    if form is not None and made.deed not in FORMS:
+        words = f"no order form is signed for {made.deed}; the quote stands"
+        raise fail(words, f"leave --form out, and order it: --quote {made.id}", Exit.USAGE)
     if form is not None:
         _write_form(form, spec.contract, made, language)
         if not as_json:
@@ -113,6 +151,13 @@ def order(
     newest: Newest = False,
     begins: Begins = None,
     old_ends: OldEnds = None,
+    cancel: CancelIt = False,
+    withdraw: WithdrawIt = False,
+    holder: Holder = None,
+    ticket: Ticket = None,
+    opened_by: OpenedBy = None,
+    customer: CustomerFile = None,
+    move_to: MoveTo = None,
     on: On = None,
     signed: Signed = None,
     catalogue: Catalogues = None,
@@ -129,38 +174,53 @@ def order(
     if not QUOTE.fullmatch(quote):
         raise fail(f"{quote!r} is no id of a quote", "name the id that `pbxcore quote` shows", Exit.USAGE)
     day = _day(on)
-    wanted = _wanted(add, remove, choose, newest=newest, begins=begins, old_ends=old_ends)
+    said = wanted(
+        Options(
+            add=add,
+            remove=remove,
+            choose=choose,
+            newest=newest,
+            begins=begins,
+            old_ends=old_ends,
+            cancel=cancel,
+            withdraw=withdraw,
+            holder=holder,
+            ticket=ticket,
+            opened_by=opened_by,
+            customer=customer,
+            move_to=move_to,
+        )
+    )
     file = file_of(contract)
     if file is None:
-        _order_stored(contract, quote, wanted, day, signed, as_json=as_json)
+        _order_stored(contract, quote, said, day, signed, as_json=as_json)
         return
-    if not wanted:
-        raise fail(
-            "no change is named", "repeat the change of the quote: --add, --remove, --choose", Exit.USAGE
-        )
+    if not said:
+        remedy = "repeat the change of the quote: --add, --remove, --choose, --cancel …"
+        raise fail("no change is named", remedy, Exit.USAGE)
     with contracts.held(file):
         spec, offers = read(file, catalogue, as_json=as_json)
         state, copy = tell(spec, offers, day).states[-1], _copy(signed, file, quote)
-        kept = {"signed_form": copy.beside.name} if copy is not None else {}
         try:
             minute = behind(spec, day)
-            deed, key = deed_of(state, spec, offers, {**wanted, **kept}, quote)
+            kept = with_form(said, copy.beside.name if copy is not None else None)
+            deed, key = deed_of(state, spec, offers, kept, quote)
         except WantedError as error:
             raise _no(error) from error
         _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
         if answer.outcome == "accepted":
             at = f"{minute // 60:02}:{minute % 60:02}"
-            _write(file, {"on": day, "at": at, key: {**wanted, **kept, "agreed": quote}}, copy)
+            _write(file, {"on": day, "at": at, **event_of(key, kept, quote)}, copy)
     _tell(answer, str(file), as_json=as_json)
     if answer.outcome != "accepted":
         raise typer.Exit(int(Exit.NO))
 
 
 def _order_stored(
-    contract: str, quote: str, wanted: dict[str, Any], day: date, signed: Path | None, *, as_json: bool
+    contract: str, quote: str, said: dict[str, Any], day: date, signed: Path | None, *, as_json: bool
 ) -> None:
     """Order a quote that the database has; a signed copy is kept in the machine's state folder."""
-    if wanted:
+    if said:
         remedy = "name only the quote's id; another change is another quote"
         raise fail("the quote says what is ordered", remedy, Exit.USAGE)
     settings = settings_of_running()
@@ -261,7 +321,7 @@ def _tell(answer: Answer, where: str, *, as_json: bool) -> None:
     if answer.outcome != "accepted":
         return
     if answer.quote is not None:
-        _show(answer.quote, report.of_quote(answer.quote))
+        show_quote(answer.quote)
     out.print(f"✓ ordered, and written to {where}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -299,60 +359,3 @@ def _write_form(form: Path, contract: str, made: Quote, language: str | None) ->
 
 def _day(on: str | None) -> date:
     return day_of(on) if on is not None else date.today()  # noqa: DTZ011 — the day of whoever types it
-
-
-def _wanted(
-    add: Sequence[str] | None,
-    remove: Sequence[str] | None,
-    choose: Sequence[str] | None,
-    *,
-    newest: bool,
-    begins: str | None,
-    old_ends: str | None,
-) -> dict[str, Any]:
-    """Give a change as an event writes it."""
-    wanted: dict[str, Any] = {
-        "add": {name: _units(units) for name, units in map(_pair, add or ())},
-        "remove": {name: _units(units) for name, units in map(_pair, remove or ())},
-        "choose": dict(map(_pair, choose or ())),
-        "begins": day_of(begins) if begins is not None else None,
-        "old_contract_ends": day_of(old_ends) if old_ends is not None else None,
-        "version": "newest" if newest else None,
-    }
-    return {key: value for key, value in wanted.items() if value}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise fail(f"{text!r} says not how many or which", "write extension=2 or package=plus", Exit.USAGE)
-    return name, value
-
-
-def _units(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise fail(f"{text!r} is no number of units", "write a whole number from 1 on", Exit.USAGE)
-    return int(text)
-
-
-def _show(made: Quote, values: dict[str, Any]) -> None:
-    for refusal in values["refusals"]:
-        out.print(f"✗ {refusal['message']}\n  → {refusal['remedy']}", markup=False, highlight=False)
-    if made.missing_micro:
-        out.print(f"✗ the credit lacks {values['missing']}\n  → top it up first", markup=False)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for part in values["changes"]:
-        what = part.get("product") or part.get("choice") or "version"
-        to = part.get("quantity") or part.get("to") or part.get("version")
-        table.add_row(
-            f"{what} {to}", f"from {part['begins']}", part["steps"][-1]["why"] if part["steps"] else ""
-        )
-    for step in made.dates:
-        table.add_row(step.rule, f"{step.day}", step.text)
-    if not made.plan.refusals:
-        price, following = values["price_per_month"], values["next_invoice"]
-        table.add_row("a month", f"{price['before']} → {price['after']} {made.edition.currency}", "")
-        more = f"{following['difference']} {made.edition.currency}"
-        table.add_row(f"on {following['on']}", more, "more than without it")
-        table.add_row("id", made.id, made.edition.offer.order_button.en)
-    out.print(table, markup=False)

@@ -231,7 +231,9 @@ def _when(page: Page, part: Part) -> str:
     if isinstance(part, ProductPart) and part.quantity < 0:
         return f"{day}\n{said['ends'].format(day=page.day(part.begins - DAY))}"
     if not isinstance(part, VersionPart) and part.usable < part.begins:
-        return f"{day}\n{said['usable'].format(day=page.day(part.usable))}"
+        day += f"\n{said['usable'].format(day=page.day(part.usable))}"
+    if isinstance(part, ProductPart) and any(step.rule == "full-month" for step in part.steps):
+        day += f"\n{said['charged_from'].format(day=page.day(part.charged_from))}"
     return day
 
 

@@ -29,6 +29,8 @@ def terms(edition: Edition, made: Quote, holder: str, language: str) -> tuple[Ro
 def _terms(edition: Edition, made: Quote, holder: str, language: str) -> Iterator[Row]:
     said, offer = words(language, "order_words.yaml"), edition.offer
     yield said["payment"], f"{said[_charged(edition)]}; {said[f'first_month.{offer.billing.first_month}']}"
+    for items in _in_full(edition, made, language):
+        yield said["term.more"].format(items=items), said["term.more.full-month"]
     yield said["term.contract"], in_words(offer.terms, edition, said, whole=True)
     for rule, names in _given_up(edition, made, language).items():
         yield said["term.less"].format(items=", ".join(names)), rule
@@ -42,6 +44,17 @@ def _terms(edition: Edition, made: Quote, holder: str, language: str) -> Iterato
 def _charged(edition: Edition) -> str:
     billing = edition.offer.billing
     return "charged.prepaid" if billing.prepaid is not None else f"charged.{billing.charged}"
+
+
+def _in_full(edition: Edition, made: Quote, language: str) -> Iterator[str]:
+    """Name what is charged for the whole month in which it is added, where it costs something a month."""
+    names = []
+    for one in made.has:
+        product = edition.offer.products[one.product]
+        if one.price_micro and (product.more or edition.offer.more).charged == "full-month":
+            names.append(str(getattr(product.name, language)))
+    if names:
+        yield ", ".join(names)
 
 
 def _given_up(edition: Edition, made: Quote, language: str) -> dict[str, list[str]]:

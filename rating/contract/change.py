@@ -164,7 +164,7 @@ def _choices(state: State, change: Change, day: date) -> Iterator[ChoicePart]:
         if ranks.index(option) > ranks.index(current):
             begins, steps = _begin(state, spec.up, day)
             usable = day if spec.up.usable == "at-once" else begins
-            up = True
+            steps, up = (*steps, *_usable_before(begins, usable)), True
         else:
             found = ending(spec.down, first=since(state, choice), received=day, calendar=state.calendar)
             begins, steps = found.last + DAY, found.steps
@@ -260,8 +260,29 @@ def _more(
     charged = month_start(begins) if rule.charged == "full-month" else begins
     usable = day if rule.usable == "at-once" else begins
     yield ProductPart(
-        product=product, quantity=units, begins=begins, charged_from=charged, usable=usable, steps=steps
+        product=product,
+        quantity=units,
+        begins=begins,
+        charged_from=charged,
+        usable=usable,
+        steps=(*steps, *_usable_before(begins, usable), *charged_in_full(spec, begins, charged)),
     )
+
+
+def charged_in_full(spec: ProductSpec, begins: date, charged: date) -> tuple[Step, ...]:
+    """Say that the month in which something begins is charged whole, where it costs something."""
+    if charged >= begins or not (spec.price_per_month or spec.tiers or spec.prices or spec.buy_out):
+        return ()
+    words = f"the month in which it begins is charged in full: from {charged}"
+    return (Step("full-month", charged, words),)
+
+
+def _usable_before(begins: date, usable: date) -> tuple[Step, ...]:
+    """Say that something may be used before it begins and is charged."""
+    if usable >= begins:
+        return ()
+    words = f"may be used from the order on, {usable}, and is charged from {begins}"
+    return (Step("usable", usable, words),)
 
 
 def _group_ends(

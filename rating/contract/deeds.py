@@ -1,58 +1,24 @@
 """What each deed does to a contract, and what is answered.
 
-Owns accepted, refused and held back. Refuses what happens by itself (`rating.contract.passing`).
+Owns accepted, refused and held back. Refuses what happens by itself (`rating.contract.passing`), and what
+ends a contract or gives it to somebody else (`rating.contract.parting`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from rating import money
 from rating.contract import facts
-from rating.contract.billing import move_credit, settle, take_back
-from rating.contract.calendar import DAY
-from rating.contract.edition import Shelf, in_force
-from rating.contract.ending import Ending, Step, ending
+from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, missing, refused
+from rating.contract.billing import move_credit, settle
+from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
 from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, opened, quote_opening
-from rating.contract.passing import Entry
+from rating.contract.parting import parting, processed
 from rating.contract.quote import Quote, ordered, quote
-from rating.contract.signing import select
 from rating.contract.state import State, active, choices, rights
 from rating.contract.wish import Agreed, Change, Refusal
 from rating.periods import month_start
-
-NOT_SIGNED = Refusal(
-    "not-signed",
-    "the signed copy of the order form is missing",
-    "attach it: the order counts from then on",
-)
-NO_CONTRACT = Refusal("no-contract", "there is no contract that runs", "sign one first")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is answered to a fact.
-
-    Attributes:
-        outcome: accepted, quoted, refused, or held-back with an offer.
-        refusals: why not.
-        quote: that was made or ordered.
-        ending: of the contract.
-        dates: that are promised, each with its reason.
-        charged_micro: of calls, what a credit paid for.
-    """
-
-    fact: Fact
-    outcome: str
-    refusals: tuple[Refusal, ...] = ()
-    quote: Quote | None = None
-    ending: Ending | None = None
-    dates: tuple[Step, ...] = ()
-    charged_micro: int | None = None
-
-
-Done = tuple[State, Answer, tuple[Entry, ...]]
 
 
 def do(state: State, fact: Fact, shelf: Shelf) -> Done:
@@ -60,13 +26,9 @@ def do(state: State, fact: Fact, shelf: Shelf) -> Done:
     return _DEEDS[type(fact.deed)](state, fact, fact.deed, shelf)
 
 
-def _refused(state: State, fact: Fact, *refusals: Refusal, made: Quote | None = None) -> Done:
-    return state, Answer(fact=fact, outcome="refused", refusals=refusals, quote=made), ()
-
-
 def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
     if not state.prepaid:
-        return _refused(
+        return refused(
             state,
             fact,
             Refusal("no-credit", f"{state.edition.name} is paid by invoice", "pay the invoice"),
@@ -78,37 +40,27 @@ def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
 def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
     """Sign a contract; if a quote was agreed, the same must be quoted today."""
     if active(state):
-        return _refused(state, fact, SIGNED_ALREADY)
+        return refused(state, fact, SIGNED_ALREADY)
     opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
     made = quote_opening(state, opening, fact.on)
     refusals = made.plan.refusals
     if state.edition.offer.signed_form and not deed.signed_form:
         refusals += (NOT_SIGNED,)
     if not refusals and made.missing_micro:
-        refusals = (_missing(made.missing_micro),)
+        refusals = (missing(made.missing_micro),)
     if refusals:
-        return _refused(state, fact, *refusals)
+        return refused(state, fact, *refusals)
     if deed.quote and made.id != deed.quote:
-        return _refused(state, fact, _changed(deed.quote, made), made=made)
+        return refused(state, fact, changed(deed.quote, made), made=made)
     chosen, _ = conditions(state, deed.change)
     after = opened(state, chosen, fact.on, max(fact.on, deed.begins or fact.on))
     after, booked = settle(after, fact.on, "order")
     return after, Answer(fact=fact, outcome="accepted", dates=made.dates), booked
 
 
-def _changed(agreed: str, made: Quote) -> Refusal:
-    words = f"quote {agreed} no longer holds: today it would be {made.id}"
-    return Refusal("quote-changed", words, "look at the new one")
-
-
-def _missing(amount_micro: int) -> Refusal:
-    amount = money.text(amount_micro)
-    return Refusal("credit", f"the credit lacks {amount}", f"top up {amount} first")
-
-
 def _use(state: State, fact: Fact, deed: facts.Use, _shelf: Shelf) -> Done:
     if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
+        return refused(state, fact, NO_CONTRACT)
     now = rights(state, fact.on)
     features = deed.features if deed.features is not None else tuple(state.features_in_use)
     refusals = [_closed(state, fact, one) for one in deed.features or () if one not in now.features]
@@ -118,7 +70,7 @@ def _use(state: State, fact: Fact, deed: facts.Use, _shelf: Shelf) -> Done:
         if one in now.limits and number > now.limits[one]
     ]
     if refusals:
-        return _refused(state, fact, *refusals)
+        return refused(state, fact, *refusals)
     counts = {**state.in_use, **deed.counts}
     state = replace(state, in_use=counts, features_in_use=frozenset(features))
     return state, Answer(fact=fact, outcome="accepted"), ()
@@ -143,7 +95,7 @@ def _closed(state: State, fact: Fact, feature: str) -> Refusal:
 def _create(state: State, fact: Fact, deed: facts.Create, shelf: Shelf) -> Done:
     """Let the tenant have more, or hold it back and offer the change that allows it."""
     if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
+        return refused(state, fact, NO_CONTRACT)
     wanted = {one: state.in_use.get(one, 0) + number for one, number in deed.counts.items()}
     limits = rights(state, fact.on).limits
     over = {one: number - limits[one] for one, number in wanted.items() if number > limits.get(one, number)}
@@ -156,7 +108,7 @@ def _create(state: State, fact: Fact, deed: facts.Create, shelf: Shelf) -> Done:
     )
     made = _upgrade(state, fact, deed.counts, over, shelf)
     if made is None:
-        return _refused(state, fact, *refusals)
+        return refused(state, fact, *refusals)
     state = replace(state, quotes={**state.quotes, deed.offer: Agreed(made.id, made.change)})
     return state, Answer(fact=fact, outcome="held-back", refusals=refusals, quote=made), ()
 
@@ -175,10 +127,10 @@ def _upgrade(
             if not made.plan.refusals:
                 return made
     more: dict[str, int] = {}
-    for resource, missing in over.items():
+    for resource, lacking in over.items():
         for name, product in state.edition.offer.products.items():
             if resource in product.grants and product.per is None:
-                more[name] = max(more.get(name, 0), -(-missing // product.grants[resource]))
+                more[name] = max(more.get(name, 0), -(-lacking // product.grants[resource]))
                 break
     if not more:
         return None
@@ -194,15 +146,15 @@ def _edit(state: State, fact: Fact, deed: facts.Edit, _shelf: Shelf) -> Done:
         return state, Answer(fact=fact, outcome="accepted"), ()
     known = ", ".join(allowed) or "nothing by itself"
     words = f"{deed.what} is changed by the provider's staff; this tenant may change {known}"
-    return _refused(state, fact, Refusal("managed", words, "ask the provider's staff"))
+    return refused(state, fact, Refusal("managed", words, "ask the provider's staff"))
 
 
 def _ask(state: State, fact: Fact, deed: facts.Ask, shelf: Shelf) -> Done:
     if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
+        return refused(state, fact, NO_CONTRACT)
     made = quote(state, deed.change, shelf, fact.on)
     if made.refused:
-        return _refused(state, fact, *_reasons(made), made=made)
+        return refused(state, fact, *_reasons(made), made=made)
     state = replace(state, quotes={**state.quotes, deed.label: Agreed(made.id, made.change)})
     return state, Answer(fact=fact, outcome="quoted", quote=made), ()
 
@@ -210,18 +162,18 @@ def _ask(state: State, fact: Fact, deed: facts.Ask, shelf: Shelf) -> Done:
 def _order(state: State, fact: Fact, deed: facts.Order, shelf: Shelf) -> Done:
     """Order what was quoted, if the same quote would be made today."""
     if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
+        return refused(state, fact, NO_CONTRACT)
     known = state.quotes.get(deed.quote)
     change = deed.change if deed.change is not None else known.change if known is not None else None
     if change is None:
         words = f"there is no quote {deed.quote!r}" if deed.quote else "nothing says what is ordered"
-        return _refused(state, fact, Refusal("unknown-quote", words, "ask for a quote first"))
+        return refused(state, fact, Refusal("unknown-quote", words, "ask for a quote first"))
     made = quote(state, change, shelf, fact.on)
     if made.refused:
-        return _refused(state, fact, *_reasons(made), made=made)
+        return refused(state, fact, *_reasons(made), made=made)
     agreed = known.id if known is not None else deed.quote
     if agreed and made.id != agreed:
-        return _refused(state, fact, _changed(agreed, made), made=made)
+        return refused(state, fact, changed(agreed, made), made=made)
     state = ordered(state, made.plan, fact.on)
     state, booked = settle(state, fact.on, "order")
     created = {one: state.in_use.get(one, 0) + number for one, number in change.creates.items()}
@@ -230,118 +182,12 @@ def _order(state: State, fact: Fact, deed: facts.Order, shelf: Shelf) -> Done:
 
 
 def _reasons(made: Quote) -> tuple[Refusal, ...]:
-    return (*made.plan.refusals, *((_missing(made.missing_micro),) if made.missing_micro else ()))
-
-
-def _holder(state: State, fact: Fact, deed: facts.Holder, _shelf: Shelf) -> Done:
-    offer = state.edition.offer
-    if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
-    if deed.kind not in offer.holders:
-        words = f"{state.edition.name} is not for {deed.kind} customers"
-        return _refused(state, fact, Refusal("holder", words, "it is for " + ", ".join(offer.holders)))
-    if offer.holder_change == "ticket" and not deed.ticket:
-        words = "another holder is a change of hands, which is requested by ticket"
-        return _refused(state, fact, Refusal("no-ticket", words, "open a ticket and name it"))
-    after = replace(state, holder=deed.kind, customer=deed.customer)
-    return after, Answer(fact=fact, outcome="accepted"), ()
-
-
-def _cancel(state: State, fact: Fact, _deed: facts.Cancel, _shelf: Shelf) -> Done:
-    refusals = _not_cancelled(state)
-    if refusals:
-        return _refused(state, fact, *refusals)
-    state = _with_ending(state, fact)
-    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), ()
-
-
-def _not_cancelled(state: State) -> tuple[Refusal, ...]:
-    if not active(state):
-        return (NO_CONTRACT,)
-    if state.ending is not None:
-        words = f"notice was given on {state.notice}, it ends on {state.last}"
-        return (Refusal("noticed-already", words, "nothing has to be done"),)
-    prepaid = state.edition.offer.billing.prepaid
-    if prepaid is not None and not prepaid.cancel_below_zero and state.balance_micro < 0:
-        amount = money.text(-state.balance_micro)
-        words = f"the credit is {amount} below zero"
-        return (Refusal("debt", words, f"top up {amount} first"),)
-    return ()
-
-
-def _with_ending(state: State, fact: Fact, *, processed: bool = False) -> State:
-    assert state.first is not None, "a contract that runs has a first day"
-    received = state.notice or fact.on
-    counted = max(received, state.first - DAY)
-    found = ending(
-        state.edition.offer.terms,
-        first=state.first,
-        received=counted,
-        calendar=state.calendar,
-        processed=fact.on if processed else None,
-    )
-    if counted > received:
-        words = f"notice received on {received}, before it begins: it counts from {counted}"
-        found = replace(found, steps=(Step("received", counted, words), *found.steps[1:]))
-    return replace(state, ending=found, notice=received)
-
-
-def _processed(state: State, fact: Fact, _deed: facts.Processed, _shelf: Shelf) -> Done:
-    if not active(state) or state.notice is None:
-        return _refused(
-            state, fact, Refusal("no-notice", "no notice waits to be processed", "record the notice first")
-        )
-    after = _with_ending(state, fact, processed=True)
-    return after, Answer(fact=fact, outcome="accepted", ending=after.ending), ()
-
-
-def _move(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> Done:
-    """Go to another catalogue on the day after this contract can end."""
-    refusals = _not_cancelled(state)
-    target = in_force(shelf.get(deed.catalogue, ()), fact.on)
-    if target is None:
-        known = ", ".join(shelf)
-        refusals += (
-            Refusal("unknown-catalogue", f"there is no catalogue {deed.catalogue}", f"use one of {known}"),
-        )
-    if refusals or target is None:
-        return _refused(state, fact, *refusals)
-    chosen, refusals = select(target, deed.change)
-    if state.holder not in target.offer.holders:
-        words = f"{target.name} is not for {state.holder} customers"
-        refusals += (Refusal("holder", words, "it is for " + ", ".join(target.offer.holders)),)
-    if target.offer.signed_form and not deed.signed_form:
-        refusals += (NOT_SIGNED,)
-    if refusals:
-        return _refused(state, fact, *refusals)
-    state = replace(_with_ending(state, fact), moves_to=chosen)
-    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), ()
-
-
-def _withdraw(state: State, fact: Fact, _deed: facts.Withdraw, _shelf: Shelf) -> Done:
-    rule = state.edition.offer.withdrawal
-    if not active(state) or state.signed is None:
-        return _refused(state, fact, NO_CONTRACT)
-    if rule is None or state.holder not in rule.holders:
-        words = f"{state.holder} customers cannot withdraw from {state.edition.name}"
-        return _refused(state, fact, Refusal("no-withdrawal", words, "give notice"))
-    until = state.signed + rule.days * DAY
-    if fact.on > until:
-        words = f"signed on {state.signed}, it could be withdrawn from until {until}"
-        return _refused(state, fact, Refusal("too-late", words, "give notice"))
-    step = Step(
-        "withdrawal", fact.on, f"within {rule.days} days of {state.signed}: nothing but calls is charged"
-    )
-    state = replace(
-        take_back(state), pending=(), notice=fact.on, ending=Ending(fact.on, (step,)), moves_to=None
-    )
-    state, booked = settle(state, fact.on, "taken-back")
-    return state, Answer(fact=fact, outcome="accepted", ending=state.ending), booked
+    return (*made.plan.refusals, *((missing(made.missing_micro),) if made.missing_micro else ()))
 
 
 def _calls(state: State, fact: Fact, deed: facts.Calls, _shelf: Shelf) -> Done:
     if not active(state):
-        return _refused(state, fact, NO_CONTRACT)
+        return refused(state, fact, NO_CONTRACT)
     if state.prepaid:
         paid = min(deed.amount_micro, max(0, state.balance_micro))
         state, movement = move_credit(state, fact.on, "calls", -paid)
@@ -369,10 +215,10 @@ _DEEDS: Mapping[type, Callable[[State, Fact, Any, Shelf], Done]] = {
     facts.Edit: _edit,
     facts.Ask: _ask,
     facts.Order: _order,
-    facts.Holder: _holder,
-    facts.Cancel: _cancel,
-    facts.Processed: _processed,
-    facts.Move: _move,
-    facts.Withdraw: _withdraw,
+    facts.Holder: parting,
+    facts.Cancel: parting,
+    facts.Processed: processed,
+    facts.Move: parting,
+    facts.Withdraw: parting,
     facts.Calls: _calls,
 }

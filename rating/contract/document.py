@@ -106,15 +106,31 @@ class EditSpec(_Part):
     by: Literal["tenant", "staff"]
 
 
-class HolderSpec(_Part):
-    """Who holds the contract from now on, and who that is, for paper."""
+class PartingSpec(_Part):
+    """Notice or withdrawal: nothing more to say, `{}`.
+
+    Attributes:
+        agreed: id of the quote that was ordered, for the record: it was compared when the order was given.
+    """
+
+    agreed: Name | None = None
+
+
+class HolderSpec(PartingSpec):
+    """Who holds the contract from now on, and who that is, for paper.
+
+    Attributes:
+        ticket: number of the ticket by which it was requested.
+        opened_by: who opened it.
+    """
 
     kind: Literal["private", "company"]
     ticket: str = ""
+    opened_by: str = ""
     customer: CustomerSpec | None = None
 
 
-class MoveSpec(_Part):
+class MoveSpec(PartingSpec):
     """The catalogue to which the tenant goes, what it begins with there, and the signed copy of its form."""
 
     catalogue: Name
@@ -147,10 +163,10 @@ class EventSpec(_Part):
     quote: QuoteSpec | None = None
     order: OrderSpec | None = None
     holder: HolderSpec | None = None
-    cancel: EmptySpec | None = None
+    cancel: PartingSpec | None = None
     processed: EmptySpec | None = None
     move: MoveSpec | None = None
-    withdraw: EmptySpec | None = None
+    withdraw: PartingSpec | None = None
     calls: CallsSpec | None = None
 
     @model_validator(mode="after")
@@ -210,6 +226,11 @@ def check(spec: ContractSpec, shelf: Shelf) -> tuple[Finding, ...]:
     return tuple(_check(spec, shelf))
 
 
+def deed_of(name: str, spec: BaseModel, shelf: Shelf, editions: Sequence[Edition]) -> facts.Deed:
+    """Give the deed of an event's key; an unknown catalogue is refused by the contract."""
+    return _MAKERS[name](spec, shelf, editions)
+
+
 def facts_of(spec: ContractSpec, shelf: Shelf) -> tuple[Fact, ...]:
     """Give the facts of a contract in which `check` found nothing."""
     editions = shelf[spec.catalogue]
@@ -254,8 +275,7 @@ def _deed(event: EventSpec, shelf: Shelf, editions: Sequence[Edition]) -> facts.
     for name in DEEDS:
         spec = getattr(event, name)
         if spec is not None:
-            made: facts.Deed = _MAKERS[name](spec, shelf, editions)
-            return made
+            return deed_of(name, spec, shelf, editions)
     raise AssertionError("an event has one deed")
 
 
@@ -275,9 +295,10 @@ def _order(spec: OrderSpec, _shelf: Shelf, editions: Sequence[Edition]) -> facts
 
 
 def _move(spec: MoveSpec, shelf: Shelf, _editions: Sequence[Edition]) -> facts.Move:
+    change = change_of(spec, shelf[spec.catalogue]) if spec.catalogue in shelf else Change()
     return facts.Move(
         catalogue=spec.catalogue,
-        change=change_of(spec, shelf[spec.catalogue]),
+        change=change,
         signed_form=spec.signed_form is not None,
     )
 
@@ -323,7 +344,7 @@ _MAKERS: dict[str, Callable[[Any, Shelf, Sequence[Edition]], facts.Deed]] = {
     "quote": lambda spec, _shelf, editions: facts.Ask(change=change_of(spec, editions), label=spec.label),
     "order": _order,
     "holder": lambda spec, _shelf, _editions: facts.Holder(
-        kind=spec.kind, ticket=spec.ticket, customer=spec.customer
+        kind=spec.kind, ticket=spec.ticket, opened_by=spec.opened_by, customer=spec.customer
     ),
     "cancel": lambda _spec, _shelf, _editions: facts.Cancel(),
     "processed": lambda _spec, _shelf, _editions: facts.Processed(),

@@ -10,6 +10,8 @@ from rating.contract.calendar import DAY, Calendar, month_end, months_later, ter
 from rating.offer import NoticeSpec, TermSpec
 from rating.periods import next_month
 
+_ENDS = {"any-day": "on any day", "month-end": "at the end of a month", "term-end": "at the end of a term"}
+MOST_NOTICE_DAYS = 800  # looked back for the last day of notice: two years; no notice is longer
 MOST_TERMS = 1_200  # prolongations looked at: a hundred years of months
 
 
@@ -73,7 +75,7 @@ def ending(
         steps.append(Step("minimum", minimum, words))
         earliest = max(earliest, minimum)
     last = _permitted(term, first, earliest)
-    steps.append(Step(term.ends, last, f"it can end at a {term.ends}: the next one is {last}"))
+    steps.append(Step(term.ends, last, f"it can end {_ENDS[term.ends]}: the next one is {last}"))
     return Ending(last, tuple(steps), _right(term, first, received, last, calendar))
 
 
@@ -82,6 +84,30 @@ def term_over(term: TermSpec, *, first: date, day: date) -> date | None:
     if term.ends != "term-end":
         return None
     return _permitted(term, first, day)
+
+
+def term_steps(term: TermSpec, *, first: date, day: date, calendar: Calendar) -> tuple[Step, ...]:
+    """Say until when the term runs that runs on a day, and until when notice must come for it to end then."""
+    until = term_over(term, first=first, day=day)
+    if until is None:
+        return ()
+    words = f"the term that began on {first} runs until {until}"
+    if term.minimum_months is not None:
+        minimum = term_end(first, term.minimum_months)
+        words = f"{_months(term.minimum_months)} from {first}, over on {minimum}"
+        if until > minimum:
+            words += f"; prolonged by {_months(term.prolongation_months or 1)} each time: until {until}"
+    steps = [Step("term", until, words)]
+    for before in range(MOST_NOTICE_DAYS):
+        received = until - before * DAY
+        if received < first:
+            break
+        if ending(term, first=first, received=received, calendar=calendar).last <= until:
+            following = _permitted(term, first, until + DAY)
+            words = f"notice received by {received} ends it on {until}; without, it runs until {following}"
+            steps.append(Step("notice-by", received, words))
+            break
+    return tuple(steps)
 
 
 def notice_end(notice: NoticeSpec, counted: date, calendar: Calendar) -> tuple[date, str]:

@@ -92,17 +92,27 @@ class Holder:
     Attributes:
         kind: of the new holder.
         ticket: by which it was requested.
+        opened_by: who opened that ticket.
         customer: who it is, for paper; None: nobody said.
+        quote: id of the quote that was ordered, exactly; empty: ordered without looking.
     """
 
     kind: str
     ticket: str = ""
+    opened_by: str = ""
     customer: CustomerSpec | None = None
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Notice is received."""
+    """Notice is received.
+
+    Attributes:
+        quote: id of the quote that was ordered, exactly; empty: without looking.
+    """
+
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +127,24 @@ class Move:
     Attributes:
         change: units and options to begin with there.
         signed_form: the signed copy of the order form is there.
+        quote: id of the quote that was ordered, exactly; empty: ordered without looking.
     """
 
     catalogue: str
     change: Change
     signed_form: bool = False
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw:
-    """The customer withdraws from the contract."""
+    """The customer withdraws from the contract.
+
+    Attributes:
+        quote: id of the quote that was ordered, exactly; empty: without looking.
+    """
+
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +158,8 @@ class Calls:
 Deed = (
     TopUp | Sign | Use | Create | Edit | Ask | Order | Holder | Cancel | Processed | Move | Withdraw | Calls
 )
+Parting = Holder | Cancel | Move | Withdraw
+"""Deeds that end a contract or give it to somebody else; each can be quoted first."""
 DEEDS = (TopUp, Sign, Use, Create, Edit, Ask, Order, Holder, Cancel, Processed, Move, Withdraw, Calls)
 
 

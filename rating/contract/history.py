@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rating.contract.deeds import Answer, do
+from rating.contract.answer import Answer
+from rating.contract.deeds import do
 from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.facts import Fact, in_order
 from rating.contract.passing import Entry, advance, following

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rating.contract.change import Plan
+from rating.contract.change import Plan, charged_in_full
 from rating.contract.ending import Step
 from rating.contract.passing import begin
 from rating.contract.quote import Quote, come_to, identified
@@ -41,12 +41,15 @@ def quote_opening(state: State, opening: Opening, day: date) -> Quote:
     if refusals:
         plan = Plan(refusals=refusals)
         turn = next_month(day)
-        return Quote(id="", edition=state.edition, on=day, change=opening.change, plan=plan, invoice_on=turn)
+        wanted = opening.change
+        return Quote(
+            id="", deed="sign", edition=state.edition, on=day, change=wanted, plan=plan, invoice_on=turn
+        )
     after = opened(state, chosen, day, first)
     made = come_to(state, after, ahead=(after, first), once=after.charged_once, day=day)
-    plan = Plan(parts=tuple(_parts(state, chosen, day, first)), once=chosen.once)
+    plan = Plan(parts=tuple(parts_of(chosen, first, (_why(day, first),))), once=chosen.once)
     dates = promised(state.edition, state.calendar, day, opening.old_contract_ends)
-    return identified(replace(made, change=opening.change, plan=plan, dates=dates, opens=True))
+    return identified(replace(made, change=opening.change, plan=plan, dates=dates, deed="sign"))
 
 
 def opened(state: State, chosen: Selection, day: date, first: date) -> State:
@@ -66,16 +69,13 @@ def conditions(state: State, change: Change) -> tuple[Selection, tuple[Refusal, 
     return chosen, refusals
 
 
-def _parts(state: State, chosen: Selection, day: date, first: date) -> Iterator[Part]:
-    if first > day:
-        step = Step("wished", first, f"begins on {first}, as it is wished")
-    else:
-        step = Step("at-once", first, f"signed on {day}, begins at once: {first}")
+def parts_of(chosen: Selection, first: date, steps: tuple[Step, ...]) -> Iterator[Part]:
+    """Give what a new contract begins with, as parts that begin on its first day for these reasons."""
     for choice, option in chosen.choices.items():
         yield ChoicePart(
-            choice=choice, before="", option=option, begins=first, usable=first, up=True, steps=(step,)
+            choice=choice, before="", option=option, begins=first, usable=first, up=True, steps=steps
         )
-    offer = state.edition.offer
+    offer = chosen.edition.offer
     charged = month_start(first) if offer.billing.first_month == "full-month" else first
     for product, units in chosen.products.items():
         if units and not offer.products[product].once_only:
@@ -85,5 +85,11 @@ def _parts(state: State, chosen: Selection, day: date, first: date) -> Iterator[
                 begins=first,
                 charged_from=charged,
                 usable=first,
-                steps=(step,),
+                steps=(*steps, *charged_in_full(offer.products[product], first, charged)),
             )
+
+
+def _why(day: date, first: date) -> Step:
+    if first > day:
+        return Step("wished", first, f"begins on {first}, as it is wished")
+    return Step("at-once", first, f"signed on {day}, begins at once: {first}")

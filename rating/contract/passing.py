@@ -11,7 +11,7 @@ from rating.contract.applying import apply_part
 from rating.contract.billing import Booked, charge_once, move_credit, settle, turn_month
 from rating.contract.calendar import DAY, month_end
 from rating.contract.change import in_use_too_much
-from rating.contract.ending import term_over
+from rating.contract.ending import Step, term_over, term_steps
 from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State
 from rating.contract.wish import Refusal, Selection
 from rating.periods import month_start, next_month
@@ -26,7 +26,8 @@ class Happened:
     Attributes:
         what: begun, held-back, prolonged, ended.
         part: that began or was held back.
-        until: last day of a term.
+        until: last day of a term, or of the contract.
+        steps: the way to that day.
         refusals: why it was held back.
     """
 
@@ -34,6 +35,7 @@ class Happened:
     what: str
     part: Part | None = None
     until: date | None = None
+    steps: tuple[Step, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -102,7 +104,7 @@ def _on(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
         state, more = _end(state, day)
         entries += more
     elif _term(state, day - DAY) == day - DAY:
-        entries.append(Happened(on=day, what="prolonged", until=_term(state, day)))
+        entries.append(_prolonged(state, day))
     for part in state.pending:
         if part.begins <= day:
             state, happened = _begin_part(state, part, day)
@@ -111,6 +113,15 @@ def _on(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
         state, booked = turn_month(state, day)
         entries += booked
     return state, tuple(entries)
+
+
+def _prolonged(state: State, day: date) -> Happened:
+    assert state.first is not None, "a contract with a term has begun"
+    terms, calendar = state.edition.offer.terms, state.calendar
+    words = f"the term was over on {day - DAY}, and no notice had been received"
+    steps = term_steps(terms, first=state.first, day=day, calendar=calendar)
+    over = Step("over", day - DAY, words)
+    return Happened(on=day, what="prolonged", until=_term(state, day), steps=(over, *steps))
 
 
 def _begin_part(state: State, part: Part, day: date) -> tuple[State, Happened]:
@@ -134,7 +145,8 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     lots = tuple(_ended(lot, last, until) if lot.last is None else lot for lot in state.lots)
     pending = () if state.moves_to is None else tuple(p for p in state.pending if p.begins < day)
     state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)
-    entries: list[Entry] = [Happened(on=day, what="ended", until=last)]
+    steps = state.ending.steps if state.ending is not None else ()
+    entries: list[Entry] = [Happened(on=day, what="ended", until=last, steps=steps)]
     state, booked = settle(state, day, "taken-back")  # what was charged in advance, before the rest goes back
     entries += booked
     prepaid = state.edition.offer.billing.prepaid

@@ -12,11 +12,12 @@ from datetime import date
 
 from rating import money
 from rating.contract.applying import apply_now, apply_parts
-from rating.contract.billing import Booked, Invoice, Movement, charge_once, settle
+from rating.contract.billing import Booked, charge_once, settle
+from rating.contract.calendar import DAY
 from rating.contract.change import Plan, plan
 from rating.contract.charges import Standing, month_price, standing
 from rating.contract.edition import Edition, Shelf, in_force
-from rating.contract.ending import Step
+from rating.contract.ending import Ending, Step
 from rating.contract.line import Line, difference, total
 from rating.contract.passing import advance
 from rating.contract.state import ChoicePart, Part, ProductPart, State, choices
@@ -33,6 +34,7 @@ class Quote:
 
     Attributes:
         id: hash of everything the customer agrees to.
+        deed: what an order of it is: order, sign, cancel, withdraw, holder or move.
         edition: version of the catalogue that the contract has.
         on: day for which it was made.
         change: what is wanted.
@@ -47,15 +49,17 @@ class Quote:
         has: what the contract has when everything of it has begun, product by product.
         chosen: option of every choice then.
         dates: promised with it, beside the days on which things begin.
-        opens: it is of a new contract, not of a change.
+        ending: of the contract; None: it goes on.
+        refund_micro: of a credit, due back on the day after the end, if nothing else is taken from it.
         holder: private or company.
         customer: who holds the contract, for paper; None: nobody said.
     """
 
     id: str
+    deed: str = "order"
     edition: Edition
     on: date
-    change: Change
+    change: Change = field(default_factory=Change)
     plan: Plan
     price_before_micro: int = 0
     price_after_micro: int = 0
@@ -67,7 +71,8 @@ class Quote:
     has: tuple[Standing, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     dates: tuple[Step, ...] = ()
-    opens: bool = False
+    ending: Ending | None = None
+    refund_micro: int = 0
     holder: str = ""
     customer: CustomerSpec | None = None
 
@@ -77,9 +82,15 @@ class Quote:
         return bool(self.plan.refusals) or self.missing_micro > 0
 
     @property
+    def opens(self) -> bool:
+        """Whether it is of a new contract: the first one, or one under another catalogue."""
+        return self.deed in {"sign", "move"}
+
+    @property
     def effective(self) -> date:
-        """Day on which the last of it begins."""
-        return max((part.begins for part in self.plan.parts), default=self.on)
+        """Day on which the last of it begins; of an end, the first day without the contract."""
+        ended = [self.ending.last + DAY] if self.ending is not None else []
+        return max((*(part.begins for part in self.plan.parts), *ended), default=self.on)
 
 
 def quote(state: State, change: Change, shelf: Shelf, day: date) -> Quote:
@@ -119,13 +130,12 @@ def come_to(
         id="",
         edition=state.edition,
         on=day,
-        change=Change(),
         plan=Plan(),
         price_before_micro=month_price(state, day),
         price_after_micro=month_price(*ahead),
         at_once_micro=at_once,
         invoice_on=turn,
-        invoice_lines=difference((*_lines(booked), *_coming(settled, turn)), _coming(state, turn)),
+        invoice_lines=invoice_difference(state, settled, booked, day),
         missing_micro=_missing(state, at_once),
         once_lines=once,
         has=standing(*ahead),
@@ -143,6 +153,17 @@ def ordered(state: State, planned: Plan, day: date) -> State:
     return state
 
 
+def invoice_difference(state: State, after: State, booked: tuple[Booked, ...], day: date) -> tuple[Line, ...]:
+    """Give what is booked at once and until the first of the next month more than without it, and less."""
+    turn = next_month(day)
+    return difference((*booked_lines(booked), *_coming(after, turn)), _coming(state, turn))
+
+
+def booked_lines(booked: tuple[Booked, ...]) -> tuple[Line, ...]:
+    """Give the lines of invoices and movements."""
+    return tuple(line for one in booked for line in one.lines)
+
+
 def _missing(state: State, at_once_micro: int) -> int:
     """What a credit lacks for an order: it never takes it below zero."""
     if not state.prepaid or at_once_micro <= 0:
@@ -152,16 +173,12 @@ def _missing(state: State, at_once_micro: int) -> int:
 
 def _coming(state: State, turn: date) -> tuple[Line, ...]:
     _, entries = advance(state, turn)
-    return _lines(tuple(entry for entry in entries if isinstance(entry, Invoice | Movement)))
-
-
-def _lines(booked: tuple[Booked, ...]) -> tuple[Line, ...]:
-    return tuple(line for one in booked for line in one.lines)
+    return booked_lines(tuple(entry for entry in entries if isinstance(entry, Booked)))
 
 
 def identified(made: Quote) -> Quote:
     """Give a quote its id."""
-    content = {
+    content: dict[str, object] = {
         "edition": made.edition.name,
         "parts": [_part(part, made.on) for part in made.plan.parts],
         "once": made.plan.once,
@@ -170,8 +187,23 @@ def identified(made: Quote) -> Quote:
         "invoice": [made.invoice_on.isoformat(), money.text(total(made.invoice_lines))],
         "creates": dict(made.change.creates),
     }
+    if made.deed not in {"order", "sign"}:
+        content |= {"deed": made.deed, "ends": _ends(made.ending, made.on), "holder": _holder(made)}
     written = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return replace(made, id=hashlib.sha256(written.encode()).hexdigest()[:ID_DIGITS])
+
+
+def _ends(ends: Ending | None, on: date) -> list[str]:
+    """Give what is agreed of an end; what ends with the order ends on whichever day that is."""
+    if ends is None:
+        return []
+    by_law = [ends.right.law, ends.right.day.isoformat()] if ends.right is not None else []
+    return ["at-once" if ends.last == on else ends.last.isoformat(), *by_law]
+
+
+def _holder(made: Quote) -> list[object]:
+    said = made.customer.model_dump(mode="json") if made.customer is not None else None
+    return [made.holder, said]
 
 
 def _part(part: Part, on: date) -> list[str | int]:

@@ -11,10 +11,11 @@ from typing import Any
 from rating import money
 from rating.contract import bookings
 from rating.contract import line as lines
+from rating.contract.answer import Answer
 from rating.contract.billing import Invoice, Movement
+from rating.contract.calendar import DAY
 from rating.contract.charges import Standing, month_price
-from rating.contract.deeds import Answer
-from rating.contract.ending import Ending, Step
+from rating.contract.ending import Ending, Step, term_steps
 from rating.contract.facts import Fact
 from rating.contract.history import History, timeline
 from rating.contract.line import CENT_MICRO, Line
@@ -24,6 +25,8 @@ from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, 
 from rating.contract.wish import Refusal
 from rating.party import CustomerSpec
 from rating.periods import month_start
+
+PAID = frozenset({"order", "sign", "move"})  # orders that cost something: their button says so
 
 Values = dict[str, Any]
 
@@ -60,6 +63,7 @@ def of_state(state: State, day: date) -> Values:
         "signed": _day(state.signed),
         "first": _day(state.first),
         "notice": _day(state.notice),
+        "term": [_step(step) for step in _term(state, day)],
         "ending": _ending(state.ending),
         "ended": state.ended,
         "products": {name: number for name, number in units.items() if number},
@@ -72,6 +76,14 @@ def of_state(state: State, day: date) -> Values:
             {"month": month.isoformat(), "amount": amount(micro)} for (month, _), micro in state.calls.items()
         ],
     }
+
+
+def _term(state: State, day: date) -> tuple[Step, ...]:
+    """Say until when a contract runs that nobody has given up."""
+    if state.first is None or state.ending is not None or state.ended:
+        return ()
+    terms, calendar = state.edition.offer.terms, state.calendar
+    return term_steps(terms, first=state.first, day=max(day, state.first), calendar=calendar)
 
 
 def of_account(state: State) -> Values:
@@ -92,6 +104,8 @@ def of_quote(made: Quote) -> Values:
     """Give what a customer sees before ordering."""
     return {
         "id": made.id or None,
+        "deed": made.deed,
+        "catalogue": made.edition.name,
         "changes": [_part(part) for part in made.plan.parts],
         "once": [{"product": name, "quantity": units} for name, units in made.plan.once],
         "effective": made.effective.isoformat(),
@@ -102,16 +116,36 @@ def of_quote(made: Quote) -> Values:
         "at_once": amount(made.at_once_micro),
         "next_invoice": {
             "on": made.invoice_on.isoformat(),
+            "why": _turn(made),
             "difference": amount(lines.total(made.invoice_lines)),
             "lines": [_line(one) for one in made.invoice_lines],
         },
         "missing": amount(made.missing_micro),
+        "ending": _ending(made.ending),
+        "refund": _refund(made),
+        "holder": made.holder or None,
         "has": [_standing(one) for one in made.has],
         "chosen": dict(made.chosen),
         "dates": _dates(made.dates),
         "refusals": [_refusal(one) for one in made.plan.refusals],
-        "button": made.edition.offer.order_button.model_dump(),
+        "button": made.edition.offer.order_button.model_dump() if made.deed in PAID else None,
     }
+
+
+def _turn(made: Quote) -> str:
+    """Say why a quote looks at that day."""
+    prepaid = made.edition.offer.billing.prepaid is not None
+    what = "the credit is debited" if prepaid else "invoices are made"
+    return f"{what} on the first of each month: {made.invoice_on}"
+
+
+def _refund(made: Quote) -> Values | None:
+    """Give what goes back of a credit, as things are."""
+    if made.ending is None or not made.refund_micro:
+        return None
+    on = made.ending.last + DAY
+    why = f"the day after the end: {on}; calls and debits until then take from it"
+    return {"on": on.isoformat(), "amount": amount(made.refund_micro), "why": why}
 
 
 def of_answer(answer: Answer) -> Values:
@@ -158,15 +192,31 @@ def _happened(one: Happened) -> Values:
         found["change"] = _part(one.part)
     if one.until is not None:
         found["until"] = one.until.isoformat()
+        found["steps"] = [_step(step) for step in one.steps]
     if one.refusals:
         found["refusals"] = [_refusal(refusal) for refusal in one.refusals]
     return found
+
+
+_INVOICED = {
+    "advance": "on the first of a month, for that month in advance",
+    "arrears": "on the first of a month, for the month before",
+}
+_MOVED = {
+    "top-up": "paid in on that day",
+    "order": "taken with the order",
+    "debit": "taken on the first of a month, and on the first day of a contract that follows another",
+    "calls": "taken as the calls are made",
+    "taken-back": "put back: it was charged for what does not come",
+    "refund": "due back on the day after the end of the contract",
+}
 
 
 def _invoice(one: Invoice) -> Values:
     net, tax, gross = lines.vat(one.lines, one.edition)
     return {
         "on": one.on.isoformat(),
+        "why": _INVOICED[one.edition.offer.billing.charged],
         "for": month_start(one.lines[0].first).isoformat()[:7],
         "catalogue": one.edition.name,
         "lines": [_line(line) for line in one.lines],
@@ -181,6 +231,7 @@ def _movement(one: Movement) -> Values:
     found: Values = {
         "on": one.on.isoformat(),
         "what": one.what,
+        "why": _MOVED[one.what],
         "amount": amount(one.amount_micro),
         "balance": amount(one.balance_micro),
     }

@@ -83,11 +83,14 @@ def test_row_4_2_another_holder_is_a_change_of_hands_by_ticket(tell: Tell) -> No
     """Private customers and companies can sign; one becomes the other by ticket and nothing else changes."""
     events = (
         "  - {on: 2026-04-05, holder: {kind: company}}\n"
-        "  - {on: 2026-04-06, holder: {kind: company, ticket: T-4711}}\n"
+        "  - {on: 2026-04-05, at: '10:00', holder: {kind: company, ticket: T-4711}}\n"
+        "  - {on: 2026-04-06, holder: {kind: company, ticket: T-4711, opened_by: Ada Rossi}}\n"
     )
     told = tell("openvoip", opened() + events, holder="private", until="2026-06-01")
-    assert told.answers[-2:] == ["refused", "accepted"]
-    assert told.why(-2) == ["another holder is a change of hands, which is requested by ticket"]
+    assert told.answers[-3:] == ["refused", "refused", "accepted"]
+    assert told.why(-3) == ["another holder is a change of hands, which is requested by ticket"]
+    assert told.why(-2) == ["nobody is named who opened ticket T-4711"]
+    assert told.last["dates"]["holder"]["day"] == "2026-04-06"
     assert told.state["holder"] == "company"
     assert [one[2] for one in told.credit] == ["100.00", "-13.80", "-13.80", "-13.80"]
 

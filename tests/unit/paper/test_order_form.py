@@ -155,6 +155,54 @@ def test_the_form_of_a_change_shows_what_it_was_and_becomes() -> None:
     assert "→ 20 Nebenstellen und Geräte 01.05.2026 nutzbar ab 11.04.2026" in text
 
 
+# Language → what a form of cloudpbx says of users that are added: beside their day, why, and in the terms.
+IN_FULL = {
+    "de": (
+        "+2 20.07.2026 ganzer Monat berechnet, ab 01.07.2026", "beginnt, wird ganz berechnet: ab 01.07.2026",
+        "Hinzubestellen: Benutzer Der Monat, in dem hinzubestellt wird, wird ganz berechnet",
+    ),
+    "en": (
+        "+2 2026-07-20 whole month charged, from 2026-07-01", "begins is charged in full: from 2026-07-01",
+        "Adding: User The month in which it is added is charged in full",
+    ),
+    "it": (
+        "+2 20/07/2026 mese intero addebitato, dal 01/07/2026", "addebitato per intero: dal 01/07/2026",
+        "Aggiunta: Utente Il mese in cui si aggiunge è addebitato per intero",
+    ),
+    "nl": (
+        "+2 20-07-2026 hele maand berekend, vanaf 01-07-2026", "wordt volledig berekend: vanaf 01-07-2026",
+        "Bijbestellen: Gebruiker De maand waarin wordt bijbesteld, wordt volledig berekend",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.row("0.7")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_form_says_that_what_is_added_costs_the_whole_month(language: str) -> None:
+    """Users of the 20th cost 9.80 for July: the form says so where it counts, and says why."""
+    spec = contract("""
+        catalogue: cloudpbx
+        events: [{"on": 2026-06-16, sign: {add: {user: 3}, choose: {package: basic}, signed_form: f.pdf}}]
+    """)
+    made = quoted(spec, "2026-07-20", add={"user": 2, "number": 1})
+    assert sum(line.amount_micro for line in made.invoice_lines if line.kind == "month") == 9_800_000
+    told = " ".join(pages(spec, made, language))
+    for text in IN_FULL[language]:
+        assert text in told, f"{text!r} is not in {told}"
+    assert told.count(IN_FULL[language][0].partition(" ")[2]) == 1  # a number costs nothing a month
+
+
+def test_what_is_added_by_the_day_says_nothing_of_whole_months() -> None:
+    """Where a month that has begun is charged in part, no form says otherwise."""
+    spec = contract("""
+        catalogue: autphone
+        events: [{"on": 2026-01-15, sign: {add: {extension: 4}}}]
+    """)
+    told = " ".join(pages(spec, quoted(spec, "2026-07-20", add={"extension": 1}), "en"))
+    assert "whole month" not in told
+    assert "charged in full" not in told
+
+
 def test_the_form_of_a_credit_says_what_is_taken_at_once() -> None:
     """Prices with VAT, what the order takes from the credit, and a consumer's right to withdraw."""
     spec = contract("""
@@ -221,7 +269,8 @@ def test_another_holder_stands_on_the_form_from_the_change_of_hands_on() -> None
         events:
           - {"on": 2026-04-01, top_up: "100.00"}
           - {"on": 2026-04-01, sign: {add: {extension: 2, number: 1}}}
-          - {"on": 2026-04-10, holder: {kind: company, ticket: T-1, customer: {name: Rossi S.r.l.}}}
+          - "on": 2026-04-10
+            holder: {kind: company, ticket: T-1, opened_by: Ada Rossi, customer: {name: Rossi S.r.l.}}
     """)
     before = " ".join(pages(spec, quoted(spec, "2026-04-09", add={"blf": 1})))
     after = " ".join(pages(spec, quoted(spec, "2026-04-11", add={"blf": 1})))
@@ -251,7 +300,8 @@ def test_every_language_has_every_word_of_the_form() -> None:
     said = {language: words(language, "order_words.yaml") for language in LANGUAGES}
     assert all(text for table in said.values() for text in table.values())
     source = "".join(path.read_text() for path in (CHECKOUT / "rating/contract").glob("*.py"))
-    rules = set(re.findall(r'Step\(\s*"([a-z-]+)"', source)) - {"ready-by", "porting", "withdrawal"}
+    elsewhere = {"ready-by", "porting", "withdrawal", "holder", "term", "notice-by", "over"}  # on no form
+    rules = set(re.findall(r'Step\(\s*"([a-z-]+)"', source)) - elsewhere
     assert rules >= {"received", "processed", "notice", "minimum", "after", "version", "wished", "at-once"}
     rules |= {"any-day", "month-end", "term-end", "next-month"}  # by the terms and changes of offers
     assert {f"step.{rule}" for rule in rules} <= said["en"].keys()
