@@ -32,7 +32,7 @@ PHONES = ("sip-tester", "baresip-core")
 BOOT_LIMIT_S = 60.0
 PRACTICE_RING_MS = 2_000
 PRACTICE_LOG_BYTES = 1_000_000
-FIRST_DOCUMENTS = ("catalogues", "accounts", "tenants")
+FIRST_DOCUMENTS = ("catalogues", "accounts", "contracts", "tenants")
 
 
 class AsteriskError(MachineError):

@@ -130,6 +130,7 @@ def test_a_machine_lives_and_leaves_nothing(
     until(lambda: "Ctrl-C" in machine.said())
     screen = machine.said()
     assert re.search(r"acme-p10 +[a-z0-9]{12,} +10 ", screen)
+    assert "contract acme" in screen, "what is in config/contracts is stored at the first start, too"
     assert f"127.0.0.1:{described['ports']['sip']}" in screen
     assert f"http://127.0.0.1:{described['ports']['http']}" in screen
     again = start()
