@@ -10,7 +10,7 @@ which nothing changes, each worked out once, and each remembers what it answered
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from rating import account as account_document
 from rating import catalogue as catalogue_document
 from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec, TopUpBookingSpec
+from rating.allowance import NO_CLOSES, Allowance, Closes, Grants, Pool, PoolKey, holds
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
 from rating.finding import Finding
@@ -27,25 +28,10 @@ from rating.price_table import Listed, PriceTable, find
 from rating.tariff import Price, Tariff, in_force
 from rating.tariff import tariff as compiled
 
+__all__ = ["Account", "Allowance", "Book", "Pool", "PoolKey", "Stretch", "Terms", "bind", "check"]
+
 MAX_GRANTS = 500_000  # pools whose size is remembered
 MAX_STRETCHES = 512  # per account: forty years of months; what is worked out can be worked out again
-
-PoolKey = tuple[str, str]
-"""(account, identity of the allowance as in `rating.rated.Piece.pool`)."""
-
-
-class Pool(NamedTuple):
-    """An allowance that covers a destination.
-
-    Attributes:
-        key: account and identity, the key of its balance.
-        granted_s: seconds it holds for its period.
-        rule: where it stands, `autphone@2026-01-01 bundle dach/S`.
-    """
-
-    key: PoolKey
-    granted_s: int
-    rule: str
 
 
 class Terms(NamedTuple):
@@ -56,45 +42,6 @@ class Terms(NamedTuple):
     tariff: Tariff
     price: Price
     pools: tuple[Pool, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """A booked bundle in one month, or a top-up of one.
-
-    Attributes:
-        period: first of the month; of a top-up the day on which it was bought.
-        top_up: its name; empty for the bundle itself.
-    """
-
-    booking: BookingSpec
-    granted_by: Tariff
-    period: date
-    top_up: str = ""
-
-    @property
-    def name(self) -> str:
-        """What stands in the identity of its pools: `dach`, `dach+more`."""
-        return self.booking.bundle + (f"+{self.top_up}" if self.top_up else "")
-
-    def pool(self, account: str, kind: Kind) -> Pool:
-        """The pool of fixed or mobile seconds."""
-        return Pool(
-            (account, f"{self.name}/{kind}/{self.period.isoformat()}"),
-            self._granted_s(kind),
-            f"{self.granted_by.name} bundle {self.name}" + ("" if self.top_up else f"/{self.booking.size}"),
-        )
-
-    def _granted_s(self, kind: Kind) -> int:
-        """Seconds for its time; of a prorated first month those of its days, rounded up."""
-        bundle = self.granted_by.bundles[self.booking.bundle]
-        if self.top_up:
-            return bundle.top_ups[self.top_up, kind]
-        seconds = bundle.seconds[self.booking.size, kind]
-        if not bundle.prorated or self.booking.first <= self.period:
-            return seconds
-        end = next_month(self.period)
-        return -(-seconds * (end - self.booking.first).days // (end - self.period).days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,12 +148,14 @@ class Book:
         tariffs: catalogue → its versions.
         accounts: id → account.
         payers: tenant → account.
+        closes: account → what its closed months have settled; one that is missing has closed none.
     """
 
     destinations: Destinations
     tariffs: Mapping[str, tuple[Tariff, ...]]
     accounts: Mapping[str, Account]
     payers: Mapping[str, str]
+    closes: Mapping[str, Closes] = field(default_factory=dict)
     _stretches: dict[str, list[Stretch]] = field(default_factory=dict, compare=False, repr=False)
     _granted_s: dict[PoolKey, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -239,6 +188,27 @@ class Book:
             found = self._granted_s[pool] = self._find_granted_s(pool)
         return found
 
+    def rolls_over(self, account: Account) -> bool:
+        """Tell whether an allowance of an account may ever be drawn after its own month."""
+        return self._grants(account).roll_over
+
+    def with_closes(self, closes: Mapping[str, Closes]) -> "Book":
+        """Return a book of the same documents that knows what was closed."""
+        return replace(self, closes=closes, _stretches={}, _granted_s={})
+
+    def _grants(self, account: Account) -> Grants:
+        return Grants(
+            bookings=account.bookings,
+            top_ups=account.top_ups,
+            versions=self.tariffs.get(account.catalogue, ()),
+            closes=self.closes.get(account.account, NO_CLOSES),
+            tariff_named=self._tariff_named,
+        )
+
+    def _tariff_named(self, name: str) -> Tariff | None:
+        versions = self.tariffs.get(name.partition("@")[0], ())
+        return next((one for one in versions if one.name == name), None)
+
     def _find_granted_s(self, pool: PoolKey) -> int:
         account = self.accounts.get(pool[0])
         if account is None:
@@ -269,8 +239,8 @@ class Book:
         if tariff is not None and tariff.timetable is not None:
             span = tariff.timetable.at(instant_us, first)
             start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
-        allowances, broken = _allowances(first, versions, account)
-        buy_out = next((one.buy_out for one in account.buy_outs if _holds(one, first)), "")
+        allowances, broken = self._grants(account).on(first)
+        buy_out = next((one.buy_out for one in account.buy_outs if holds(one, first)), "")
         if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
             broken = broken or f"{tariff.name} has no buy-out {buy_out}"
         return Stretch(
@@ -345,10 +315,6 @@ def _account(spec: AccountSpec) -> Account:
     )
 
 
-def _holds(booking: BookingSpec | BuyOutBookingSpec, day: date) -> bool:
-    return booking.first <= day and (booking.until is None or day <= booking.until)
-
-
 def _days_of_change(
     today: date, versions: Iterable[Tariff], bookings: Sequence[BookingSpec | BuyOutBookingSpec]
 ) -> frozenset[date]:
@@ -359,40 +325,6 @@ def _days_of_change(
     days.update(booking.first for booking in bookings)
     days.update(booking.until + timedelta(days=1) for booking in bookings if booking.until is not None)
     return frozenset(day for day in days if month_start(today) <= day <= next_month(today))
-
-
-def _allowances(day: date, versions: Sequence[Tariff], account: Account) -> tuple[tuple[Allowance, ...], str]:
-    """Allowances of a day in burn order: narrowest, then the one that expires first, then the older one.
-
-    An allowance is granted once, when its period begins, by the tariff in force then.
-
-    Returns:
-        The allowances, and what is wrong if one that is booked cannot be granted.
-    """
-    found: list[tuple[tuple[int, date, date, str], Allowance]] = []
-    for booking in account.bookings:
-        if not _holds(booking, day):
-            continue
-        begins = max(month_start(day), booking.first)
-        granted_by = in_force(versions, begins) or in_force(versions, day)
-        if granted_by is None:
-            continue
-        bundle = granted_by.bundles.get(booking.bundle)
-        if bundle is None or (booking.size, Kind.FIXED) not in bundle.seconds:
-            return (), f"{granted_by.name} has no bundle {booking.bundle} in size {booking.size}"
-        expires = next_month(day)
-        allowance = Allowance(booking=booking, granted_by=granted_by, period=month_start(day))
-        found.append(((bundle.breadth, expires, booking.first, booking.bundle), allowance))
-        for one in account.top_ups:
-            if one.bundle != booking.bundle or not max(month_start(day), booking.first) <= one.first <= day:
-                continue
-            sold_by = in_force(versions, one.first)
-            sold = sold_by.bundles.get(one.bundle) if sold_by is not None else None
-            if sold_by is None or sold is None or (one.top_up, Kind.FIXED) not in sold.top_ups:
-                return (), f"no {one.top_up} of bundle {one.bundle} was sold on {one.first}"
-            more = Allowance(booking=booking, granted_by=sold_by, period=one.first, top_up=one.top_up)
-            found.append(((sold.breadth, expires, one.first, more.name), more))
-    return tuple(allowance for _, allowance in sorted(found, key=lambda pair: pair[0])), ""
 
 
 def _check_versions(number: int, catalogues: Sequence[CatalogueSpec]) -> Iterable[Finding]:

@@ -28,6 +28,7 @@ from rating.price_list import FileName, PriceListSpec
 HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
+MOST_ROLL_OVER_MONTHS = 12  # nobody promises more; and each month is a pool that every call asks first
 ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
 
@@ -122,6 +123,7 @@ class BundleSpec(_Part):
 
     Attributes:
         first_month: booked in mid-month, it grants the whole month's minutes or those of its days.
+        roll_over_months: what a month leaves over may be drawn in so many months after it; 0: it lapses.
         top_ups: what can be bought beside it, for the zones of the bundle.
     """
 
@@ -129,6 +131,7 @@ class BundleSpec(_Part):
     zones: tuple[Name, ...] = Field(min_length=1)
     sizes: dict[Name, SizeSpec] = Field(min_length=1)
     first_month: Literal["full", "pro-rata"] = "full"
+    roll_over_months: Annotated[int, Field(ge=0, le=MOST_ROLL_OVER_MONTHS)] = 0
     top_ups: dict[Name, TopUpSpec] = Field(default_factory=dict)
 
 

@@ -66,6 +66,12 @@ def next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
+def month_away(day: date, months: int) -> date:
+    """First day of the month so many months later; earlier for fewer than none."""
+    years, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + years, month + 1, 1)
+
+
 def iso(instant_us: int) -> str:
     """Write an instant: `2026-10-31T22:58:00.000000Z`."""
     moment = _EPOCH + instant_us * _MICROSECOND

@@ -70,6 +70,7 @@ class Bundle:
         seconds: (size, fixed or mobile) → seconds for a calendar month.
         top_ups: (top-up, fixed or mobile) → seconds for the rest of the month.
         prorated: a first month that is no whole one grants the seconds of its days.
+        roll_over_months: so long after their own month its seconds may be drawn.
     """
 
     bundle: str
@@ -78,6 +79,7 @@ class Bundle:
     seconds: Mapping[tuple[str, Kind], int]
     top_ups: Mapping[tuple[str, Kind], int]
     prorated: bool
+    roll_over_months: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +281,7 @@ def _bundle(bundle_id: str, bundle: BundleSpec, spec: CatalogueSpec) -> Bundle:
         seconds=_seconds(bundle.sizes),
         top_ups=_seconds(bundle.top_ups),
         prorated=bundle.first_month == "pro-rata",
+        roll_over_months=bundle.roll_over_months,
     )
 
 

@@ -59,7 +59,7 @@ class _Stretches:
     start_us: Column = field(default_factory=Column)
     end_us: Column = field(default_factory=Column)
     shape: Column = field(default_factory=Column)
-    group: Column = field(default_factory=Column)  # account and month: what shares pools
+    group: Column = field(default_factory=Column)  # account and month, or account: what shares pools
     slots: Column = field(default_factory=Column)  # the first one
 
 
@@ -292,7 +292,9 @@ class Index:
             self._answers = np.concatenate(
                 (self._answers, np.full(MOST_DESTINATIONS, _NOT_ASKED, dtype=np.int64))
             )
-        period = month_start(stretch.allowances[0].period) if booked else None
+        # What rolls over is drawn in several months: then all of the account's are one group.
+        alone = booked and not self.book.rolls_over(stretch.account)
+        period = month_start(stretch.allowances[0].period) if alone else None
         number = len(self.stretches.start_us)
         self.stretches.start_us.append(stretch.start_us)
         self.stretches.end_us.append(stretch.end_us)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pbxcore.rater.pricing import FEW, price
 from rating import money
 from rating.account import AccountSpec
+from rating.allowance import Closes, Kept
 from rating.book import Book, PoolKey, bind
 from rating.catalogue import BandSpec, BuyOutSpec, CatalogueSpec, TopUpSpec
 from rating.closing import Months
@@ -63,7 +64,34 @@ def books(draw: st.DrawFn) -> Book:
     versions = [one for name in ("autphone", "other") for one in draw(catalogues(name))]
     accounts = [draw(accounts_of(name)) for name in ("acme", "beta", "gamma")]
     payers = {"acme": "acme", "acme2": "acme", "beta": "beta", "gamma": "gamma", "lost": "nowhere"}
-    return bind(DESTINATIONS, versions, accounts, payers)
+    book = bind(DESTINATIONS, versions, accounts, payers)
+    return book.with_closes({"acme": draw(closes())} if draw(st.booleans()) else {})
+
+
+@st.composite
+def closes(draw: st.DrawFn) -> Closes:
+    """What closes have kept: of bundles booked or not, in sizes and for times that documents never had."""
+    opened = draw(st.sampled_from((date(2026, 11, 1), date(2026, 12, 1))))
+    periods = st.sampled_from((date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)))
+    named = st.tuples(st.sampled_from(("de", "dach", "export")), st.sampled_from(("", "more")), periods)
+    kept = [
+        Kept(
+            bundle=bundle,
+            top_up=top_up,
+            period=period,
+            size="S",
+            booked_from=date(2026, 1, 1),
+            tariff=draw(st.sampled_from(("autphone@2026-01-01", "other@2026-01-01"))),
+            until=draw(st.sampled_from((date(2026, 10, 31), date(2026, 11, 30), date(2027, 1, 31)))),
+            fixed_s=draw(st.integers(0, 300)),
+            mobile_s=draw(st.integers(0, 300)),
+            fixed_left_s=0,
+            mobile_left_s=0,
+        )
+        for bundle, top_up, period in draw(st.sets(named, max_size=4))
+        if period < opened
+    ]
+    return Closes(opened=opened, kept=tuple(kept))
 
 
 @st.composite
@@ -92,6 +120,7 @@ def version(draw: st.DrawFn, name: str, valid_from: date) -> CatalogueSpec:
                 },
                 "zones": spec.zones if draw(st.integers(0, 5)) else ("DE", "World"),
                 "first_month": draw(st.sampled_from(("full", "pro-rata"))),
+                "roll_over_months": draw(st.sampled_from((0, 0, 1, 2))),
                 "top_ups": {
                     "more": TopUpSpec.model_validate(
                         {"price": "5.00", "fixed_minutes": draw(minutes), "mobile_minutes": draw(minutes)}
