@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from pbxcore.rater.pricing import rate_again
+from rating.allowance import Allowance, Kept
 from rating.book import Book
-from rating.closing import UTC, Rerating, is_over
+from rating.closing import UTC, Rerating, is_over, to_keep
 from rating.columns import Numbers
 from rating.leg import Leg
 from rating.periods import day_start_us, next_month
 from rating.rated import Quarantined, RatedLeg
 from rating.store import closing
-from rating.store.closing import Bill, Closed, Obstacle, OpenLegs, Reread
+from rating.store.closing import Bill, Closed, Obstacle, OpenLegs, Reread, Seal
 from rating.store.ledger import Connection
 
 
@@ -67,6 +68,7 @@ class Close:
 
     Attributes:
         bills: what the month comes to, by currency.
+        kept: what rolls over from it.
         closed: by which close; None: the month is open.
     """
 
@@ -75,6 +77,7 @@ class Close:
     closed: Closed | None
     bills: Sequence[Bill]
     late: Late
+    kept: Sequence[Kept] = ()
 
 
 class Closing:
@@ -104,7 +107,8 @@ class Closing:
             return Changes(account=account, obstacle=Obstacle.UNKNOWN_ACCOUNT)
         if not is_over(month, known.zone, now_us):
             return Changes(account=account, obstacle=Obstacle.NOT_OVER)
-        found = await closing.write(self._connection, account, self._rate, close=month, by=by)
+        seal = Seal(month=month, by=by, keep=self._keep)
+        found = await closing.write(self._connection, account, self._rate, seal)
         return _changes(found, found.obstacle(month))
 
     async def rerate(self, account: str, *, confirm: bool) -> Changes:
@@ -131,6 +135,7 @@ class Closing:
             closed=await closing.closed(self._connection, changes.account, month),
             bills=await closing.bill(self._connection, changes.account, month),
             late=await self._late(changes.account, month, unread_legs),
+            kept=await closing.kept_by(self._connection, changes.account, month),
         )
 
     async def _late(self, account: str, month: date, unread_legs: Iterable[Leg]) -> Late:
@@ -147,7 +152,14 @@ class Closing:
         return self._book.payers.get(payer.partition("/")[0]) == account
 
     def _rate(self, legs: OpenLegs) -> Rerating:
-        return rate_again(legs, self._book, self._numbers)
+        return rate_again(legs, self._knowing(legs), self._numbers)
+
+    def _keep(self, legs: OpenLegs, month: date) -> Sequence[Allowance]:
+        return to_keep(self._knowing(legs), legs.account, month)
+
+    def _knowing(self, legs: OpenLegs) -> Book:
+        """Return the book with what was closed when the legs were read: somebody may have closed since."""
+        return self._book.with_closes({legs.account: legs.closes})
 
 
 async def accounts_of(connection: Connection, book: Book) -> Sequence[str]:

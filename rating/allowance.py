@@ -140,7 +140,7 @@ class Allowance:
 
     @property
     def burns(self) -> tuple[int, date, date, str, date]:
-        """Its place in the burn order: the narrowest first, what expires first, the older booking, by name."""
+        """Its place in the burn order: narrowest first, what expires first, the older booking, by name."""
         first = self.period if self.top_up else self.booking.first
         return self._bundle.breadth, self.until, first, self.name, self.period
 
@@ -203,7 +203,7 @@ class Grants:
         yield from (one for one in self._granted(day) if (one.name, one.period) not in settled)
 
     def _of_before(self, day: date) -> Iterator[Allowance]:
-        """Yield what rolled over into the day: of closed months what was kept, of open ones what documents say."""
+        """Yield what rolled over: of closed months what was kept, of open ones what documents say."""
         for one in self.closes.kept:
             if one.period < month_start(day) and day <= one.until:
                 yield self._kept(one)

@@ -1,7 +1,8 @@
 """Months of an account, and rating its open legs again in canonical order.
 
-Owns in which month a leg is billed, the canonical order, and what re-rating changes. Refuses to know which
-months are closed (an argument), and to change a leg that was told: what differs is a correction.
+Owns in which month a leg is billed, the canonical order, what re-rating changes, and which allowances
+a close settles. Refuses to know which months are closed (an argument), and to change a leg that was told:
+what differs is a correction.
 
 The problem: allowances are shared, so what a leg costs depends on which legs came before it, and legs come in
 late and out of order. Before a month is closed, all open legs of the account are rated once more, together:
@@ -14,10 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from rating.allowance import NO_CLOSES, Allowance, Kept
 from rating.book import Book, PoolKey
+from rating.catalogue import MOST_ROLL_OVER_MONTHS
 from rating.correction import difference, differs
+from rating.destinations import Kind
 from rating.leg import Leg
-from rating.periods import FIRST_US, LAST_US, day_start_us, local_day, month_start, next_month
+from rating.periods import FIRST_US, LAST_US, day_start_us, local_day, month_away, month_start, next_month
 from rating.rate import Rating, rate
 from rating.rated import Quarantine, Quarantined, RatedLeg, Source
 
@@ -137,6 +141,52 @@ def outcome(
         changed=tuple((one, leg) for one, leg in changed if differs(one.leg, leg)),
         used={pool: used_s for pool, used_s in used.items() if used_s != balances.get(pool, 0)},
         unpriced=(),
+    )
+
+
+def to_keep(book: Book, account: str, month: date) -> tuple[Allowance, ...]:
+    """Return the allowances that a close settles: of months that it closes, those that roll over.
+
+    Args:
+        book: what is in force, and what was closed before.
+        account: whose month.
+        month: that is closed, and with it the open ones before, in which nothing is billed.
+    """
+    known = book.accounts.get(account)
+    if known is None or not book.rolls_over(known):
+        return ()
+    found: dict[tuple[str, date], Allowance] = {}
+    opened = book.closes.get(account, NO_CLOSES).opened
+    first = max(opened, month_away(month, -MOST_ROLL_OVER_MONTHS))
+    while first <= month:  # thirteen turns at most: what began before has lapsed
+        first = next_month(first)
+        stretch = book.stretch(known, day_start_us(first, known.zone) - 1)
+        found |= {(one.name, one.period): one for one in stretch.allowances if one.rolls_over}
+    return tuple(one for one in found.values() if one.kept is None)
+
+
+def kept(one: Allowance, account: str, used: Mapping[PoolKey, int]) -> Kept:
+    """Return what a close keeps of an allowance.
+
+    Args:
+        one: that rolls over.
+        account: whose.
+        used: seconds drawn from its pools by legs of closed months alone.
+    """
+    pools = {kind: one.pool(account, kind) for kind in (Kind.FIXED, Kind.MOBILE)}
+    left = {kind: max(pool.granted_s - used.get(pool.key, 0), 0) for kind, pool in pools.items()}
+    return Kept(
+        bundle=one.booking.bundle,
+        top_up=one.top_up,
+        period=one.period,
+        size=one.booking.size,
+        booked_from=one.booking.first,
+        tariff=one.granted_by.name,
+        until=one.until,
+        fixed_s=pools[Kind.FIXED].granted_s,
+        mobile_s=pools[Kind.MOBILE].granted_s,
+        fixed_left_s=left[Kind.FIXED],
+        mobile_left_s=left[Kind.MOBILE],
     )
 
 

@@ -19,6 +19,7 @@ from pbxcore.intake.unread import unread
 from pbxcore.machine.running import settings_of_running
 from pbxcore.rater.book import load_book
 from rating import money
+from rating.allowance import Kept
 from rating.book import Book
 from rating.destinations.load import load
 from rating.rated import RatedLeg
@@ -150,7 +151,17 @@ def _show_closes(closes: Sequence[Close], of_nobody: int) -> None:
             )
     if table.row_count:
         out.print(table)
+    for one in closes:
+        for kept in one.kept:
+            out.print(_stays(one.changes.account, kept), highlight=False)
     _show_late(closes, of_nobody)
+
+
+def _stays(account: str, kept: Kept) -> str:
+    """Say what rolls over from a month."""
+    name = kept.bundle + (f"+{kept.top_up}" if kept.top_up else "")
+    left = f"{kept.fixed_left_s} s fixed and {kept.mobile_left_s} s mobile"
+    return f"{escape(account)}: {left} are left of {escape(name)}, until {kept.until}"
 
 
 def _show_late(closes: Sequence[Close], of_nobody: int) -> None:
@@ -227,6 +238,19 @@ def _close_as_json(one: Close) -> dict[str, Any]:
                 "amount": money.text(bill.amount_micro),
             }
             for bill in one.bills
+        ],
+        "kept": [
+            {
+                "bundle": kept.bundle,
+                "top_up": kept.top_up,
+                "period": kept.period.isoformat(),
+                "until": kept.until.isoformat(),
+                "fixed_s": kept.fixed_s,
+                "fixed_left_s": kept.fixed_left_s,
+                "mobile_s": kept.mobile_s,
+                "mobile_left_s": kept.mobile_left_s,
+            }
+            for kept in one.kept
         ],
         "late": {"in_spool": one.late.in_spool, "in_quarantine": one.late.in_quarantine},
     }

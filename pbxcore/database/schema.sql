@@ -104,6 +104,36 @@ CREATE TABLE public.credit_turn (
 
 COMMENT ON TABLE public.credit_turn IS 'The epoch of the writer that may set money aside. A row of its own: rating a batch must not make a call wait.';
 
+CREATE TABLE public.kept_allowance (
+    account text NOT NULL,
+    bundle text NOT NULL,
+    top_up text NOT NULL,
+    period date NOT NULL,
+    size text NOT NULL,
+    booked_from date NOT NULL,
+    tariff text NOT NULL,
+    until date NOT NULL,
+    fixed_s bigint NOT NULL,
+    mobile_s bigint NOT NULL,
+    fixed_left_s bigint NOT NULL,
+    mobile_left_s bigint NOT NULL,
+    month date NOT NULL,
+    CONSTRAINT kept_allowance_check CHECK (((fixed_left_s >= 0) AND (fixed_left_s <= fixed_s))),
+    CONSTRAINT kept_allowance_check1 CHECK (((mobile_left_s >= 0) AND (mobile_left_s <= mobile_s)))
+);
+
+COMMENT ON TABLE public.kept_allowance IS 'Allowances that may be drawn after their month, as its close settled them; rows are added, never changed.';
+
+COMMENT ON COLUMN public.kept_allowance.top_up IS 'Empty for the bundle itself.';
+
+COMMENT ON COLUMN public.kept_allowance.period IS 'First of its month, of a top-up the day on which it was bought: as in the name of its pools.';
+
+COMMENT ON COLUMN public.kept_allowance.until IS 'Last day on which it may be drawn.';
+
+COMMENT ON COLUMN public.kept_allowance.fixed_left_s IS 'What legs of closed months had left of fixed_s then; what is drawn later stands in pool_used.';
+
+COMMENT ON COLUMN public.kept_allowance.month IS 'Whose close kept it.';
+
 CREATE TABLE public.number (
     number text NOT NULL,
     tenant text NOT NULL,
@@ -328,6 +358,9 @@ ALTER TABLE ONLY public.credit
 ALTER TABLE ONLY public.credit_turn
     ADD CONSTRAINT credit_turn_pkey PRIMARY KEY (shard);
 
+ALTER TABLE ONLY public.kept_allowance
+    ADD CONSTRAINT kept_allowance_pkey PRIMARY KEY (account, period, bundle, top_up);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_has_one_tenant EXCLUDE USING gist (number WITH =, valid WITH &&) DEFERRABLE;
 
@@ -391,3 +424,6 @@ ALTER TABLE ONLY public.contract_fact
 
 ALTER TABLE ONLY public.contract_quote
     ADD CONSTRAINT contract_quote_contract_fkey FOREIGN KEY (contract) REFERENCES public.contract(id);
+
+ALTER TABLE ONLY public.kept_allowance
+    ADD CONSTRAINT kept_allowance_account_month_fkey FOREIGN KEY (account, month) REFERENCES public.closed_month(account, month);

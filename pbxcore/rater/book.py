@@ -1,7 +1,8 @@
 """The book of rating, from the documents in force.
 
-Owns which revisions are in force. Refuses to let one document that cannot be read (of another version of this
-program) stop the others: its legs go to quarantine, and the log says why.
+Owns which revisions are in force, and that a book knows what was closed. Refuses to let one document that
+cannot be read (of another version of this program) stop the others: its legs go to quarantine, and the log
+says why.
 """
 
 import logging
@@ -16,6 +17,7 @@ from rating.account import AccountSpec
 from rating.book import Book, bind
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destinations
+from rating.store.closing import closes, keepers
 from rating.store.ledger import Connection
 
 CHANNEL = "revision"  # the database tells here that there is a new one
@@ -27,11 +29,17 @@ _SQL = named(Path(__file__).with_name("queries.sql"))
 
 
 async def load_book(connection: Connection, destinations: Destinations) -> Book:
-    """Read the documents in force and bind them."""
+    """Read the documents in force and bind them, with what closed months have kept of allowances.
+
+    A close keeps what these documents grant; so a book has to be read again when documents change, and not
+    when a month is closed.
+    """
     catalogues = await _specs(connection, "catalogue", CatalogueSpec)
     accounts = await _specs(connection, "account", AccountSpec)
     payers = {row["tenant"]: row["account"] for row in await connection.fetch(_SQL["payers"])}
-    return bind(destinations, catalogues, accounts, payers)
+    book = bind(destinations, catalogues, accounts, payers)
+    rolling = [name for name, account in book.accounts.items() if book.rolls_over(account)]
+    return book.with_closes(await closes(connection, sorted({*rolling, *await keepers(connection)})))
 
 
 async def pays_otherwise(connection: Connection, book: Book, tenants: Iterable[str]) -> bool:

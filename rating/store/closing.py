@@ -10,17 +10,21 @@ than that is rated under the lock after `TRIES`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rating.allowance import NO_CLOSES, Allowance, Closes, Kept
 from rating.book import PoolKey
-from rating.closing import Rerating, Standing
+from rating.closing import Rerating, Standing, kept
 from rating.columns import Legs, Told
 from rating.columns.arrays import Ints, ints, no_flags
 from rating.correction import difference, standing
+from rating.periods import next_month
 from rating.store import ledger
 from rating.store.ledger import Connection, Held
 from rating.store.named import named
@@ -38,6 +42,24 @@ _SQL = named(Path(__file__).with_name("queries.sql"))
 Rate = Callable[["OpenLegs"], Rerating]
 """Rates open legs again."""
 
+Keep = Callable[["OpenLegs", date], Sequence[Allowance]]
+"""Finds the allowances that the close of a month settles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """A month that is to be closed.
+
+    Attributes:
+        month: first day.
+        by: who closes.
+        keep: finds what rolls over.
+    """
+
+    month: date
+    by: str
+    keep: Keep = lambda _legs, _month: ()
+
 
 @dataclass(slots=True, kw_only=True)
 class OpenLegs:
@@ -46,6 +68,7 @@ class OpenLegs:
     Attributes:
         balances: seconds used of each pool of the account.
         opening: the same without what these legs drew.
+        closes: what closed months of the account have settled.
         originals: their rows.
         corrections: key → rows that correct it, in order.
     """
@@ -53,6 +76,7 @@ class OpenLegs:
     account: str
     balances: Mapping[PoolKey, int]
     opening: Mapping[PoolKey, int]
+    closes: Closes
     originals: Sequence["asyncpg.Record"]
     corrections: Mapping[str, Sequence["asyncpg.Record"]]
 
@@ -161,31 +185,30 @@ async def read(connection: Connection, account: str, rate: Rate) -> Reread:
         return await _read(connection, account, rate, held)
 
 
-async def write(
-    connection: Connection, account: str, rate: Rate, *, close: date | None = None, by: str = ""
-) -> Reread:
+async def write(connection: Connection, account: str, rate: Rate, seal: Seal | None = None) -> Reread:
     """Write what differs in the open legs of an account, and close a month if one is named.
 
     Returns:
         What was written; nothing was where it says an `obstacle`.
     """
+    month = seal.month if seal else None
     for _ in range(TRIES):
         found = await read(connection, account, rate)
-        if found.obstacle(close) or not (found.rerating.changed or close):
+        if found.obstacle(month) or not (found.rerating.changed or seal):
             return found
         rows = _correction_rows(found)
         async with connection.transaction():
             held = await _state(connection, _SQL["lock_stream"])
             if await _still_holds(connection, found, held):
                 newest = await _write(connection, found, rows, held.position)
-                await _close(connection, account, close, newest, by)
+                await _close(connection, found, seal, newest)
                 return found
     async with connection.transaction():
         held = await _state(connection, _SQL["lock_stream"])
         found = await _read(connection, account, rate, held)
-        if not found.obstacle(close):
+        if not found.obstacle(month):
             newest = await _write(connection, found, _correction_rows(found), held.position)
-            await _close(connection, account, close, newest, by)
+            await _close(connection, found, seal, newest)
     return found
 
 
@@ -207,10 +230,34 @@ async def bill(connection: Connection, account: str, month: date) -> Sequence[Bi
     return [Bill(**dict(row)) for row in await connection.fetch(_SQL["bill"], account, month)]
 
 
+async def closes(connection: Connection, accounts: Sequence[str]) -> dict[str, Closes]:
+    """Return what closed months have settled, of those accounts that have closed one."""
+    found: dict[str, Closes] = {}
+    for account, rows in groupby(await connection.fetch(_SQL["kept"], accounts), itemgetter("account")):
+        first, *rest = rows
+        kept = tuple(_kept_of(row) for row in (first, *rest) if row["bundle"] is not None)
+        found[account] = Closes(opened=next_month(first["closed"]), kept=kept)
+    return found
+
+
+async def keepers(connection: Connection) -> frozenset[str]:
+    """Return every account of which something was ever kept."""
+    return frozenset(row["account"] for row in await connection.fetch(_SQL["keepers"]))
+
+
+async def kept_by(connection: Connection, account: str, month: date) -> Sequence[Kept]:
+    """Return the allowances that the close of a month has kept."""
+    return [_kept_of(row) for row in await connection.fetch(_SQL["kept_by"], account, month)]
+
+
 async def waiting_before(connection: Connection, instant_us: int) -> Mapping[str, int]:
     """Return how many legs that ended before an instant wait in quarantine, by tenant; empty: nobody's."""
     rows = await connection.fetch(_SQL["waiting_before"], instant_us)
     return {row["tenant"]: row["legs"] for row in rows}
+
+
+def _kept_of(row: "asyncpg.Record") -> Kept:
+    return Kept(**{field.name: row[field.name] for field in fields(Kept)})
 
 
 async def _state(connection: Connection, statement: str) -> Held:
@@ -235,6 +282,7 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
         account=account,
         balances=balances,
         opening={**balances, **await _without(connection, account, opened, balances)},
+        closes=(await closes(connection, [account])).get(account, NO_CLOSES),
         originals=originals,
         corrections=corrections,
     )
@@ -277,9 +325,18 @@ async def _write(connection: Connection, found: Reread, rows: Sequence[Row], las
     return newest
 
 
-async def _close(connection: Connection, account: str, month: date | None, position: int, by: str) -> None:
-    if month is not None:
-        await connection.execute(_SQL["close"], account, month, position, by)
+async def _close(connection: Connection, found: Reread, seal: Seal | None, position: int) -> None:
+    """Close a month at a position of the stream, and settle what rolls over; corrections are written."""
+    if seal is None:
+        return
+    account = found.legs.account
+    await connection.execute(_SQL["close"], account, seal.month, position, seal.by)
+    allowances = seal.keep(found.legs, seal.month)
+    if allowances:
+        used = {**found.legs.balances, **found.rerating.used}
+        used |= await _without(connection, account, next_month(seal.month), used)
+        rows = [astuple(kept(one, account, used)) for one in allowances]
+        await connection.execute(_SQL["keep"], account, seal.month, *map(list, zip(*rows, strict=True)))
 
 
 def _correction_rows(found: Reread) -> Sequence[Row]:

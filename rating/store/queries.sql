@@ -115,6 +115,37 @@ ORDER BY month LIMIT 1
 -- name: close
 INSERT INTO closed_month (account, month, position, closed_by) VALUES ($1, $2, $3, $4)
 
+-- name: keep
+INSERT INTO kept_allowance (account, month, bundle, top_up, period, size, booked_from, tariff, until, fixed_s, mobile_s,
+                            fixed_left_s, mobile_left_s)
+SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::date[], $6::text[], $7::date[], $8::text[], $9::date[],
+                             $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+
+-- name: kept
+-- What may be drawn in the last three closed months or later: for a leg that is late by more nothing rolls over.
+WITH closed AS (
+    SELECT account, max(month) AS month FROM closed_month WHERE account = ANY($1) GROUP BY account
+)
+SELECT closed.account, closed.month AS closed, bundle, top_up, period, size, booked_from, tariff, until,
+       fixed_s, mobile_s, fixed_left_s, mobile_left_s
+FROM closed LEFT JOIN kept_allowance AS kept ON kept.account = closed.account AND kept.until >= closed.month - interval '2 months'
+ORDER BY closed.account, period, bundle, top_up
+
+-- name: keepers
+-- As billed_accounts: few accounts, many months.
+WITH RECURSIVE one AS (
+    (SELECT account FROM kept_allowance ORDER BY account LIMIT 1)
+    UNION ALL
+    SELECT (SELECT account FROM kept_allowance WHERE account > one.account ORDER BY account LIMIT 1)
+    FROM one WHERE one.account IS NOT NULL
+)
+SELECT account FROM one WHERE account IS NOT NULL
+
+-- name: kept_by
+SELECT bundle, top_up, period, size, booked_from, tariff, until, fixed_s, mobile_s, fixed_left_s, mobile_left_s
+FROM kept_allowance WHERE account = $1 AND month = $2
+ORDER BY period, bundle, top_up
+
 -- name: bill
 SELECT currency, count(*) FILTER (WHERE correction = 0) AS legs, sum(billable_s)::bigint AS billable_s,
        sum(amount_micro)::bigint AS amount_micro

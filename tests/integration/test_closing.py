@@ -38,7 +38,7 @@ from rating.periods import from_iso
 from rating.rate import rate
 from rating.rated import Quarantine, Quarantined, RatedLeg, Source
 from rating.store import closing, ledger, stream, thresholds
-from rating.store.closing import Obstacle, OpenLegs
+from rating.store.closing import Obstacle, OpenLegs, Seal
 from rating.store.rows import COLUMNS, rated_leg_of, row_of
 from rating.store.stream import Entry
 from rating.store.thresholds import Event
@@ -60,8 +60,12 @@ FILES = {
 
 
 def document(file: str) -> Any:  # noqa: ANN401 — YAML
-    """Read a shipped document."""
-    return yaml.safe_load((CONFIG / file).read_text())
+    """Read a shipped document; minutes of its bundles stay for a month longer."""
+    found = yaml.safe_load((CONFIG / file).read_text())
+    if "rates" in found:
+        for bundle in found["bundles"].values():
+            bundle["roll_over_months"] = 1
+    return found
 
 
 @pytest.fixture
@@ -143,7 +147,7 @@ def drawn(entries: Sequence[Entry]) -> dict[PoolKey, int]:
 
 async def state(connection: Connection) -> tuple[object, ...]:
     """Everything that closing may change."""
-    tables = ("rated_leg", "pool_used", "closed_month", "stream")
+    tables = ("rated_leg", "pool_used", "closed_month", "kept_allowance", "stream")
     return tuple([await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables])  # noqa: S608 — our own names
 
 
@@ -231,6 +235,39 @@ async def test_the_same_writer_goes_on_with_what_the_close_left(
     assert {entry.leg.key for entry in entries} == {leg.key for leg in LEGS}
 
 
+async def test_what_a_month_leaves_over_is_kept_by_its_close(
+    connection: Connection, writer: Writer, closer: Closing
+) -> None:
+    """What its own legs had left, though March has drawn from it, whatever documents and legs come later."""
+    late, early = shuffled()[:40], shuffled()[40:]
+    account, book = document("accounts/acme.yaml"), writer.index.book
+    february = [leg for leg in early if leg.ended_us < from_iso("2026-03-01T00:00:00+01:00")]
+    alone = rate(sorted(february, key=lambda leg: (leg.ended_us, leg.key)), book, {}).used
+    pools = {kind: ("acme", f"dach/{kind}/2026-02-01") for kind in ("fixed", "mobile")}
+    await take_in(writer, early)
+    await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    (kept,) = [one for one in await closing.kept_by(connection, "acme", FEBRUARY) if one.period == FEBRUARY]
+    held = {kind: book.granted_s(pool) for kind, pool in pools.items()}
+    assert (kept.fixed_s, kept.mobile_s, kept.until) == (held["fixed"], held["mobile"], date(2026, 3, 31))
+    assert kept.fixed_left_s == held["fixed"] - alone.get(pools["fixed"], 0) > 0
+    assert kept.mobile_left_s == held["mobile"] - alone.get(pools["mobile"], 0)
+    assert (await ledger.used(connection, ["acme"]))[pools["fixed"]] > alone.get(pools["fixed"], 0), (
+        "March drew, too"
+    )
+    for booking in account["bundles"]:
+        booking["size"] = "L"
+    await put(connection, "account", "acme", account)
+    later = await load_book(connection, DESTINATIONS)
+    assert {kind: later.granted_s(pool) for kind, pool in pools.items()} == held
+    writer.index = Index(later, writer.index.numbers)
+    await take_in(writer, late)
+    await Closing(connection, later).close("acme", MARCH, now_us=NOW_US, by="test")
+    assert kept in await closing.kept_by(connection, "acme", FEBRUARY)
+    used = await ledger.used(connection, ["acme"])
+    assert used == drawn(await entries_of(connection))
+    assert all(used.get(pool, 0) <= held[kind] for kind, pool in pools.items())
+
+
 @pytest.mark.parametrize(
     ("asked", "obstacle"),
     [
@@ -310,7 +347,7 @@ async def test_legs_that_come_while_others_are_rated_again_are_rated_again_too(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(closing, "_read", slow)
-        found = await closing.write(connection, "acme", counted, close=FEBRUARY, by="test")
+        found = await closing.write(connection, "acme", counted, Seal(month=FEBRUARY, by="test"))
     assert (tries, len(found.legs), found.obstacle(FEBRUARY)) == (closing.TRIES + 1, len(LEGS), None)
     await same_as_a_clean_run(connection, book)
 
@@ -357,15 +394,16 @@ async def test_a_rater_that_runs_meanwhile_loses_and_doubles_nothing(
     await same_as_a_clean_run(connection, await load_book(connection, DESTINATIONS))
 
 
+@pytest.mark.parametrize("table", ["closed_month", "kept_allowance"])
 async def test_a_close_killed_within_its_transaction_has_done_nothing(
-    database: str, connection: Connection, writer: Writer, tmp_path: Path
+    database: str, connection: Connection, writer: Writer, tmp_path: Path, table: str
 ) -> None:
-    """By kill -9, when corrections are written and the month is not: all is as before; the next closes."""
+    """By kill -9, when corrections are written and this table is not: all is as before; the next closes."""
     await take_in(writer, shuffled())
     before = await state(connection)
     blocker = await connect(database, application="blocker")
     async with blocker.transaction():
-        await blocker.execute("LOCK TABLE closed_month IN SHARE MODE")
+        await blocker.execute(f"LOCK TABLE {table} IN SHARE MODE")
         machine = {
             "PBXCORE_DATABASE": database,
             "PBXCORE_STATE": str(tmp_path),
@@ -486,6 +524,7 @@ async def test_an_operator_closes_a_month(
     assert (code, account["account"], account["closed"]) == (0, "acme", True)
     assert (account["late"], answer["of_nobody"]) == ({"in_spool": 1, "in_quarantine": 1}, 1)
     assert account["bills"][0]["legs"] == len(taken)
+    assert {(one["bundle"], one["until"]) for one in account["kept"]} >= {("dach", "2026-03-31")}
     assert account["corrections"]
     code, output = await asyncio.to_thread(command, "close", "acme", "2026-02")
     assert (code, "closed on" in output, "1 in quarantine come late" in output) == (0, True, True), output

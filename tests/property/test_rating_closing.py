@@ -7,21 +7,23 @@ from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rating.account import AccountSpec
+from rating.allowance import NO_CLOSES, Closes
 from rating.book import Book, PoolKey, bind
 from rating.catalogue import CatalogueSpec
-from rating.closing import Kernel, Months, Standing, bound, canonical, corrections, rerate
+from rating.closing import Kernel, Months, Standing, bound, canonical, corrections, kept, rerate, to_keep
 from rating.columns import Index, Numbers, Told, legs_of, rate_columns, rerate_columns
 from rating.columns.arrays import ints
 from rating.correction import differs, standing
 from rating.destinations.load import load
 from rating.leg import Leg
-from rating.periods import from_iso, next_month
+from rating.periods import day_start_us, from_iso, next_month
 from rating.rate import Rating, rate
 from rating.rated import RatedLeg, Source
 from rating.store.rows import COLUMNS, row_of
@@ -33,6 +35,7 @@ AUTPHONE = CatalogueSpec.model_validate(
 )
 TABLE = Numbers(DESTINATIONS)
 NUMBERS = ("+493012345678", "+4915112345678", "+4312345678", "+436641234567", "+12125551234", "112")
+BERLIN = ZoneInfo("Europe/Berlin")
 EDGES_US = tuple(from_iso(f"2026-{day}T23:00:00+00:00") for day in ("09-30", "10-31", "11-30"))
 OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (10, 11, 12))
 NUMBER_OF_LEGS = 14
@@ -54,7 +57,8 @@ def books(draw: st.DrawFn, prices: int = 1) -> Book:
     minutes = draw(st.integers(0, 3))
     for name, bundle in AUTPHONE.bundles.items():
         size = bundle.sizes["S"].model_copy(update={"fixed_minutes": minutes, "mobile_minutes": minutes})
-        bundles[name] = bundle.model_copy(update={"sizes": {"S": size}})
+        months = draw(st.integers(0, 2))
+        bundles[name] = bundle.model_copy(update={"sizes": {"S": size}, "roll_over_months": months})
     fee, least = draw(st.sampled_from((0, 90_000))), draw(st.sampled_from((0, 500_000)))
     rates = tuple(
         row.model_copy(
@@ -149,10 +153,20 @@ class Ledger:
         return len(added)
 
     def close(self, month: date) -> None:
-        """Close a month."""
-        if month >= self.first_open.get("acme", date.min):
+        """Close a month, and keep what rolls over."""
+        opened = self.first_open.get("acme", date.min)
+        if month >= opened:
             self.rerate()
             self.first_open["acme"] = next_month(month)
+            closed = drawn(one.leg for one in self.standing() if one.month <= month)
+            before = self.book.closes.get("acme", NO_CLOSES).kept
+            new = (kept(one, "acme", closed) for one in to_keep(self.book, "acme", month))
+            self.turn_to(self.book, Closes(opened=next_month(month), kept=(*before, *new)))
+
+    def turn_to(self, book: Book, closes: Closes = NO_CLOSES) -> None:
+        """Go on by other documents; what was closed stays."""
+        known = self.book.closes if closes is NO_CLOSES else {"acme": closes}
+        self.book = book.with_closes(known)
 
     def bill(self, month: date) -> list[tuple[object, ...]]:
         """What a month's invoice says: each leg with its seconds, pools and amounts, summed over all rows."""
@@ -284,6 +298,33 @@ def test_rating_again_twice_changes_nothing(data: st.DataObject, legs: list[Leg]
     assert ledger.rerate() == 0
     wanted = {one.leg.key: one.leg for one in clean_run(legs, ledger.book).standing()}
     assert not any(differs(one.leg, wanted[one.leg.key]) for one in ledger.standing())
+
+
+@given(books(), books(), leg_lists(), leg_lists())
+def test_what_was_kept_is_what_is_there_whatever_documents_say_later(
+    book: Book, later: Book, legs: list[Leg], late: list[Leg]
+) -> None:
+    """A closed month gives late legs and later months together what its close has kept, no second more."""
+    ledger = Ledger(book)
+    ledger.take_in(legs)
+    ledger.close(OCTOBER)
+    before = drawn(one.leg for one in ledger.standing() if one.month <= OCTOBER)
+    ledger.turn_to(later)
+    ledger.take_in([replace(leg, key=f"late-{leg.key}") for leg in late])
+    ledger.close(NOVEMBER)
+    settled = [one for one in ledger.book.closes["acme"].kept if one.period <= OCTOBER]
+    granted = book.stretch(book.accounts["acme"], EDGES_US[1] - 1).allowances
+    assert {one.bundle for one in settled} == {one.name for one in granted if one.rolls_over}
+    behind_us: dict[str, int] = {}
+    for one in settled:
+        sizes = {"fixed": (one.fixed_s, one.fixed_left_s), "mobile": (one.mobile_s, one.mobile_left_s)}
+        for kind, (granted_s, left_s) in sizes.items():
+            pool = f"{one.bundle}/{kind}/{one.period}"
+            behind_us[pool] = day_start_us(next_month(one.until), BERLIN)
+            assert left_s == granted_s - before.get(("acme", pool), 0)
+            assert ledger.used.get(("acme", pool), 0) <= granted_s
+    pieces = [piece for leg, _ in ledger.rows for piece in leg.pieces if piece.pool in behind_us]
+    assert all(piece.start_us < behind_us[piece.pool] for piece in pieces)
 
 
 @given(st.data(), leg_lists(), st.randoms(use_true_random=False))

@@ -1,4 +1,4 @@
-"""Roll-over on generated bookings and legs: second by second, by both kernels, nothing too early or too late."""
+"""Roll-over on generated bookings and legs: second by second, by both kernels, not too early or too late."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
