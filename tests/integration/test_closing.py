@@ -4,163 +4,74 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from pbxcore.cli import app
 from pbxcore.closing import Changes, Closing
 from pbxcore.database import Connection, connect
-from pbxcore.intake.assemble import NOTHING_OPEN, Assembly, assemble
-from pbxcore.intake.memory import Memory
-from pbxcore.intake.record import read as read_records
-from pbxcore.practice.records import World, records
+from pbxcore.practice.records import records
 from pbxcore.rater import serve
 from pbxcore.rater.book import load_book
 from pbxcore.rater.pricing import FEW, price, rate_again
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
-from rating.book import Book, PoolKey
 from rating.closing import Months, Rerating
 from rating.columns import Index
-from rating.correction import differs, standing
-from rating.destinations.load import load as load_destinations
 from rating.leg import Leg
 from rating.periods import from_iso
 from rating.rate import rate
-from rating.rated import Quarantine, Quarantined, RatedLeg, Source
-from rating.store import closing, ledger, stream, thresholds
+from rating.rated import Quarantine, Quarantined
+from rating.store import closing, ledger
 from rating.store.closing import Obstacle, OpenLegs, Seal
 from rating.store.rows import COLUMNS, rated_leg_of, row_of
-from rating.store.stream import Entry
-from rating.store.thresholds import Event
-from rating.thresholds import reached
-
-CONFIG = Path(__file__).parents[2] / "config"
-DESTINATIONS = load_destinations(CONFIG / "destinations")
-JANUARY, FEBRUARY, MARCH, APRIL = (date(2026, month, 1) for month in (1, 2, 3, 4))
-CALLS = 300
-# Three days around the end of February in Berlin; enough talk to empty both pools of Acme in either month.
-WORLD = World(first_us=from_iso("2026-02-27T11:00:00+00:00"), every_us=864_000_000)
-NOW_US = from_iso("2026-04-01T00:00:00+02:00")
-LEGS = assemble(read_records("".join(records(CALLS, WORLD)), 0)[0], NOTHING_OPEN).legs
-FILES = {
-    ("catalogue", "autphone@2026-01-01"): "catalogues/autphone.yaml",
-    ("account", "acme"): "accounts/acme.yaml",
-    ("tenant", "acme"): "tenants/acme.yaml",
-}
-
-
-def document(file: str) -> Any:  # noqa: ANN401 — YAML
-    """Read a shipped document; minutes of its bundles stay for a month longer."""
-    found = yaml.safe_load((CONFIG / file).read_text())
-    if "rates" in found:
-        for bundle in found["bundles"].values():
-            bundle["roll_over_months"] = 1
-    return found
+from tests.integration.ended_legs import (
+    CALLS,
+    CONFIG,
+    DESTINATIONS,
+    FEBRUARY,
+    JANUARY,
+    LEGS,
+    MARCH,
+    NOW_US,
+    WORLD,
+    a_connection,
+    a_writer,
+    as_they_stand,
+    document,
+    drawn,
+    entries_of,
+    put,
+    same_as_a_clean_run,
+    shuffled,
+    state,
+    take_in,
+)
 
 
 @pytest.fixture
 async def connection(database: str) -> AsyncIterator[Connection]:
     """Give a connection to a database that knows the example tenant."""
-    connection = await connect(database, application="test")
-    for (kind, name), file in FILES.items():
-        await put(connection, kind, name, document(file))
-    yield connection
-    await connection.close()
+    async with a_connection(database) as connection:
+        yield connection
 
 
 @pytest.fixture
 async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
     """Give a rater's writer, with a connection of its own."""
-    own = await connect(database, application="rater")
-    turn = await ledger.take_turn(own)
-    assert turn is not None
-    yield Writer(
-        connection=own,
-        turn=turn,
-        source="test",
-        index=Index(await load_book(connection, DESTINATIONS)),
-        memory=Memory(position=None, open=NOTHING_OPEN, last_us=0),
-    )
-    await own.close()
+    async with a_writer(database, connection) as writer:
+        yield writer
 
 
 @pytest.fixture
 async def closer(connection: Connection, writer: Writer) -> Closing:
     """Give somebody who closes, by the same documents."""
     return Closing(connection, writer.index.book)
-
-
-async def put(connection: Connection, kind: str, name: str, content: object) -> None:
-    """Put the next revision of a document in force."""
-    await connection.execute(
-        "INSERT INTO revision SELECT $1, $2, 1 + count(*), $3, '', 'test' FROM revision WHERE id = $2",
-        kind,
-        name,
-        json.dumps(content, default=str),
-    )
-
-
-async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
-    """Let legs end."""
-    ended = Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
-    await writer._commit(ended, None, "", ())
-
-
-def shuffled(legs: Sequence[Leg] = LEGS, seed: int = 1) -> list[Leg]:
-    """Return legs as a bad network would."""
-    return random.Random(seed).sample(list(legs), len(legs))
-
-
-async def entries_of(connection: Connection) -> Sequence[Entry]:
-    """Return the whole stream."""
-    return await stream.rated_since(connection, 0, 100_000)
-
-
-def as_they_stand(entries: Sequence[Entry]) -> dict[str, RatedLeg]:
-    """Return every leg after its corrections."""
-    by_key: dict[str, list[RatedLeg]] = {}
-    for entry in entries:
-        by_key.setdefault(entry.leg.key, []).append(entry.leg)
-    return {key: standing(original, rest) for key, (original, *rest) in by_key.items()}
-
-
-def drawn(entries: Sequence[Entry]) -> dict[PoolKey, int]:
-    """Return what rows say was drawn from each pool, corrections included."""
-    found: dict[PoolKey, int] = {}
-    for entry in entries:
-        for piece in entry.leg.pieces:
-            if piece.source is Source.ALLOWANCE:
-                key = (entry.leg.account, piece.pool)
-                found[key] = found.get(key, 0) + piece.seconds
-    return found
-
-
-async def state(connection: Connection) -> tuple[object, ...]:
-    """Everything that closing may change."""
-    tables = ("rated_leg", "pool_used", "closed_month", "kept_allowance", "stream")
-    return tuple([await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables])  # noqa: S608 — our own names
-
-
-async def same_as_a_clean_run(connection: Connection, book: Book, legs: Sequence[Leg] = LEGS) -> None:
-    """Compare legs, sums, balances and positions with legs that came in canonical order."""
-    entries = await entries_of(connection)
-    clean = rate(sorted(legs, key=lambda leg: (leg.ended_us, leg.key)), book, {})
-    found = as_they_stand(entries)
-    assert len(found) == len(clean.rated)
-    assert not [leg.key for leg in clean.rated if differs(leg, found[leg.key])]
-    assert sum(entry.leg.amount_micro for entry in entries) == sum(leg.amount_micro for leg in clean.rated)
-    assert drawn(entries) == clean.used == await ledger.used(connection, ["acme"])
-    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
 
 
 async def test_a_closed_month_is_that_of_a_clean_run(
@@ -553,62 +464,3 @@ async def test_an_operator_rates_again(
     code, output = await asyncio.to_thread(command, "rerate", "acme", "--confirm")
     assert (code, "0 of" in output) == (0, True), output
     assert await entries_of(connection) == entries
-
-
-def pools_of(events: Sequence[Event]) -> list[tuple[str, str, int]]:
-    """What was told, without when."""
-    return sorted((one.account, one.pool, one.percent) for one in events)
-
-
-async def test_the_leg_that_reaches_a_threshold_tells_it_once(connection: Connection, writer: Writer) -> None:
-    """Leg by leg, by a writer that remembers nothing: each event stands with the leg that crossed it."""
-    for leg in LEGS:
-        writer.told.clear()
-        await take_in(writer, [leg])
-    events, entries = await thresholds.since(connection, 0), await entries_of(connection)
-    used = await ledger.used(connection, ["acme"])
-    assert pools_of(events) == sorted(one[:3] for one in reached(writer.index.book, used))
-    assert {one.percent for one in events} == {80, 100}
-    assert [one.position for one in events] == list(range(1, len(events) + 1))
-    for one in events:
-        pieces = [piece for piece in entries[one.rated_position - 1].leg.pieces if piece.pool == one.pool]
-        edge = one.granted_s * (100 - one.percent)
-        assert pieces[-1].after_s * 100 <= edge < pieces[0].before_s * 100
-        assert one.used_s == one.granted_s - pieces[-1].after_s
-    assert await thresholds.since(connection, 1, 1) == events[1:2]
-
-
-async def test_a_batch_tells_what_its_legs_reach_together(connection: Connection, writer: Writer) -> None:
-    """By columns, in one transaction, the same events; the same legs again tell none."""
-    await take_in(writer, LEGS)
-    events = await thresholds.since(connection, 0)
-    used = await ledger.used(connection, ["acme"])
-    assert len(LEGS) > FEW
-    assert pools_of(events) == sorted(one[:3] for one in reached(writer.index.book, used))
-    assert {one.rated_position for one in events} == {len(await entries_of(connection))}
-    await take_in(writer, LEGS)
-    assert await thresholds.since(connection, 0) == events
-
-
-async def test_a_leg_and_its_threshold_are_written_together_or_not_at_all(
-    connection: Connection, writer: Writer
-) -> None:
-    """Where the event cannot be written, the leg is not rated either."""
-    await connection.execute("ALTER TABLE threshold_event RENAME TO away")
-    with pytest.raises(asyncpg.UndefinedTableError):
-        await take_in(writer, LEGS)
-    assert await entries_of(connection) == []
-    assert await ledger.used(connection, ["acme"]) == {}
-
-
-async def test_corrections_tell_no_threshold(connection: Connection, writer: Writer, closer: Closing) -> None:
-    """Neither again nor for the first time; a leg that comes after them tells what was not told."""
-    await take_in(writer, shuffled(LEGS[:-20]))
-    before = await thresholds.since(connection, 0)
-    found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
-    assert found.changed
-    assert await thresholds.since(connection, 0) == before
-    await take_in(writer, LEGS[-20:])
-    after = await thresholds.since(connection, 0)
-    assert after[: len(before)] == before
-    assert len(pools_of(after)) == len(set(pools_of(after)))
