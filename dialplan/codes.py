@@ -104,7 +104,7 @@ def _leave_message(asked: Asked) -> Node:
     if refused := asked.sheet.withhold(asked.plan, Feature.VOICEMAIL, asked.rule):
         return refused
     asked.sheet.note(asked.rule, f"leaves a message in mailbox {box}")
-    return Node(Voicemail(mailbox=f"{box}@{asked.plan.tenant}"))
+    return Node(Voicemail(mailbox=f"{box}@{asked.plan.tenant}", language=asked.plan.language))
 
 
 # --- switches --------------------------------------------------------------------------------------------

@@ -178,10 +178,17 @@ class Outside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voicemail:
-    """Take a message. Ends the call."""
+    """Take a message. Ends the call.
 
-    mailbox: str  # "<box>@<tenant>"
-    busy: bool = False  # greet with "busy" instead of "unavailable"
+    Attributes:
+        mailbox: `<box>@<tenant>`.
+        language: in which its caller is spoken to, its tenant's; empty: as it was.
+        busy: greet with "busy" instead of "unavailable".
+    """
+
+    mailbox: str
+    language: str = ""
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,7 +212,7 @@ def _to_voicemail(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node |
     if name not in here.plan.mailboxes:
         return _missing(sheet, here, f"mailbox {name}", sender)
     refused = sheet.withhold(here.plan, Feature.VOICEMAIL, sender.rule)
-    return refused or Node(Voicemail(mailbox=f"{name}@{here.plan.tenant}"))
+    return refused or Node(Voicemail(mailbox=f"{name}@{here.plan.tenant}", language=here.plan.language))
 
 
 def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | None:

@@ -27,7 +27,7 @@ from dialplan.block import numbers_of
 from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import contract_checks, contract_log, database, lasting, publication, speech, turn
+from pbxcore import contract_checks, contract_log, database, lasting, prompts, publication, speech, turn
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
@@ -143,6 +143,7 @@ def _speak(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]
     found: list[Located] = []
     for document in documents:
         if isinstance(document.spec, TenantSpec):
+            prompts.speak(settings, document.spec.language)
             for name, one in document.spec.announcements.items():
                 try:
                     speech.speak(settings.state, document.spec.tenant, texts_of(document.spec, one))

@@ -53,6 +53,15 @@ SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER B
 SELECT DISTINCT ON (id) id, revision, document FROM revision
 WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
 
+-- name: said_before
+-- Earlier revisions of tenants that say what a revision says that is not in force yet: after a rollback. The second
+-- array is what is in force, as text for the same reason.
+SELECT newer.id, older.revision
+FROM unnest($1::text[], $2::text[]) AS late (id, there)
+JOIN revision AS newer ON newer.kind = 'tenant' AND newer.id = late.id AND newer.revision > late.there::integer
+JOIN revision AS older ON older.kind = 'tenant' AND older.id = newer.id AND older.revision < newer.revision
+                      AND older.document = newer.document;
+
 -- name: on_credit
 -- Tenants whose account, as it is in force, is prepaid or has spend limits. Where none is, tenants are not looked at.
 WITH asking AS MATERIALIZED (

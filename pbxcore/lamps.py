@@ -99,3 +99,9 @@ def action(db: sqlite3.Connection, lamp: str) -> Action:
     if found is None:
         return "DialplanExtensionRemove", where
     return "DialplanExtensionAdd", {**where, "Application": found[0], "Replace": "yes"}
+
+
+def message_action(mailbox: str) -> Action:
+    """Give what makes Asterisk look again what is in a mailbox: its lamp is as the last message left it."""
+    box, _, tenant = mailbox.partition("@")
+    return "VoicemailRefresh", {"Context": tenant, "Mailbox": box}

@@ -10,19 +10,19 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from dialplan.plan import Mailbox, Phone, Plan
-from pbxcore import lamps, music
+from dialplan.plan import Phone, Plan
+from pbxcore import attic, lamps, music
 from pbxcore.mail import boxes
 from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
-FORM = 5  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
+FORM = 6  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -34,8 +34,9 @@ class Changed:
     """An object of Asterisk that was added, changed or removed.
 
     Attributes:
-        kind: endpoint, auth, aor or lamp.
-        id: its name: that of the phone's endpoint, or of a lamp `<tenant>/<extension>`.
+        kind: endpoint, auth, aor, lamp or mailbox.
+        id: its name: that of the phone's endpoint, of a lamp `<tenant>/<extension>`, of a mailbox
+            `<box>@<tenant>`.
         change: tells this change of it from a later one.
     """
 
@@ -117,6 +118,17 @@ def mark_current(settings: Settings) -> None:
         db.execute(f"PRAGMA user_version = {FORM}")
 
 
+def note_said_before(settings: Settings, plan: Plan, older: Collection[int]) -> None:
+    """Note, before a plan is put in force, which earlier revisions said the same.
+
+    Mailboxes of that time have their messages again, also where this publisher dies and another one goes on.
+    """
+    if not is_current(settings):
+        prepare(settings)
+    with _transaction(mailboxes_db(settings)) as db:
+        attic.note_said_before(db, plan.tenant, plan.revision, older)
+
+
 def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     """Make a tenant's phones and mailboxes those of its plan; return what Asterisk must forget.
 
@@ -126,27 +138,48 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     if not is_current(settings):
         prepare(settings)
     with _transaction(mailboxes_db(settings)) as db:
-        _replace_mailboxes(db, settings, plan.tenant, plan.language, tuple(plan.mailboxes.values()))
+        attic.put_away(db, settings.voicemail, plan.tenant)
+        _replace_mailboxes(db, settings, plan)
         boxes.replace(db, plan, int(time.time()))
+    with _transaction(mailboxes_db(settings)) as db:
+        attic.put_away(db, settings.voicemail, plan.tenant)
+        dimmed = [
+            Changed("mailbox", f"{box}@{plan.tenant}")
+            for box in attic.touched(db, plan.tenant, plan.revision)
+        ]
     rows = {phone.endpoint: _rows(settings, plan, phone) for phone in plan.phones}
     with _transaction(settings.phones_db) as db:
         music.replace(db, settings, plan)
-        changed = _replace(db, plan.tenant, rows, lamps.lamps_of(plan))
+        changed = _replace(db, plan.tenant, rows, lamps.lamps_of(plan), dimmed)
     lamps.write(settings, plan.tenant, lamps.lamps_of(plan))
     return changed
 
 
-def withdraw(settings: Settings, tenant: str) -> tuple[Changed, ...]:
-    """Remove a tenant's phones and mailboxes; return what Asterisk must forget."""
-    prepare(settings)
+def removed_mailboxes_of(settings: Settings, tenants: Collection[str]) -> frozenset[str]:
+    """Return those of some tenants that have messages of removed mailboxes."""
+    if not tenants or not mailboxes_db(settings).exists():
+        return frozenset()
+    with _open(mailboxes_db(settings)) as db:
+        if ("attic", "context") not in _columns(db):  # of an older program; `publish` mends it
+            return frozenset()
+        return frozenset(tenants) & {row[0] for row in db.execute("SELECT DISTINCT context FROM attic")}
+
+
+def purge(settings: Settings, now: int) -> None:
+    """Remove what was in mailboxes that have been gone for long enough."""
+    if not mailboxes_db(settings).exists():
+        return
     with _transaction(mailboxes_db(settings)) as db:
-        _replace_mailboxes(db, settings, tenant, "", ())
-        boxes.withdraw(db, tenant)
-    with _transaction(settings.phones_db) as db:
-        music.withdraw(db, tenant)
-        changed = _replace(db, tenant, {}, {})
-    lamps.write(settings, tenant, {})
-    return changed
+        attic.purge(db, settings.voicemail, now)
+    attic.remove_purged(settings.voicemail)
+
+
+def give_voices(settings: Settings, languages: Collection[str]) -> None:
+    """Note in which languages this machine can say what is in a mailbox; the others are told in English."""
+    with _transaction(mailboxes_db(settings)) as db:
+        db.execute("DELETE FROM voices")
+        db.executemany("INSERT INTO voices VALUES (?)", [(language,) for language in languages])
+        db.execute(f"UPDATE voicemail SET language = {_VOICE} WHERE tenant_language IS NOT NULL")  # noqa: S608 — words of ours
 
 
 def counts(settings: Settings) -> Counts:
@@ -167,9 +200,13 @@ def to_expire(settings: Settings) -> tuple[Changed, ...]:
 
 
 def lamp_actions(settings: Settings, changed: Iterable[Changed]) -> Mapping[Changed, lamps.Action]:
-    """Return the manager actions that put changed lamps in force."""
+    """Return the manager actions that put changed lamps in force, message lamps among them."""
     with _open(settings.phones_db) as db:
-        return {one: lamps.action(db, one.id) for one in changed if one.kind == "lamp"}
+        return {
+            one: lamps.action(db, one.id) if one.kind == "lamp" else lamps.message_action(one.id)
+            for one in changed
+            if one.kind in {"lamp", "mailbox"}
+        }
 
 
 def expired(settings: Settings, objects: Iterable[Changed]) -> None:
@@ -251,10 +288,14 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
 
 
 def _replace(
-    db: sqlite3.Connection, tenant: str, phones: Mapping[str, Mapping[str, Row]], hints: Mapping[str, str]
+    db: sqlite3.Connection,
+    tenant: str,
+    phones: Mapping[str, Mapping[str, Row]],
+    hints: Mapping[str, str],
+    mailboxes: Iterable[Changed],
 ) -> tuple[Changed, ...]:
     """Change phones and lamps of a tenant, and note with them what Asterisk has to be told of it."""
-    changed = _replace_phones(db, tenant, phones)
+    changed = [*_replace_phones(db, tenant, phones), *mailboxes]
     changed += [Changed("lamp", lamp) for lamp in lamps.replace(db, tenant, hints)]
     db.executemany(
         "INSERT INTO expiry VALUES (?, ?, random()) ON CONFLICT DO UPDATE SET change = excluded.change",
@@ -293,17 +334,26 @@ def _upsert(db: sqlite3.Connection, kind: str, endpoint: str, row: Row) -> bool:
     return done.rowcount > 0
 
 
-def _replace_mailboxes(
-    db: sqlite3.Connection, settings: Settings, tenant: str, language: str, mailboxes: Sequence[Mailbox]
-) -> None:
+# Of a row of `voicemail`: the language in which Asterisk says what is in the box.
+_VOICE = "coalesce((SELECT v.language FROM voices v WHERE v.language = tenant_language), 'en')"
+
+
+def _replace_mailboxes(db: sqlite3.Connection, settings: Settings, plan: Plan) -> None:
+    tenant, mailboxes = plan.tenant, plan.mailboxes.values()
     known = {row[0] for row in db.execute("SELECT mailbox FROM voicemail WHERE context = ?", (tenant,))}
     for box in known - {mailbox.box for mailbox in mailboxes}:
         for table in ("voicemail", "given_pins"):
             db.execute(f"DELETE FROM {table} WHERE context = ? AND mailbox = ?", (tenant, box))  # noqa: S608 — names of ours
+        attic.note_removed(db, tenant, box, plan.revision - 1)
     for mailbox in mailboxes:
         key, pin = (tenant, mailbox.box), mailbox.pin or pin_of(settings, f"{mailbox.box}@{tenant}")
         name = re.sub(r"[\x00-\x1f]", "", mailbox.name)
         if mailbox.box not in known:
+            if known:  # else the file may have been lost, and what is on the disk is the tenant's own
+                attic.put_away_unknown(db, settings.voicemail, tenant, mailbox.box, plan.revision - 1)
+            place = attic.bring_back(db, settings.voicemail, tenant, mailbox.box, plan.revision)
+            place = plan.revision if place is None else place
+            attic.note_opened(db, tenant, mailbox.box, place, plan.revision)
             db.execute("INSERT INTO voicemail (context, mailbox, password) VALUES (?, ?, ?)", (*key, pin))
         given = db.execute(
             "INSERT INTO given_pins VALUES (?, ?, ?) ON CONFLICT (context, mailbox) "
@@ -311,8 +361,9 @@ def _replace_mailboxes(
         )  # fmt: skip
         if given.rowcount > 0:
             db.execute("UPDATE voicemail SET password = ? WHERE context = ? AND mailbox = ?", (pin, *key))
-        db.execute("UPDATE voicemail SET fullname = ?, language = ? WHERE context = ? AND mailbox = ?",
-                   (name, language, *key))  # fmt: skip
+        db.execute("UPDATE voicemail SET fullname = ?, tenant_language = ? WHERE context = ? AND mailbox = ?",
+                   (name, plan.language, *key))  # fmt: skip
+    db.execute(f"UPDATE voicemail SET language = {_VOICE} WHERE context = ?", (tenant,))  # noqa: S608 — words of ours
 
 
 def _sql(name: str) -> str:

@@ -39,8 +39,24 @@ CREATE TABLE IF NOT EXISTS asterisk (started TEXT NOT NULL);
 -- `uniqueid`, `context`, `mailbox`, `password` … are names of app_voicemail. It writes a changed PIN back.
 CREATE TABLE IF NOT EXISTS voicemail (
   uniqueid INTEGER PRIMARY KEY, context TEXT NOT NULL, mailbox TEXT NOT NULL, password TEXT NOT NULL,
-  fullname TEXT, email TEXT, language TEXT, tz TEXT, UNIQUE (context, mailbox)
+  fullname TEXT, email TEXT, language TEXT, tz TEXT, tenant_language TEXT, UNIQUE (context, mailbox)
 );
+-- Ours: languages in which this machine can say what is in a mailbox. `language` is the tenant's where it is one of
+-- these, and English otherwise: app_voicemail hangs up where a word of another grammar is missing.
+CREATE TABLE IF NOT EXISTS voices (language TEXT PRIMARY KEY) WITHOUT ROWID;
+-- Ours: since which revision a mailbox has been there, and where its messages go when it goes (pbxcore.attic).
+CREATE TABLE IF NOT EXISTS opened (
+  context TEXT, mailbox TEXT, place INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (context, mailbox)
+) WITHOUT ROWID;
+-- Ours: from when to when mailboxes were there that were removed, and when that was.
+CREATE TABLE IF NOT EXISTS attic (
+  context TEXT, mailbox TEXT, place INTEGER, since INTEGER, until INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (context, mailbox, place, since)
+) WITHOUT ROWID;
+-- Ours: earlier revisions that said what the next one says: its mailboxes of that time have their messages again.
+CREATE TABLE IF NOT EXISTS said_before (
+  context TEXT, revision INTEGER, older INTEGER, PRIMARY KEY (context, revision, older)
+) WITHOUT ROWID;
 -- Ours: the PIN that a tenant's document gave last. Only another one overrules what a user has set.
 CREATE TABLE IF NOT EXISTS given_pins (
   context TEXT, mailbox TEXT, pin TEXT NOT NULL, PRIMARY KEY (context, mailbox)

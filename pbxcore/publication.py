@@ -23,7 +23,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,7 @@ class _Behind:
         prepaid: tenants whose account calls on credit: the standby must know that, too.
         limited: tenants whose account is invoiced and has spend limits.
         credit_changed: that some are one or the other, or no longer are, is not in force.
+        again: by tenant, earlier revisions that said the same; only of those with removed mailboxes.
     """
 
     wanted: Mapping[str, int]
@@ -129,6 +130,7 @@ class _Behind:
     prepaid: frozenset[str]
     limited: frozenset[str]
     credit_changed: bool
+    again: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -148,13 +150,29 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late)
         prepaid, limited = await _on_credit(connection)
+        again = await _said_before(settings, connection, late, index.revisions)
     return _Behind(
         wanted=wanted,
         prepaid=prepaid,
         limited=limited,
         credit_changed=(prepaid, limited) != (index.prepaid, index.limited),
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
+        again=again,
     )
+
+
+async def _said_before(
+    settings: Settings, connection: Connection, late: Collection[str], there: Mapping[str, int]
+) -> Mapping[str, frozenset[int]]:
+    """Return to which revisions tenants have gone back, where messages can come back with them."""
+    asking = sorted(phones.removed_mailboxes_of(settings, late))
+    if not asking:  # nearly always: documents are long, and comparing them takes time
+        return {}
+    before = [str(there.get(tenant, 0)) for tenant in asking]
+    rows = await connection.fetch(SQL["said_before"], asking, before)
+    return {
+        tenant: frozenset(int(row["revision"]) for row in rows if row["id"] == tenant) for tenant in asking
+    }
 
 
 async def _on_credit(connection: Connection) -> tuple[frozenset[str], frozenset[str]]:
@@ -220,6 +238,8 @@ def _write(settings: Settings, behind: _Behind) -> None:
     plans = [plan for plan in behind.plans if plan.revision >= before.get(plan.tenant, 0)]
     for plan in plans:
         write_plan(settings.published, plan)
+        if again := behind.again.get(plan.tenant):
+            phones.note_said_before(settings, plan, again)
     index = Index(
         revisions={**before, **{plan.tenant: plan.revision for plan in plans}},
         trunks=tuple(trunk.name for trunk in settings.trunks),

@@ -191,6 +191,16 @@ class Settings(BaseSettings):
         return self.state / "sounds"
 
     @property
+    def prompts(self) -> Path:
+        """Folder of what our calls say by themselves: `<language>/<sound>.wav` (`pbxcore.prompts`)."""
+        return self.state / "prompts"
+
+    @property
+    def voicemail(self) -> Path:
+        """Folder of mailboxes: `<tenant>/<box>`, as Asterisk keeps them."""
+        return self.state.absolute() / "asterisk" / "spool" / "voicemail"
+
+    @property
     def switches_db(self) -> Path:
         """SQLite file of what users switched (`pbxcore.switches`)."""
         return self.state / "switches.sqlite"

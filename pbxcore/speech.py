@@ -74,7 +74,17 @@ def speak(state: Path, tenant: str, texts: Iterable[Spoken]) -> None:
         place = state / "sounds" / tenant / f"{text.name}{SUFFIX}"
         _unnamed(place).unlink(missing_ok=True)  # a plan that names it is on its way
         if not place.exists():
-            _keep(place, _wav(_spoken(state, text)))
+            make(state, place, text)
+
+
+def make(state: Path, place: Path, text: Spoken) -> None:
+    """Make the sound of a text; who hears an older one in that place hears it to its end.
+
+    Raises:
+        SpeechError: there is no engine, or it failed.
+        OSError: the sound cannot be kept.
+    """
+    _keep(place, _wav(_spoken(state, text)))
 
 
 def forget(sounds: Path, plan: Plan) -> None:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pbxcore.control.ami import Link
-from pbxcore.machine import asterisk
 from pbxcore.settings import Settings
 
 FOLDERS: Mapping[str, bool] = {
@@ -87,7 +86,7 @@ def folder_of(settings: Settings, mailbox: str) -> Path:
     if not _BOX.fullmatch(mailbox):
         raise ValueError(f"{mailbox[:80]!r} is no mailbox")
     box, _, tenant = mailbox.partition("@")
-    return asterisk.home(settings) / "spool" / "voicemail" / tenant / box
+    return settings.voicemail / tenant / box
 
 
 def messages(settings: Settings, mailbox: str) -> tuple[Message, ...]:

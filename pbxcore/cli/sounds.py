@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pbxcore import sounds, speech
+from pbxcore import prompts, sounds, speech
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.machine import debian
 from pbxcore.machine.errors import TreeError
@@ -47,6 +47,7 @@ def add(
 def engine() -> None:
     """Make the engine that speaks texts of announcements (`spoken:`), a private tree of Debian packages.
 
+    What our calls say by themselves (press 1, switched on) is spoken at once, in de, it and nl.
     Where the machine has espeak-ng of its own, that is used and nothing is made.
     """
     settings = Settings()
@@ -54,6 +55,8 @@ def engine() -> None:
         if not speech.engine(settings.state):
             debian.ensure(settings.state / speech.TREE, packages=(speech.ENGINE,))
         spoken = speech.languages(settings.state)
+        for language in prompts.texts():
+            prompts.speak(settings, language)
     except (TreeError, speech.SpeechError) as failed:
         remedy = failed.remedy if isinstance(failed, TreeError) else "install Debian's package espeak-ng"
         raise fail(escape(str(failed)), escape(remedy), Exit.UNAVAILABLE) from failed

@@ -201,7 +201,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
         case Admit():
             return _call("admit", _limits(step.limits), step.then)
         case Voicemail():
-            return _call("voicemail", step.mailbox, "b" if step.busy else "u")
+            return _call("voicemail", step.mailbox, "b" if step.busy else "u", step.language)
         case ListenToVoicemail():
             return _call("listen", step.mailbox)
         case Play():

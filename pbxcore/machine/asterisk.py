@@ -14,7 +14,7 @@ from pathlib import Path
 from dialplan.build import OWN_SOUNDS
 from dialplan.numbers import COUNTRIES
 from dialplan.presentation import way_of
-from pbxcore import lamps, phones
+from pbxcore import lamps, phones, prompts
 from pbxcore.machine import debian
 from pbxcore.machine.errors import MachineError
 from pbxcore.secret import derive
@@ -24,6 +24,10 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk-conf"
 OLDEST_MAJOR = 20
 VERSION_LIMIT_S = 10.0
 AMI_USER = "pbxcore"
+# Of each language in which a mailbox may be listened to, a sound that its grammar in app_voicemail asks for:
+# where it is not there, Asterisk hangs up instead of saying how many messages there are.
+VOICES = {"de": "digits/1F", "en": "vm-youhave", "es": "digits/1M", "fr": "digits/1F", "it": "digits/un",
+          "nl": "vm-INBOXs"}  # fmt: skip
 SILENCE_BYTES = 10 * 8_000 * 2  # ten seconds of signed linear, 8 kHz
 
 
@@ -118,7 +122,7 @@ def configure(settings: Settings, installation: Installation) -> Path:
     for folder in ("etc", "lib", "db", "share", "spool", "log/cel-custom"):  # no folder, no leg records
         (here / folder).mkdir(parents=True, exist_ok=True)
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # its path is short enough for a socket
-    _link_data(installation.share, here / "share")
+    voices = _link_data(installation.share, here / "share", settings.prompts.absolute())
     _link(settings.sounds.absolute(), here / "share" / "sounds" / OWN_SOUNDS)
     values = _values(settings, installation)
     for template in sorted(TEMPLATES.glob("*.conf")):
@@ -127,6 +131,7 @@ def configure(settings: Settings, installation: Installation) -> Path:
     _write(here / "etc" / "countries.conf", countries())
     _write(here / "etc" / "ways.conf", ways(settings))
     phones.prepare(settings)
+    phones.give_voices(settings, voices)
     return here
 
 
@@ -205,20 +210,29 @@ def _music(installation: Installation, here: Path) -> Path:
     return quiet
 
 
-def _link_data(share: Path, into: Path) -> None:
-    """Link an installation's data; give its voices the names of languages, as Debian does after install."""
+def _link_data(share: Path, into: Path, spoken: Path) -> frozenset[str]:
+    """Link an installation's data; return the languages in which a mailbox can be listened to.
+
+    Voices get the names of languages, as Debian gives them after install. Where there is none, our own
+    prompts have that name.
+    """
     for entry in share.iterdir():
         if entry.name != "sounds":
             _link(entry, into / entry.name)
-    sounds = into / "sounds"
+    sounds, whole = into / "sounds", set()
     sounds.mkdir(exist_ok=True)
-    for voice in sorted((share / "sounds").glob("*")):
-        if voice.is_dir():
-            _link(voice, sounds / voice.name)
-    for language in ("en", "de", "fr", "it", "es", "nl"):
-        voices = [v for v in sorted(sounds.glob(f"{language}*")) if v.is_dir()]
-        if voices and not (sounds / language).exists():
-            _link(voices[0].resolve(), sounds / language)
+    installed = [voice for voice in sorted((share / "sounds").glob("*")) if voice.is_dir()]
+    for voice in installed:
+        _link(voice, sounds / voice.name)
+    for language, needed in VOICES.items():
+        found = [voice for voice in installed if voice.name.partition("_")[0] == language]
+        if found:
+            _link(found[0], sounds / language)
+        elif language in prompts.texts():
+            _link(spoken / language, sounds / language)
+        if any(sound for voice in found[:1] for sound in voice.glob(f"{needed}.*")):
+            whole.add(language)
+    return frozenset(whole)
 
 
 def _link(target: Path, link: Path) -> None:

@@ -57,11 +57,6 @@ def replace(db: sqlite3.Connection, plan: Plan, now: int) -> None:
     )  # fmt: skip
 
 
-def withdraw(db: sqlite3.Connection, tenant: str) -> None:
-    """Remove the boxes of a tenant."""
-    db.execute("DELETE FROM mail WHERE context = ?", (tenant,))
-
-
 def read(path: Path) -> Mapping[str, Box]:
     """Return every box that wants mail, by its name; none where nothing was published.
 

@@ -1,4 +1,4 @@
-"""The process: the application on its port, the look for cut-off publications and mail, until cancelled."""
+"""The process: the application on its port, and what the machine looks for by itself, until cancelled."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ import uvicorn
 from pbxcore import metrics
 from pbxcore.completion import keep_complete
 from pbxcore.mail.delivery import deliver
+from pbxcore.purging import keep_purged
 from pbxcore.settings import Settings
 from pbxcore.web.api import application
 
@@ -48,6 +49,7 @@ async def serve(settings: Settings) -> None:
                 group.create_task(_beat(), name="heartbeat metric"),
                 group.create_task(keep_complete(settings), name="completion"),
                 group.create_task(deliver(settings), name="mail"),
+                group.create_task(keep_purged(settings), name="purging"),
             )
             try:
                 await _until_cancelled(_Server(config), listener, group)

@@ -129,15 +129,16 @@ class Pbx:
                                 port=self.settings.ports.carrier, media=(port + 2, port + 9))  # fmt: skip
 
     def outsider(
-        self, number: str, *, tone_hz: int = 440
+        self, number: str, *, tone_hz: int = 440, called: bool = False
     ) -> contextlib.AbstractAsyncContextManager[baresip.Baresip]:
-        """Give a caller from outside, of the second stack, who comes from the carrier's address."""
+        """Give somebody outside, of the second stack, at the carrier's address; called at its port, too."""
         port = self.port()
         account = baresip.Account(user=number, password="", server=self.server, address="127.0.0.2",
-                                  tone_hz=tone_hz)  # fmt: skip
+                                  tone_hz=tone_hz, answers=called)  # fmt: skip
         modules = self.root / "usr/lib/baresip/modules"
+        first = self.settings.ports.carrier if called else port
         return baresip.running(
-            debian.command(self.root, "baresip"), modules, account, ports=(port, port + 2, port + 4)
+            debian.command(self.root, "baresip"), modules, account, ports=(first, port + 2, port + 4)
         )
 
     def baresip(
@@ -258,11 +259,12 @@ class Pbx:
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def publish(self, document: dict[str, Any], revision: int) -> None:
+    def publish(self, document: dict[str, Any], revision: int, *, again: tuple[int, ...] = ()) -> None:
         """Do what the door does, without a database."""
         plan = build_plan(TenantSpec.model_validate(document), revision=revision,
                           trunks=tuple(trunk.name for trunk in self.settings.trunks))  # fmt: skip
         publication.write_plan(self.settings.published, plan)
+        phones.note_said_before(self.settings, plan, again)
         phones.publish(self.settings, plan)
         publication.write_index(
             self.settings.published,

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from pbxcore import phones, voicemail
+from pbxcore import phones, publication, voicemail
 from pbxcore.machine import asterisk, services
 from pbxcore.practice import sipp, tone
 from pbxcore.settings import Smtp
-from tests.acceptance.conftest import SERVE
+from tests.acceptance.conftest import SERVE, until_heard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -289,6 +289,54 @@ async def test_a_message_is_heard_from_outside(pbx: Pbx) -> None:
         await anna.until("CALL_CLOSED")
         assert VOICE in tone.heard(anna.heard(), (VOICE, 1000))
     await asyncio.to_thread(pbx.until, lambda: [one["new"] for one in listed(pbx)] == [False], 10.0)
+
+
+async def changed(pbx: Pbx, revision: int, *, again: tuple[int, ...] = (), **values: Any) -> None:  # noqa: ANN401 — of a document
+    """Put the tenant in force with another language, or without Anna's mailbox."""
+    document = {**copy.deepcopy(pbx.tenant), "language": values.get("language", "en")}
+    if values.get("anna") == "has no mailbox":
+        del document["extensions"]["10"]["voicemail"], document["numbers"]["+493055500112"]
+    pbx.publish(document, revision, again=again)
+    assert all(one.done for one in await publication.announce(pbx.settings.run_dir))
+
+
+async def lamp(pbx: Pbx, runs: Runs) -> str:
+    """Ask for Anna's message lamp as a phone does that has just been switched on: yes or no."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    runs.append(watcher := await anna.subscribe("acme-p10", event="message-summary"))
+    said = await watcher.until(method="NOTIFY", text="Messages-Waiting: ")
+    return said.text.partition("Messages-Waiting: ")[2].split()[0]
+
+
+async def test_messages_of_a_removed_mailbox_are_nobodys(pbx: Pbx, runs: Runs) -> None:
+    """A new box of its number is dark and empty; going back brings message and lamp back."""
+    await changed(pbx, 31)
+    await leave(pbx)
+    seen = [(await lamp(pbx, runs), len(listed(pbx)))]
+    await changed(pbx, 32, anna="has no mailbox")
+    assert command(pbx, "voicemail", "list", "acme", "10").returncode == 1
+    for revision, again in ((33, ()), (34, ()), (35, (31,))):
+        await changed(pbx, revision, again=again, anna="has no mailbox" if revision == 34 else "has one")
+        if revision != 34:
+            seen.append((await lamp(pbx, runs), len(listed(pbx))))
+    assert seen == [("yes", 1), ("no", 0), ("yes", 1)]
+
+
+async def test_a_german_mailbox_is_heard(pbx: Pbx) -> None:
+    """Without a German voice Asterisk says what is in the box in English, and does not hang up."""
+    await changed(pbx, 36, language="de")
+    await leave(pbx)
+    async with pbx.baresip("p10") as anna:
+        await anna.register()
+        await anna.command("dial", "*97")
+        await anna.until("CALL_ESTABLISHED")
+        await _asked(pbx, "vm-password")
+        await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
+        await _asked(pbx, "vm-youhave")
+        await press(anna, "1")
+        await until_heard(anna, VOICE, 2.0, 60.0)
+    await changed(pbx, 37)
 
 
 async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:

@@ -19,6 +19,7 @@ from pbxcore import (
     door,
     lamps,
     phones,
+    prompts,
     publication,
     published,
     revisions,
@@ -26,6 +27,7 @@ from pbxcore import (
     speech,
     switches,
     turn,
+    voicemail,
 )
 from pbxcore.door import Applied
 from pbxcore.practice import tone
@@ -227,6 +229,11 @@ async def test_texts_are_spoken_before_a_change_is_stored(settings: Settings, sp
         applied = await put(settings, beta=tenant)
     assert not applied.findings
     (sound,) = (settings.sounds / "beta" / "spoken").glob("de-*.wav")
+    said = {str(path.relative_to(settings.prompts)) for path in settings.prompts.rglob("[!.]*.wav")}
+    assert said == {f"de/{name}.wav" for name in prompts.texts()["de"]}, (
+        "what we say ourselves, in German too"
+    )
+    assert {sounds.flaw(settings.prompts / name) for name in said} == {""}
     assert sounds.flaw(sound) == ""
     assert sound.stat().st_size > tone.RATE_HZ, "half a second"
     aged(sound)
@@ -241,6 +248,21 @@ def aged(file: Path) -> None:
     """Let a file be two days old."""
     written = file.stat().st_mtime_ns
     os.utime(file, ns=(written, written - 2 * speech.KEPT_S * 10**9))
+
+
+async def test_a_rollback_brings_the_messages_of_a_removed_mailbox_back(settings: Settings) -> None:
+    """Whoever has the number meanwhile does not hear them, and takes its own away with it."""
+    await start(settings)
+    without = TENANT.format(name="beta", account="acme", number="+493055520020")
+    anna = without.replace("devices: [p10]", "voicemail: {}")
+    box = voicemail.folder_of(settings, "10@beta")
+    box.mkdir(parents=True)
+    (box / "whose").write_text("Anna's")
+    there = []
+    for document in (anna, without, anna.replace("Ten", "Emil"), without, anna):
+        assert not (await put(settings, beta=document)).findings
+        there.append((box / "whose").read_text() if box.exists() else "")
+    assert there == ["Anna's", "", "", "", "Anna's"]
 
 
 async def test_no_plan_file_stays_that_nobody_reads(settings: Settings) -> None:

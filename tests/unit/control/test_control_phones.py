@@ -66,15 +66,6 @@ def test_a_device_that_is_gone_is_removed_and_forgotten(settings: Settings) -> N
     assert _rows(settings.phones_db, "SELECT id FROM ps_endpoints ORDER BY id") == [("acme-b",), ("other-a",)]
 
 
-def test_withdrawing_leaves_nothing_of_the_tenant(settings: Settings) -> None:
-    """No endpoint, password, address or mailbox is left."""
-    phones.publish(settings, _plan(e10={"devices": [{"device": "a"}], "voicemail": {}}))
-    phones.withdraw(settings, "acme")
-    for table in ("ps_endpoints", "ps_auths", "ps_aors", "owners", "lamps"):
-        assert _rows(settings.phones_db, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 — names above
-    assert _rows(phones.mailboxes_db(settings), "SELECT count(*) FROM voicemail") == [(0,)]
-
-
 def test_a_confirmed_change_is_no_longer_due(settings: Settings) -> None:
     """What Asterisk has not confirmed stays due, over any restart of ours."""
     changed = phones.publish(settings, _plan(e10={"devices": [{"device": "a"}]}))
@@ -178,7 +169,7 @@ def test_music_is_each_tenants_own(settings: Settings) -> None:
     ]  # fmt: skip
     sorts = "SELECT name, sort FROM musiconhold WHERE name LIKE 'acme-%' ORDER BY name"
     assert _rows(settings.phones_db, sorts) == [("acme-a", ""), ("acme-b", "random")]
-    phones.withdraw(settings, "acme")
+    phones.publish(settings, _musical("acme", {}, {}))
     names = "SELECT name FROM musiconhold UNION SELECT name FROM musiconhold_entry ORDER BY name"
     assert _rows(settings.phones_db, names) == [("acme2-a",), ("acme2-b",)]
 
