@@ -81,6 +81,10 @@ class Baresip:
         address, port = self.account.server
         await self.command("dial", f"sip:{number}@{address}:{port}")
 
+    async def be_called(self) -> None:
+        """Take calls from us at the address of a carrier."""
+        await self.command("uanew", _account(self.account))
+
     async def register(self) -> None:
         """Register, and wait until that is done."""
         await self.command(
@@ -231,7 +235,9 @@ def _account(account: Account) -> str:
     address, port = account.server
     answer = "auto" if account.answers else "manual"
     if account.is_outside:
-        return f"<sip:{account.user}@{account.address}>;regint=0;audio_codecs=PCMA;ptime=20"
+        return (
+            f"<sip:{account.user}@{account.address}>;regint=0;answermode={answer};audio_codecs=PCMA;ptime=20"
+        )
     return (
         f"<sip:{account.user}@{address}:{port};transport={account.transport}>;auth_user={account.user}"
         f";auth_pass={account.password};regint={EXPIRES_S};answermode={answer};audio_codecs=PCMA;ptime=20"

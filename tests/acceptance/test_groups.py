@@ -20,7 +20,8 @@ from dialplan.plan import Plan, Strategy
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.control.process import drawn
-from pbxcore.practice import sipp
+from pbxcore.practice import sipp, tone
+from tests.acceptance.conftest import until_heard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -33,6 +34,7 @@ CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
 OBEYS = "+493055530023"
 LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
+PROMPT = 1000  # Hz, in place of what is spoken
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
 WITH_MOBILE = {strategy: f"+4930555301{index:02}" for index, strategy in enumerate(Strategy, 10)}
 CREW: dict[str, Any] = {
@@ -354,11 +356,18 @@ async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Run
     del crew
     taken = await _take(pbx, runs, {"21": sipp.answering(ring_ms=0)})
     ends = []
-    for code in ("", "*81*1*2#", "*801"):
-        if code:
-            await _dial(pbx, runs, "p20", code)
-        await _call(pbx, OFFICE)
-        ends.append(pbx.end_of(pbx.decisions()[-1]["call"])["outcome"])
+    async with pbx.baresip("p20", tenant="crew") as keeper:
+        await keeper.register()
+        for code in ("", "*81*1*2#", "*801"):
+            if code:
+                keeper.events.clear()
+                await keeper.command("dial", code)
+                await keeper.until("CALL_ESTABLISHED")
+                await keeper.until("CALL_CLOSED")
+            before = len(pbx.decisions())
+            await _call(pbx, OFFICE)
+            (asked,) = (one for one in pbx.decisions()[before:] if one["facts"]["dialled"] == OFFICE)
+            ends.append(pbx.end_of(asked["call"])["outcome"])
     assert ends == ["rejected", "answered", "rejected"]
     assert len([m for m in taken["21"].messages() if m.method == "INVITE" and not m.status]) == 1
 
@@ -464,6 +473,26 @@ async def test_who_presses_1_outside_has_the_call(
     assert leg["seconds"] == pytest.approx(over - answered, abs=0.5)
 
 
+async def test_who_is_called_outside_is_asked_in_the_tenants_language(
+    pbx: Pbx, crew: Plan, runs: Runs
+) -> None:
+    """A mobile of the second stack hears the German words, presses 1 and talks; the phones stop."""
+    del crew
+    tone.write(pbx.settings.prompts / "de" / "followme" / "options.wav", PROMPT)
+    await asyncio.to_thread(_publish, pbx, {**CREW, "language": "de"})
+    taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent")})
+    async with _without_carrier(pbx), pbx.outsider(MOBILE, called=True) as mobile:
+        await mobile.be_called()
+        runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=1_000))
+        await until_heard(mobile, PROMPT, 1.0, 60.0)
+        await mobile.command("sndcode", "1")
+        await caller.until(status=200)
+        await taken["20"].until(method="CANCEL")
+        await caller.wait()
+        await mobile.until("CALL_CLOSED")
+    await asyncio.to_thread(_publish, pbx, CREW)
+
+
 async def _dial(pbx: Pbx, runs: Runs, device: str, code: str) -> tuple[sipp.SipMessage, ...]:
     """Let a phone dial a code; the confirmation ends the call. Give what was said."""
     phone = pbx.phone(device, tenant="crew")
@@ -490,13 +519,23 @@ async def _ended_leg(pbx: Pbx) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _carrier(pbx: Pbx, scenario: str) -> AsyncIterator[sipp.Run]:
     """Let the carrier answer as a scenario says, instead of the one that takes every call."""
-    pbx.stop("carrier")
     carrier = pbx.carrier
     command = sipp.words(pbx.program, local=(carrier.address, carrier.port), media=carrier.media, calls=0)
-    run = await sipp.start(command, scenario)
+    async with _without_carrier(pbx):
+        run = await sipp.start(command, scenario)
+        try:
+            yield run
+        finally:
+            await run.end()
+
+
+@contextlib.asynccontextmanager
+async def _without_carrier(pbx: Pbx) -> AsyncIterator[None]:
+    """Make room at the carrier's port for somebody else."""
+    pbx.stop("carrier")
     try:
-        yield run
+        yield
     finally:
-        await run.end()
+        carrier = pbx.carrier
         local = (carrier.address, carrier.port)
         pbx.start("carrier", sipp.words(pbx.program, local=local, media=carrier.media, calls=0), TERM="dumb")
