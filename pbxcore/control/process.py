@@ -91,15 +91,18 @@ class Process:
         known = self.switches.look()
         if known is not self.state.switches:
             self.state = replace(self.state, switches=known)
-        state = replace(self.state, draw=drawn(facts.call))
-        if self.turns is not None:
-            self.turns.forget(now)
-            state = replace(state, turns=self.turns.next, served=self.turns.served)
-        decision = decide(self.plans, facts, state, now)
+        decision = decide(self.plans, facts, self._state(facts.call, now), now)
         if self.turns is not None:
             self.turns.take(facts.linkedid, decision.hunts, now)
         self.notice(self.plans, facts)
         return decision
+
+    def _state(self, call: str, now: datetime) -> State:
+        """Give what is known besides the plans when a call is decided."""
+        if self.turns is None:
+            return replace(self.state, draw=drawn(call))
+        self.turns.forget(now)
+        return replace(self.state, draw=drawn(call), turns=self.turns.next, served=self.turns.served)
 
     async def pay(self, facts: Facts, decision: Decision) -> Decision:
         """Ask for the credit that a decision needs, once; legs without it become refusals."""

@@ -44,6 +44,7 @@ _SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
 _ARGUMENT = re.compile(r"[0-9A-Za-z_+*#.@:-]*", re.ASCII)
 _HEADERS = re.compile(r"[0-9A-Za-z_+*#.@:;=<>?/-]*", re.ASCII)
 _NONCE = re.compile(r"[0-9a-f-]{8,36}", re.ASCII)
+_ORIGINS = {origin.value: origin for origin in Origin}
 
 
 class WireError(ValueError):
@@ -89,16 +90,15 @@ def question(headers: Mapping[str, str]) -> Question:
     if not _NONCE.fullmatch(nonce):
         raise BadQuestionError("the nonce is none")
     call = headers.get("agi_uniqueid", "")
-    for value in (call, helped, *arguments[2:-3]):
-        _check_argument(value, MAX_ARGUMENT)
-    _check_argument(trail, MAX_TRAIL)
+    _check_arguments((call, helped, *arguments[2:-3]), MAX_ARGUMENT)
+    _check_arguments((trail,), MAX_TRAIL)
     diverted = _diverted(diversion)
-    if not call or not dialled or origin not in set(Origin):
+    if not call or not dialled or origin not in _ORIGINS:
         raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
     facts = Facts(
         call=call,
         linkedid=linkedid,
-        origin=Origin(origin),
+        origin=_ORIGINS[origin],
         endpoint=endpoint,
         actor=actor,
         dialled=dialled,
@@ -122,9 +122,12 @@ def _diverted(text: str) -> Diverted:
     return Diverted(numbers, len(numbers))
 
 
-def _check_argument(value: str, longest: int) -> None:
-    if len(value) > longest or not _ARGUMENT.fullmatch(value):
-        raise BadQuestionError(f"argument {value[:30]!r} is too long or holds other characters")
+def _check_arguments(values: Sequence[str], longest: int) -> None:
+    """Check values all at once, as nearly all are right; if one is not, say which."""
+    if max(map(len, values)) <= longest and _ARGUMENT.fullmatch("".join(values)):
+        return
+    wrong = next(value for value in values if len(value) > longest or not _ARGUMENT.fullmatch(value))
+    raise BadQuestionError(f"argument {wrong[:30]!r} is too long or holds other characters")
 
 
 def commands(decision: Decision, nonce: str) -> tuple[str, ...]:
@@ -264,7 +267,10 @@ def _then(then: Next) -> tuple[int, int, int]:
 
 
 def _call(label: str, *arguments: str | int) -> str:
-    return f"{label}({','.join(_check(str(argument)) for argument in arguments)})"
+    """Write a step; its arguments are checked together, before commas stand between them."""
+    written = tuple(map(str, arguments))
+    _check("".join(written))
+    return f"{label}({','.join(written)})"
 
 
 def _check(value: str) -> str:

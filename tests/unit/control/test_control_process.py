@@ -18,6 +18,7 @@ from dialplan.facts import Facts, Origin, State
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
+from dialplan.switch import Switch, SwitchKind
 from pbxcore import publication, published
 from pbxcore.control import decision_log
 from pbxcore.control.process import Process
@@ -200,11 +201,25 @@ def test_a_line_says_what_stands_in_facts_and_decision() -> None:
     ring = Ring(endpoints=("acme-a",), timeout_s=20, joined=(Joined(step=2, delay_s=5),), then=Next(busy=2))
     because = (Because(rule="extensions.10", text="rings"),)
     decision = Decision(version="acme@1", steps=(ring, Reject(cause=17, reason=Reason.BUSY)), because=because)
-    line = decision_log.line(facts, decision, at=datetime(2026, 10, 1, 12, tzinfo=UTC), micros=85)
-    assert line["facts"] == asdict(facts)
+    noted = decision_log.line(facts, decision, at=datetime(2026, 10, 1, 12, tzinfo=UTC), micros=85)
+    line = json.loads(decision_log.encoded(noted))
+    assert line["facts"] == _written(facts)
     steps = line["decision"]["steps"]
-    assert steps == [{"do": "ring", **asdict(ring)}, {"do": "reject", **asdict(decision.steps[1])}]
-    assert line["decision"]["because"] == [asdict(because[0])]
+    assert steps == [{"do": "ring", **_written(ring)}, {"do": "reject", **_written(decision.steps[1])}]
+    assert line["decision"]["because"] == [_written(because[0])]
+
+
+def _written(value: Any) -> dict[str, Any]:  # noqa: ANN401 — any of the frozen values
+    """Give a value's fields as JSON keeps them."""
+    return dict(json.loads(json.dumps(asdict(value))))
+
+
+def test_a_change_is_logged_with_its_instants() -> None:
+    """As people read them elsewhere, with their offset; one that stays has no end."""
+    one = Switch(tenant="acme", kind=SwitchKind.DO_NOT_DISTURB, subject="10", value="on",
+                 since=datetime(2026, 10, 1, 12, tzinfo=UTC), by="acme-a")  # fmt: skip
+    decision = Decision(version="acme@1", steps=(), because=(), changes=(one,))
+    assert json.loads(decision_log.encoded(decision))["changes"] == [decision_log.switch_to_json(one)]
 
 
 def test_a_log_that_cannot_keep_up_drops_and_counts(

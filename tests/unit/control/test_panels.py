@@ -1,5 +1,6 @@
 """What a line of the decision log looks like on a terminal."""
 
+import json
 from typing import get_args
 
 import pytest
@@ -22,7 +23,7 @@ from dialplan.decision import (
     Why,
 )
 from pbxcore.cli import panels
-from pbxcore.control.decision_log import to_json
+from pbxcore.control.decision_log import encoded
 
 OUTSIDE = Outside(trunks=("carrier",), number="+43664", presented="+4930", network="+4930", payer="acme/10",
                   why=Why.CALL, timeout_s=60, limit_s=0)  # fmt: skip
@@ -43,7 +44,7 @@ CASES = (
 @pytest.mark.parametrize(("step", "shown"), CASES)
 def test_each_kind_of_step_is_shown_in_words(step: Step, shown: str) -> None:
     """What `pbxcore explain` says of a step tells what it is about, and where the call goes on."""
-    decision = to_json(Decision(version="acme@1", steps=(step,), because=()))
+    decision = json.loads(encoded(Decision(version="acme@1", steps=(step,), because=())))
     console = Console(width=200)
     with console.capture() as capture:
         console.print(panels.decision({"version": "acme@1", "micros": 9, "decision": decision}))

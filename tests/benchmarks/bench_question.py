@@ -1,0 +1,129 @@
+"""What control takes of the processor for a question, Asterisk left out.
+
+A deciding process as it runs (its loop, its metrics in files, its log of decisions, its switches) answers a
+process that asks as Asterisk does: a connection for each question, forty lines written one by one, the answer
+acknowledged. Phones of 100 tenants call outside; one question follows the other.
+
+Ends with one line of JSON: `question_cpu_us` (median of ROUNDS of a thousand questions: what one takes of the
+process that answers, user and system) and `question_p50_us` (from connecting to the answer, by the clock).
+"""
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from dialplan.compile import compile_tenant
+from dialplan.facts import State
+from dialplan.spec import TenantSpec
+from pbxcore import metrics, publication
+from pbxcore.machine.collector import settle
+from pbxcore.published import Index
+from pbxcore.settings import Settings
+from tests.benchmarks import bench_decide
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+QUESTIONS = 1_000  # a round
+TENANTS = 100
+AROUND = 12  # headers that each request has beside the arguments, and that nobody reads
+ANSWER = b"200 result=0\n"
+
+
+def ask(port: int) -> list[float]:
+    """Ask a round of questions; return the microseconds of each."""
+    return [_asked(port, number) for number in range(QUESTIONS)]
+
+
+def _asked(port: int, number: int) -> float:
+    started = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for header in _headers(number):
+            line.sendall(header)
+        while (said := line.recv(4_096)) and not said.endswith(b"\n"):
+            pass
+        took_us = (time.perf_counter() - started) * 1e6
+        assert b"PBX_OK=" in said, said
+        line.sendall(ANSWER)
+        assert not line.recv(1), "the session goes on"
+    return took_us
+
+
+def _headers(number: int) -> list[bytes]:
+    tenant = number % TENANTS
+    phone, call = f"t{tenant}-p{number % bench_decide.EXTENSIONS}", f"m-1.{number}"
+    arguments = ("1", f"{number:08x}", call, "phone", phone, phone, "00436641234567", "200", "", "", "")
+    around = [f"agi_around_{index}: something that is there" for index in range(AROUND)]
+    lines = ["agi_network: yes", "agi_network_script: decide", "agi_request: agi://127.0.0.1/decide",
+             f"agi_uniqueid: {call}", *around,
+             *(f"agi_arg_{index}: {value}" for index, value in enumerate(arguments, 1)), ""]  # fmt: skip
+    return [f"{line}\n".encode() for line in lines]
+
+
+def publish(settings: Settings) -> None:
+    """Put the tenants in force."""
+    for number in range(TENANTS):
+        spec = TenantSpec.model_validate(bench_decide.document(number))
+        plan, _ = compile_tenant(spec, revision=1, trunks=("carrier",))
+        assert plan is not None
+        publication.write_plan(settings.published, plan)
+    index = Index(revisions={f"t{number}": 1 for number in range(TENANTS)}, trunks=("carrier",))
+    publication.write_index(settings.published, index)
+
+
+async def answer(settings: Settings) -> None:
+    """Answer rounds of questions; print the line of JSON."""
+    from pbxcore.control.process import Process  # noqa: PLC0415 — makes its metrics, after they have a place
+    from pbxcore.control.turns import Turns  # noqa: PLC0415 — as above
+
+    process = Process(name="control", settings=settings, state=State(longest_call_s=14_400),
+                      turns=Turns(settings.turns_file))  # fmt: skip
+    port = _free_port()
+    async with process.running(port):
+        settle()
+        await _round(port)  # files are open and children of metrics made
+        rounds = [await _round(port) for _ in range(ROUNDS)]
+    figures = {
+        "question_cpu_us": round(statistics.median(cpu_us for cpu_us, _ in rounds)),
+        "question_p50_us": round(statistics.median(wall_us for _, wall_us in rounds)),
+    }
+    print(json.dumps(figures))  # noqa: T201 — a benchmark's last line is its result
+
+
+async def _round(port: int) -> tuple[float, float]:
+    before = time.process_time()
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.bench_question", str(port), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asking.communicate()
+    assert asking.returncode == 0
+    return (time.process_time() - before) * 1e6 / QUESTIONS, statistics.median(json.loads(said))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    """Ask, as the process that is given a port; else answer."""
+    if len(sys.argv) > 1:
+        print(json.dumps(ask(int(sys.argv[1]))))  # noqa: T201 — for who answers
+        return
+    with tempfile.TemporaryDirectory(prefix="pbx") as folder:
+        settings = Settings(state=Path(folder), config=Path(folder))
+        publish(settings)
+        metrics.start(settings, "control")
+        uvloop.run(answer(settings))
+
+
+if __name__ == "__main__":
+    main()
