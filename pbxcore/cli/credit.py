@@ -1,20 +1,43 @@
-"""`pbxcore credit`: what a prepaid account has left, and paying something in."""
+"""`pbxcore credit`: what an account has left of credit, limits and allowances, and paying something in."""
 
 import getpass
 import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
+from pbxcore import usage
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.revisions import ask
 from pbxcore.database import Connection
+from pbxcore.machine.running import settings_of_running
+from pbxcore.rater.book import load_book
 from pbxcore.revisions import revision
+from pbxcore.usage import AllowanceUse, LimitUse, Usage
 from rating import money
+from rating.destinations.load import load
+from rating.periods import month_start
 from rating.store import credit as store
 from rating.store.credit import Entry, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How an account stands, and what it uses."""
+
+    statement: Statement
+    usage: Usage
+
+    @property
+    def has_balance(self) -> bool:
+        """Whether there is a balance to speak of: an invoiced account may have one from before."""
+        return self.usage.prepaid or bool(self.statement.balance_micro or self.statement.waiting_micro)
 
 
 class Deed(StrEnum):
@@ -32,31 +55,66 @@ def credit(
     ref: Annotated[str, typer.Option(help="What it was paid by; the same one again changes nothing.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what a prepaid account has left and what calls under way have set aside, or pay something in.
+    """Show what an account has left and uses now, or pay something in.
 
-    Free is what the next call can spend. A payment is booked by the rater, within a second while it runs.
+    Of a prepaid account the balance: free is what the next call can spend. Of any account what calls of today
+    and of this month have cost, how much of each spend limit and allowance is used, and what calls under way
+    have set aside. A payment is booked by the rater, within a second while it runs.
     """
     if deed is Deed.ADD:
         _add(account, _parsed(amount), ref, as_json=as_json)
         return
-    statement = ask(lambda connection: _statement(connection, account))
-    if statement is None:
+    state = ask(lambda connection: _state(connection, account))
+    if state is None:
         raise _unknown(account)
     if as_json:
-        out.print_json(json.dumps(as_values(account, statement)))
+        out.print_json(json.dumps(as_values(state)))
     else:
-        out.print(_table(statement))
+        _show(state)
 
 
-def as_values(account: str, statement: Statement) -> dict[str, object]:
-    """Give a statement as scripts read it."""
+def as_values(state: State) -> dict[str, object]:
+    """Give what an account has left and uses as scripts read it; null: it is invoiced and has no balance."""
+    statement, used = state.statement, state.usage
+    free_micro = statement.balance_micro - statement.reserved_micro
     return {
-        "account": account,
-        "balance": money.text(statement.balance_micro),
+        "account": used.account,
+        "payment": "prepaid" if used.prepaid else "invoiced",
+        "currency": used.currency,
+        "balance": money.text(statement.balance_micro) if state.has_balance else None,
         "reserved": money.text(statement.reserved_micro),
-        "available": money.text(statement.balance_micro - statement.reserved_micro),
+        "available": money.text(free_micro) if used.prepaid else None,
         "calls": statement.calls,
         "waiting": money.text(statement.waiting_micro),
+        "today": used.today.isoformat(),
+        "spent_today": money.text(used.spent_today_micro),
+        "spent_this_month": money.text(used.spent_month_micro),
+        "limits": [_limit_as_values(one) for one in used.limits],
+        "allowances": [_allowance_as_values(one) for one in used.allowances],
+        "broken": used.broken,
+    }
+
+
+def _limit_as_values(one: LimitUse) -> dict[str, object]:
+    return {
+        "who": one.limit.who,
+        "per": one.limit.span.value,
+        "since": one.count.first.isoformat(),
+        "most": money.text(one.limit.most_micro),
+        "spent": money.text(one.spent_micro),
+        "set_aside": money.text(one.set_aside_micro),
+        "left": money.text(one.left_micro),
+    }
+
+
+def _allowance_as_values(one: AllowanceUse) -> dict[str, object]:
+    return {
+        "pool": one.pool,
+        "granted_s": one.granted_s,
+        "used_s": one.used_s,
+        "set_aside_s": one.set_aside_s,
+        "left_s": one.left_s,
+        "until": one.until.isoformat(),
     }
 
 
@@ -95,10 +153,13 @@ def _add(account: str, micro: int, ref: str, *, as_json: bool) -> None:
         out.print(f"[green]✓[/] {money.text(micro)} to {account}, {ref}: {when}")
 
 
-async def _statement(connection: Connection, account: str) -> Statement | None:
-    if await revision(connection, "account", account, None) is None:
+async def _state(connection: Connection, account: str) -> State | None:
+    book = await load_book(connection, load(settings_of_running().config / "destinations"))
+    known = book.accounts.get(account)
+    if known is None:
         return None
-    return await store.statement(connection, account)
+    used = await usage.read(connection, book, known, time.time_ns() // 1_000)
+    return State(await store.statement(connection, account), used)
 
 
 async def _pay_in(connection: Connection, entry: Entry) -> Entry | None:
@@ -111,13 +172,57 @@ def _unknown(account: str) -> typer.Exit:
     return fail(f"there is no account {account}", "`pbxcore apply` stores one", Exit.NO)
 
 
-def _table(statement: Statement) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_row("balance", money.text(statement.balance_micro))
-    table.add_row(f"set aside by {statement.calls} calls", money.text(statement.reserved_micro))
-    table.add_row("free", money.text(statement.balance_micro - statement.reserved_micro))
+def _show(state: State) -> None:
+    used = state.usage
+    paid = "is prepaid" if used.prepaid else "is invoiced"
+    out.print(f"{escape(used.account)} {paid}, in {used.currency or 'no currency yet'}", highlight=False)
+    sums = Table(box=None, show_header=False, pad_edge=False)
+    sums.add_column()
+    sums.add_column(justify="right")
+    for words, micro in _sums(state):
+        sums.add_row(words, money.text(micro))
+    out.print(sums)
+    if used.broken:
+        out.print(f"[yellow]! {escape(used.broken)}: calls have no price[/]", highlight=False)
+    if used.limits:
+        out.print(_limits(used))
+    if used.allowances:
+        out.print(_allowances(used))
+
+
+def _sums(state: State) -> Iterator[tuple[str, int]]:
+    statement, used = state.statement, state.usage
+    if state.has_balance:
+        yield "balance", statement.balance_micro
+    yield f"set aside by {statement.calls} calls", statement.reserved_micro
+    if used.prepaid:
+        yield "free", statement.balance_micro - statement.reserved_micro
     if statement.waiting_micro:
-        table.add_row("paid, not booked yet", money.text(statement.waiting_micro))
+        yield "paid, not booked yet", statement.waiting_micro
+    yield f"calls of today, {used.today}", used.spent_today_micro
+    yield f"calls of this month, {month_start(used.today):%Y-%m}", used.spent_month_micro
+
+
+def _limits(used: Usage) -> Table:
+    table = _columns("spend limit", "most", "spent", "set aside", "left")
+    for one in used.limits:
+        amounts = (one.limit.most_micro, one.spent_micro, one.set_aside_micro, one.left_micro)
+        name = f"{one.limit.who or 'the account'} per {one.limit.span.value}"
+        table.add_row(escape(name), *map(money.text, amounts))
+    return table
+
+
+def _allowances(used: Usage) -> Table:
+    table = _columns("allowance", "seconds", "used", "set aside", "left", "until")
+    for one in used.allowances:
+        seconds = (one.granted_s, one.used_s, one.set_aside_s, one.left_s)
+        table.add_row(escape(one.pool), *map(str, seconds), one.until.isoformat())
+    return table
+
+
+def _columns(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first)
+    for one in others:
+        table.add_column(one, justify="right", no_wrap=True)
     return table

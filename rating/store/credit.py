@@ -72,6 +72,11 @@ async def reservations(connection: Connection) -> Sequence[Reservation]:
     return [_reservation_of(row) for row in await connection.fetch(_SQL["reservations"])]
 
 
+async def reservations_of(connection: Connection, account: str) -> Sequence[Reservation]:
+    """Return what calls of an account have set aside."""
+    return [_reservation_of(row) for row in await connection.fetch(_SQL["reservations_of"], account)]
+
+
 async def bound(connection: Connection) -> frozenset[str]:
     """Return the reservations of legs that were answered: under way, or waiting in quarantine."""
     return frozenset(row["credit"] for row in await connection.fetch(_SQL["bound"]))

@@ -10,6 +10,9 @@ SELECT account, balance_micro FROM credit
 -- name: reservations
 SELECT * FROM reservation
 
+-- name: reservations_of
+SELECT * FROM reservation WHERE account = $1
+
 -- name: bound
 SELECT credit FROM open_leg WHERE credit <> '' AND answered_us IS NOT NULL
 UNION ALL

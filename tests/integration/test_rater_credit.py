@@ -418,7 +418,10 @@ def test_credit_on_the_command_line(
     ):
         result = run(words)
         assert (result[0], said in result[1]) == (code, True), (words, result)
-    assert json.loads(run(["acme", "--json"])[1]) == {
+    shown = json.loads(run(["acme", "--json"])[1])
+    assert {
+        key: shown[key] for key in ("account", "balance", "reserved", "available", "calls", "waiting")
+    } == {
         "account": "acme",
         "balance": "0.000000",
         "reserved": "0.000000",
