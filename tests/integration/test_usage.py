@@ -120,7 +120,7 @@ async def test_an_invoiced_account_shows_what_it_uses(connection: Connection, se
 
 
 async def test_people_read_the_same(connection: Connection, settings: Settings) -> None:
-    """In words: that it is invoiced, each limit, each allowance with its last day; a prepaid one, its credit."""
+    """In words: that it is invoiced, each limit, each allowance with its last day; of prepaid its credit."""
     del settings  # the command line goes by them
     output = await told()
     until = last_day(datetime.now(ZoneInfo(ZONE)).date()).isoformat()
