@@ -9,12 +9,16 @@ reservations; balances are the writer's (`pbxcore.rater.writer`), which shares t
 The problem: a commit takes a millisecond or more, and thousands may ask within a second. While one commit is
 under way questions gather; all that have gathered are worked out one after the other, each seeing what the
 one before has set aside, and are committed by one statement.
+
+What an account has drawn and spent may have to be read first (`pbxcore.rater.opening`), which takes a while
+where there are many legs. So its questions are put off until that is read on a connection beside: nobody else
+waits for it.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pbxcore import metrics
@@ -86,12 +90,14 @@ class Desk:
 
     Attributes:
         connection: its own: what a call waits for does not queue behind a batch of legs.
+        reading: another one, for sums.
         book: in force; whoever reads a new one puts it here.
         longest_s: no call may last longer.
         slice_s: set aside at once, so that many calls can share a balance; a call goes on by `extend`.
     """
 
     connection: Connection
+    reading: Connection
     turn: Turn
     book: Book
     purses: Purses
@@ -99,14 +105,18 @@ class Desk:
     slice_s: int
     _queue: asyncio.Queue[_Waiting] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     _turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # one statement at a time on a connection
+    _wanted: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    _put_off: dict[str, list[_Waiting]] = field(default_factory=dict)  # by account in `_wanted`
 
     def ask(self, asked: Asked, hear: Hear) -> None:
         """Take a question; it is answered at once, or when it is committed, or never: then it is a no."""
+        self._queue_up(_Waiting(asked, hear, time.monotonic()))
+
+    def _queue_up(self, waiting: _Waiting) -> None:
         try:
-            self._queue.put_nowait(_Waiting(asked, hear, time.monotonic()))
+            self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
-            metrics.authorisations().labels(end=BUSY).inc()
-            hear(Answer(refused=BUSY))
+            _refuse(waiting)
 
     async def run(self) -> None:
         """Answer until cancelled.
@@ -121,8 +131,22 @@ class Desk:
             async with self._turns:
                 await self._answer([first, *rest])
 
+    async def read(self) -> None:
+        """Read what accounts have drawn and spent whose questions were put off, one by one, until cancelled.
+
+        Raises:
+            AWAY: the database is.
+        """
+        while True:
+            name = await self._wanted.get()
+            await opening.read(self.reading, self.purses, lambda: self.book, (name,))
+            for waiting in self._put_off.pop(name):
+                self._queue_up(waiting)
+
     async def extend(self, some: Iterable[tuple[str, int]]) -> dict[str, int]:
         """Let calls go on whose time is nearly over, as far as there is credit.
+
+        Where sums are missing they are read meanwhile, and the call is extended when it is asked for again.
 
         Args:
             some: reservation and instant of the answer.
@@ -132,12 +156,11 @@ class Desk:
         """
         longer = []
         async with self._turns:
-            ending = dict(some)
-            accounts = {held.account for name in ending if (held := self.purses.find(name))}
-            await self._ready(lambda _: accounts)
-            for name, answered_us in ending.items():
+            for name, answered_us in some:
                 held = self.purses.find(name)  # its leg may have been rated since
-                if held is not None and (one := self._longer(held, answered_us)) is not None:
+                if held is None or not self._is_known(held.account):
+                    continue
+                if (one := self._longer(held, answered_us)) is not None:
                     self.purses.hold(one, self.book)
                     longer.append(one)
             if longer:
@@ -146,22 +169,38 @@ class Desk:
         return {one.id: one.grant.limit_s for one in longer}
 
     async def _answer(self, waiting: Sequence[_Waiting]) -> None:
+        book, now_us = self.book, time.time_ns() // 1_000
         fresh = [one for one in waiting if one.is_fresh]
-        payers = {one.asked.payer for one in fresh}
-        book = await self._ready(lambda book: _bounded(payers, book))
-        now_us = time.time_ns() // 1_000
+        ready = [one for one in fresh if self._is_ready(one, book)]
         # Near an instant at which prices change each takes 10 ms: those behind may have given up meanwhile.
-        answers = [(one, self._work_out(one.asked, now_us, book)) for one in fresh if one.is_fresh]
+        answers = [(one, self._work_out(one.asked, now_us, book)) for one in ready if one.is_fresh]
         kept = [result for _, result in answers if isinstance(result, Reservation)]
         if kept:
             await self._set_aside(kept)
         for waiter, result in answers:
             waiter.hear(_said(result))
-        _count(answers, len(waiting) - len(answers))
+        _count(answers, len(waiting) - len(fresh) + len(ready) - len(answers))
 
-    async def _ready(self, names: Callable[[Book], Iterable[str]]) -> Book:
-        """Know what accounts have drawn and spent; return the book by which that is all."""
-        return await opening.read(self.connection, self.purses, lambda: self.book, names)
+    def _is_ready(self, waiting: _Waiting, book: Book) -> bool:
+        """Tell whether a question can be answered now; if not, put it off until sums are read."""
+        account = book.account_of(waiting.asked.payer)
+        if account is None or not account.bounds(waiting.asked.payer) or self._is_known(account.account):
+            return True
+        some = self._put_off.get(account.account)
+        if some is None or len(some) >= MOST_AT_ONCE:
+            _refuse(waiting)
+        else:
+            some.append(waiting)
+        return False
+
+    def _is_known(self, account: str) -> bool:
+        """Tell whether an account's sums are known; if not, have them read."""
+        if opening.is_known(self.purses, self.book, account):
+            return True
+        if account not in self._put_off and not self._wanted.full():
+            self._put_off[account] = []
+            self._wanted.put_nowait(account)
+        return False
 
     async def _set_aside(self, kept: Sequence[Reservation]) -> None:
         await credit.set_aside(self.connection, self.turn, kept)
@@ -224,11 +263,10 @@ def _count(answers: Sequence[tuple[_Waiting, object]], late: int) -> None:
         metrics.authorisations().labels(end=end).inc(number)
 
 
-def _bounded(payers: Iterable[str], book: Book) -> Iterator[str]:
-    for payer in payers:
-        account = book.account_of(payer)
-        if account is not None and account.bounded:
-            yield account.account
+def _refuse(waiting: _Waiting) -> None:
+    """Say at once that too many wait."""
+    metrics.authorisations().labels(end=BUSY).inc()
+    waiting.hear(Answer(refused=BUSY))
 
 
 def _said(result: Reservation | Grant | Refusal) -> Answer:

@@ -1,9 +1,9 @@
 """What purses begin with: what accounts have drawn from pools, and what their calls of this month have cost.
 
-Owns when that is read from the database: of all accounts before the first question is taken, of one before a
-question or leg of it when it is new or was forgotten. From then on the writer keeps it. Desk and writer read
-on connections of their own; who comes second finds it there. What was forgotten while a query was under way
-is asked again: its answer may be old.
+Owns when that is read from the database: of all accounts before the first question is taken; when an account
+is new or was forgotten, before a leg of it is paid, and for its questions beside the answers of others. From
+then on the writer keeps it. Desk and writer read on connections of their own; who comes second finds it. What
+was forgotten while a query was under way is asked again: its answer may be old.
 """
 
 import time
@@ -30,7 +30,7 @@ async def read(
     connection: Connection,
     purses: Purses,
     book: Callable[[], Book],
-    names: Callable[[Book], Iterable[str]],
+    names: Collection[str],
 ) -> Book:
     """Read what is missing, until nothing is.
 
@@ -38,18 +38,24 @@ async def read(
         connection: to the database.
         purses: where it goes.
         book: gives the one in force.
-        names: gives the accounts in question, by that book.
+        names: the accounts in question.
 
     Returns:
         The book by which nothing is missing; so it stays until the caller waits for something else.
     """
     for _ in range(MOST_READS):
         current = book()
-        drawn, spent = _missing(purses, current, set(names(current)))
+        drawn, spent = _missing(purses, current, names)
         if not drawn and not spent:
             return current
         await _read(connection, purses, drawn, spent)
     raise RuntimeError(f"what accounts have drawn was forgotten {MOST_READS} times while it was read")
+
+
+def is_known(purses: Purses, book: Book, name: str) -> bool:
+    """Tell whether nothing is missing of an account."""
+    drawn, spent = _missing(purses, book, (name,))
+    return not drawn and not spent
 
 
 def _missing(purses: Purses, book: Book, accounts: Collection[str]) -> tuple[list[str], list[Account]]:

@@ -6,10 +6,12 @@ program ends the process; its supervisor and the log show it.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,22 +119,32 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
             memory=left,
             rerating=held.rerating,
         )
-        beside = await connect(url_of(settings), application=f"{name} credit")
-        try:
-            desk = await _desk(settings, beside, writer)
+        url = url_of(settings)
+        async with _connected(url, f"{name} credit") as beside, _connected(url, f"{name} sums") as reading:
+            desk = await _desk(settings, (beside, reading), writer)
             metrics.writing().set(1)
             _log.info("writing as epoch %s from %s", turn.epoch, left.position)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(desk.run(), name="desk")
+                tasks.create_task(desk.read(), name="sums")
                 tasks.create_task(_write(settings, source, writer, desk, notes), name="writer")
-        finally:
-            beside.terminate()
     finally:
         connection.terminate()  # a server that does not answer must not hold us
 
 
-async def _desk(settings: Settings, connection: Connection, writer: Writer) -> Desk:
+@contextlib.asynccontextmanager
+async def _connected(url: str, application: str) -> AsyncIterator[Connection]:
+    """Give a connection for a while."""
+    connection = await connect(url, application=application)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _desk(settings: Settings, connections: tuple[Connection, Connection], writer: Writer) -> Desk:
     """Read what every account has left and has spent, when nobody else sets anything aside any more."""
+    connection, reading = connections
     await credit.begin(connection, writer.turn)
     purses = writer.purses
     for account, balance_micro in (await credit.balances(connection)).items():
@@ -143,6 +155,7 @@ async def _desk(settings: Settings, connection: Connection, writer: Writer) -> D
     await opening.read_all(connection, purses, writer.index.book)
     return Desk(
         connection=connection,
+        reading=reading,
         turn=writer.turn,
         book=writer.index.book,
         purses=purses,

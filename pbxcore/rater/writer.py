@@ -207,7 +207,7 @@ class Writer:
             self.met |= new
         months = Months(book, self.first_open)
         bounded = {name for name, account in accounts.items() if account.bounded}
-        await opening.read(self.connection, self.purses, lambda: book, lambda _: bounded)
+        await opening.read(self.connection, self.purses, lambda: book, bounded)
         invoiced = [leg for leg in legs if not is_bounded(leg, book)] if bounded else legs
         invoiced = granted(invoiced, self.purses)
         priced = price(invoiced, self.index, self.balances, position, months)

@@ -78,14 +78,25 @@ async def measured(url: str, folder: Path) -> list[float]:
     book, purses = the_book(), Purses()
     for account in book.accounts:
         purses.of(account).balance_micro = 10**12
-    desk = Desk(connection=connection, turn=turn, book=book, purses=purses, longest_s=14_400, slice_s=SLICE_S)
+    reading = await connect(url, application="bench sums")
+    desk = Desk(
+        connection=connection,
+        reading=reading,
+        turn=turn,
+        book=book,
+        purses=purses,
+        longest_s=14_400,
+        slice_s=SLICE_S,
+    )
     settle()  # as a rater does once it has read its book
     async with asyncio.TaskGroup() as tasks:
-        answering = tasks.create_task(desk.run())
+        answering = [tasks.create_task(desk.run()), tasks.create_task(desk.read())]
         async with credit_line.listen(credit_line.path_of(folder), desk, nothing):
             waits = await questioned(folder)
-        answering.cancel()
+        for one in answering:
+            one.cancel()
     await connection.close()
+    await reading.close()
     return waits
 
 

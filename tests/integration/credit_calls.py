@@ -105,18 +105,22 @@ async def answering(line: CreditLine) -> None:
 
 async def ask(line: CreditLine, number: int, *, to: str = FIXED, payer: str = "acme/10") -> dict[str, object]:
     """Ask for a call that may be answered within ten seconds."""
-    answer = await line.ask(
-        {"do": "authorise", "id": f"r{number}", "call": call_of(number), "payer": payer, "number": to,
-         "why": "call", "answer_within_s": 10},
-        deadline_s=PATIENT_S,
-    )  # fmt: skip
+    answer = await line.ask(question(number, to=to, payer=payer), deadline_s=PATIENT_S)
     assert answer is not None
     return {key: value for key, value in answer.items() if key != "n"}
 
 
-async def pay_in(connection: Connection, micro: int, ref: str = "first") -> None:
+def question(number: int, *, to: str = FIXED, payer: str = "acme/10") -> dict[str, object]:
+    """Write the question of a call that may be answered within ten seconds."""
+    return {
+        "do": "authorise", "id": f"r{number}", "call": call_of(number), "payer": payer, "number": to,
+        "why": "call", "answer_within_s": 10,
+    }  # fmt: skip
+
+
+async def pay_in(connection: Connection, micro: int, ref: str = "first", account: str = "acme") -> None:
     """Top up, and wait until it is booked."""
-    await credit.add(connection, credit.Entry("acme", ref, micro), "test")
+    await credit.add(connection, credit.Entry(account, ref, micro), "test")
 
     async def booked() -> bool:
         entry = await connection.fetchrow("SELECT * FROM credit_entry WHERE reference = $1", ref)

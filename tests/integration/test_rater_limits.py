@@ -1,6 +1,7 @@
 """Spend limits on a real PostgreSQL: calls of an invoiced account set aside, are counted, and end in time."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from tests.integration.credit_calls import (
     now_us,
     pay_in,
     put,
+    question,
     settled,
     until,
     write,
@@ -171,3 +173,37 @@ async def test_an_invoiced_call_goes_on_up_to_its_limit(
         assert await settled(connection) == credit.Statement(0, 0, 0, 0)
     (entry,) = await stream.rated_since(connection, 0)
     assert (entry.leg.billable_s, entry.leg.amount_micro) == (363, 598_950)
+
+
+READS_WAIT = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() "
+    "AND wait_event_type = 'Lock' AND query LIKE '%rated_leg%')"
+)
+
+
+async def test_sums_of_one_account_hold_up_no_other(
+    connection: Connection, settings: Settings, rater: Running
+) -> None:
+    """While nobody can read what it spent its calls get no answer, those of others do; then it gets one."""
+    numbers = itertools.count(10)
+    await limit(connection, {"per_day": "2.00"})
+    document = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    prepaid = {**document, "account": "beta", "payment": "prepaid", "bundles": []}
+    await put(connection, "account", "beta", prepaid)
+    await put(connection, "tenant", "beta", {"account": "beta"})
+    blocker = await connect(settings.database, application="blocker")
+    async with rater() as line, asyncio.timeout(2 * PATIENT_S):
+        await pay_in(connection, 1_000_000, account="beta")
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE rated_leg IN ACCESS EXCLUSIVE MODE")
+            await limit(connection, {"per_day": "3.00"})
+            while not await connection.fetchval(READS_WAIT):  # so long the rater answers by the limit before
+                await line.ask(question(next(numbers)), deadline_s=0.1)
+            assert await line.ask(question(next(numbers)), deadline_s=0.1) is None
+            assert await ask(line, next(numbers), payer="beta/1") == {"limit_s": SLICE_S}
+            assert await line.ask({"do": "extend"}, deadline_s=PATIENT_S)
+            assert await connection.fetchval(READS_WAIT), "all this while"
+        while (answer := await line.ask(question(next(numbers)), deadline_s=1.0)) is None:
+            pass
+        assert answer["limit_s"] == SLICE_S
+    await blocker.close()

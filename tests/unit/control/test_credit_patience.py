@@ -51,6 +51,7 @@ async def test_a_question_that_waited_too_long_behind_others_is_not_worked_out(
     monkeypatch.setattr(desk, "authorise", slowly)
     one = Desk(
         connection=cast("Connection", None),  # without credit nothing is written
+        reading=cast("Connection", None),  # and everything is known
         turn=cast("Turn", None),
         book=book,
         purses=Purses(accounts={"acme": Purse(used={})}),
