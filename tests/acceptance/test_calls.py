@@ -370,8 +370,8 @@ async def test_a_circle_that_nobody_sees_has_an_end(beta: Pbx, runs: Runs) -> No
         nonlocal asked
         nonce = ""
         while (line := (await reader.readline()).decode()) not in ("\n", ""):
-            if line.startswith("agi_arg_2: "):
-                nonce = line.split()[1]
+            if line.startswith("agi_arg_1: "):
+                nonce = line.split("|")[1]
         asked += 1
         writer.write(f'EXEC MSet "{blind}{nonce}"\n'.encode())
         await asyncio.wait_for(reader.readline(), 5)

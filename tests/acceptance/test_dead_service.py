@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
+SETS = "SET VARIABLE ARRAY(PBX_S1,PBX_N,PBX_VERSION,PBX_OK)"
 
 
 @pytest.fixture
@@ -88,11 +89,11 @@ async def test_standby_decides_after_a_stall(alive: Pbx, runs: Runs) -> None:
     [
         "",
         "garbage\n\n",
-        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x"\n',
-        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK=',
-        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK={nonce:.8}',
-        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=x,PBX_OK=00000000-0000"\n',
-        'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=' + "x" * 20_000 + ',PBX_OK={nonce}"\n',
+        f'{SETS} "reject(17,busy),1,x"\n',
+        f'{SETS} "reject(17,busy),1,x,',
+        f'{SETS} "reject(17,busy),1,x,{{nonce:.8}}',
+        f'{SETS} "reject(17,busy),1,x,00000000-0000"\n',
+        f'{SETS} "reject(17,busy),1,{"x" * 20_000},{{nonce}}"\n',
     ],
     ids=["closes", "garbage", "no-nonce", "cut", "cut-in-nonce", "wrong-nonce", "too-long"],
 )
@@ -104,8 +105,8 @@ async def test_half_an_answer_is_no_answer(alive: Pbx, runs: Runs, answer: str) 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonce = ""
         while (line := (await reader.readline()).decode()) not in ("\n", ""):
-            if line.startswith("agi_arg_2: "):
-                nonce = line.split()[1]
+            if line.startswith("agi_arg_1: "):
+                nonce = line.split("|")[1]
         writer.write(answer.format(nonce=nonce).encode())
         await writer.drain()
         if answer.endswith("\n"):

@@ -16,10 +16,9 @@ NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
 BUSY = Decision(version="t@1", steps=(Reject(cause=17, reason=Reason.BUSY),), because=())
 REQUEST = (
     "agi_network: yes\nagi_network_script: decide\nagi_callerid:\nagi_uniqueid: pbx-1.0\n"
-    f"agi_arg_1: 1\nagi_arg_2: {NONCE}\nagi_arg_3: pbx-1.0\nagi_arg_4: phone\nagi_arg_5: t-a\n"
-    "agi_arg_6: t-a\nagi_arg_7: 11\nagi_arg_8:\nagi_arg_9: :\n\n"
+    f"agi_threadid: 1\nagi_arg_1: 2|{NONCE}|pbx-1.0|phone|t-a|t-a|11||:||\n\n"
 ).encode()
-ANSWER = f'EXEC MSet "PBX_S1=reject(17,busy),PBX_N=1,PBX_VERSION=t@1,PBX_OK={NONCE}"\n'.encode()
+ANSWER = f'SET VARIABLE ARRAY(PBX_S1,PBX_N,PBX_VERSION,PBX_OK) "reject(17,busy),1,t@1,{NONCE}"\n'.encode()
 
 
 class Server:
@@ -136,12 +135,12 @@ async def test_probes_change_nothing(server: Server) -> None:
         b"a: b\n" * 100 + b"\n",
         b"a: " + b"x" * 10_000 + b"\n\n",
         b"agi_a: " + b"x" * 5_000 + b"\n\n",
-        REQUEST.replace(b"agi_arg_1: 1\n", b"agi_arg_1: 1\nagi_arg_1: 1\n"),
-        REQUEST.replace(b"agi_arg_1: 1\n", b"agi_arg_1\n"),
+        REQUEST.replace(b"agi_threadid: 1\n", b"agi_threadid: 1\nagi_threadid: 1\n"),
+        REQUEST.replace(b"agi_threadid: 1\n", b"agi_threadid\n"),
         REQUEST + b"x",
         b"agi_network_script: other\n\n",
         b"agi_network_script: decide\n\n",
-        REQUEST.replace(b"agi_arg_7: 11", b"agi_arg_7: \xff\xfe"),
+        REQUEST.replace(b"|11|", b"|\xff\xfe|"),
     ],
     ids=["empty", "http", "tls", "many", "long", "long-line", "twice", "no-colon", "more", "script",
          "no-arguments", "not-utf8"],

@@ -48,9 +48,8 @@ async def _dial(process: Process, dialled: str, phone: str = "acme-p10") -> list
     async def send(commands: Sequence[str]) -> None:
         said.extend(commands)
 
-    arguments = ["1", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", ""]
-    headers = {f"agi_arg_{number}": text for number, text in enumerate(arguments, 1)}
-    headers |= {"agi_network_script": "decide", "agi_uniqueid": "pbx-1.0"}
+    fields = ("2", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", "", "")
+    headers = {"agi_network_script": "decide", "agi_uniqueid": "pbx-1.0", "agi_arg_1": "|".join(fields)}
     answer = answering(process.decide, DecisionLog(process.settings.decisions / "x"), process.keep)
     await answer(headers, send)
     return said

@@ -32,7 +32,7 @@ from tests.benchmarks import bench_decide
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 QUESTIONS = 1_000  # a round
 TENANTS = 100
-AROUND = 12  # headers that each request has beside the arguments, and that nobody reads
+AROUND = 18  # further headers that each request has, and that nobody reads
 ANSWER = b"200 result=0\n"
 
 
@@ -50,7 +50,7 @@ def _asked(port: int, number: int) -> float:
         while (said := line.recv(4_096)) and not said.endswith(b"\n"):
             pass
         took_us = (time.perf_counter() - started) * 1e6
-        assert b"PBX_OK=" in said, said
+        assert b"PBX_OK" in said, said
         line.sendall(ANSWER)
         assert not line.recv(1), "the session goes on"
     return took_us
@@ -59,11 +59,10 @@ def _asked(port: int, number: int) -> float:
 def _headers(number: int) -> list[bytes]:
     tenant = number % TENANTS
     phone, call = f"t{tenant}-p{number % bench_decide.EXTENSIONS}", f"m-1.{number}"
-    arguments = ("1", f"{number:08x}", call, "phone", phone, phone, "00436641234567", "200", "", "", "")
+    fields = ("2", f"{number:08x}", call, "phone", phone, phone, "00436641234567", "200", "", "", "")
     around = [f"agi_around_{index}: something that is there" for index in range(AROUND)]
     lines = ["agi_network: yes", "agi_network_script: decide", "agi_request: agi://127.0.0.1/decide",
-             f"agi_uniqueid: {call}", *around,
-             *(f"agi_arg_{index}: {value}" for index, value in enumerate(arguments, 1)), ""]  # fmt: skip
+             f"agi_uniqueid: {call}", *around, f"agi_arg_1: {'|'.join(fields)}", ""]  # fmt: skip
     return [f"{line}\n".encode() for line in lines]
 
 

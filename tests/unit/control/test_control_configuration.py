@@ -116,6 +116,15 @@ def test_what_a_caller_wrote_is_filtered() -> None:
                 assert re.search(r"FILTER\((\$\{CHARS\}|0-9),$", line[: found.start()]), line
 
 
+def test_the_end_that_control_asks_for_passes_the_filter() -> None:
+    """The extension that an answer names is one of [ended], and the one whose Hangup is let through."""
+    ended = DIALPLAN.partition("\n[ended]\n")[2]
+    assert re.search(r"^exten => _s!,1,", ended, re.MULTILINE)
+    assert wire.SERVED.startswith("s")
+    let_through = f"eventfilter(action(include),name(Hangup),header(Exten),method(exact)) = {wire.SERVED}\n"
+    assert let_through in (asterisk.TEMPLATES / "manager.conf").read_text()
+
+
 def test_no_event_that_somebody_reads_is_disabled() -> None:
     """What the AMI user's filters let through is not switched off before it reaches them."""
     text = (asterisk.TEMPLATES / "manager.conf").read_text()

@@ -1,7 +1,7 @@
 """The wire between dialplan and decision: what is refused, and what an answer looks like."""
 
 import dataclasses
-from typing import Any
+import re
 
 import pytest
 
@@ -10,6 +10,7 @@ from dialplan.decision import (
     Admit,
     Confirm,
     Decision,
+    Hunt,
     Joined,
     Limit,
     ListenToVoicemail,
@@ -28,34 +29,37 @@ from dialplan.keys import Keys
 from pbxcore.control import wire
 
 NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
-ARGUMENTS = ["1", NONCE, "pbx-1.0", "phone", "acme-p10", "acme-p10", "+4930", "10", ":"]
+FIELDS = {
+    "protocol": "2", "nonce": NONCE, "linkedid": "pbx-1.0", "origin": "phone", "endpoint": "acme-p10",
+    "actor": "acme-p10", "dialled": "+4930", "caller": "10", "diversion": ":", "trail": "", "helped": "",
+}  # fmt: skip
 
 
-def _headers(**changed: str) -> dict[str, str]:
-    headers = {f"agi_arg_{number}": value for number, value in enumerate(ARGUMENTS, start=1)}
-    return {"agi_uniqueid": "pbx-1.0", **headers, **changed}
+def _headers(call: str = "pbx-1.0", **changed: str) -> dict[str, str]:
+    return {"agi_uniqueid": call, "agi_arg_1": "|".join((FIELDS | changed).values())}
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"agi_arg_1": "2"},
-        {"agi_arg_1": ""},
-        {"agi_arg_2": ""},
-        {"agi_arg_2": 'x",PBX_OK='},
-        {"agi_arg_4": "stranger"},
-        {"agi_arg_5": "acme p10"},
-        {"agi_arg_7": ""},
-        {"agi_arg_7": "11\n"},
-        {"agi_arg_7": "1" * 101},
-        {"agi_arg_8": "Ä"},
-        {"agi_arg_8": "1" * 101, "agi_arg_10": ":acme-p10"},
-        {"agi_arg_9": '/"'},
-        {"agi_arg_9": "/" + "1" * 800},
-        {"agi_arg_10": ":acme p10"},
-        {"agi_arg_11": "acme p10"},
-        {"agi_arg_10": ":a" * 301},
-        {"agi_uniqueid": ""},
+        {"protocol": "1"},
+        {"protocol": ""},
+        {"nonce": ""},
+        {"nonce": 'x",PBX_OK='},
+        {"origin": "stranger"},
+        {"endpoint": "acme p10"},
+        {"dialled": ""},
+        {"dialled": "11\n"},
+        {"dialled": "1" * 101},
+        {"caller": "Ä"},
+        {"caller": "1" * 101, "trail": ":acme-p10"},
+        {"diversion": '/"'},
+        {"diversion": "/" + "1" * 800},
+        {"trail": ":acme p10"},
+        {"helped": "acme p10"},
+        {"trail": ":a" * 301},
+        {"helped": "acme-p10|"},
+        {"call": ""},
     ],
 )
 def test_a_question_of_another_kind_is_refused(changed: dict[str, str]) -> None:
@@ -65,14 +69,15 @@ def test_a_question_of_another_kind_is_refused(changed: dict[str, str]) -> None:
 
 
 def test_missing_arguments_are_no_question() -> None:
-    """A request without arguments is refused, not an error of ours."""
-    with pytest.raises(wire.BadQuestionError):
-        wire.question({})
+    """A request without arguments, or with some of them, is refused, not an error of ours."""
+    for said in ({}, {"agi_arg_1": "2"}, {"agi_arg_1": f"2|{NONCE}|pbx-1.0|phone"}):
+        with pytest.raises(wire.BadQuestionError):
+            wire.question({"agi_uniqueid": "pbx-1.0", **said})
 
 
 def test_a_question_gives_the_facts() -> None:
-    """Each argument has its place; empty diversions are none."""
-    asked = wire.question(_headers(agi_arg_4="trunk", agi_arg_9="+491:+492"))
+    """Each field has its place; empty diversions are none."""
+    asked = wire.question(_headers(origin="trunk", diversion="+491:+492"))
     assert asked.nonce == NONCE
     assert asked.facts.origin is Origin.TRUNK
     assert (asked.facts.dialled, asked.facts.caller) == ("+4930", "10")
@@ -81,11 +86,11 @@ def test_a_question_gives_the_facts() -> None:
 
 
 def test_phones_that_sent_a_call_on_are_facts() -> None:
-    """The trail of a 302 holds more than other arguments may; a question without one is a question."""
+    """The trail of a 302 holds more than other fields may; a question without one is a question."""
     trail = tuple(f"{'t' * 20}-{'d' * 30}{n}" for n in range(5))
-    assert wire.question(_headers(agi_arg_10=":" + ":".join(trail))).facts.trail == trail
+    assert wire.question(_headers(trail=":" + ":".join(trail))).facts.trail == trail
     assert wire.question(_headers()).facts.trail == ()
-    assert wire.question(_headers(agi_arg_11="acme-p10")).facts.helped == "acme-p10"
+    assert wire.question(_headers(helped="acme-p10")).facts.helped == "acme-p10"
     assert wire.question(_headers()).facts.helped == ""
 
 
@@ -175,8 +180,19 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
 def test_each_step_is_written_as_the_dialplan_reads_it(steps: tuple[Step, ...], written: str) -> None:
     """One step is one label with its arguments in the dialplan's order; the nonce comes last."""
     (command,) = wire.commands(_decision(*steps), NONCE)
-    assert command.startswith(f'EXEC MSet "PBX_S1={written},')
-    assert command.endswith(f',PBX_N={len(steps)},PBX_VERSION=acme@7,PBX_OK={NONCE}"')
+    assert command.startswith("SET VARIABLE ARRAY(PBX_S1,")
+    assert f'PBX_N,PBX_VERSION,PBX_OK) "{written},' in command
+    assert command.endswith(f',{len(steps)},acme@7,{NONCE}"')
+
+
+def test_control_hears_of_the_end_of_a_call_whose_group_takes_turns() -> None:
+    """And of no other call's: an event for each call of all tenants costs more than a decision."""
+    hunt = Hunt(group="acme/60", strategy="random", next_turn=1, first=("acme/10",), rings_s=20)
+    first = dataclasses.replace(hunt, at_once=True)
+    for hunts, leaves in (((), False), ((hunt,), False), ((hunt, first), True)):
+        (command,) = wire.commands(dataclasses.replace(_decision(REJECT), hunts=hunts), NONCE)
+        names, _, values = command.partition(" ")[2].partition(" ")[2].partition(" ")
+        assert ("PBX_END" in names, ",served," in values) == (leaves, leaves)
 
 
 def test_a_long_answer_is_cut_between_variables() -> None:
@@ -188,5 +204,5 @@ def test_a_long_answer_is_cut_between_variables() -> None:
     assert len(commands) > 1
     assert all(len(command.encode()) < 2_000 for command in commands)
     assert [NONCE in command for command in commands] == [False] * (len(commands) - 1) + [True]
-    pairs: list[Any] = [pair for command in commands for pair in command[11:-1].split(",PBX_")]
-    assert len(pairs) == 20 + 3
+    names = re.findall(r"PBX_[A-Z]+\d*", " ".join(commands))
+    assert len(names) == len(set(names)) == 20 + 3
