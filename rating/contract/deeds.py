@@ -13,11 +13,12 @@ from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, change
 from rating.contract.billing import move_credit, settle
 from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
+from rating.contract.offering import Need, smallest
 from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, opened, quote_opening
 from rating.contract.parting import parting, processed
 from rating.contract.quote import Quote, ordered, quote
 from rating.contract.state import State, active, choices, rights
-from rating.contract.wish import Agreed, Change, Refusal
+from rating.contract.wish import Agreed, Refusal
 from rating.periods import month_start
 
 
@@ -106,36 +107,11 @@ def _create(state: State, fact: Fact, deed: facts.Create, shelf: Shelf) -> Done:
         Refusal("limit", f"{wanted[one]} {one} are {more} more than allowed", f"order more {one}")
         for one, more in over.items()
     )
-    made = _upgrade(state, fact, deed.counts, over, shelf)
+    made = smallest(state, Need(creates=deed.counts, over=over), shelf, fact.on)
     if made is None:
         return refused(state, fact, *refusals)
     state = replace(state, quotes={**state.quotes, deed.offer: Agreed(made.id, made.change)})
     return state, Answer(fact=fact, outcome="held-back", refusals=refusals, quote=made), ()
-
-
-def _upgrade(
-    state: State, fact: Fact, counts: Mapping[str, int], over: Mapping[str, int], shelf: Shelf
-) -> Quote | None:
-    """Find the smallest change that allows what is wanted: a higher option, or units of a product."""
-    current = choices(state, fact.on)
-    for name, choice in state.edition.offer.choices.items():
-        ranks = list(choice.options)
-        if not any(one in spec.grants for spec in choice.options.values() for one in over):
-            continue
-        for option in ranks[ranks.index(current[name]) + 1 :]:
-            made = quote(state, Change(choose={name: (option,)}, creates=counts), shelf, fact.on)
-            if not made.plan.refusals:
-                return made
-    more: dict[str, int] = {}
-    for resource, lacking in over.items():
-        for name, product in state.edition.offer.products.items():
-            if resource in product.grants and product.per is None:
-                more[name] = max(more.get(name, 0), -(-lacking // product.grants[resource]))
-                break
-    if not more:
-        return None
-    made = quote(state, Change(add=more, creates=counts), shelf, fact.on)
-    return None if made.plan.refusals else made
 
 
 def _edit(state: State, fact: Fact, deed: facts.Edit, _shelf: Shelf) -> Done:

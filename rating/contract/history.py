@@ -12,7 +12,7 @@ from rating.contract.deeds import do
 from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.facts import Fact, in_order
 from rating.contract.passing import Entry, advance, following
-from rating.contract.state import Rights, State, active, rights
+from rating.contract.state import Rights, State, active, period, rights
 from rating.party import CustomerSpec
 
 
@@ -97,6 +97,14 @@ def timeline(past: History) -> tuple[tuple[date, Rights], ...]:
         if not found or found[-1][1] != now:
             found.append((state.today, now))
     return tuple(found)
+
+
+def edition_on(past: History, day: date) -> Edition | None:
+    """Give the version of the catalogue that a contract is under on a day; None while none runs."""
+    state = past.on(day)
+    begun = state.first is not None and state.first <= day and not state.ended
+    found = period(state, day) if begun else None
+    return found.edition if found is not None else None
 
 
 def _pass(state: State, day: date, states: list[State]) -> tuple[State, tuple[Entry, ...]]:

@@ -90,6 +90,8 @@ def following(state: State) -> date:
     after = state.today + DAY
     days = [next_month(state.today)]
     days += [max(after, part.begins) for part in state.pending]
+    if state.first is not None and state.first >= after:
+        days.append(state.first)
     if state.last is not None and not state.ended:
         days.append(max(after, state.last + DAY))
     over = _term(state, max(state.today, state.first or state.today))

@@ -5,9 +5,13 @@ Owns this way and the day of the last fact. Refuses files and databases: they br
 
 from datetime import date
 
+from rating.contract.calendar import DAY
 from rating.contract.document import ContractSpec, facts_of
 from rating.contract.edition import Shelf
 from rating.contract.history import Customer, History, history
+from rating.contract.state import State
+
+MOST_LOOKS = 10  # ahead: what is ordered, the end, and what a move to another catalogue begins with
 
 
 def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
@@ -16,6 +20,29 @@ def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
         catalogue=spec.catalogue, holder=spec.holder, region=spec.region, customer=spec.customer
     )
     return history(facts_of(spec, offers), offers, customer, until)
+
+
+def tell_all(spec: ContractSpec, offers: Shelf) -> History:
+    """Work out a contract's history until nothing is left of it that is known to begin or end.
+
+    The same facts give the same on whichever day: what is ordered for later stands in it already.
+    """
+    until = last_fact(spec, offers)
+    for _ in range(MOST_LOOKS):
+        past = tell(spec, offers, until)
+        known = _last_known(past.states[-1])
+        if known <= until:
+            return past
+        until = known
+    raise AssertionError("what follows an end was chosen before it, and has none itself")
+
+
+def _last_known(state: State) -> date:
+    """Give the last day on which something that is known begins or has ended."""
+    days = [state.today, *(part.begins for part in state.pending), *(one.first for one in state.periods)]
+    days += [lot.last + DAY for lot in state.lots if lot.last is not None]
+    days += [state.last + DAY] if state.last is not None and not state.ended else []
+    return max(days)
 
 
 def last_fact(spec: ContractSpec, offers: Shelf) -> date:
