@@ -16,6 +16,7 @@ from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from pbxcore import published, revisions
 from pbxcore.database import Connection
+from pbxcore.revisions import Revision
 from pbxcore.settings import Settings
 
 
@@ -65,20 +66,18 @@ async def both_sides(  # noqa: PLR0913 — a document, its two revisions and an 
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
     try:
-        began = await _plan(connection, yours.tenant, base, trunks)
-        stands = await _plan(connection, yours.tenant, current, trunks)
+        began = _plan(await revisions.revision(connection, "tenant", yours.tenant, base), trunks)
+        stored = await revisions.revision(connection, "tenant", yours.tenant, current)
+        stands = _plan(stored, trunks)
+        refused = build_plan(revisions.entitled(yours, stored), revision=0, trunks=trunks)
     except (ValueError, DialplanError):
         return None
     there = await asyncio.to_thread(published.load, settings.published)
-    refused = build_plan(yours, revision=0, trunks=trunks)
     return Sides(
         theirs=consequences(there, began, stands, now), yours=consequences(there, began, refused, now)
     )
 
 
-async def _plan(connection: Connection, tenant: str, number: int, trunks: tuple[str, ...]) -> Plan | None:
+def _plan(stored: Revision | None, trunks: tuple[str, ...]) -> Plan | None:
     """Build the plan of a stored revision; None where there is none."""
-    stored = await revisions.revision(connection, "tenant", tenant, number)
-    if stored is None:
-        return None
-    return build_plan(TenantSpec.model_validate_json(stored.document), revision=number, trunks=trunks)
+    return build_plan(stored.tenant, revision=stored.revision, trunks=trunks) if stored else None

@@ -54,7 +54,7 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
         holders |= {await contract_log.of_account(connection, spec.account) or spec.contract}
         found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
     if not found and log is not None:
-        found += _undone(spec, log, document, offers)
+        found += undone(spec, log, document, offers)
     return tuple(found)
 
 
@@ -151,7 +151,7 @@ def _of_account(account: str, others: Collection[str], accounts: Collection[str]
         )
 
 
-def _undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: Shelf) -> Iterator[Finding]:
+def undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: Shelf) -> Iterator[Finding]:
     """Find that a fact learned late would undo an order, or make another one of it."""
     after = contract_log.with_events(spec, log, contract_log.new_events(log, document))
     still = _agreed(after, offers)

@@ -181,3 +181,9 @@ async def kept_quote(connection: Connection, contract: str, name: str) -> KeptQu
         wanted=json.loads(row["wanted"]),
         said=json.loads(row["said"]),
     )
+
+
+async def contract_of(connection: Connection, name: str) -> str | None:
+    """Give the contract that a quote, by its name, is about."""
+    found: str | None = await connection.fetchval(SQL["quoted_for"], name)
+    return found

@@ -35,3 +35,8 @@ SELECT id || '-' || number FROM contract_quote WHERE contract = $1 AND id = $2 A
 -- name: quote
 -- By the name of its row: the hash alone may be that of an order before it.
 SELECT number, id, facts, wanted, said FROM contract_quote WHERE contract = $1 AND id || '-' || number = $2;
+
+-- name: quoted_for
+-- The number behind the hash finds the row; the whole name must be that row's.
+SELECT contract FROM contract_quote
+WHERE number = substring($1 FROM '-([0-9]{1,18})$')::bigint AND id || '-' || number = $1;

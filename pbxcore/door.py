@@ -4,6 +4,8 @@ Owns the order of these steps. A change is one transaction: all its documents ar
 mistake nothing is stored and everything in force stays. A document made from an older revision than the one
 in force is refused, with what happened since (`pbxcore.base`). What is stored is published afterwards
 (`pbxcore.publication`); a publication that was cut off is completed by itself (`pbxcore.completion`).
+What contracts let tenants use stands in their revisions beside their documents (`pbxcore.entitling`); a
+document that uses more is refused, with the change of the contract that would allow it (`pbxcore.offers`).
 
 Whoever sends a change learns which of three became of it, whatever dies meanwhile: nothing is stored (the
 error says so), all of it is stored (`Applied.pending` says what is still missing), or, if the database died
@@ -15,11 +17,11 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
@@ -27,13 +29,26 @@ from dialplan.block import numbers_of
 from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
-from pbxcore import contract_checks, contract_log, database, lasting, prompts, publication, speech, turn
+from pbxcore import (
+    contract_checks,
+    contract_log,
+    database,
+    entitling,
+    lasting,
+    offers,
+    prompts,
+    publication,
+    speech,
+    turn,
+)
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Located, Mistake, Read, locate, read
+from pbxcore.entitling import Entries
 from pbxcore.machine.running import unstarted_trunks
+from pbxcore.offers import Offer
 from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
 from pbxcore.receipt import Receipt, is_stored, receipt_of
@@ -76,6 +91,7 @@ class Applied:
     Attributes:
         changes: one per document, in the order in which they were stored; empty with findings.
         findings: every mistake, with file and line.
+        offers: changes of contracts that would allow what was refused; each can be ordered.
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
         pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
@@ -84,13 +100,27 @@ class Applied:
 
     changes: tuple[Change, ...] = ()
     findings: tuple[Located, ...] = ()
+    offers: tuple[Offer, ...] = ()
     stale: tuple[Stale, ...] = ()
     published: tuple[Published, ...] = field(default=())
     pending: str = ""
     in_force_ms: float = 0.0
 
 
-async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base: Bases = None) -> Applied:
+@dataclass
+class RefusedError(Exception):
+    """What shall be done before the documents of a change cannot be; nothing of the change may be stored."""
+
+    finding: Finding
+
+
+First: TypeAlias = Callable[[Connection], Awaitable[Change]]
+"""What is done before the documents of a change, and with them or not at all; RefusedError: it cannot be."""
+
+
+async def apply(
+    settings: Settings, paths: Sequence[Path], *, author: str, base: Bases = None, first: First | None = None
+) -> Applied:
     """Check documents and, if nothing is wrong with any of them, put them all in force.
 
     Args:
@@ -98,6 +128,7 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
         paths: files, or folders that are searched for `*.yaml`.
         author: who changes it; stands in the revision.
         base: the revisions that the documents were made from, beside what they say themselves.
+        first: what is done before, in the same transaction: an order that makes the documents possible.
 
     Raises:
         BaseError: a base is given for a document that is not there.
@@ -115,17 +146,24 @@ async def apply(settings: Settings, paths: Sequence[Path], *, author: str, base:
     )
     if findings:  # told without the database: it may be down
         return Applied(findings=findings)
-    return await enter(settings, documents, author=author, base=base)
+    return await enter(settings, documents, author=author, base=base, first=first)
 
 
-async def enter(settings: Settings, documents: Sequence[Read], *, author: str, base: Bases = None) -> Applied:
+async def enter(
+    settings: Settings,
+    documents: Sequence[Read],
+    *,
+    author: str,
+    base: Bases = None,
+    first: First | None = None,
+) -> Applied:
     """Put documents that have been read in force, as `apply` does."""
     bases = bases_of({key(document): document.text for document in documents}, base)
     if unspoken := await asyncio.to_thread(_speak, settings, documents):
         return Applied(findings=unspoken)
     connection = await connect(settings, author)
     try:
-        applied = await _in_turn(settings, connection, documents, author=author, bases=bases)
+        applied = await _in_turn(settings, connection, documents, author=author, bases=bases, first=first)
         if applied.stale:
             await turn.give_back(connection, turn.DOOR)  # nobody waits for what comes now
             specs = {key(document): document.spec for document in documents}
@@ -179,13 +217,14 @@ async def publish(settings: Settings, connection: Connection, applied: Applied) 
     return replace(applied, published=published, in_force_ms=1_000 * (time.monotonic() - stored))
 
 
-async def _in_turn(
+async def _in_turn(  # noqa: PLR0913 — a change and its company
     settings: Settings,
     connection: Connection,
     documents: Sequence[Read],
     *,
     author: str,
     bases: Mapping[str, int],
+    first: First | None,
 ) -> Applied:
     """Check and store while no other change can: what was true in the check still is.
 
@@ -203,7 +242,16 @@ async def _in_turn(
             findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
             if findings:
                 return Applied(findings=findings)
-            changes = await _store(connection, documents, author)
+            try:
+                async with connection.transaction():  # a savepoint: all of it, or what refuses it
+                    ordered = (await first(connection),) if first else ()
+                    changes = (*ordered, *await _store(connection, documents, author))
+            except offers.NotEntitledError as error:
+                stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
+                offered = await error.offers(connection, author) if stands else ()
+                return Applied(findings=offers.findings(documents, error, offered), offers=offered)
+            except (RefusedError, entitling.UndoneError) as error:
+                return Applied(findings=_whole(documents, error))
             receipt = await _receipt(connection, changes, author)
     except database.AWAY:
         if receipt is None or not await is_stored(settings, receipt):
@@ -229,7 +277,7 @@ async def _stale(
         if base is None or document.kind == "contract":  # a log: what others added meanwhile is no conflict
             continue
         revision, same = await _compare(connection, document)
-        if revision != base and not same:
+        if revision != base and not same and not await _same(connection, document, base, revision):
             found.append(
                 await refuse(
                     connection,
@@ -408,38 +456,88 @@ def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]
 
 
 async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
+    """Store documents, and what follows from them for tenants: those of a change by its own contracts.
+
+    Raises:
+        NotEntitledError: tenants use more than their contracts let them.
+    """
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
     ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
-    changes = [await _store_one(connection, document, author) for document in ordered]
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
-    moved = [change.id for change in changes if change.changed and change.kind == "tenant"]
+    before = [
+        await _store_one(connection, document, author) for document in ordered if document.kind != "tenant"
+    ]
+    accounts = [one.spec.account or "" for one in documents if isinstance(one.spec, ContractSpec)]
+    terms = await entitling.concerned(connection, tenants, accounts=accounts, now=datetime.now(UTC))
+    offers.admit(terms, tenants.keys())
+    settled = [(one, await entitling.settle(connection, one, author=author)) for one in terms]
+    entitled = {tenant: entries for one, entries in settled for tenant in one.tenants}
+    changes = [
+        await _store_one(connection, document, author, entitled.get(document.id, ()))
+        for document in ordered
+        if document.kind == "tenant"
+    ]
+    moved = [change.id for change in changes if change.changed]
     for tenant in moved:
         await _let_go(connection, tenant, _numbers(tenants[tenant]))
     for tenant in moved:
         await connection.execute(SQL["begin_numbers"], tenant, _numbers(tenants[tenant]))
-    return tuple(changes)
+    followed = [
+        one
+        for each, entries in settled
+        for one in await entitling.follow(connection, each, entries, besides=tenants.keys(), author=author)
+    ]
+    return (*before, *changes, *map(following, followed))
 
 
-async def _store_one(connection: Connection, document: Read, author: str) -> Change:
+def _whole(documents: Sequence[Read], error: RefusedError | entitling.UndoneError) -> tuple[Located, ...]:
+    """Locate what is wrong with a whole change at its first document."""
+    return locate(documents[0], [replace(error.finding, path=())])
+
+
+def following(one: entitling.Entitled) -> Change:
+    """Say that a tenant has a new revision because of its contract."""
+    return Change(kind="tenant", id=one.tenant, revision=one.revision, changed=True, file="")
+
+
+async def _store_one(connection: Connection, document: Read, author: str, entries: Entries = ()) -> Change:
     name = id_of(document)
     if document.kind == "contract":
         facts, new = await contract_log.enter(connection, document.tree.value, author)
         return Change(kind=document.kind, id=name, revision=facts, changed=new, file=document.file)
-    revision, same = await _compare(connection, document)
+    revision, same = await _compare(connection, document, entries)
     if not same:
         revision += 1
+        written = json.dumps(entries) if entries else None
         await connection.execute(
-            SQL["store"], document.kind, name, revision, body(document), document.text, author
+            SQL["store"], document.kind, name, revision, body(document), document.text, author, written
         )
     return Change(kind=document.kind, id=name, revision=revision, changed=not same, file=document.file)
 
 
-async def _compare(connection: Connection, document: Read) -> tuple[int, bool]:
-    """Give the revision in force, 0 for none, and whether it says the same as a document."""
+async def _compare(
+    connection: Connection, document: Read, entries: Entries | None = None
+) -> tuple[int, bool]:
+    """Give the revision in force, 0 for none, and whether it says the same as a document.
+
+    Args:
+        connection: to the database.
+        document: that shall be in force.
+        entries: what its contract lets the tenant use, if that counts, too.
+    """
     row = await connection.fetchrow(SQL["latest"], document.kind, id_of(document))
     if row is None:
         return 0, False
-    return int(row["revision"]), json.loads(row["document"]) == json.loads(body(document))
+    same = json.loads(row["document"]) == json.loads(body(document))
+    if entries is not None:
+        same = same and json.loads(row["entitlements"] or "[]") == list(entries)
+    return int(row["revision"]), same
+
+
+async def _same(connection: Connection, document: Read, base: int, revision: int) -> bool:
+    """Tell whether two revisions of a document say the same: nobody but a contract changed it meanwhile."""
+    found = await connection.fetchval(SQL["same_document"], document.kind, id_of(document), base, revision)
+    return bool(found)
 
 
 def body(document: Read) -> str:

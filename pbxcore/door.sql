@@ -1,5 +1,10 @@
 -- name: latest
-SELECT revision, document FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+SELECT revision, document, entitlements FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+
+-- name: same_document
+-- Whether two revisions say the same: what came between was what a contract lets the tenant use.
+SELECT count(DISTINCT document) = 1 FROM revision WHERE kind = $1 AND id = $2 AND revision IN ($3, $4)
+HAVING count(*) = 2;
 
 -- name: known
 -- Which of these documents there are.
@@ -15,7 +20,8 @@ SELECT number, tenant FROM number
 WHERE number = ANY ($1::text[]) AND upper_inf(valid) AND NOT tenant = ANY ($2::text[]);
 
 -- name: store
-INSERT INTO revision (kind, id, revision, document, source, author) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO revision (kind, id, revision, document, source, author, entitlements)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb);
 
 -- name: instant
 -- That of the transaction: the revisions that it stores carry it.
@@ -49,8 +55,12 @@ WHERE NOT EXISTS (SELECT 1 FROM number WHERE number = wanted AND tenant = $1 AND
 SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
 
 -- name: documents
--- The newest revisions of these tenants. (An array of anything but text costs asyncpg 15 ms on a new connection.)
-SELECT DISTINCT ON (id) id, revision, document FROM revision
+-- The newest revisions of these tenants, with what their contracts let them use.
+-- (An array of anything but text costs asyncpg 15 ms on a new connection.)
+SELECT DISTINCT ON (id) id, revision,
+       CASE WHEN entitlements IS NULL THEN document
+            ELSE document || jsonb_build_object('entitlements', entitlements) END AS document
+FROM revision
 WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
 
 -- name: said_before

@@ -1,40 +1,43 @@
-"""From a contract's rights to the entitlements of a tenant's document.
+"""What a contract lets tenants use, as their plans say it; what tenants have, as their contract counts it.
 
 Owns the bridge between two vocabularies: catalogues gate what they like, plans know what acts on calls.
-Refuses to put anything in force: the tenant's document goes through the door like any other.
+Refuses to put anything in force (`pbxcore.entitling` does, at the door).
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
-from rating.contract.state import Rights
+from dialplan.spec import MAX_ENTITLEMENTS, TenantSpec
+from rating.contract.history import History, edition_on, timeline
+from rating.contract.state import Rights, State
 from rating.offer import OfferSpec
 
 COUNTED = ("extensions", "devices")  # what a tenant's document has a number of
+GATED = frozenset(
+    feature.value for feature in ALL_FEATURES
+)  # what acts on calls and a catalogue may withhold
 
 
-def entitlements(
-    rights: Sequence[tuple[date, Rights]], offers: Mapping[date, OfferSpec | None]
-) -> list[dict[str, Any]]:
-    """Write a timeline of rights as a tenant's document has it.
+def entitlements(past: History) -> list[dict[str, Any]]:
+    """Write what a contract lets a tenant use, and from when on, as a tenant's document has it.
 
     What no catalogue gates is included while a contract runs; once it has ended, nothing is.
 
-    Args:
-        rights: from which day on the tenant may do what.
-        offers: for each of these days the offer under which the contract is; None while none runs.
-
     Returns:
-        Entries in order, each different from the one before.
+        Entries in order, each different from the one before; of very many the newest. None where nobody has
+        signed: there is nothing yet that could withhold anything.
     """
+    if all(state.signed is None for state in past.states):
+        return []
     found: list[dict[str, Any]] = []
-    for day, may in rights:
-        entry = _entry(may, offers[day])
+    for day, may in timeline(past):
+        edition = edition_on(past, day)
+        entry = _entry(may, edition.offer if edition is not None else None)
         if not found or found[-1] != {**entry, "since": found[-1]["since"]}:
             found.append({"since": day.isoformat(), **entry})
-    return found
+    return found[-MAX_ENTITLEMENTS:]
 
 
 def _entry(may: Rights, offer: OfferSpec | None) -> dict[str, Any]:
@@ -42,7 +45,34 @@ def _entry(may: Rights, offer: OfferSpec | None) -> dict[str, Any]:
         return {"features": [], **dict.fromkeys(COUNTED, 0)}
     closed = set(offer.features) - set(may.features)
     counts = {one: may.limits[one] for one in COUNTED if one in may.limits}
-    return {
-        "features": sorted(feature.value for feature in ALL_FEATURES if feature.value not in closed),
-        **counts,
-    }
+    return {"features": sorted(GATED - closed), **counts}
+
+
+def counts(specs: Iterable[TenantSpec]) -> dict[str, int]:
+    """Count what tenants have together and contracts limit."""
+    extensions = [one for spec in specs for one in spec.extensions.values()]
+    return {"extensions": len(extensions), "devices": sum(len(one.devices) for one in extensions)}
+
+
+def features(specs: Iterable[TenantSpec]) -> frozenset[str]:
+    """Name what tenants use of all that a catalogue may withhold from calls."""
+    return frozenset(feature.value for spec in specs for _, feature in uses(spec))
+
+
+def use(state: State, has: Mapping[str, int], used: frozenset[str]) -> dict[str, Any] | None:
+    """Write what tenants have and use as an event of their contract; None where it knows that already.
+
+    Only what its offer limits or gates is said. A function that no plan knows is told by people, and stays.
+    """
+    offer = state.edition.offer
+    options = (option for choice in offer.choices.values() for option in choice.options.values())
+    granting = (*(one.grants for one in options), *(one.grants for one in offer.products.values()))
+    limited = {name for grants in granting for name in grants}
+    said: dict[str, Any] = {}
+    counted = {name: has[name] for name in COUNTED if name in limited}
+    if counted != {name: state.in_use.get(name, 0) for name in counted}:
+        said["counts"] = counted
+    using = (state.features_in_use - GATED) | (used & set(offer.features))
+    if using != state.features_in_use:
+        said["features"] = sorted(using)
+    return said or None

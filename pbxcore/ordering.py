@@ -1,23 +1,26 @@
 """Quotes and orders of contracts in the database: first what it would come to, then exactly that, once.
 
 Owns both steps. An order takes the turn of the door, works out the same quote again, and adds one fact in one
-transaction, or nothing. Refuses files (`pbxcore.contracts`) and to know what a change means
+transaction, or nothing; what tenants may use by it is stored with it, and published (`pbxcore.entitling`).
+Refuses files (`pbxcore.contracts`) and to know what a change means
 (`rating.contract`).
 """
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
-from pbxcore import contract_log, database, door, turn
+from dialplan.finding import Finding
+from pbxcore import contract_log, database, door, entitling, turn
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
+from pbxcore.door import Applied, Change
 from pbxcore.receipt import is_stored, receipt_of
 from pbxcore.settings import Settings
-from pbxcore.wanting import Wanted, behind, deed_of, event_of, quoted, with_form
+from pbxcore.wanting import Wanted, WantedError, behind, deed_of, event_of, quoted, with_form
 from rating.contract import report
 from rating.contract.answer import Answer
 from rating.contract.deeds import do
@@ -59,12 +62,14 @@ class Ordered:
         number: of the fact that says so; 0 with a refusal.
         answer: of the contract; None where nothing was asked of it.
         sides: where a quote no longer holds.
+        applied: revisions of tenants that may use something else by it, and their publication.
     """
 
     outcome: str
     number: int
     answer: Answer | None = None
     sides: Sides | None = None
+    applied: Applied = field(default_factory=Applied)
 
 
 async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf]:
@@ -112,18 +117,61 @@ async def order(  # noqa: PLR0913 — whose, what, when and by whom
     async with _connected(settings, author) as connection:
         await turn.take(connection, turn.DOOR)
         receipt, done = None, None
+        changes: tuple[Change, ...] = ()
         try:
             async with connection.transaction():
                 done = await _in_turn(connection, contract, quote, day=day, author=author, form=signed_form)
                 if done.outcome == "accepted":
+                    changes = await _followed(connection, contract, author)
                     receipt = await receipt_of(
                         connection, kind="contract", name=contract, revision=done.number, author=author
                     )
         except database.AWAY:
             if receipt is None or not await is_stored(settings, receipt):
                 raise
-    assert done is not None, "it was worked out, or an error left"
-    return done
+        assert done is not None, "it was worked out, or an error left"
+        if not changes:
+            return done
+        return replace(done, applied=await door.publish(settings, connection, Applied(changes=changes)))
+
+
+async def _followed(connection: Connection, contract: str, author: str) -> tuple[Change, ...]:
+    """Store what the tenants of a contract may use from now on."""
+    log = await contract_log.read(connection, contract)
+    assert log is not None, "its newest fact was stored in this turn"
+    try:
+        found = await entitling.bring(connection, log.spec.account, author=author, now=datetime.now(UTC))
+    except entitling.UndoneError as error:
+        raise OrderError(error.finding.code, error.finding.message, error.finding.remedy) from error
+    return tuple(map(door.following, found))
+
+
+def with_order(quote: str, *, author: str) -> door.First:
+    """Make of a quote's order what the door does before documents that it makes possible."""
+
+    async def first(connection: Connection) -> Change:
+        contract = await contract_log.contract_of(connection, quote)
+        if contract is None:
+            raise door.RefusedError(
+                _finding("unknown-quote", f"there is no quote {quote}", "name the one that was offered")
+            )
+        log, _ = await _read(connection, contract)
+        day = datetime.now(await entitling.zone(connection, log.spec.account)).date()
+        try:
+            done = await _in_turn(connection, contract, quote, day=day, author=author, form=None)
+        except WantedError as error:
+            raise door.RefusedError(_finding("not-ordered", error.message, error.remedy)) from error
+        if done.answer is not None and done.outcome == "refused":
+            refusal = done.answer.refusals[0]
+            raise door.RefusedError(_finding(refusal.code, refusal.message, refusal.remedy))
+        changed = done.outcome == "accepted"
+        return Change(kind="contract", id=contract, revision=done.number, changed=changed, file="")
+
+    return first
+
+
+def _finding(code: str, message: str, remedy: str) -> Finding:
+    return Finding(path=(), code=code, message=message, remedy=remedy)
 
 
 async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom

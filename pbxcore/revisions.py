@@ -1,10 +1,12 @@
 """Every document that was ever in force, by number. Owns reading them; the door alone adds one."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from dialplan.spec import TenantSpec
 from pbxcore.database.queries import named
 from rating.store.ledger import Connection
 
@@ -30,10 +32,22 @@ class Revision(Entry):
     Attributes:
         source: as it was written, comments included.
         document: what it says, JSON.
+        entitlements: what the contract of a tenant's account lets it use, JSON; None: what the document says.
     """
 
     source: str
     document: str
+    entitlements: str | None
+
+    @property
+    def tenant(self) -> TenantSpec:
+        """A tenant as it is in force with this revision.
+
+        Raises:
+            ValueError: this version of the program cannot read it.
+        """
+        given = {} if self.entitlements is None else {"entitlements": json.loads(self.entitlements)}
+        return TenantSpec.model_validate_json(json.dumps({**json.loads(self.document), **given}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,13 @@ class Tenant:
     author: str
     numbers: tuple[str, ...]
     extensions: int
+
+
+def entitled(spec: TenantSpec, stored: Revision | None) -> TenantSpec:
+    """Give a document that is not in force with what its contract lets the tenant use today, and later."""
+    if stored is None or stored.entitlements is None or spec.entitlements:
+        return spec
+    return spec.model_copy(update={"entitlements": stored.tenant.entitlements})
 
 
 async def tenants(connection: Connection) -> Sequence[Tenant]:

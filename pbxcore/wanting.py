@@ -158,10 +158,12 @@ def _said(model: type[Said], wanted: Wanted) -> Said:
 def behind(spec: ContractSpec, day: date) -> int:
     """Give the minute behind everything that the document says: what was agreed saw all of it.
 
+    What tenants have had since keeps no order away: it is looked at again on the day of the change.
+
     Raises:
-        WantedError: something happened later.
+        WantedError: something else happened later.
     """
-    later = [event.on for event in spec.events if event.on > day]
+    later = [event.on for event in spec.events if event.on > day and event.use is None]
     if later:
         raise WantedError(
             f"the contract says what happened on {max(later)}, after {day}",

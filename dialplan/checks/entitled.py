@@ -33,16 +33,13 @@ def entitlements_in_order(subject: Subject) -> Iterator[Finding]:
 @check
 def uses_what_it_may(subject: Subject) -> Iterator[Finding]:
     """The document uses no feature that is withheld from now on."""
-    coming = _coming(subject)
-    granted = {feature for entry in coming for feature in entry.features}
-    for path, feature in _uses(subject.spec):
-        if coming and feature not in granted:
-            yield Finding(
-                path=path,
-                code="not-entitled",
-                message=f"the tenant is not entitled to {feature}",
-                remedy=f"take it out, or order what includes {feature}",
-            )
+    for path, feature in ungranted(subject):
+        yield Finding(
+            path=path,
+            code="not-entitled",
+            message=f"the tenant is not entitled to {feature}",
+            remedy=f"take it out, or order what includes {feature}",
+        )
 
 
 @check
@@ -57,6 +54,24 @@ def has_as_many_as_it_may(subject: Subject) -> Iterator[Finding]:
     ]
     yield from _too_many("extensions", extensions, [entry.extensions for entry in coming])
     yield from _too_many("devices", devices, [entry.devices for entry in coming])
+
+
+def ungranted(subject: Subject) -> Iterator[tuple[Path, Feature]]:
+    """Give every place of a document that uses a feature which is withheld from now on."""
+    coming = _coming(subject)
+    granted = {feature for entry in coming for feature in entry.features}
+    return ((path, feature) for path, feature in uses(subject.spec) if coming and feature not in granted)
+
+
+def uses(spec: TenantSpec) -> Iterator[tuple[Path, Feature]]:
+    """Give every place of a document that uses a feature."""
+    yield from ((("groups", name), Feature.GROUPS) for name in spec.groups)
+    yield from ((("hours", name), Feature.HOURS) for name in spec.hours)
+    yield from ((("announcements", name), Feature.ANNOUNCEMENTS) for name in spec.announcements)
+    for section, owners in (("extensions", spec.extensions), ("groups", spec.groups)):
+        for name, owner in owners.items():
+            if owner.voicemail:
+                yield (section, name, "voicemail"), Feature.VOICEMAIL
 
 
 def _too_many(what: str, paths: Sequence[Path], limits: Sequence[int | None]) -> Iterator[Finding]:
@@ -75,14 +90,3 @@ def _too_many(what: str, paths: Sequence[Path], limits: Sequence[int | None]) ->
 def _coming(subject: Subject) -> Timeline:
     """Give the entitlements of the instant that was asked for and later; none where nobody asked."""
     return from_now_on(timeline(subject.spec), subject.at) if subject.at else ()
-
-
-def _uses(spec: TenantSpec) -> Iterator[tuple[Path, Feature]]:
-    """Give every place of a document that uses a feature."""
-    yield from ((("groups", name), Feature.GROUPS) for name in spec.groups)
-    yield from ((("hours", name), Feature.HOURS) for name in spec.hours)
-    yield from ((("announcements", name), Feature.ANNOUNCEMENTS) for name in spec.announcements)
-    for section, owners in (("extensions", spec.extensions), ("groups", spec.groups)):
-        for name, owner in owners.items():
-            if owner.voicemail:
-                yield (section, name, "voicemail"), Feature.VOICEMAIL

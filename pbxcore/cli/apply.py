@@ -22,12 +22,16 @@ from pbxcore.cli import calls
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
-from pbxcore.door import Applied
+from pbxcore.cli.quotes import show_quote
+from pbxcore.door import Applied, First
 from pbxcore.machine.running import settings_of_running
+from pbxcore.offers import Offer
+from pbxcore.ordering import with_order
 from pbxcore.publication import Published
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
 from pbxcore.turn import BusyError
+from rating.contract.report import of_quote as report_of_quote
 
 MOST_CALLS = 10  # of each side of a refused change; the screen is for both
 
@@ -43,6 +47,9 @@ def apply(
     watched: Annotated[
         bool, typer.Option("--watch", help="Go on: put in force what is saved in this folder, until Ctrl-C.")
     ] = False,
+    order: Annotated[
+        str | None, typer.Option(help="Id of an offer: order it, bindingly, and apply what it allows.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check documents and put all of them in force, or none.
@@ -54,14 +61,21 @@ def apply(
     It names its base in a comment, # base: 7, as export writes it, or --base does. Without a base it
     replaces whatever is in force.
 
+    A tenant that would have or use more than its contract lets it is refused, with the smallest change of the
+    contract that allows it: what it costs, from when, and its id. With --order that is ordered, exactly as it
+    was offered, and the documents are applied: both or neither.
+
     With --watch what is saved together is one change. A file with mistakes is reported and changes nothing;
     a document that others changed since the folder did is refused until the file is exported anew.
     """
     settings, author = settings_of_running(), author or getpass.getuser()
     if watched:
+        if order is not None:
+            raise fail("--watch orders nothing", "apply the file with --order", Exit.USAGE)
         _watch(settings, paths, author, as_json=as_json)
     else:
-        report(settings, paths, author, base=_bases(base), as_json=as_json)
+        first = with_order(order, author=author) if order is not None else None
+        report(settings, paths, author, base=_bases(base), first=first, as_json=as_json)
 
 
 def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool) -> None:
@@ -91,10 +105,18 @@ def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool)
     asyncio.run(until_told())
 
 
-def report(settings: Settings, paths: list[Path], author: str, *, base: Bases = None, as_json: bool) -> None:
+def report(
+    settings: Settings,
+    paths: list[Path],
+    author: str,
+    *,
+    base: Bases = None,
+    first: First | None = None,
+    as_json: bool,
+) -> None:
     """Send documents through the door and say what came of it; exit code 1 when nothing was changed."""
     try:
-        applied = asyncio.run(door.apply(settings, paths, author=author, base=base))
+        applied = asyncio.run(door.apply(settings, paths, author=author, base=base, first=first))
     except BaseError as error:
         raise fail(str(error), "name it as in --base acme=7", Exit.USAGE) from error
     except BusyError as busy:
@@ -126,6 +148,8 @@ def show_applied(applied: Applied, *, as_json: bool) -> None:
         show(applied.findings)
         for stale in applied.stale:
             _show_stale(stale)
+        for offer in applied.offers:
+            _show_offer(offer)
         out.print("[bold red]✗ nothing was changed[/]")
     else:
         _show(applied)
@@ -133,7 +157,9 @@ def show_applied(applied: Applied, *, as_json: bool) -> None:
 
 def _plain(applied: Applied) -> dict[str, object]:
     stale = [{**asdict(replace(one, callers=None)), "callers": _sides(one.callers)} for one in applied.stale]
-    return {**asdict(replace(applied, stale=())), "findings": as_plain(applied.findings), "stale": stale}
+    offers = [{"contract": one.contract, "quote": report_of_quote(one.quote)} for one in applied.offers]
+    told = {"findings": as_plain(applied.findings), "offers": offers, "stale": stale}
+    return {**asdict(replace(applied, stale=(), offers=(), findings=())), **told}
 
 
 def _sides(sides: Sides | None) -> dict[str, object] | None:
@@ -176,6 +202,12 @@ def _show_stale(stale: Stale) -> None:
     kind = "" if stale.kind == "tenant" else f" --kind {stale.kind}"
     remedy = f"`pbxcore export {escape(stale.id)}{kind}`, make your change there, apply that"
     out.print(f"  [green]→ {remedy}[/]\n", highlight=False)
+
+
+def _show_offer(offer: Offer) -> None:
+    """Show what would make a refused change possible, with the words that bind."""
+    out.print(f"[bold]contract {escape(offer.contract)}[/] would allow it with this change", highlight=False)
+    show_quote(offer.quote)
 
 
 def _show_side(title: str, text: str, callers: Consequences | None) -> None:

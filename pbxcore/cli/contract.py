@@ -26,9 +26,7 @@ from rating.contract import document as contracts
 from rating.contract import report
 from rating.contract.calendar import month_end, months_later
 from rating.contract.document import ContractSpec
-from rating.contract.edition import Edition, Shelf, shelf
-from rating.contract.history import History, timeline
-from rating.contract.state import period
+from rating.contract.edition import Shelf, shelf
 from rating.contract.story import tell
 
 MONTHS_AHEAD = 3  # shown after the last event, unless the document or the command line says until when
@@ -116,21 +114,11 @@ def entitlements(
     """
     spec, offers = read(file, catalogue, as_json=as_json)
     past = tell(spec, offers, day_of(until) if until is not None else _until(spec, offers, None))
-    rights = timeline(past)
-    under = {day: edition.offer if (edition := in_force_on(past, day)) else None for day, _ in rights}
-    written = entitled(rights, under)
+    written = entitled(past)
     if as_json:
         out.print_json(json.dumps(written))
     else:
         sys.stdout.write(yaml.safe_dump({"entitlements": written}, sort_keys=False))
-
-
-def in_force_on(past: History, day: date) -> Edition | None:
-    """Give the version of the catalogue that a contract is under on a day; None while none runs."""
-    state = past.on(day)
-    begun = state.first is not None and state.first <= day and not state.ended
-    found = period(state, day) if begun else None
-    return found.edition if found is not None else None
 
 
 def file_of(contract: str) -> Path | None:

@@ -256,13 +256,24 @@ def _keep(copy: contracts.SignedCopy) -> bool:
 def _show_ordered(done: Ordered, contract: str, *, as_json: bool) -> None:
     if as_json:
         answer = report.of_answer(done.answer) if done.answer is not None else {}
-        values = {**answer, "outcome": done.outcome, "fact": done.number or None, "sides": _plain(done.sides)}
+        values = {
+            **answer,
+            "outcome": done.outcome,
+            "fact": done.number or None,
+            "sides": _plain(done.sides),
+            "tenants": {one.id: one.revision for one in done.applied.changes},
+            "pending": done.applied.pending,
+        }
         out.print_json(json.dumps(values))
         return
     if done.outcome == "unchanged":
         out.print(f"= ordered before: fact {done.number} of contract {contract}", markup=False)
     if done.answer is not None:
         _tell(done.answer, f"contract {contract} as fact {done.number}", as_json=False)
+    for one in done.applied.changes:
+        out.print(f"✓ tenant {one.id}, revision {one.revision}: what it may use, and when", markup=False)
+    if done.applied.pending:
+        out.print(f"stored, and in force by itself soon: {done.applied.pending}", markup=False)
     if done.sides is not None:
         _show_sides(done.sides)
 

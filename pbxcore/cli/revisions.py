@@ -20,7 +20,7 @@ from pbxcore import database, documents, published, revisions
 from pbxcore.base import with_base, without_base
 from pbxcore.callers import consequences
 from pbxcore.cli import calls, findings
-from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.database import Connection
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
@@ -116,7 +116,17 @@ def _plans(file: Path, settings: Settings) -> list[Plan]:
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
     if not specs:
         raise fail(f"{file} holds no tenant", "only tenants decide calls", Exit.USAGE)
-    return [build_plan(spec, revision=0, trunks=trunks) for spec in specs]
+    return [build_plan(_with_terms(spec), revision=0, trunks=trunks) for spec in specs]
+
+
+def _with_terms(spec: TenantSpec) -> TenantSpec:
+    """Give a document with what its contract lets the tenant use, if the database says so."""
+    try:
+        stored = asyncio.run(_asked(lambda connection: revisions.revision(connection, "tenant", spec.tenant)))
+    except database.AWAY:
+        err.print("[yellow]the database is away: compared without what contracts let tenants use[/]")
+        return spec
+    return revisions.entitled(spec, stored)
 
 
 def _stored(kind: str, name: str, number: int | None) -> Revision:
@@ -129,17 +139,17 @@ def _stored(kind: str, name: str, number: int | None) -> Revision:
 
 def ask(question: Callable[[Connection], Awaitable[T]]) -> T:
     """Ask the database one question."""
-
-    async def asked() -> T:
-        connection = await database.connect(database.url_of(settings_of_running()), application="pbxcore cli")
-        try:
-            return await question(connection)
-        finally:
-            await connection.close()
-
     try:
-        return asyncio.run(asked())
+        return asyncio.run(_asked(question))
     except database.AWAY as away:
         raise fail(
             f"the database does not answer ({away})", "start the machine with `make run`", Exit.UNAVAILABLE
         ) from away
+
+
+async def _asked(question: Callable[[Connection], Awaitable[T]]) -> T:
+    connection = await database.connect(database.url_of(settings_of_running()), application="pbxcore cli")
+    try:
+        return await question(connection)
+    finally:
+        await connection.close()

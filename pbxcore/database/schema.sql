@@ -280,6 +280,7 @@ CREATE TABLE public.revision (
     source text NOT NULL,
     author text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    entitlements jsonb,
     CONSTRAINT revision_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'account'::text, 'catalogue'::text]))),
     CONSTRAINT revision_revision_check CHECK ((revision > 0))
 );
@@ -287,6 +288,8 @@ CREATE TABLE public.revision (
 COMMENT ON TABLE public.revision IS 'Every document that was ever in force; rows are added, never changed.';
 
 COMMENT ON COLUMN public.revision.source IS 'The document as it was written, comments included.';
+
+COMMENT ON COLUMN public.revision.entitlements IS 'What the contract of a tenant''s account lets it use, and since when; empty: what the document says.';
 
 CREATE TABLE public.spool_position (
     spool text NOT NULL,
@@ -413,6 +416,8 @@ CREATE INDEX quarantined_leg_waiting ON public.quarantined_leg USING btree (quar
 CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, billing_month, ended_us, key);
 
 COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
+
+CREATE INDEX revision_account ON public.revision USING btree (((document ->> 'account'::text))) WHERE (kind = 'tenant'::text);
 
 CREATE TRIGGER announce AFTER INSERT ON public.revision FOR EACH ROW EXECUTE FUNCTION public.announce_revision();
 

@@ -1,4 +1,8 @@
-"""The connection of an order is cut at every single message: it is stored whole and once, or not at all."""
+"""The connection of an order is cut at every single message: it is stored whole and once, or not at all.
+
+With it goes what the tenant may use: order and revision are one, and what died before it was published is
+published by whoever looks next.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pbxcore import database as db
-from pbxcore import door, ordering, receipt
+from pbxcore import door, ordering, publication, published, receipt
 from pbxcore.settings import Settings, Trunk
 
 if TYPE_CHECKING:
@@ -27,15 +31,20 @@ async def settings(tmp_path: Path, database: str) -> Settings:
     settings = Settings(
         state=tmp_path, config=CONFIG, database=database, trunks=(Trunk(name="carrier", host="127.0.0.2"),)
     )
-    folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "contracts"]
+    folders = [CONFIG / name for name in ("catalogues", "accounts", "contracts", "tenants")]
     assert not (await door.apply(settings, folders, author="first")).findings
     return settings
 
 
 async def facts(settings: Settings) -> int:
-    """Count the facts that are stored."""
+    """Count the facts that are stored; each order has its revision of the tenant, and it comes into force."""
     connection = await db.connect(settings.database, application="test")
     try:
+        orders = await connection.fetchval("SELECT count(*) FROM contract_fact WHERE quote IS NOT NULL")
+        revision = await connection.fetchval("SELECT max(revision) FROM revision WHERE kind = 'tenant'")
+        assert revision == 1 + orders
+        await publication.catch_up(settings, connection)
+        assert published.read_index(settings.published).revisions == {"acme": revision}
         return int(await connection.fetchval("SELECT count(*) FROM contract_fact"))
     finally:
         await connection.close()

@@ -262,9 +262,17 @@ async def test_one_quote_sent_by_many_at_once_is_one_order(signed: Settings) -> 
 async def test_a_later_fact_keeps_an_order_of_an_earlier_day_away(signed: Settings) -> None:
     """What was agreed saw everything that is known; nobody orders into the past of another fact."""
     name = await quote(signed)
-    await put(signed, contract=CONTRACT + "  - {on: 2026-04-01, use: {counts: {extensions: 3}}}\n")
-    with pytest.raises(WantedError, match="2026-04-01"):
+    use = "  - {on: 2026-04-01, use: {counts: {extensions: 3}}}\n"
+    await put(signed, contract=CONTRACT + use + "  - {on: 2026-04-02, edit: {what: groups, by: staff}}\n")
+    with pytest.raises(WantedError, match="2026-04-02"):
         await order(signed, name)
+
+
+async def test_what_tenants_have_since_keeps_no_order_away(signed: Settings) -> None:
+    """A form that was signed before counts from its day; the door says what they have with every change."""
+    name = await quote(signed)
+    await put(signed, contract=CONTRACT + "  - {on: 2026-04-01, use: {counts: {extensions: 3}}}\n")
+    assert (await order(signed, name)).outcome == "accepted"
 
 
 async def test_the_schema_orders_no_quote_twice(signed: Settings) -> None:

@@ -1,0 +1,229 @@
+"""What contracts let tenants use, put into the revisions of all tenants that they concern.
+
+Owns the way from a contract's facts to its tenants' entitlements, in the transaction of whatever changed
+either: an order, a contract's document, a tenant's. So a contract and the plans of its tenants are stored
+together or not at all; publication follows, and completes by itself (`pbxcore.completion`). What tenants have
+and use goes the other way, as a fact of their contract (`use`): by that it judges what is given up.
+Refuses to judge a document (`pbxcore.offers`). A tenant whose account is under no signed contract is not
+restricted here: its document says what it may use, and a document that says nothing may use everything.
+
+Whoever is here has the turn of the door.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dialplan.finding import Finding
+from dialplan.spec import TenantSpec
+from pbxcore import contract_log
+from pbxcore.contract_checks import undone
+from pbxcore.contract_log import Log
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+from pbxcore.entitlements import counts, entitlements, features, use
+from pbxcore.wanting import LAST_MINUTE
+from rating.contract.deeds import do
+from rating.contract.document import ContractSpec, facts_of, minute_of
+from rating.contract.edition import Shelf, shelf
+from rating.contract.state import State
+from rating.contract.story import tell, tell_all
+
+SQL = named(Path(__file__).with_name("entitling.sql"))
+Entries = Sequence[Mapping[str, Any]]
+"""Entitlements as a tenant's document has them; none: it is not restricted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The newest revision of a tenant: its number, and the entitlements that its contract gave it then."""
+
+    revision: int
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A contract, and the tenants of its account as they stand with a change.
+
+    Attributes:
+        log: of the contract.
+        offers: every catalogue.
+        now: by the clock of its account.
+        tenants: of its account, those of the change as they shall be.
+        stored: those of them that are there already.
+    """
+
+    log: Log
+    offers: Shelf
+    now: datetime
+    tenants: Mapping[str, TenantSpec]
+    stored: Mapping[str, Stored]
+
+    @property
+    def entries(self) -> Entries:
+        """What it lets its tenants use, and from when on."""
+        return entitlements(tell_all(self.log.spec, self.offers))
+
+    @property
+    def state(self) -> State:
+        """The contract as it is today."""
+        return tell(self.log.spec, self.offers, self.now.date()).states[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitled:
+    """A tenant that has a new revision because its contract lets it use something else."""
+
+    tenant: str
+    revision: int
+
+
+@dataclass
+class UndoneError(Exception):
+    """What tenants have from now on would undo an order that was accepted: nothing may be stored.
+
+    Attributes:
+        tenants: of the contract's account.
+    """
+
+    finding: Finding
+    tenants: Collection[str]
+
+
+async def concerned(
+    connection: Connection,
+    changed: Mapping[str, TenantSpec],
+    *,
+    accounts: Iterable[str] = (),
+    now: datetime,
+) -> tuple[Terms, ...]:
+    """Give the contracts of accounts, and of all that changed tenants belong to or did until now.
+
+    Args:
+        connection: to the database; facts and catalogues of this change are stored there, tenants not yet.
+        changed: tenants as they shall be.
+        accounts: whose contracts have changed.
+        now: with a time zone.
+    """
+    wanted = {*accounts, *(spec.account for spec in changed.values())}
+    rows = await connection.fetch(SQL["concerned"], sorted(wanted), sorted(changed))
+    if not rows:
+        return ()
+    offers = shelf(await contract_log.catalogues(connection))
+    return tuple([await _terms(connection, dict(row), offers, changed, now) for row in rows])
+
+
+async def _terms(
+    connection: Connection,
+    row: Mapping[str, Any],
+    offers: Shelf,
+    changed: Mapping[str, TenantSpec],
+    now: datetime,
+) -> Terms:
+    log = await contract_log.read(connection, row["id"])
+    assert log is not None, "it was found in this turn"
+    account = row["account"]
+    there = {one["id"]: one for one in await connection.fetch(SQL["tenants"], account)}
+    tenants = {
+        name: TenantSpec.model_validate_json(one["document"])
+        for name, one in there.items()
+        if name not in changed
+    }
+    return Terms(
+        log=log,
+        offers=offers,
+        now=now.astimezone(await zone(connection, account)),
+        tenants=tenants | {name: spec for name, spec in changed.items() if spec.account == account},
+        stored={name: _stored(dict(one)) for name, one in there.items()},
+    )
+
+
+async def zone(connection: Connection, account: str | None) -> ZoneInfo:
+    """Give the zone in which an account, and so its contract, counts days; UTC where there is none."""
+    found = await connection.fetchval(SQL["zone"], account) if account else None
+    return ZoneInfo(found or "UTC")
+
+
+def _stored(row: Mapping[str, Any]) -> Stored:
+    return Stored(revision=row["revision"], entries=json.loads(row["entitlements"] or "[]"))
+
+
+async def settle(connection: Connection, terms: Terms, *, author: str) -> Entries:
+    """Tell a contract what its tenants have and use from now on; give what it lets them use then.
+
+    Raises:
+        UndoneError: that would undo what was agreed.
+    """
+    event = _use(terms)
+    if event is None:
+        return terms.entries
+    log = terms.log
+    finding = next(undone(log.spec, log, {"events": [event]}, terms.offers), None)
+    if finding is not None:
+        raise UndoneError(finding, tuple(terms.tenants))
+    await contract_log.append(connection, log.spec.contract, len(log.entries) + 1, event, author=author)
+    told = contract_log.with_events(log.spec, log, [event])
+    return entitlements(tell_all(told, terms.offers))
+
+
+def _use(terms: Terms) -> Mapping[str, Any] | None:
+    """Write what tenants have and use as an event; None where that is known, or more than is allowed.
+
+    They have too much where a contract came after them, or has ended: then there is nothing to agree on.
+    Of a contract without tenants only its document can tell.
+    """
+    if not terms.tenants and not terms.stored:
+        return None
+    spec, day, state = terms.log.spec, terms.now.date(), terms.state
+    tenants = terms.tenants.values()
+    said = use(state, counts(tenants), features(tenants))
+    if said is None:
+        return None
+    minutes = [minute_of(event) for event in spec.events if event.on == day]
+    minute = min(max(terms.now.hour * 60 + terms.now.minute, *(one + 1 for one in minutes), 0), LAST_MINUTE)
+    event = {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", "use": said}
+    alone = ContractSpec.model_validate({**spec.model_dump(exclude={"events"}), "events": [event]})
+    (fact,) = facts_of(alone, terms.offers)
+    _, answer, _ = do(state, fact, terms.offers)
+    return event if answer.outcome == "accepted" else None
+
+
+async def follow(
+    connection: Connection, terms: Terms, entries: Entries, *, besides: Collection[str] = (), author: str
+) -> tuple[Entitled, ...]:
+    """Store a revision of each tenant that may use something else than its newest one says.
+
+    Args:
+        connection: to the database.
+        terms: of their contract.
+        entries: what it lets them use.
+        besides: tenants that the change itself stores.
+        author: of the change.
+    """
+    found = []
+    for name, stored in terms.stored.items():
+        if name in terms.tenants and name not in besides and stored.entries != entries:
+            written = json.dumps(entries) if entries else None
+            await connection.execute(SQL["entitle"], name, stored.revision, author, written)
+            found.append(Entitled(tenant=name, revision=stored.revision + 1))
+    return tuple(found)
+
+
+async def bring(
+    connection: Connection, account: str | None, *, author: str, now: datetime
+) -> tuple[Entitled, ...]:
+    """Bring the tenants of an account to what its contract, whose facts have changed, lets them use.
+
+    Raises:
+        UndoneError: what they have would undo what was agreed.
+    """
+    found: tuple[Entitled, ...] = ()
+    for terms in await concerned(connection, {}, accounts=[account] if account else [], now=now):
+        entries = await settle(connection, terms, author=author)
+        found += await follow(connection, terms, entries, author=author)
+    return found

@@ -1,0 +1,295 @@
+"""What a contract lets tenants use: stored with every order, held at the door, and heard by calls."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dialplan.decide import decide
+from dialplan.entitlement import Timeline
+from dialplan.facts import Facts, Origin, State
+from pbxcore import door, ordering, published
+from pbxcore.door import Applied
+from pbxcore.settings import Settings
+from tests.integration.test_door import CONFIG, codes, put, rows
+
+ZONE = ZoneInfo("Europe/Berlin")
+WORDS = "{de: X, en: X, it: X, nl: X}"
+EASYBELL = (CONFIG / "catalogues/easybell.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
+GATED = EASYBELL + f"    groups:\n      name: {WORDS}\n      when: {{edition: pro}}\n"
+"""Easybell's catalogue, if it sold ring groups with Pro only."""
+ACCOUNT = """
+version: 1
+account: beta
+name: Beta
+country: DE
+catalogue: easybell
+time_zone: Europe/Berlin
+"""
+SIGNED = "  - {on: 2020-03-01, sign: {choose: {size: '5', edition: classic}}}\n"
+CONTRACT = "version: 1\ncontract: beta\ncatalogue: easybell\naccount: beta\nevents:\n" + SIGNED
+Command = Callable[..., tuple[int, str]]
+
+
+def tenant(extensions: int, *, groups: bool = False, name: str = "beta", head: str = "") -> str:
+    """Write a tenant with as many extensions, a phone each, and a ring group."""
+    lines = [f'  "{10 + one}": {{name: N{one}, devices: [p{one}]}}' for one in range(extensions)]
+    number = f'"+49305555{len(name):02}00"'
+    group = 'groups:\n  all: {name: All, extension: "60", members: ["11"]}\n' if groups else ""
+    about = f"version: 1\ntenant: {name}\nname: {name}\ncountry: DE\ntime_zone: Europe/Berlin\n"
+    numbers = f"numbers:\n  {number}: {{to: extension 10}}\n"
+    return about + f"account: beta\n{head}{numbers}extensions:\n" + "\n".join(lines) + f"\n{group}"
+
+
+@pytest.fixture
+async def under_contract(settings: Settings) -> Settings:
+    """A machine whose account beta has signed for five extensions, Classic, and whose tenant has five."""
+    applied = await put(settings, catalogue=GATED, account=ACCOUNT, contract=CONTRACT, tenant=tenant(5))
+    assert not applied.findings
+    return settings
+
+
+async def entries(settings: Settings, name: str = "beta") -> list[dict[str, Any]]:
+    """What the newest revision of a tenant says that its contract lets it use."""
+    found = await rows(
+        settings, "SELECT id, entitlements FROM revision WHERE kind = 'tenant' ORDER BY revision"
+    )
+    newest = {one["id"]: one["entitlements"] for one in found}
+    return list(json.loads(newest[name] or "[]"))
+
+
+async def facts(settings: Settings) -> list[dict[str, Any]]:
+    """The events of contracts, in their order."""
+    return [
+        json.loads(one["event"])
+        for one in await rows(settings, "SELECT event FROM contract_fact ORDER BY number")
+    ]
+
+
+def timeline(settings: Settings) -> Timeline:
+    """What the plan in force says that the tenant may use."""
+    plan = published.load(settings.published).plans.get("beta")
+    assert plan is not None
+    return plan.entitlements
+
+
+def reason(settings: Settings, dialled: str, at: datetime) -> str:
+    """Dial from a phone by what is published; give why the call is refused, or nothing."""
+    there = published.load(settings.published)
+    asked = Facts(call="c", linkedid="c", origin=Origin.PHONE, endpoint="beta-p0", actor="beta-p0",
+                  dialled=dialled, caller="")  # fmt: skip
+    return str(getattr(decide(there, asked, State(), at).steps[0], "reason", ""))
+
+
+def next_month() -> datetime:
+    """The next change of month by the account's clock."""
+    today = datetime.now(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+async def test_a_contract_and_its_tenant_are_stored_with_what_it_includes(under_contract: Settings) -> None:
+    """In one change; the document stays as it was written, and the plan in force has the timeline."""
+    assert await entries(under_contract) == [
+        {
+            "since": "2020-03-01",
+            "features": ["announcements", "hours", "voicemail"],
+            "extensions": 5,
+            "devices": 5,
+        }
+    ]
+    (stored,) = await rows(under_contract, "SELECT source, document FROM revision WHERE kind = 'tenant'")
+    assert "entitlements" not in stored["source"] + stored["document"]
+    (one,) = timeline(under_contract)
+    assert (one.extensions, one.devices) == (5, 5)
+    assert (await facts(under_contract))[-1]["use"] == {"counts": {"extensions": 5, "devices": 5}}
+
+
+@pytest.mark.row("1.1")
+async def test_row_1_1_more_than_the_contract_allows_is_refused_with_an_offer(
+    under_contract: Settings,
+) -> None:
+    """The line, the smallest size that suffices, its price and day; nothing is stored but the quote."""
+    text = tenant(6)
+    applied = await put(under_contract, tenant=text)
+    line = text.splitlines().index('  "15": {name: N5, devices: [p5]}') + 1
+    assert codes(applied) == [
+        ("tenant.yaml", line, "too-many-extensions"),
+        ("tenant.yaml", line, "too-many-devices"),
+    ]
+    (offer,) = applied.offers
+    words = f"size 10 (17.90 instead of 9.90 EUR a month, from {next_month().date()})"
+    assert offer.said == words
+    assert all(
+        words in one.finding.remedy and offer.quote.id in one.finding.remedy for one in applied.findings
+    )
+    assert len(await rows(under_contract, "SELECT FROM revision WHERE kind = 'tenant'")) == 1
+    assert [
+        one["id"] + f"-{one['number']}" for one in await rows(under_contract, "SELECT * FROM contract_quote")
+    ] == [offer.quote.id]
+
+
+@pytest.mark.row("1.1")
+async def test_row_1_1_accepting_the_offer_orders_and_applies_in_one_go(under_contract: Settings) -> None:
+    """The contract has the order, the tenant its sixth extension, and both in the same transaction."""
+    quote = (await put(under_contract, tenant=tenant(6))).offers[0].quote.id
+    applied = await accept(under_contract, quote, tenant(6))
+    assert [(one.kind, one.id, one.changed) for one in applied.changes] == [
+        ("contract", "beta", True), ("tenant", "beta", True)
+    ]  # fmt: skip
+    order, use = (await facts(under_contract))[-2:]
+    assert order["order"] == {"choose": {"size": "10"}, "agreed": quote}
+    assert use["use"] == {"counts": {"extensions": 6, "devices": 6}}
+    instants = await rows(
+        under_contract,
+        "SELECT recorded_at AS at FROM contract_fact WHERE number > 2 "
+        "UNION SELECT created_at FROM revision WHERE kind = 'tenant' AND revision = 2",
+    )
+    assert len(instants) == 1
+    assert [one["extensions"] for one in await entries(under_contract)] == [5, 10]
+
+
+async def accept(settings: Settings, quote: str, text: str) -> Applied:
+    """Apply a document together with an order."""
+    file = settings.state / "accepted.yaml"
+    file.write_text(text)
+    first = ordering.with_order(quote, author="test")
+    return await door.apply(settings, [file], author="test", first=first)
+
+
+@pytest.mark.row("1.8")
+async def test_row_1_8_what_is_bought_for_a_date_is_heard_from_that_instant_on(
+    under_contract: Settings,
+) -> None:
+    """Pro, ordered with its ring group today, rings from the change of month on; nothing is applied then."""
+    applied = await put(under_contract, tenant=tenant(5, groups=True))
+    assert [code for *_, code in codes(applied)] == ["not-entitled"]
+    (offer,) = applied.offers
+    assert offer.said == f"edition pro (14.90 instead of 9.90 EUR a month, from {next_month().date()})"
+    assert not (await accept(under_contract, offer.quote.id, tenant(5, groups=True))).findings
+    assert reason(under_contract, "60", next_month() - timedelta(seconds=1)) == "not-entitled"
+    assert reason(under_contract, "60", next_month()) == ""
+    assert reason(under_contract, "11", next_month() - timedelta(seconds=1)) == ""
+    assert reason(under_contract, "112", next_month() - timedelta(seconds=1)) == ""
+
+
+async def test_an_order_alone_reaches_the_plan_in_force(under_contract: Settings) -> None:
+    """Its tenants have a new revision with it, published; the document is the one that was written."""
+    ordered = await ask(under_contract, {"choose": {"edition": "pro"}})
+    done = await ordering.order(under_contract, "beta", ordered, day=datetime.now(ZONE).date(), author="test")
+    assert [(one.id, one.revision) for one in done.applied.changes] == [("beta", 2)]
+    assert [(one.tenant, one.revision) for one in done.applied.published] == [("beta", 2)]
+    assert [one.since for one in timeline(under_contract)][1:] == [next_month().astimezone(UTC)]
+    first, second = await rows(under_contract, "SELECT source, document FROM revision WHERE kind = 'tenant'")
+    assert (first["source"], first["document"]) == (second["source"], second["document"])
+
+
+async def ask(settings: Settings, wanted: dict[str, Any]) -> str:
+    """Ask for a quote of a change today; give its id."""
+    today = datetime.now(ZONE).date()
+    return (await ordering.ask(settings, "beta", wanted, day=today, author="test")).id
+
+
+async def test_a_base_from_before_an_order_is_not_stale(under_contract: Settings) -> None:
+    """A contract's revision says the same as the one before: whoever edits that overwrites nobody."""
+    quote = await ask(under_contract, {"choose": {"size": "10"}})
+    await ordering.order(under_contract, "beta", quote, day=datetime.now(ZONE).date(), author="test")
+    applied = await put(under_contract, tenant="# base: 1\n" + tenant(6))
+    assert (applied.stale, [one.revision for one in applied.changes]) == ((), [3])
+    assert (await put(under_contract, tenant="# base: 2\n" + tenant(5))).stale
+
+
+async def test_an_offer_that_no_longer_holds_changes_nothing(under_contract: Settings) -> None:
+    """Neither is the quote ordered nor the document applied; an unknown id is told, too."""
+    quote = (await put(under_contract, tenant=tenant(6))).offers[0].quote.id
+    other = await ask(under_contract, {"choose": {"size": "20"}})
+    await ordering.order(under_contract, "beta", other, day=datetime.now(ZONE).date(), author="test")
+    before = await facts(under_contract)
+    for name, code in (
+        (quote, "quote-changed"),
+        ("0123456789abcdef-99", "unknown-quote"),
+        ("x", "unknown-quote"),
+    ):
+        assert [found for *_, found in codes(await accept(under_contract, name, tenant(6)))] == [code]
+    assert await facts(under_contract) == before
+
+
+async def test_an_order_that_does_not_suffice_is_not_given(under_contract: Settings) -> None:
+    """What it would allow is less than the document has: both are refused together."""
+    quote = (await put(under_contract, tenant=tenant(6))).offers[0].quote.id
+    before = await facts(under_contract)
+    applied = await accept(under_contract, quote, tenant(11))
+    assert {code for *_, code in codes(applied)} == {"too-many-devices", "too-many-extensions"}
+    assert (applied.changes, applied.offers, await facts(under_contract)) == ((), (), before)
+
+
+async def test_tenants_of_one_account_share_what_it_includes(under_contract: Settings) -> None:
+    """Five are there: the second tenant's first one is one too many, and its offer is for all six."""
+    applied = await put(under_contract, second=tenant(1, name="second"))
+    assert {code for *_, code in codes(applied)} == {"too-many-devices", "too-many-extensions"}
+    assert not (await accept(under_contract, applied.offers[0].quote.id, tenant(1, name="second"))).findings
+    assert await entries(under_contract) == await entries(under_contract, "second")
+    assert (await facts(under_contract))[-1]["use"] == {"counts": {"extensions": 6, "devices": 6}}
+
+
+async def test_who_writes_entitlements_under_a_contract_is_refused(under_contract: Settings) -> None:
+    """The contract says what the tenant may use, in one place."""
+    head = "entitlements:\n  - {since: 2026-01-01}\n"
+    assert codes(await put(under_contract, tenant=tenant(5, head=head))) == [
+        ("tenant.yaml", 7, "contract-entitles")
+    ]
+
+
+@pytest.mark.parametrize(
+    "contract", ["", CONTRACT.replace(SIGNED, "  []\n")], ids=["none", "nobody has signed"]
+)
+async def test_without_a_signed_contract_nothing_is_withheld(settings: Settings, contract: str) -> None:
+    """A tenant whose account has none may have and use everything, as before."""
+    more = {"contract": contract} if contract else {}
+    applied = await put(settings, catalogue=GATED, account=ACCOUNT, tenant=tenant(30, groups=True), **more)
+    assert not applied.findings
+    assert await entries(settings) == []
+    assert reason(settings, "60", datetime.now(UTC)) == ""
+
+
+@pytest.mark.row("1.7")
+async def test_row_1_7_conditions_are_checked_on_the_day_by_what_tenants_have(
+    under_contract: Settings,
+) -> None:
+    """Ten are ordered down to five while five are there; a sixth keeps the ten, and its end lets them go."""
+    text = CONTRACT.replace("size: '5'", "size: '10'").replace("beta", "ten")
+    account = ACCOUNT.replace("beta", "ten")
+    ten = {count: tenant(count, name="ten").replace("account: beta", "account: ten") for count in (5, 6)}
+    await put(under_contract, account=account, contract=text, tenant=ten[5])
+    today = datetime.now(ZONE).date()
+    wanted = {"choose": {"size": "5"}}
+    down = (await ordering.ask(under_contract, "ten", wanted, day=today, author="test")).id
+    await ordering.order(under_contract, "ten", down, day=today, author="test")
+    limits = []
+    for count in (5, 6, 5):
+        assert not (await put(under_contract, tenant=ten[count])).findings
+        limits.append([one["extensions"] for one in await entries(under_contract, "ten")])
+    assert limits == [[10, 5], [10], [10, 5]]
+
+
+async def test_a_cancelled_contract_ends_what_it_included(under_contract: Settings) -> None:
+    """The notice comes as an event of its document; the plans of its tenants know the end from then on."""
+    today = datetime.now(ZONE).date()
+    applied = await put(under_contract, contract=CONTRACT + f"  - {{on: {today}, cancel: {{}}}}\n")
+    assert [(one.kind, one.changed) for one in applied.changes] == [("contract", True), ("tenant", True)]
+    assert (await entries(under_contract))[-1]["features"] == []
+
+
+def test_the_command_offers_and_orders(under_contract: Settings, command: Command) -> None:
+    """`apply` shows the offer and the button's words, `--order` takes it, `diff` says nothing changes."""
+    file = under_contract.state / "beta.yaml"
+    file.write_text(tenant(6))
+    code, told = command("apply", str(file))
+    assert (code, "17.90 EUR" in told, "Order with obligation to pay" in told) == (1, True, True)
+    code, told = command("apply", str(file), "--json")
+    quote = json.loads(told)["offers"][0]["quote"]
+    assert command("apply", str(file), "--order", quote["id"])[0] == 0
+    assert command("diff", str(file))[0] == 0
+    assert command("apply", str(under_contract.state), "--watch", "--order", quote["id"])[0] == 2
