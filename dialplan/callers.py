@@ -6,6 +6,7 @@ Refuses to say what happens to the call.
 
 import re
 from collections.abc import Container
+from functools import lru_cache
 
 ANONYMOUS = "anonymous"  # shows no number
 INSIDE = "inside"  # a phone of the same tenant; no other pattern fits it
@@ -40,7 +41,10 @@ _PADDING, _ORDINARY = "5550123456789", 13  # characters of an example, `+` inclu
 
 def fitting(patterns: Container[str], number: str) -> str | None:
     """Give the pattern of numbers that fits an E.164 number best; None: none does."""
-    if number in patterns:
-        return number
-    beginnings = (f"{number[:end]}*" for end in range(len(number), 1, -1))
-    return next((one for one in beginnings if one in patterns), None)
+    return next((one for one in _fitting(number) if one in patterns), None)
+
+
+@lru_cache(maxsize=64)  # one call asks for the same few numbers, once for each list
+def _fitting(number: str) -> tuple[str, ...]:
+    """Give all patterns of numbers that fit a number, the best first."""
+    return (number, *(f"{number[:end]}*" for end in range(len(number), 1, -1)))

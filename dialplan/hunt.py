@@ -31,10 +31,13 @@ def each_once(order: Iterable[Member]) -> Iterator[Member]:
     """
     rung: set[str] = set()
     for member in order:
-        left = tuple(phone for phone in member.endpoints if phone not in rung)
-        rung.update(left)
-        if left or member.is_outside:
-            yield member if left == member.endpoints else replace(member, endpoints=left)
+        if rung.isdisjoint(member.endpoints):
+            rung.update(member.endpoints)
+            if member.endpoints or member.is_outside:
+                yield member
+        elif left := tuple(phone for phone in member.endpoints if phone not in rung):
+            rung.update(left)
+            yield replace(member, endpoints=left)
 
 
 def _as_written(group: Group, _state: State, _today: date) -> Sequence[Member]:

@@ -5,10 +5,12 @@ and yet a jump may only go forward, so that a decision is bounded by its length.
 a graph without circles; number its nodes so that each comes after all that lead to it (topological order).
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dialplan.decision import END, MAX_STEPS, Admit, Joined, Next, Outside, Play, Ring, Step
+
+NOWHERE = Next()
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +32,7 @@ def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
         At most `MAX_STEPS` steps, and whether some had to be left out: jumps to these end the call.
     """
     order = _forward_order(root)
-    numbers = {node: index for index, node in enumerate(order[:MAX_STEPS], start=1)}
+    numbers: dict[Node | None, int] = {node: index for index, node in enumerate(order[:MAX_STEPS], start=1)}
     return tuple(_numbered(node, numbers) for node in order[:MAX_STEPS]), len(order) > MAX_STEPS
 
 
@@ -62,24 +64,28 @@ def _walk(node: Node, left: dict[Node, None]) -> None:
     left[node] = None
 
 
-def _numbered(node: Node, numbers: dict[Node, int]) -> Step:
-    def jump(onward: Node | None) -> int:
-        return END if onward is None else numbers.get(onward, END)
-
+def _numbered(node: Node, numbers: Mapping[Node | None, int]) -> Step:
+    """Write a step's jumps down; most members of a group have none, and stay as they are."""
     match node.step:
         case Ring() as ringing:
             numbered = ((delay_s, numbers[one]) for delay_s, one in node.joined if one in numbers)
             joined = tuple(Joined(step=number, delay_s=delay_s) for delay_s, number in numbered)
-            then = _next(node, jump)
-            return replace(ringing, then=then, joined=joined) if joined or then != ringing.then else ringing
+            then = _next(node, numbers)
+            return ringing if then is NOWHERE and not joined else replace(ringing, then=then, joined=joined)
         case Outside() as ringing:
-            then = _next(node, jump)
-            return ringing if then == ringing.then else replace(ringing, then=then)
+            then = _next(node, numbers)
+            return ringing if then is NOWHERE else replace(ringing, then=then)
         case Play() | Admit() as passing:
-            return replace(passing, then=jump(node.then))
+            return replace(passing, then=numbers.get(node.then, END))
         case last:
             return last
 
 
-def _next(node: Node, jump: Callable[[Node | None], int]) -> Next:
-    return Next(busy=jump(node.busy), no_answer=jump(node.no_answer), unreachable=jump(node.unreachable))
+def _next(node: Node, numbers: Mapping[Node | None, int]) -> Next:
+    if node.busy is None and node.no_answer is None and node.unreachable is None:
+        return NOWHERE
+    return Next(
+        busy=numbers.get(node.busy, END),
+        no_answer=numbers.get(node.no_answer, END),
+        unreachable=numbers.get(node.unreachable, END),
+    )

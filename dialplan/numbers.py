@@ -11,6 +11,7 @@ Directive (EU) 2018/1972 art. 109), Decision 2007/116/EC (116xxx). A test holds 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -172,6 +173,7 @@ def is_e164(number: str) -> bool:
     return (fits and _starts_well(national, country)) or _is_service(national, country)
 
 
+@lru_cache(maxsize=64)  # one call asks for the same few numbers again and again
 def calling_code(number: str) -> str:
     """Give the calling code of an E.164 number (`49`), or nothing where it begins with none."""
     if not number.startswith("+") or not _DIGITS.fullmatch(number[1:]):

@@ -4,9 +4,10 @@ Owns who of a group rings and with which steps. Refuses the order (`dialplan.hun
 group (`dialplan.route`), which also finds out where a member is reached that is no phone of the tenant.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from dialplan.attendance import is_logged_out
 from dialplan.call import Here, Sender, Sheet, Underway
@@ -226,7 +227,8 @@ def _name(here: Here, group: Group) -> str:
 def _all_of(sheet: Sheet, group: Group, shared: Shared, rung: Sequence[Rung]) -> Node:
     """Ring all members in one step; those that need a step of their own join it, and show what it shows."""
     phones = tuple(phone for one in rung if one.is_plain for phone in one.phones)
-    joined = tuple((one.member.delay_s, _joining(one.alone(shared))) for one in rung if not one.is_plain)
+    joining = partial(shared, **CALLERS_OWN)
+    joined = tuple((one.member.delay_s, _joining(one, joining)) for one in rung if not one.is_plain)
     return _together(sheet, group, shared, phones, joined)
 
 
@@ -238,14 +240,20 @@ def _together(
     return Node(shared(endpoints=phones, timeout_s=group.timeout_s), joined=tuple(joined))
 
 
-def _joining(node: Node) -> Node:
-    """Leave to the group's own step what only the caller's channel can do: who is shown, and its keys."""
-    match node.step:
-        case Ring() as step:
-            return Node(replace(step, caller="", prefix="", heard="", calling_keys=None))
-        case Outside() as step:
+CALLERS_OWN: Mapping[str, Any] = {"caller": "", "prefix": "", "heard": "", "calling_keys": None}
+"""Left to the group's own step, as only the caller's channel can do it: who is shown, what is heard, keys."""
+
+
+def _joining(one: Rung, joining: Shared) -> Node:
+    """Give the step of a member that joins the group's."""
+    match one.elsewhere:
+        case None:
+            return one.alone(joining)
+        case Node(step=Ring() as step):
+            return Node(replace(step, **CALLERS_OWN))
+        case Node(step=Outside() as step):
             return Node(replace(step, calling_keys=None))
-        case _:
+        case node:
             return node
 
 
