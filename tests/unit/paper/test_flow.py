@@ -1,10 +1,12 @@
 """The call flow on paper says what the document says, in each language, on pages that hold it."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pypdf import PdfReader
 
 from dialplan.flow import Box, diagrams, ways
 from dialplan.references import Place
@@ -152,6 +154,26 @@ def test_boxes_do_not_overlap_and_stand_right_of_what_leads_to_them() -> None:
     assert all(box.x >= 0 and box.y >= 0 for box in drawing.boxes)
     assert all(arrow.x2 > arrow.x1 for arrow in drawing.arrows)
     assert all(len(line) <= TITLE_CHARS for box in drawing.boxes for line in box.title)
+
+
+def test_a_group_stands_on_one_page_unless_it_is_longer() -> None:
+    """Of eight members none is left behind on the page before; of eighty all are there."""
+    sizes = {f"g{number:02}": 80 if number == 9 else 8 for number in range(10)}
+    groups: dict[str, dict[str, Any]] = {
+        name: {"name": name, "members": [{"number": f"+49{place}{name[1:]}{n:02}"} for n in range(size)]}
+        for place, (name, size) in enumerate(sizes.items(), 7000)
+    }
+    (paper,) = flow(tenant(groups=groups), language="en", stand="", form="pdf")
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(paper)).pages]
+    for group in groups.values():
+        found = [
+            {page for page, text in enumerate(pages) if f"+49 {member['number'][3:]}" in text}
+            for member in group["members"]
+        ]
+        assert all(found)
+        if len(found) == 8:
+            assert found[-1] == found[-2] == found[-3], "beyond the five that the diagram shows"
+            assert found[-1] <= found[0]
 
 
 def test_the_same_document_gives_the_same_bytes() -> None:
