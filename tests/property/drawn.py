@@ -1,13 +1,18 @@
 """Documents, questions and states drawn for the properties of decisions, and what bounds a decision."""
 
+import contextlib
+import copy
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dialplan.build import build_plan
 from dialplan.call import CAUSES
+from dialplan.checks import check_tenant
 from dialplan.decision import (
     END,
     MAX_STEPS,
@@ -24,6 +29,8 @@ from dialplan.plan import Strategy
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
+
+Place = tuple[str, ...]
 
 EXTENSIONS = ["10", "11", "12", "13"]
 GROUPS = ["red", "blue"]
@@ -210,9 +217,70 @@ def later(place: str) -> st.SearchStrategy[str]:
     return st.sampled_from([*after, *after, *own, *ENDS])
 
 
+def said_at(*named: str, **values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Place, Any]]:
+    """Draw a place of a document, of any of the names in a section, and a value for it."""
+    section, names = named[:1], named[1:]
+    places = {key: [(*section, name, key) for name in names] or [(key,)] for key in values}
+    drawn: list[st.SearchStrategy[tuple[Place, Any]]] = [
+        st.tuples(st.sampled_from(places[key]), value) for key, value in values.items()
+    ]
+    return st.one_of(drawn)
+
+
+many = st.integers(1, 20)
+late = st.fixed_dictionaries(
+    {
+        "extension": st.sampled_from(EXTENSIONS),
+        "delay_s": st.integers(0, 20),
+        "timeout_s": st.integers(5, 120),
+    }
+)
+# What may be said beside the ways of `sound_tenants`: where, and what. Some of it contradicts the rest.
+beside: st.SearchStrategy[tuple[Place, Any]] = st.one_of(
+    said_at(
+        max_inbound=many, max_outbound=many, max_calls=many, region=st.sampled_from(["BE", "BY"]),
+        transfer_keys=st.just({"blind": "*1", "attended": "*2"}), trunks=st.just(["carrier"]),
+        routes=st.lists(
+            st.fixed_dictionaries({"trunks": st.just(["carrier"]), "numbers": st.just(["+43*"])}), max_size=2
+        ),
+        standby=st.just({"countries": ["DE", "AT"]}), language=st.sampled_from(["de", "it"]),
+        entitlements=st.just([{"since": "2026-01-01"}, {"since": "2026-10-25T02:30", "features": []}]),
+    ),
+    said_at(
+        "extensions", *EXTENSIONS, may_call=rights, may_forward=rights, max_outbound=many, busy_level=many,
+        while_ringing=heard, hide_number=st.booleans(), anonymous=st.sampled_from(["busy", "reject"]),
+        blocked=st.lists(st.sampled_from(PATTERNS), max_size=2), caller_id=st.just("+493055500100"),
+        devices=st.sampled_from([[], ["a", "b", "c"]]), voicemail=st.just({"mail": "a@example.com"}),
+    ),
+    said_at(
+        "groups", "red", "blue", busy_level=many, prefix=st.just("Grüße, (Äpfel) "), may_call=rights,
+        ring_tone=st.just("sales"), while_ringing=heard, voicemail=st.just({}), timeout_s=st.integers(5, 120),
+        members=st.lists(late, min_size=1, max_size=4),
+    ),
+    said_at("hours", "office", **opening),
+    said_at("numbers", "+493055500100", porting=st.sampled_from(
+        [{"planned": "2026-03-29T02:30:00"}, {"confirmed": "2026-10-25T02:30:00", "grace_days": 1}]
+    )),
+)  # fmt: skip
+
+
+def enriched(document: dict[str, Any], said: list[tuple[Place, Any]]) -> dict[str, Any]:
+    """Say more in a document, as long as nothing becomes wrong with it."""
+    for place, value in said:
+        richer = copy.deepcopy(document)
+        holder = richer
+        for key in place[:-1]:
+            holder = holder[key]
+        holder[place[-1]] = value
+        with contextlib.suppress(ValidationError):
+            if not check_tenant(TenantSpec.model_validate(richer), trunks=("carrier",)):
+                document = richer
+    return document
+
+
 @st.composite
 def sound_tenants(draw: st.DrawFn) -> TenantSpec:
-    """Draw a document with nothing wrong in it."""
+    """Draw a document with nothing wrong in it, and with anything in it that documents can say."""
 
     def perhaps(place: str) -> str | None:
         return draw(st.one_of(st.none(), later(place)))
@@ -234,6 +302,7 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
             "voicemail": {},
             "forward": without_none(forwards),
         }
+    extensions["13"]["while_ringing"] = "announcement none"
     timed = st.sampled_from(EXTENSIONS).map(lambda number: {"extension": number, "timeout_s": 7})
     outside = st.sampled_from(OUTSIDE).map(lambda number: {"number": number})
     members = st.lists(st.one_of(st.sampled_from(EXTENSIONS), timed, outside), min_size=1, max_size=4)
@@ -258,38 +327,44 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
         "special": perhaps("hours office"),
         "switch": {"code": "1", "by": ["10", "11"]},
     }
-    announcement = {"sound": "closed", "then": perhaps("announcement closed")}
-    return TenantSpec.model_validate(
-        {
-            "version": 1,
-            "tenant": "one",
-            "name": "T",
-            "country": "DE",
-            "area_code": "30",
-            "time_zone": "Europe/Berlin",
-            "account": "one",
-            "blocked": draw(st.lists(st.sampled_from(PATTERNS), max_size=1)),
-            "anonymous": draw(st.one_of(st.none(), later("announcement closed"))),
-            "numbers": {
-                "+493055500100": {
-                    "to": "hours office",
-                    "stands_for": "+493055500101",
-                    "callers": draw(st.dictionaries(kinds_of_callers, st.sampled_from(ORDER), max_size=3)),
-                },
-                "+493055500102": {
-                    "to": "announcement closed",
-                    "callers": {"anonymous": draw(later("announcement closed"))},
-                },
+    announcement = {**draw(sounds), "then": perhaps("announcement closed")}
+    document = {
+        "version": 1,
+        "tenant": "one",
+        "name": "T",
+        "country": "DE",
+        "area_code": "30",
+        "time_zone": "Europe/Berlin",
+        "account": "one",
+        "blocked": draw(st.lists(st.sampled_from(PATTERNS), max_size=1)),
+        "anonymous": draw(st.one_of(st.none(), later("announcement closed"))),
+        "numbers": {
+            "+493055500100": {
+                "to": "hours office",
+                "stands_for": "+493055500101",
+                "callers": draw(st.dictionaries(kinds_of_callers, st.sampled_from(ORDER), max_size=3)),
             },
-            "extensions": extensions,
-            "groups": groups,
-            "hours": {"office": without_none(office)},
-            "announcements": {"closed": without_none(announcement)},
-        }
-    )
+            "+493055500102": {
+                "to": "announcement closed",
+                "callers": {"anonymous": draw(later("announcement closed"))},
+            },
+        },
+        "extensions": extensions,
+        "groups": groups,
+        "hours": {"office": without_none(office)},
+        "announcements": {
+            "closed": without_none(announcement),
+            "none": {"spoken": {"de": "Bitte warten.", "en": "One moment please."}},
+        },
+        "music": {"none": ["piece"]},
+        "on_hold": "none",
+        "rights": {"office": draw(st.sampled_from(["anywhere", {"to": "anywhere", "blocked": ["+49900*"]}]))},
+    }
+    return TenantSpec.model_validate(enriched(document, draw(st.lists(beside, max_size=20))))
 
 
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001 — made UTC at once
+CLOCKS_CHANGE = (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC))
 ALWAYS_KNOWN = datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -309,6 +384,7 @@ def switches(tenants: list[str]) -> st.SearchStrategy[list[Switch]]:
             by=st.just("x"),
             until=st.one_of(
                 st.none(),
+                st.sampled_from(CLOCKS_CHANGE),
                 st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 — made UTC at once
             ),
         ),
@@ -388,6 +464,26 @@ brought_by_trunks = st.builds(
     diversions=st.lists(st.sampled_from(OUTSIDE + EVERY_NUMBER), max_size=6).map(tuple),
 )
 questions = st.one_of(sent_by_phones, brought_by_trunks)
+phones_of_one = st.sampled_from([f"one-p{number}" for number in EXTENSIONS])
+# Most of any questions are refused: they name who or what is not there. These reach what the tenant has.
+questions_of_one = st.one_of(
+    questions,
+    st.builds(
+        dataclasses.replace,
+        sent_by_phones,
+        origin=st.sampled_from([Origin.PHONE, Origin.TRANSFER]),
+        endpoint=phones_of_one,
+        actor=phones_of_one,
+        dialled=st.one_of(st.sampled_from([*EXTENSIONS, "60", "61", "+493055500102"]), dialled),
+        diversions=st.just(()),
+    ),
+    st.builds(
+        dataclasses.replace,
+        brought_by_trunks,
+        dialled=st.sampled_from(["+493055500100", "+493055500101", "+493055500102"]),
+        diversions=st.just(()),
+    ),
+)
 anything = st.builds(
     Facts,
     call=st.text(),

@@ -28,6 +28,7 @@ from tests.property.drawn import (
     instants,
     published,
     questions,
+    questions_of_one,
     relaxed,
     sound_tenants,
     states,
@@ -63,7 +64,7 @@ def test_what_a_plan_knows_of_a_group_changes_no_call(
 
 
 @relaxed
-@given(sound_tenants(), questions, without_switches, instants)
+@given(sound_tenants(), questions_of_one, without_switches, instants)
 def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
 ) -> None:
@@ -86,7 +87,7 @@ def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
 
 
 @relaxed
-@given(sound_tenants(), questions, states, instants)
+@given(sound_tenants(), questions_of_one, states, instants)
 def test_whatever_is_switched_a_forward_is_paid_by_its_owner(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
 ) -> None:

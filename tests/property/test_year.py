@@ -1,7 +1,8 @@
 """A year of calls, and what is wrong with documents: a named end, or a line that says why."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialplan import public_holidays
+from dialplan.checks import check_tenant
 from dialplan.decide import decide
 from dialplan.decision import (
     END,
@@ -32,7 +34,7 @@ from tests.property.drawn import (
     assert_bounded,
     instants,
     published,
-    questions,
+    questions_of_one,
     relaxed,
     sound_tenants,
     states,
@@ -62,15 +64,31 @@ def special_instants(year: int, zone: ZoneInfo) -> Iterator[datetime]:
         yield from (midnight + timedelta(hours=hour, seconds=-1) for hour in (0, 11, 24))
 
 
-YEAR = tuple(special_instants(2026, ZoneInfo("Europe/Berlin")))
+BERLIN = ZoneInfo("Europe/Berlin")
+YEAR = tuple(special_instants(2026, BERLIN))
+# Around both changes of clocks, the exceptions that are drawn, an ordinary Monday and a public holiday.
+DAYS = [
+    date(2026, *day) for day in ((3, 28), (3, 29), (3, 30), (10, 24), (10, 25), (10, 26), (12, 25), (6, 1))
+]
+
+
+def edges_of(spec: TenantSpec) -> Iterator[datetime]:
+    """Give the last second before and the first one after each time that stands in a document's rules."""
+    rules = spec.model_dump_json(include={"hours", "rights", "extensions", "groups"})
+    for written in sorted(set(re.findall(r"\b[0-9]{2}:[0-9]{2}\b", rules))):
+        for day in DAYS:
+            for fold in (0, 1):
+                local = datetime.combine(day, time.fromisoformat(written), tzinfo=BERLIN).replace(fold=fold)
+                yield from (local.astimezone(UTC) + timedelta(seconds=second) for second in (-1, 0))
 
 
 @relaxed
-@given(sound_tenants(), questions, states)
+@given(sound_tenants(), questions_of_one, states)
 def test_a_year_of_calls_ends_in_named_outcomes(spec: TenantSpec, facts: Facts, state: State) -> None:
     """A document that compiles decides a call at every instant of a year, in bounded steps to a named end."""
+    assert check_tenant(spec, trunks=("carrier",)) == ()
     plans = published(spec)
-    for decision in {decide(plans, facts, state, at) for at in YEAR}:
+    for decision in {decide(plans, facts, state, at) for at in {*YEAR, *edges_of(spec)}}:
         assert_bounded(decision)
         assert outcomes(decision.steps, 1) <= OUTCOMES
 
@@ -123,8 +141,26 @@ def spoilt(draw: st.DrawFn) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
 
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """Find the line of what a path names, or of the nearest thing around it, by another reader than ours."""
+    node = yaml.compose(text)
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            pairs = [(value, value) for value in node.value[part : part + 1]]
+        else:
+            break
+        if not pairs:
+            break
+        key, node = pairs[0]
+        line = key.start_mark.line + 1
+    return line
+
+
 @relaxed
-@given(spoilt(), questions, states, instants)
+@given(spoilt(), questions_of_one, states, instants)
 def test_a_document_compiles_or_says_why_with_the_line(
     text: str, facts: Facts, state: State, now: datetime
 ) -> None:
@@ -133,6 +169,7 @@ def test_a_document_compiles_or_says_why_with_the_line(
     if findings:
         lines = len(text.splitlines())
         assert all(1 <= one.line <= max(1, lines) for one in findings)
+        assert [one.line for one in findings] == [line_of(text, one.finding.path) for one in findings]
         assert all(one.finding.code and one.finding.message and one.finding.remedy for one in findings)
         return
     (document,) = documents
