@@ -351,20 +351,26 @@ async def test_the_apply_is_killed_at_any_step(machine: Machine) -> None:
 
 
 async def test_the_apply_is_killed_while_the_database_stays_silent(machine: Machine) -> None:
-    """Old or new everywhere without it, as soon as a second; what was only stored follows when it is back."""
-    steps = await recorded(machine)
+    """Old or new everywhere without it, within a second; what was only stored follows when it is back.
+
+    Where `web` was quicker to publish what is stored, the apply comes to no such step: then both live.
+    """
+    steps, died = await recorded(machine), 0
     laid = steps.index(LAID) + 1
     for stage in STAGES[STAGES.index("file fsync in write_aside of write_plan") : STAGES.index(IN_FORCE) + 1]:
         before = next(number for number, step in enumerate(steps, 1) if step.startswith(stage))
         stored, silenced = machine.stored, machine.pids_of_database()
         try:
             outcome = await machine.apply(before=before, stops=silenced)
-            assert outcome.code == -signal.SIGKILL, f"{stage}: {outcome}"
-            await machine.stands(machine.number if before > laid else stored, silent=True)
+            assert outcome.code in (0, -signal.SIGKILL), f"{stage}: {outcome}"
+            if outcome.code != 0:
+                died += 1
+                await machine.stands(machine.number if before > laid else stored, silent=True)
         finally:
             for pid in silenced:
                 os.kill(pid, signal.SIGCONT)
         await machine.stands(machine.number)
+    assert died, "of all stages, most are the apply's own"
 
 
 @pytest.mark.parametrize("name", ["control", "standby", "asterisk", "web", "postgres"])
