@@ -149,6 +149,21 @@ async def apply(
     return await enter(settings, documents, author=author, base=base, first=first)
 
 
+async def compare(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
+    """Find what is wrong with documents in the company of those in force now; nothing waits for it.
+
+    Raises:
+        database.AWAY: the database cannot be reached.
+    """
+    bases = bases_of({key(document): document.text for document in documents}, None)
+    connection = await database.connect(database.url_of(settings), application="pbxcore check")
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return await _check_against_stored(settings, connection, documents, frozenset(bases))
+    finally:
+        connection.terminate()
+
+
 async def enter(
     settings: Settings,
     documents: Sequence[Read],

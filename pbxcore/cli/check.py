@@ -1,22 +1,25 @@
 """`pbxcore check`: say everything that is wrong with documents before anybody applies them."""
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.markup import escape
 
 from dialplan.spec import TenantSpec
-from pbxcore import documents
+from pbxcore import database, documents, door
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.instants import read_instant
 from pbxcore.documents import Located, Read
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
+from pbxcore.payers import limited_tenants
+from pbxcore.settings import Settings
 from rating import account, catalogue
 from rating.account import AccountSpec
 from rating.catalogue import CatalogueSpec
@@ -40,8 +43,9 @@ def check(
     """Check tenants, accounts, contracts and catalogues; change nothing.
 
     Every mistake is listed with its line and what to do about it: wrong keys and values, members and targets
-    that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. What
-    passes here can be applied, unless the documents in force object.
+    that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. Where
+    the database answers, what passes here can be applied: it is compared with the documents in force, too.
+    Without it what only those could tell is named.
 
     Exit code 0: nothing is wrong. 1: something is, or no document was found.
     """
@@ -51,22 +55,67 @@ def check(
     right, wrong = documents.read(
         paths, trunks=trunks, sounds=settings.sounds, at=since, unstarted=unstarted_trunks(settings)
     )
-    mispriced = tuple(_check_prices(right, settings.config / "destinations"))
-    wrong += mispriced
-    broken = {located.file for located in mispriced}
+    beside, notes = _check_beside(settings, right, complete=not wrong)
+    wrong += beside
+    broken = {located.file for located in beside}
     right = tuple(one for one in right if not {one.file, *one.tree.beside.values()} & broken)
-    notes = () if settings.smtp else tuple(_unmailed(right))
+    notes += () if settings.smtp else tuple(_unmailed(right))
     if as_json:
-        out.print_json(json.dumps(_json(right, wrong) | {"notes": notes}))
+        out.print_json(json.dumps(_json(right, wrong) | {"notes": [note.message for note in notes]}))
     else:
         _show(right, wrong, paths)
         for note in notes:
-            out.print(f"[yellow]! {note}[/]\n  → add `smtp` to config/service.yaml", highlight=False)
+            out.print(f"[yellow]! {escape(note.message)}[/]\n  → {note.remedy}", highlight=False)
     if wrong or not right:
         raise typer.Exit(int(Exit.NO))
 
 
-def _unmailed(right: tuple[Read, ...]) -> Iterator[str]:
+class Note(NamedTuple):
+    """Something that keeps nobody from applying, and what to do about it."""
+
+    message: str
+    remedy: str
+
+
+def _check_beside(
+    settings: Settings, right: Sequence[Read], *, complete: bool
+) -> tuple[tuple[Located, ...], tuple[Note, ...]]:
+    """Check documents beside those in force; without a database beside each other, and say what that leaves.
+
+    One with mistakes might be what another one needs: then nothing is compared with what is in force.
+    """
+    alone = tuple(_check_prices(right, settings.config / "destinations"))
+    if not complete or not right:
+        return alone, ()
+    try:
+        return asyncio.run(door.compare(settings, right)), ()
+    except database.AWAY:
+        return alone, tuple(_unknown(right))
+
+
+def _unknown(right: Sequence[Read]) -> Iterator[Note]:
+    """Say what documents name that stands in none of them."""
+    there = {(one.kind, one.id) for one in right}
+    named = ((one, named) for one in right for named in _named(one))
+    for one, (kind, name) in named:
+        if (kind, name) not in there:
+            message = (
+                f"{one.kind} {one.id} was not checked against its {kind} {name}, which is not among these"
+            )
+            yield Note(message, "name its file, too, or start the machine: what is in force is asked then")
+
+
+def _named(one: Read) -> Iterator[tuple[str, str]]:
+    if isinstance(one.spec, TenantSpec):
+        yield "account", one.spec.account
+    if isinstance(one.spec, AccountSpec):
+        yield "catalogue", one.spec.catalogue
+        yield from (("tenant", tenant) for tenant in sorted(limited_tenants(one.spec)))
+    if isinstance(one.spec, ContractSpec) and one.spec.catalogue:
+        yield "catalogue", one.spec.catalogue
+
+
+def _unmailed(right: tuple[Read, ...]) -> Iterator[Note]:
     """Name the tenants whose mailboxes want mail that this machine could hand to nobody."""
     for one in right:
         if isinstance(one.spec, TenantSpec):
@@ -75,10 +124,11 @@ def _unmailed(right: tuple[Read, ...]) -> Iterator[str]:
             wanted = sum(1 for box in boxes if box and box.mail)
             if wanted:
                 number = _count(wanted, "mailbox", "es")
-                yield f"{number} of {one.id} want mail; without a mail server none is sent"
+                message = f"{number} of {one.id} want mail; without a mail server none is sent"
+                yield Note(message, "add `smtp` to config/service.yaml")
 
 
-def _check_prices(right: tuple[Read, ...], destinations: Path) -> Iterator[Located]:
+def _check_prices(right: Sequence[Read], destinations: Path) -> Iterator[Located]:
     """Check catalogues against the destinations; accounts and contracts whose catalogue is there."""
     offered = [one.spec for one in right if isinstance(one.spec, CatalogueSpec)]
     named = {spec.catalogue for spec in offered}
