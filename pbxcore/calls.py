@@ -110,7 +110,9 @@ def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
 def _happenings(records: list[Record]) -> Iterator[Happening]:
     asking = {one.uniqueid for one in records if one.subject == CALL_END}
     answered = {one.uniqueid for one in records if one.event == "ANSWER"}
-    outside = {one.uniqueid: _words(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG}
+    outside = {
+        one.uniqueid: words_of(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG
+    }
     for one in records:
         what = _what(one, asks=one.uniqueid in asking, answered=one.uniqueid in answered)
         if one.uniqueid in outside and what is What.RINGS:
@@ -124,7 +126,7 @@ def _happenings(records: list[Record]) -> Iterator[Happening]:
                 who=outside.get(one.uniqueid)
                 or one.channel.removeprefix("PJSIP/")[:-9],  # without its number
                 what=what,
-                words=_words(one.extra) if one.subject else {},
+                words=words_of(one.extra) if one.subject else {},
             )
 
 
@@ -144,5 +146,6 @@ def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
             return None
 
 
-def _words(extra: str) -> dict[str, str]:
+def words_of(extra: str) -> dict[str, str]:
+    """Read what the dialplan says in a record, `key=value|…`."""
     return dict(part.partition("=")[::2] for part in extra.split("|"))

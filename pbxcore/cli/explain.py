@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
+from rich.table import Table
 
-from pbxcore import calls
+from pbxcore import calls, recent
 from pbxcore.calls import Call, Happening, What
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
@@ -19,11 +20,14 @@ from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.rated import database_connection, waiting_as_json
 from pbxcore.database import AWAY
 from pbxcore.machine.running import settings_of_running
+from pbxcore.recent import Recent
 from rating import money
 from rating.correction import standing
 from rating.store import quarantine, stream
 from rating.store.quarantine import Waiting
 from rating.store.stream import Entry, entry_to_json
+
+MOST_LISTED = 20  # calls; a screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +55,22 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            help="A call or a leg: from `pbxcore rated --json`, `quarantine list`, a decision log."
+            help="A call or a leg: from `pbxcore explain` alone, `rated --json`, `quarantine list`."
         ),
-    ],
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Explain a past call: what was decided, by whom and by which rule, what then happened, what it costs.
 
+    Without a name the last calls are listed: when, from whom to whom, how they ended, and their names.
     Any name of the call will do: its linkedid, the UniqueID of a channel, the key of a leg. A leg that waits
     in quarantine shows its reason instead of a price. Without the database everything but prices is shown;
     records of Asterisk and decisions are found as long as they are kept on this machine.
     """
     settings = settings_of_running()
+    if not name:
+        _list(recent.last(settings, MOST_LISTED), as_json=as_json)
+        return
     call = calls.find(settings, name)
     try:
         priced = asyncio.run(_priced((name, *(call.legs if call else ()))))
@@ -76,12 +84,30 @@ def explain(
     if call is None and priced:
         call = calls.find(settings, priced[0].linkedid)
     if call is None and not priced:
-        remedy = "list legs: pbxcore rated, pbxcore quarantine list"
+        remedy = "list the last calls: pbxcore explain; legs: pbxcore rated, pbxcore quarantine list"
         raise fail(f"neither a call nor a leg {name} is known", remedy, Exit.NO)
     if as_json:
         out.print_json(json.dumps(_plain(call, priced)))
     else:
         _show(call, priced)
+
+
+def _list(found: Sequence[Recent], *, as_json: bool) -> None:
+    """Print calls, the newest first, each with the name by which it is explained."""
+    if as_json:
+        out.print_json(json.dumps([{**asdict(one), "at": one.at.isoformat()} for one in found]))
+        return
+    if not found:
+        raise fail("no call is recorded on this machine", "make one: pbxcore demo", Exit.NO)
+    table = Table(box=None, pad_edge=False)
+    for column in ("at", "from", "to", "outcome", "call"):
+        table.add_column(column, no_wrap=column in {"at", "call"})
+    for one in found:
+        at = one.at.astimezone().isoformat(sep=" ", timespec="seconds")
+        words = (one.caller, one.dialled, one.outcome or "not known yet", one.linkedid)
+        table.add_row(at, *map(escape, words))
+    out.print(table, highlight=False)
+    out.print(f"[dim]→ pbxcore explain {escape(found[0].linkedid)}[/]", highlight=False, soft_wrap=True)
 
 
 async def _priced(keys: Sequence[str]) -> list[Priced]:

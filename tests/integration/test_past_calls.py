@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pbxcore import calls
+from pbxcore import calls, recent
 from pbxcore.calls import What
 from pbxcore.cli import app
 from pbxcore.settings import Settings
@@ -45,7 +45,8 @@ def decided(settings: Settings, linkedid: str) -> None:
     """Let the standby have decided a call, and leave half a line behind it."""
     because = [{"rule": "groups.sales", "text": "rings two phones"}]
     line = {"time": "2026-11-22T16:33:24.900000+00:00", "call": linkedid, "linkedid": linkedid,
-            "version": "acme@1", "micros": 400, "facts": {},
+            "version": "acme@1", "micros": 400,
+            "facts": {"caller": "+436641110001", "endpoint": "trunk-carrier", "dialled": "+493055500160"},
             "decision": {"version": "acme@1", "steps": [], "because": because}}  # fmt: skip
     settings.decisions.mkdir()
     (settings.decisions / "standby.ndjson").write_text(json.dumps(line) + "\n" + json.dumps(line)[:-9])
@@ -109,6 +110,35 @@ def test_the_story_is_told_without_the_database(
         assert expected in said, expected
     order = [said.index(word) for word in ("acme-p10 rings", "+436641110003 is called", "outcome is")]
     assert order == sorted(order)
+
+
+def test_the_last_calls_are_listed_by_their_names(
+    settings: Settings, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When, from whom to whom, how they ended; the name in the list explains the call."""
+    decided(settings, GROUP)
+    code, said = command("explain", "--json")
+    listed = json.loads(said)
+    assert (code, len(listed)) == (0, len({one["linkedid"] for one in listed}))
+    assert [one["at"] for one in listed] == sorted((one["at"] for one in listed), reverse=True)
+    (one,) = [one for one in listed if one["linkedid"] == GROUP]
+    assert (one["caller"], one["dialled"], one["outcome"]) == ("+436641110001", "+493055500160", "answered")
+    code, table = command("explain")
+    assert code == 0
+    assert all(word in table for word in ("+436641110001", "+493055500160", "answered", GROUP))
+    assert command("explain", listed[-1]["linkedid"])[0] == 0
+    monkeypatch.setattr(recent, "TAIL", 2_000)  # begins in the midst of a line
+    assert 0 < len(recent.last(settings, 99)) < len(listed)
+    assert recent.last(settings, 1) == recent.last(settings, 99)[:1]
+
+
+def test_without_calls_there_is_nothing_to_list(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Exit code 1, and how to get one."""
+    (settings.spool / "legs.tsv").unlink()
+    code, said = command("explain")
+    assert (code, "no call is recorded" in said) == (1, True)
 
 
 def test_what_is_not_known_here_is_said(command: Callable[..., tuple[int, str]]) -> None:
