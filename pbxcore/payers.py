@@ -8,6 +8,14 @@ from collections.abc import Iterator, Mapping
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from rating.account import AccountSpec
+from rating.credit import reached
+from rating.limits import WHOLE
+
+
+def limits_of(spec: AccountSpec, payer: str) -> tuple[str, ...]:
+    """Give the limits that a call of somebody may reach, in the words of a refusal."""
+    by_who = spec.spend_limits.by_who() if spec.spend_limits is not None else {}
+    return tuple(reached(limit).value for who in (WHOLE, payer) for limit in by_who.get(who, ()))
 
 
 def limited_tenants(spec: AccountSpec) -> frozenset[str]:

@@ -158,7 +158,7 @@ def _bound(
     counted = counts(account.limits, wish.payer, account.zone, wish.first_us, wish.last_us)
     nearest = left(counted, spent)
     if nearest is not None:
-        found.append(_Bound(max(nearest.micro, 0), _reached(nearest.limit)))
+        found.append(_Bound(max(nearest.micro, 0), reached(nearest.limit)))
     return min(found, key=_micro, default=None)
 
 
@@ -166,7 +166,8 @@ def _micro(bound: _Bound) -> int:
     return bound.micro
 
 
-def _reached(limit: Limit) -> Refusal:
+def reached(limit: Limit) -> Refusal:
+    """Say in a word that a limit is reached."""
     if limit.who == WHOLE:
         return Refusal.ACCOUNT_DAY if limit.span is Span.DAY else Refusal.ACCOUNT_MONTH
     return Refusal.EXTENSION_DAY if limit.span is Span.DAY else Refusal.EXTENSION_MONTH

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from dialplan.decision import (
     Next,
     Outside,
     Play,
+    Reason,
     Reject,
     Ring,
     Step,
@@ -35,16 +36,23 @@ from dialplan.keys import Keys
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switches, from_text
+from dialplan.switchable import mistake
 from pbxcore import documents, published, switches
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
 from pbxcore.control.decision_log import switch_to_json
+from pbxcore.payers import limits_of
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
 
 SWITCH_FORMS = "'acme/10 do-not-disturb on' or 'acme/10 forward-always number +436641234567'"
+
+LIMITS = frozenset(
+    one.value
+    for one in (Reason.ACCOUNT_DAY, Reason.ACCOUNT_MONTH, Reason.EXTENSION_DAY, Reason.EXTENSION_MONTH)
+)
 
 _FILES = typer.Option("--tenant-file", "-f", help="Tenant document; may be given several times.")
 _FOLDER = typer.Option("--state", help="Folder of published plans, var/published, instead of documents.")
@@ -102,9 +110,11 @@ def decide(
     Without --tenant-file and --state the plans and switches in force on this machine are asked.
     """
     settings = Settings()
-    plans = (
-        _from_documents(tenant_file, settings) if tenant_file else _from_folder(state or settings.published)
-    )
+    accounts: Mapping[str, AccountSpec] = {}  # by tenant; what is published says only who has limits
+    if tenant_file:
+        plans, accounts = _from_documents(tenant_file, settings)
+    else:
+        plans = _from_folder(state or settings.published)
     facts = _facts(
         to=to,
         endpoint=_endpoint(from_, trunk),
@@ -117,18 +127,20 @@ def decide(
     _require_trunk(trunk, plans)
     now = _now(at, plans, facts)
     here = not (tenant_file or state)
-    switched = _switches(switch or (), settings if here else None, now)
+    switched = _switches(switch or (), plans, settings if here else None, now)
     known = State(blind=blind, longest_call_s=settings.max_call_s, switches=switched, draw=draw)
     decision = decide_call(plans, facts, known, now)
     if credit:
-        decision = _credited(decision, plans, credit, blind=blind)
+        decision = _credited(decision, plans, credit, accounts, blind=blind)
     if as_json:
         out.print_json(json.dumps(_json(decision, now)))
     else:
         _show(decision, facts, now)
 
 
-def _credited(decision: Decision, plans: Published, said: str, *, blind: bool) -> Decision:
+def _credited(
+    decision: Decision, plans: Published, said: str, accounts: Mapping[str, AccountSpec], *, blind: bool
+) -> Decision:
     """Decide as control does when it has heard something of every leg that it asks for."""
     if not said.isdecimal() and said not in REFUSALS:
         known = ", ".join(REFUSALS)
@@ -139,8 +151,20 @@ def _credited(decision: Decision, plans: Published, said: str, *, blind: bool) -
     if not asked:
         remedy = "it is asked for calls out of accounts on credit or with limits: give their documents, too"
         raise fail("nobody is asked for credit here", remedy, Exit.USAGE)
+    reasons = dict.fromkeys(r for one in asked for r in _reasons(one.payer, plans, accounts))
+    if not said.isdecimal() and said not in reasons:
+        message = f"no call of {escape(asked[0].payer)} is ever refused for {said}, as its account stands"
+        raise fail(message, f"give seconds, or one of {', '.join(reasons)}", Exit.USAGE)
     answer = Credit(int(said), "trial") if said.isdecimal() else Credit(0, refused=said)
     return with_credit(decision, plans, {one.step: answer for one in asked})
+
+
+def _reasons(payer: str, plans: Published, accounts: Mapping[str, AccountSpec]) -> tuple[str, ...]:
+    """Give the reasons for which a call of somebody may be refused, as far as its account is known."""
+    tenant, account = payer.partition("/")[0], accounts.get(payer.partition("/")[0])
+    without = set() if tenant in plans.prepaid else {Reason.NO_CREDIT.value}
+    limits = limits_of(account, payer) if account else LIMITS
+    return tuple(one for one in REFUSALS if one not in without and (one not in LIMITS or one in limits))
 
 
 def _endpoint(phone: str, trunk: str) -> str:
@@ -192,24 +216,29 @@ def _now(at: str, plans: Published, facts: Facts) -> datetime:
     return read_instant(at, zone) if at else datetime.now(zone).replace(microsecond=0)
 
 
-def _switches(texts: Iterable[str], settings: Settings | None, now: datetime) -> Switches:
-    """Give what is switched on this machine, if it is asked, and for a trial besides."""
-    trials = []
-    for text in texts:
-        trial = from_text(text, now)
-        if trial is None:
-            raise fail(f"{escape(text)!r} is no switch", f"write it like {SWITCH_FORMS}", Exit.USAGE)
-        trials.append(trial)
+def _switches(texts: Iterable[str], plans: Published, settings: Settings | None, now: datetime) -> Switches:
+    """Give what is switched on this machine, if it is asked, and for a trial besides: each may be set."""
     try:
         kept = switches.read(settings.switches_db) if settings else NO_SWITCHES
     except sqlite3.Error as unread:
         message = f"the switches in force cannot be read: {unread}"
         raise fail(message, "look at the file in the state folder", Exit.UNAVAILABLE) from unread
-    return kept.updated(trials)
+    for text in texts:
+        trial = from_text(text, now)
+        if trial is None:
+            raise fail(f"{escape(text)!r} is no switch", f"write it like {SWITCH_FORMS}", Exit.USAGE)
+        found = mistake(plans, State(switches=kept), trial, now)
+        if found:  # whoever switched it by phone would have been refused
+            raise fail(f"{escape(text)!r}: {escape(found.message)}", escape(found.remedy), Exit.USAGE)
+        kept = kept.updated((trial,))
+    return kept
 
 
-def _from_documents(files: list[Path], settings: Settings) -> Published:
-    """Compile the tenants of documents; revision 1 stands for what is not applied yet."""
+def _from_documents(files: list[Path], settings: Settings) -> tuple[Published, Mapping[str, AccountSpec]]:
+    """Compile the tenants of documents, and give who pays for each of them as far as it stands there.
+
+    Revision 1 stands for what is not applied yet.
+    """
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
     right, wrong = documents.read(files, trunks=trunks)
     if wrong:
@@ -222,7 +251,7 @@ def _from_documents(files: list[Path], settings: Settings) -> Published:
     paid_by = {spec.tenant: accounts[spec.account] for spec in specs if spec.account in accounts}
     prepaid = frozenset(tenant for tenant, account in paid_by.items() if account.payment == "prepaid")
     limited = frozenset(tenant for tenant, account in paid_by.items() if account.spend_limits)
-    return replace(there, prepaid=prepaid, limited=limited - prepaid)
+    return replace(there, prepaid=prepaid, limited=limited - prepaid), paid_by
 
 
 def _from_folder(folder: Path) -> Published:

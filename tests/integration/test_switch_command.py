@@ -20,6 +20,7 @@ DOCUMENT = {
     "extensions": {n: {"name": "X", "devices": [{"device": f"p{n}"}]} for n in ("10", "11")},
 }  # fmt: skip
 
+DECIDE = ("decide", "--from", "acme-p10", "--to", "11", "--switch")
 Run = Callable[..., tuple[int, str]]
 
 
@@ -48,6 +49,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         (("switch", "set", "acme", "10", "do-not-disturb", "on", "--until", "soon"), 2, "soon"),
         (("switch", "set", "acme", "10", "sleep", "on"), 2, "sleep"),
         (("decide", "--from", "acme-p10", "--to", "11", "--switch", "acme sleeps"), 2, "acme sleeps"),
+        ((*DECIDE, "ghost/10 do-not-disturb on"), 2, "no tenant ghost"),
+        ((*DECIDE, "acme/99 do-not-disturb on"), 2, "no extension 99"),
+        ((*DECIDE, "acme/10 do-not-disturb maybe"), 2, "'maybe' is no value"),
+        ((*DECIDE, "acme/office hours special"), 2, "no hours office"),
     ],
 )
 def test_what_cannot_be_switched_is_said(run: Run, arguments: tuple[str, ...], code: int, word: str) -> None:

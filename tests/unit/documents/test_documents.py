@@ -13,6 +13,7 @@ from pbxcore.documents import read, read_texts
 from pbxcore.yamltree import MAX_BYTES, read_trees
 
 ACME = Path(__file__).parents[3] / "config/tenants/acme.yaml"
+ACCOUNT = ACME.parents[1] / "accounts/acme.yaml"
 
 EVERYTHING_WRONG = """\
 version: 1
@@ -268,3 +269,33 @@ def test_decide_reads_published_plans(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text(EVERYTHING_WRONG)
     assert CliRunner().invoke(app, ["decide", "-f", str(bad), *arguments]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("account", "said", "known"),
+    [
+        ("", "account-day-limit", None),
+        ('spend_limits: {per_month: "20.00"}', "account-day-limit", "account-month-limit"),
+        ('spend_limits: {per_month: "20.00"}', "no-credit", "account-month-limit"),
+        ('spend_limits: {per_month: "20.00"}', "account-month-limit", ""),
+        ('spend_limits: {extensions: {acme/11: {per_day: "5.00"}}}', "extension-day-limit", "no-price"),
+        ('spend_limits: {extensions: {acme/10: {per_day: "5.00"}}}', "extension-day-limit", ""),
+        ("payment: prepaid", "no-credit", ""),
+        ("payment: prepaid", "account-month-limit", "no-credit"),
+    ],
+)
+def test_a_trial_refuses_only_for_limits_that_there_are(
+    tmp_path: Path, account: str, said: str, known: str | None
+) -> None:
+    """Any other is told with those that its account has; without limits nobody is asked."""
+    file = tmp_path / "account.yaml"
+    file.write_text(f"{ACCOUNT.read_text()}{account}\n")
+    call = ["decide", "-f", str(ACME), "-f", str(file), "--from", "acme-p10", "--to", "+436641234567"]
+    done = CliRunner().invoke(app, [*call, "--credit", said], env={"COLUMNS": "200"})
+    assert done.exit_code == (0 if known == "" else 2), done.output
+    if known is None:
+        assert "nobody is asked" in done.output
+    elif known:
+        assert known in done.output.partition("give seconds, or one of")[2]
+    else:
+        assert "may not call" in done.output
