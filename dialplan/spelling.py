@@ -100,7 +100,8 @@ def _country(value: str) -> str:
     if value in numbers.COUNTRIES:
         return value
     known = " ".join(numbers.COUNTRIES)
-    raise mistake("no-country", f"{value!r} is no country we know", f"write one of: {known}")
+    remedy = f"write its two letters as in ISO 3166, one of: {known}"
+    raise mistake("no-country", f"{value!r} is no country we know", remedy)
 
 
 def _rule(value: str) -> str:
@@ -162,6 +163,9 @@ def _feature(value: str) -> str:
 
 
 def _closed_is_empty(value: Any) -> Any:  # noqa: ANN401 — whatever stands in the document
+    if isinstance(value, str) and value != "closed":
+        remedy = 'write closed, or the spans of such a day as a list: ["10:00-12:00"]'
+        raise mistake("no-hours", f"{value!r} are no hours of a day", remedy)
     return [] if value == "closed" else value
 
 

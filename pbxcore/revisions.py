@@ -95,6 +95,11 @@ async def tenant_of_number(connection: Connection, number: str) -> str | None:
     return None if found is None else str(found)
 
 
+async def names(connection: Connection, kind: str = "") -> Sequence[str]:
+    """Give the names of all documents of a kind, or of any."""
+    return [str(row["id"]) for row in await connection.fetch(SQL["names"], kind)]
+
+
 async def history(connection: Connection, name: str, *, limit: int = LONGEST_HISTORY) -> Sequence[Entry]:
     """Give the history of every document of this name, the newest revision first."""
     return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]

@@ -4,6 +4,7 @@ Owns the document `config/catalogues/<name>.yaml`, one dated version each, and w
 Refuses the account's time zone, customers, and what is in force when (`rating.book`).
 """
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Annotated, Literal
@@ -13,9 +14,11 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeInt,
     PositiveInt,
+    Tag,
 )
 
 from rating import money, price_list
@@ -41,9 +44,19 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _country_code(written: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}|001", written):
+        raise ValueError("write the two letters of a country as in ISO 3166: AT; 001 is of no country")
+    return written
+
+
+def _form(written: object) -> str:
+    return "word" if isinstance(written, str) else "list"
+
+
 Amount = offers.Amount
 Name = offers.Name
-CountryCode = Annotated[str, Field(pattern=r"^([A-Z]{2}|001)$")]
+CountryCode = Annotated[str, AfterValidator(_country_code)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 IncrementS = Annotated[int, Field(ge=1, le=3600)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -60,7 +73,10 @@ class ZoneSpec(_Part):
     """A set of destinations that one price or bundle covers."""
 
     name: str
-    countries: tuple[CountryCode, ...] | Literal["rest"]
+    countries: Annotated[
+        Annotated[tuple[CountryCode, ...], Tag("list")] | Annotated[Literal["rest"], Tag("word")],
+        Discriminator(_form),  # one of the two is meant, and told what is wrong with it
+    ]
 
 
 class RateSpec(_Part):

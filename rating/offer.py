@@ -25,9 +25,29 @@ from rating.party import IssuerSpec
 
 NONE = "none"  # option of a bundle: not booked
 
+
+def _amount(written: object) -> int:
+    try:
+        return money.parse(written)
+    except ValueError as wrong:
+        raise ValueError(
+            f"write {_example(written)}, in quotes, with a point and up to six decimals"
+        ) from wrong
+
+
+def _example(written: object) -> str:
+    """Give an amount that may have been meant."""
+    meant = str(written).strip().replace(",", ".")
+    try:
+        money.parse(meant)
+    except ValueError:
+        return 'an amount like "0.019"'
+    return f'"{meant}"'
+
+
 Amount = Annotated[
     NonNegativeInt,
-    BeforeValidator(money.parse),
+    BeforeValidator(_amount),
     PlainSerializer(money.text, return_type=str, when_used="json"),
 ]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dialplan.checks.register import check
+from dialplan.checks.register import check, check_whole
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path, closest
 
@@ -34,7 +34,7 @@ def _unstarted(path: Path, name: str) -> Finding:
     )
 
 
-@check
+@check_whole
 def routes_without_condition(subject: Subject) -> Iterator[Finding]:
     """A route is for some calls, so that those behind it can be reached."""
     for index, route in enumerate(subject.spec.routes):

@@ -5,15 +5,17 @@ import getpass
 import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from dialplan.build import build_plan
+from dialplan.finding import closest
 from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import database, documents, published, revisions
@@ -24,10 +26,11 @@ from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.database import Connection
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
-from pbxcore.revisions import Revision
+from pbxcore.revisions import Entry, Revision
 from pbxcore.settings import Settings
 
 T = TypeVar("T")
+KINDS = ("tenant", "account", "catalogue")
 Kind = Annotated[str, typer.Option(help="tenant, account or catalogue.")]
 Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: NAME@2026-01-01.")]
 Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Default: the newest.")]
@@ -36,14 +39,20 @@ Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Def
 @app.command(rich_help_panel="Changing")
 def history(name: Name, as_json: AsJson = False) -> None:
     """Show who changed a document, and when."""
-    entries = ask(lambda connection: revisions.history(connection, name))
+
+    async def looked(connection: Connection) -> tuple[Sequence[Entry], Sequence[str]]:
+        found = await revisions.history(connection, name)
+        return found, () if found else await revisions.names(connection)
+
+    entries, known = ask(looked)
     if as_json:
         lines = [{"kind": e.kind, "id": e.id, "revision": e.revision, "author": e.author,
                   "at": e.created_at.isoformat()} for e in entries]  # fmt: skip
         out.print_json(json.dumps(lines))
         return
     if not entries:
-        raise fail(f"no document is named {name}", "`pbxcore apply` stores one", Exit.NO)
+        remedy = closest(name, known, "`pbxcore apply` stores one")
+        raise fail(f"no document is named {escape(name)}", remedy, Exit.NO)
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "revision", "author", "at"):
         table.add_column(column)
@@ -130,10 +139,23 @@ def _with_terms(spec: TenantSpec) -> TenantSpec:
 
 
 def _stored(kind: str, name: str, number: int | None) -> Revision:
-    found = ask(lambda connection: revisions.revision(connection, kind, name, number))
+    if kind not in KINDS:
+        message = f"no kind of document with revisions is called {escape(kind)}"
+        raise fail(message, closest(kind, KINDS, f"name one of: {', '.join(KINDS)}"), Exit.USAGE)
+
+    async def looked(connection: Connection) -> tuple[Revision | None, Sequence[str]]:
+        found = await revisions.revision(connection, kind, name, number)
+        return found, () if found else await revisions.names(connection, kind)
+
+    found, known = ask(looked)
+    if found is None and name in known:
+        message = f"there is no revision {number} of {kind} {escape(name)}"
+        raise fail(message, f"see `pbxcore history {escape(name)}`", Exit.NO)
     if found is None:
-        which = f"revision {number} of " if number else ""
-        raise fail(f"there is no {which}{kind} {name}", f"see `pbxcore history {name}`", Exit.NO)
+        dated = [one for one in known if one.startswith(f"{name}@")]
+        remedy = closest(name, known, "list tenants: pbxcore tenants")
+        remedy = f"name its date, too: {', '.join(dated)}" if dated else remedy
+        raise fail(f"there is no {kind} {escape(name)}", remedy, Exit.NO)
     return found
 
 

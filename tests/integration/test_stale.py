@@ -249,3 +249,28 @@ def test_a_base_on_the_command_line(
     file = settings.state / "acme.yaml"
     file.write_text(acme(15))
     assert command("apply", str(file), *given)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("export", "acmee"), 1, "did you mean acme?"),
+        (("export", "nothing"), 1, "pbxcore tenants"),
+        (("export", "autphone", "--kind", "catalogue"), 1, "name its date, too: autphone@2026-01-01"),
+        (("export", "acme", "--kind", "tenent"), 2, "did you mean tenant?"),
+        (("export", "acme", "--revision", "9"), 1, "no revision 9 of tenant acme"),
+        (("history", "acmee"), 1, "did you mean acme?"),
+        (("rollback", "acmee", "--to", "1"), 1, "did you mean acme?"),
+    ],
+)
+def test_a_slip_in_a_name_is_told_with_the_name_that_was_meant(
+    settings: Settings,
+    command: Callable[..., tuple[int, str]],
+    arguments: tuple[str, ...],
+    code: int,
+    word: str,
+) -> None:
+    """What is stored is known, so the remedy names it."""
+    assert settings
+    found, said = command(*arguments)
+    assert (found, word in said) == (code, True), said

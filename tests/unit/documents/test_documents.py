@@ -299,3 +299,23 @@ def test_a_trial_refuses_only_for_limits_that_there_are(
         assert known in done.output.partition("give seconds, or one of")[2]
     else:
         assert "may not call" in done.output
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("hours: {office: {open: [], holidays: close, then: extension 10}}", "write closed, or the spans"),
+        ("hours: {office: {open: [], holidays: 10:00-12:00, then: extension 10}}", '["10:00-12:00"]'),
+        ("routes: [{countries: [Österreich], trunks: [carrier]}]", "two letters as in ISO 3166"),
+        ('spend_limits: {per_month: "20,00"}', 'write "20.00", in quotes'),
+        ("spend_limits: {per_month: twenty}", 'an amount like "0.019"'),
+        ("zones: {dach: {name: x, countries: [Österreich]}}", "two letters of a country as in ISO 3166"),
+        ("zones: {dach: {name: x, countries: all}}", "it should be 'rest'"),
+    ],
+)
+def test_a_remedy_says_how_it_is_written(line: str, remedy: str) -> None:
+    """Not once more what is wrong; and one mistake is one finding."""
+    kind = "tenant" if "hours" in line or "routes" in line else "account" if "spend" in line else "catalogue"
+    _, findings = read_texts([("x.yaml", f"version: 1\n{kind}: acme\n{line}\n")])
+    (found,) = [one for one in findings if one.line == 3 and one.finding.code != "unknown-target"]
+    assert remedy in found.finding.remedy
