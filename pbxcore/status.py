@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pbxcore import database, phones, publication, published
+from pbxcore import database, phones, publication, published, trunks
 from pbxcore.database.queries import named
 from pbxcore.machine.services import answers
 from pbxcore.mail import boxes, ledger
 from pbxcore.mail.ledger import State
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings
+from pbxcore.trunks import TrunkState
 
 SQL = named(Path(__file__).with_name("revisions.sql"))
 HEALTH = named(Path(__file__).parent / "web" / "queries.sql")["health"]
@@ -90,6 +91,7 @@ class Status:
         tenants: how many are stored, or published as long as the database does not answer.
         unpublished: tenants whose newest revision is stored and not published.
         mail: None when its files cannot be read.
+        trunks: carrier links, in the order in which they are tried.
     """
 
     database: bool
@@ -99,6 +101,7 @@ class Status:
     processes: tuple[Process, ...]
     asterisk: Asterisk
     mail: Mail | None
+    trunks: tuple[TrunkState, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -132,6 +135,7 @@ async def status(settings: Settings) -> Status:
         ),
         asterisk=asterisk,
         mail=await asyncio.to_thread(_mail, settings),
+        trunks=await trunks.states(settings),
     )
 
 

@@ -41,7 +41,7 @@ def tenants(as_json: AsJson = False) -> None:
 
 @app.command("status", rich_help_panel="Seeing")
 def status_(as_json: AsJson = False) -> None:
-    """Show which processes answer, what each has in force and how far it lags, and Asterisk's phones.
+    """Show which processes answer, what each has in force and how far it lags, Asterisk's phones, and trunks.
 
     Exit code 0: everything answers. 3: something that is needed does not.
     """
@@ -76,6 +76,9 @@ def _show(found: Status) -> None:
         f"{link}{'?' if phones.published is None else phones.published} phones, {known}",
         late,
     )
+    for trunk in found.trunks:
+        sign = "[yellow]?[/]" if trunk.reachable is None else _sign(ok=trunk.reachable)
+        table.add_row(sign, f"trunk {trunk.name}", escape(trunk.detail), "")
     table.add_row(*_mail(found.mail))
     out.print(table, highlight=False)
 

@@ -56,3 +56,7 @@ async def test_registrations_are_counted(pbx: Pbx) -> None:
     assert found.asterisk.registered == registered(pbx.settings)
     assert (found.asterisk.published, found.asterisk.unexpired) == (phones.counts(pbx.settings).published, 0)
     assert {one.name: one.alive for one in found.processes}["control"]
+    assert [(one.name, one.detail == "Asterisk does not know it") for one in found.trunks] == [
+        ("carrier", False),
+        ("backup", False),
+    ]

@@ -12,7 +12,7 @@ import pytest
 
 from dialplan.facts import State
 from pbxcore import database as db
-from pbxcore import door, publication
+from pbxcore import door, publication, trunks
 from pbxcore.control import process
 from pbxcore.control.process import Process
 from pbxcore.published import load
@@ -32,8 +32,9 @@ ONE_MORE = """INSERT INTO revision SELECT kind, id, 3, document, source, author 
 @pytest.fixture
 def settings(settings: Settings, free_ports: Callable[[int], list[int]]) -> Settings:
     """The machine with the example in force, and ports of its own."""
-    agi, standby_agi, http = free_ports(3)
-    settings = settings.model_copy(update={"ports": Ports(agi=agi, standby_agi=standby_agi, http=http)})
+    agi, standby_agi, http, ami = free_ports(4)
+    ports = Ports(agi=agi, standby_agi=standby_agi, http=http, ami=ami)
+    settings = settings.model_copy(update={"ports": ports})
     folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
     assert not asyncio.run(door.apply(settings, folders, author="anna")).findings
     return settings
@@ -130,6 +131,39 @@ def test_phones_and_what_is_not_acknowledged_are_counted(command: Callable[..., 
     assert code == 3
     assert "1 changes not acknowledged" in table
     assert "does not answer" in table
+
+
+PRINTED = """
+      Aor:  trunk-carrier                                        0
+    Contact:  trunk-carrier/sip:127.0.0.2:5065             3ef65bd10b {status}
+
+ ParameterName        : ParameterValue
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "reachable", "detail"),
+    [
+        ("Avail         12.345", True, "answers in 12 ms"),
+        ("Unavail         -nan", False, "does not answer"),
+        ("NonQual         -nan", None, "not asked yet"),
+    ],
+)
+def test_a_trunk_is_as_asterisk_says(status: str, *, reachable: bool | None, detail: str) -> None:
+    """What it prints is read as a carrier that answers, one that does not, and one nobody has asked."""
+    found = trunks.read("carrier", PRINTED.format(status=status))
+    assert (found.reachable, found.detail) == (reachable, detail)
+    assert trunks.read("other", PRINTED.format(status=status)).detail == "Asterisk does not know it"
+
+
+def test_trunks_are_told_with_the_others(settings: Settings, command: Callable[..., tuple[int, str]]) -> None:
+    """Without Asterisk nothing is known of them, and that is said."""
+    assert settings
+    found = json.loads(command("status", "--json")[1])["trunks"]
+    assert [(one["name"], one["reachable"], one["detail"]) for one in found] == [
+        ("carrier", None, "Asterisk: does not run")
+    ]
+    assert "trunk carrier" in command("status")[1]
 
 
 def test_contacts_that_ended_are_not_registered(tmp_path: Path) -> None:
