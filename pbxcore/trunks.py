@@ -71,6 +71,8 @@ def read(name: str, printed: str) -> TrunkState:
     word, milliseconds = found.groups()
     reachable = ANSWERS.get(word)
     if reachable:
-        return TrunkState(name=name, reachable=True, detail=f"answers in {max(1, round(float(milliseconds)))} ms")
+        return TrunkState(
+            name=name, reachable=True, detail=f"answers in {max(1, round(float(milliseconds)))} ms"
+        )
     detail = "does not answer" if reachable is False else "not asked yet"
     return TrunkState(name=name, reachable=reachable, detail=detail)
