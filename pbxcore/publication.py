@@ -106,6 +106,8 @@ async def catch_up(
 async def is_complete(settings: Settings, connection: Connection) -> bool:
     """Tell whether everything that is stored is published; a change under way may not be, for a moment."""
     there = _index(settings)
+    if there.revisions and not _is_of(there, settings):  # somebody with other trunks than this machine has published
+        return False
     newest = await connection.fetch(SQL["tenants_in_force"])
     if any(there.revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
         return False
@@ -142,8 +144,7 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
-    same = index.trunks == trunks and index.carriers == settings.carriers and phones.is_current(settings)
-    there = index.revisions if same else {}
+    there = index.revisions if _is_of(index, settings) and phones.is_current(settings) else {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         newest = await connection.fetch(SQL["tenants_in_force"])
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
@@ -173,6 +174,12 @@ async def _said_before(
     return {
         tenant: frozenset(int(row["revision"]) for row in rows if row["id"] == tenant) for tenant in asking
     }
+
+
+def _is_of(index: Index, settings: Settings) -> bool:
+    """Tell whether an index goes by these trunks, and by what is known of them."""
+    names = tuple(trunk.name for trunk in settings.trunks)
+    return (index.trunks, index.carriers) == (names, settings.carriers)
 
 
 async def _on_credit(connection: Connection) -> tuple[frozenset[str], frozenset[str]]:

@@ -11,9 +11,9 @@ import pytest
 from dialplan.facts import State
 from pbxcore import completion, database, door, phones, publication, receipt, turn
 from pbxcore.control.process import Process
-from pbxcore.published import read_index
+from pbxcore.published import load, read_index
 from pbxcore.receipt import Receipt, UnansweredError
-from pbxcore.settings import Ports, Settings
+from pbxcore.settings import Ports, Settings, Trunk
 
 CONFIG = Path(__file__).parents[2] / "config"
 ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
@@ -106,6 +106,19 @@ async def test_what_lies_ready_is_in_force_while_the_database_is_away(
     away = settings.model_copy(update={"database": NOWHERE})
     completing = asyncio.create_task(completion.keep_complete(away))
     await until(lambda: in_force(settings) == {"acme": 2})
+    await ended(completing)
+
+
+async def test_the_trunks_of_the_machine_have_the_last_word(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that knew others, of another folder or of a machine before, takes none from the plans."""
+    monkeypatch.setattr(completion, "LOOK_S", 0.01)
+    trunks = (*settings.trunks, Trunk(name="alpine", host="127.0.0.3"))
+    machine = settings.model_copy(update={"trunks": trunks})
+    completing = asyncio.create_task(completion.keep_complete(machine))
+    await until(lambda: read_index(settings.published).trunks == ("carrier", "alpine"))
+    assert {plan.trunks for plan in load(settings.published).plans.values()} == {("carrier", "alpine")}
     await ended(completing)
 
 
