@@ -106,7 +106,9 @@ async def catch_up(
 async def is_complete(settings: Settings, connection: Connection) -> bool:
     """Tell whether everything that is stored is published; a change under way may not be, for a moment."""
     there = _index(settings)
-    if there.revisions and not _is_of(there, settings):  # somebody with other trunks than this machine has published
+    if there.revisions and not _is_of(
+        there, settings
+    ):  # somebody with other trunks than this machine has published
         return False
     newest = await connection.fetch(SQL["tenants_in_force"])
     if any(there.revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
