@@ -17,7 +17,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from pbxcore import (
     offers,
     prompts,
     publication,
+    revisions,
     speech,
     turn,
 )
@@ -52,6 +53,7 @@ from pbxcore.offers import Offer
 from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
 from pbxcore.receipt import Receipt, is_stored, receipt_of
+from pbxcore.revisions import Entry
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
 from rating.book import check
@@ -75,6 +77,7 @@ class Change:
         revision: the revision now in force; of a contract how many facts it has.
         changed: False: the document in force says the same already.
         file: where it was read.
+        replaces: the revision that was in force, where somebody else made it and the document named no base.
     """
 
     kind: str
@@ -82,6 +85,7 @@ class Change:
     revision: int
     changed: bool
     file: str
+    replaces: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +264,8 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             try:
                 async with connection.transaction():  # a savepoint: all of it, or what refuses it
                     ordered = (await first(connection),) if first else ()
-                    changes = (*ordered, *await _store(connection, documents, author))
+                    others = await _made_by_others(connection, documents, frozenset(bases), author)
+                    changes = (*ordered, *_replacing(await _store(connection, documents, author), others))
             except offers.NotEntitledError as error:
                 stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
                 offered = await error.offers(connection, author) if stands else ()
@@ -272,6 +277,25 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
         if receipt is None or not await is_stored(settings, receipt):
             raise
     return Applied(changes=changes)
+
+
+async def _made_by_others(
+    connection: Connection, documents: Iterable[Read], based: Collection[str], author: str
+) -> Mapping[str, Entry]:
+    """Give what somebody else put in force of those documents that name no base, by `kind/id`."""
+    found = {
+        key(one): await revisions.made_by_other(connection, one.kind, id_of(one), author)
+        for one in documents
+        if key(one) not in based
+    }
+    return {name: entry for name, entry in found.items() if entry}
+
+
+def _replacing(changes: Iterable[Change], others: Mapping[str, Entry]) -> Iterator[Change]:
+    """Say of changes whose revision they replace."""
+    for one in changes:
+        other = others.get(key_of(one.kind, one.id))
+        yield replace(one, replaces=other) if one.changed and other else one
 
 
 async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:

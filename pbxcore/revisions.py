@@ -105,6 +105,12 @@ async def history(connection: Connection, name: str, *, limit: int = LONGEST_HIS
     return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]
 
 
+async def made_by_other(connection: Connection, kind: str, name: str, author: str) -> Entry | None:
+    """Give the newest revision where somebody else made it; None where nobody did."""
+    row = await connection.fetchrow(SQL["newest_entry"], kind, name)
+    return Entry(**dict(row)) if row and row["author"] != author else None
+
+
 async def revision(
     connection: Connection, kind: str, name: str, number: int | None = None
 ) -> Revision | None:

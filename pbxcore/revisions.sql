@@ -14,6 +14,10 @@ WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 -- Of every document, or of one kind.
 SELECT DISTINCT id FROM revision WHERE $1 IN ('', kind) ORDER BY id;
 
+-- name: newest_entry
+SELECT kind, id, revision, author, created_at FROM revision
+WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+
 -- name: newer
 SELECT kind, id, revision, author, created_at FROM revision
 WHERE kind = $1 AND id = $2 AND revision > $3 ORDER BY revision DESC LIMIT $4;

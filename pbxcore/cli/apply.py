@@ -29,6 +29,7 @@ from pbxcore.offers import Offer
 from pbxcore.ordering import with_order
 from pbxcore.publication import Published
 from pbxcore.receipt import UnansweredError
+from pbxcore.revisions import Entry
 from pbxcore.settings import Settings
 from pbxcore.turn import BusyError
 from rating.contract.report import of_quote as report_of_quote
@@ -231,10 +232,22 @@ def _show(applied: Applied) -> None:
         where = _where(change.kind, there) if change.changed else "[dim]unchanged[/]"
         table.add_row(sign, f"{change.kind} [bold]{change.id}[/]", str(change.revision), where)
     out.print(table)
+    for change in applied.changes:
+        if change.replaces:
+            _show_replaced(change.replaces)
     if applied.pending:
         out.print(
             f"[yellow]stored, and in force by itself soon: {escape(applied.pending)}[/]", highlight=False
         )
+
+
+def _show_replaced(entry: Entry) -> None:
+    """Say whose change a document without a base took the place of: its author may not have known of it."""
+    at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
+    what = f"{entry.kind} {escape(entry.id)} named no base: it replaced revision {entry.revision}"
+    kind = "" if entry.kind == "tenant" else f" --kind {entry.kind}"
+    remedy = f"`pbxcore rollback {escape(entry.id)} --to {entry.revision}{kind}` brings that back"
+    out.print(f"[yellow]! {what} by {escape(entry.author)} of {at}[/]\n  → {remedy}", highlight=False)
 
 
 def _where(kind: str, published: Published | None) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,35 +12,15 @@ from pbxcore import door
 from pbxcore.base import BaseError, Bases
 from pbxcore.door import Applied
 from pbxcore.settings import Settings
+from tests.integration.examples import ACME, CONFIG, FIRST, OTHER, acme
 
-CONFIG = Path(__file__).parents[2] / "config"
-ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
 OPERATORS = ("anna", "bruno")
-
-OTHER = """
-version: 1
-tenant: other
-name: Other
-country: DE
-time_zone: Europe/Berlin
-account: acme
-numbers:
-  "+493055500191": {to: extension 10}
-extensions:
-  "10": {name: Ten, devices: [p10]}
-"""
-
-
-def acme(seconds: int) -> str:
-    """Give the example tenant with another time of ringing."""
-    assert "timeout_s: 12" in ACME
-    return ACME.replace("timeout_s: 12", f"timeout_s: {seconds}")
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """The machine with the example in force."""
-    folders = [CONFIG / "catalogues", CONFIG / "accounts", CONFIG / "tenants"]
+    folders = [CONFIG / name for name in FIRST]
     assert not asyncio.run(door.apply(settings, folders, author="first")).findings
     return settings
 
@@ -274,3 +253,23 @@ def test_a_slip_in_a_name_is_told_with_the_name_that_was_meant(
     assert settings
     found, said = command(*arguments)
     assert (found, word in said) == (code, True), said
+
+
+def test_whose_change_a_document_without_a_base_replaces_is_said(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """It is no conflict that it could know of, so the answer names who lost it and how it comes back."""
+    file = settings.state / "acme.yaml"
+    file.write_text(acme(15))
+    code, said = command("apply", str(file), "--author", "anna", "--base", "1")
+    assert (code, "named no base" in said) == (0, False), said
+    file.write_text(acme(16))
+    code, said = command("apply", str(file), "--author", "anna")
+    assert (code, "named no base" in said) == (0, False), "her own"
+    file.write_text(acme(20))
+    code, said = command("apply", str(file), "--author", "bruno")
+    assert (code, "replaced revision 3 by anna" in said) == (0, True), said
+    assert "pbxcore rollback acme --to 3" in said
+    file.write_text(acme(25))
+    code, said = command("apply", str(file), "--author", "anna", "--json")
+    assert json.loads(said)["changes"][0]["replaces"]["author"] == "bruno"

@@ -21,20 +21,8 @@ from pbxcore.published import read_index
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings, Trunk
 from pbxcore.watch import Folder, Stamp, look, read_saved, watch
+from tests.integration.examples import ACME, CONFIG, OTHER, acme
 
-CONFIG = Path(__file__).parents[2] / "config"
-ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
-OTHER = """version: 1
-tenant: other
-name: Other
-country: DE
-time_zone: Europe/Berlin
-account: acme
-numbers:
-  "+493055500191": {to: extension 10}
-extensions:
-  "10": {name: Ten, devices: [p10]}
-"""
 LOOK_S = 0.02
 
 
@@ -95,7 +83,7 @@ async def test_a_file_with_mistakes_changes_nothing_and_holds_nobody_back(settin
         assert [one.finding.code for one in (await folder.next()).findings] == ["no-file"]
         folder.save("other.yaml", OTHER)
         assert [one.id for one in (await folder.next()).changes] == ["other"]
-        folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        folder.save("acme.yaml", acme(15))
         await folder.next()
         assert folder.in_force() == {"acme": 2, "other": 1}
 
@@ -114,9 +102,9 @@ async def test_what_others_changed_is_not_overwritten(settings: Settings) -> Non
     """A save made without knowing of a newer revision is refused, both sides shown; exported anew it goes."""
     async with watching(settings) as folder:
         portal = settings.state / "portal.yaml"
-        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        portal.write_text(acme(15))
         await door.apply(settings, [portal], author="portal")
-        text = ACME.replace("timeout_s: 12", "timeout_s: 20")
+        text = acme(20)
         folder.save("acme.yaml", text)
         (stale,) = (await folder.next()).stale
         assert [entry.author for entry in stale.newer] == ["portal"]
@@ -128,7 +116,7 @@ async def test_a_file_nobody_edited_does_not_take_back_a_newer_revision(settings
     """Starting to watch a folder that repeats an old revision changes nothing, and says so."""
     async with watching(settings) as folder:
         portal = settings.state / "portal.yaml"
-        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        portal.write_text(acme(15))
         await door.apply(settings, [portal], author="portal")
         again = asyncio.create_task(
             watch(settings, folder.path, author="x", tell=folder.told.put_nowait, look_s=LOOK_S)
@@ -154,9 +142,9 @@ async def test_a_mistake_beside_it_hides_not_what_a_file_started_from(settings: 
         assert isinstance(first, Applied)
         assert first.findings
         portal = settings.state / "portal.yaml"
-        portal.write_text(ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        portal.write_text(acme(15))
         await door.apply(settings, [portal], author="portal")
-        (path / "acme.yaml").write_text(ACME.replace("timeout_s: 12", "timeout_s: 20"))
+        (path / "acme.yaml").write_text(acme(20))
         second = await asyncio.wait_for(heard.get(), 10)
         assert isinstance(second, Applied)
         assert [(one.base, one.current) for one in second.stale] == [(1, 2)]
@@ -191,7 +179,7 @@ async def test_a_half_written_file_is_not_taken(settings: Settings) -> None:
         with (folder.path / "other.yaml").open("w") as writer:
             writer.write(OTHER)  # by itself it has no mistake
             writer.flush()
-            folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
+            folder.save("acme.yaml", acme(15))
             assert [one.id for one in (await folder.next()).changes] == ["acme"]  # after all patience
             assert "other" not in folder.in_force()
             writer.write(whole.removeprefix(OTHER))
@@ -236,11 +224,11 @@ async def test_a_commit_that_nobody_answered_is_known_for_ours(
         async def unanswered(*of: Any, **more: Any) -> Applied:  # noqa: ANN401 — passed on
             monkeypatch.setattr(door, "enter", real)
             await real(*of, **more)
-            folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 20"))
+            folder.save("acme.yaml", acme(20))
             raise UnansweredError("the database is not back")
 
         monkeypatch.setattr(door, "enter", unanswered)
-        folder.save("acme.yaml", ACME.replace("timeout_s: 12", "timeout_s: 15"))
+        folder.save("acme.yaml", acme(15))
         async with asyncio.timeout(60):
             assert isinstance(await folder.told.get(), UnansweredError)
         edited = await folder.next()
