@@ -17,7 +17,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +25,11 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from dialplan.block import numbers_of
 from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import (
+    claims,
     contract_checks,
     contract_log,
     database,
@@ -264,8 +264,10 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             try:
                 async with connection.transaction():  # a savepoint: all of it, or what refuses it
                     ordered = (await first(connection),) if first else ()
-                    others = await _made_by_others(connection, documents, frozenset(bases), author)
-                    changes = (*ordered, *_replacing(await _store(connection, documents, author), others))
+                    unbased = [(one.kind, id_of(one)) for one in documents if key(one) not in bases]
+                    others = await revisions.made_by_others(connection, unbased, author)
+                    stored = await _store(connection, documents, author)
+                    changes = (*ordered, *(replace(one, replaces=_other(one, others)) for one in stored))
             except offers.NotEntitledError as error:
                 stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
                 offered = await error.offers(connection, author) if stands else ()
@@ -279,23 +281,8 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
     return Applied(changes=changes)
 
 
-async def _made_by_others(
-    connection: Connection, documents: Iterable[Read], based: Collection[str], author: str
-) -> Mapping[str, Entry]:
-    """Give what somebody else put in force of those documents that name no base, by `kind/id`."""
-    found = {
-        key(one): await revisions.made_by_other(connection, one.kind, id_of(one), author)
-        for one in documents
-        if key(one) not in based
-    }
-    return {name: entry for name, entry in found.items() if entry}
-
-
-def _replacing(changes: Iterable[Change], others: Mapping[str, Entry]) -> Iterator[Change]:
-    """Say of changes whose revision they replace."""
-    for one in changes:
-        other = others.get(key_of(one.kind, one.id))
-        yield replace(one, replaces=other) if one.changed and other else one
+def _other(change: Change, others: Mapping[tuple[str, str], Entry]) -> Entry | None:
+    return others.get((change.kind, change.id)) if change.changed else None
 
 
 async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:
@@ -422,14 +409,14 @@ async def _accounts(connection: Connection, documents: Sequence[Read], wanted: I
 async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:
     tenants = [(document, document.spec) for document in documents if isinstance(document.spec, TenantSpec)]
     accounts = await _accounts(connection, documents, [spec.account for _, spec in tenants])
-    numbers = {number for _, spec in tenants for number in _numbers(spec)}
+    numbers = {number for _, spec in tenants for number in claims.numbers(spec)}
     holders = await connection.fetch(SQL["holders"], sorted(numbers), [spec.tenant for _, spec in tenants])
     holder = {str(row["number"]): str(row["tenant"]) for row in holders}
     found: list[Located] = []
     for document, spec in tenants:
-        found += locate(document, _taken(spec, holder))
+        found += locate(document, claims.taken(spec, holder))
         if spec.account not in accounts:
-            found += locate(document, [_unknown_account(spec.account)])
+            found += locate(document, [claims.unknown_account(spec.account)])
     return found
 
 
@@ -518,9 +505,9 @@ async def _store(connection: Connection, documents: Sequence[Read], author: str)
     ]
     moved = [change.id for change in changes if change.changed]
     for tenant in moved:
-        await _let_go(connection, tenant, _numbers(tenants[tenant]))
+        await _let_go(connection, tenant, claims.numbers(tenants[tenant]))
     for tenant in moved:
-        await connection.execute(SQL["begin_numbers"], tenant, _numbers(tenants[tenant]))
+        await connection.execute(SQL["begin_numbers"], tenant, claims.numbers(tenants[tenant]))
     followed = [
         one
         for each, entries in settled
@@ -599,33 +586,3 @@ def id_of(document: Read) -> str:
 def key(document: Read) -> str:
     """Name a document as its base does: `tenant/acme`, `catalogue/autphone@2026-01-01`."""
     return key_of(document.kind, id_of(document))
-
-
-def _numbers(spec: TenantSpec) -> list[str]:
-    """Every number that leads to the tenant: its own and those they stand for."""
-    written = numbers_of(spec)
-    own = (one.number.stands_for for one in written.values() if one.number.stands_for)
-    return sorted({*written, *own})
-
-
-def _taken(spec: TenantSpec, holder: Mapping[str, str]) -> list[Finding]:
-    return [
-        Finding(
-            path=("numbers", one.key) if claimed == number else ("numbers", one.key, "stands_for"),
-            code="number-taken",
-            message=f"{claimed} belongs to tenant {holder[claimed]}",
-            remedy="leave it there; to move it, change both documents in one go",
-        )
-        for number, one in numbers_of(spec).items()
-        for claimed in (number, one.number.stands_for or "")
-        if claimed in holder
-    ]
-
-
-def _unknown_account(name: str) -> Finding:
-    return Finding(
-        path=("account",),
-        code="unknown-account",
-        message=f"there is no account {name!r}",
-        remedy="apply the account's document first, or in the same go",
-    )

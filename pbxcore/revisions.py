@@ -1,7 +1,7 @@
 """Every document that was ever in force, by number. Owns reading them; the door alone adds one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -105,10 +105,13 @@ async def history(connection: Connection, name: str, *, limit: int = LONGEST_HIS
     return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]
 
 
-async def made_by_other(connection: Connection, kind: str, name: str, author: str) -> Entry | None:
-    """Give the newest revision where somebody else made it; None where nobody did."""
-    row = await connection.fetchrow(SQL["newest_entry"], kind, name)
-    return Entry(**dict(row)) if row and row["author"] != author else None
+async def made_by_others(
+    connection: Connection, documents: Iterable[tuple[str, str]], author: str
+) -> Mapping[tuple[str, str], Entry]:
+    """Give the newest revisions of documents, by kind and id, that somebody else made."""
+    rows = [await connection.fetchrow(SQL["newest_entry"], kind, name) for kind, name in documents]
+    found = [Entry(**dict(row)) for row in rows if row and row["author"] != author]
+    return {(one.kind, one.id): one for one in found}
 
 
 async def revision(

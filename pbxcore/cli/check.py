@@ -44,8 +44,8 @@ def check(
 
     Every mistake is listed with its line and what to do about it: wrong keys and values, members and targets
     that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. Where
-    the database answers, what passes here can be applied: it is compared with the documents in force, too.
-    Without it what only those could tell is named.
+    the database answers, they are compared with the documents in force, too; without it, what only those
+    could tell is named. Whether a tenant's contract lets it have what it uses, apply says.
 
     Exit code 0: nothing is wrong. 1: something is, or no document was found.
     """

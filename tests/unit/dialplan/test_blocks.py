@@ -14,7 +14,7 @@ from dialplan.facts import Facts, Origin, State
 from dialplan.plan import Plan
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
-from pbxcore.door import _numbers
+from pbxcore.claims import numbers as numbers_of_tenant
 
 BLOCK = "+49305550"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_no_other_tenant_may_have_a_number_of_the_block() -> None:
     other = TenantSpec.model_validate({**spec().model_dump(exclude_defaults=True), **changed})
     found = check_together({"acme": spec(), "beta": other})
     assert {finding.code for finding in found["beta"]} == {"number-taken"}
-    assert len(_numbers(spec())) == 100 + 2
+    assert len(numbers_of_tenant(spec())) == 100 + 2
 
 
 def test_rules_are_explained_by_their_entry() -> None:
