@@ -11,6 +11,7 @@ from rating import money
 from rating.catalogue import BundleSpec, CatalogueSpec
 from rating.offer import BundleTermsSpec, OfferSpec, ProductSpec, Texts
 from rating.offer_checks import holds
+from rating.periods import month_start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +83,16 @@ def unit_price(
     if product.buy_out is not None:
         return edition.buy_outs[product.buy_out]
     return product.price_per_month or 0
+
+
+def charged_from(edition: Edition, product: ProductSpec, first: date) -> date:
+    """Give the first day that is charged of a unit with which a contract begins.
+
+    It is the first of the month where the contract's first month is charged in full, or the product's own one
+    always is: minutes of a bundle are granted for the whole month, too.
+    """
+    own = product.more is not None and product.more.charged == "full-month"
+    return month_start(first) if own or edition.offer.billing.first_month == "full-month" else first
 
 
 def _edition(spec: CatalogueSpec, offer: OfferSpec) -> Edition:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rating.contract.change import Plan, charged_in_full
+from rating.contract.edition import charged_from
 from rating.contract.ending import Step
 from rating.contract.passing import begin
 from rating.contract.quote import Quote, come_to, identified
 from rating.contract.signing import promised, select
 from rating.contract.state import ChoicePart, Part, ProductPart, State, active
 from rating.contract.wish import Change, Refusal, Selection
-from rating.periods import month_start, next_month
+from rating.periods import next_month
 
 SIGNED_ALREADY = Refusal("signed-already", "there is a contract that runs", "change it")
 
@@ -75,17 +76,17 @@ def parts_of(chosen: Selection, first: date, steps: tuple[Step, ...]) -> Iterato
         yield ChoicePart(
             choice=choice, before="", option=option, begins=first, usable=first, up=True, steps=steps
         )
-    offer = chosen.edition.offer
-    charged = month_start(first) if offer.billing.first_month == "full-month" else first
+    products = chosen.edition.offer.products
     for product, units in chosen.products.items():
-        if units and not offer.products[product].once_only:
+        if units and not products[product].once_only:
+            charged = charged_from(chosen.edition, products[product], first)
             yield ProductPart(
                 product=product,
                 quantity=units,
                 begins=first,
                 charged_from=charged,
                 usable=first,
-                steps=(*steps, *charged_in_full(offer.products[product], first, charged)),
+                steps=(*steps, *charged_in_full(products[product], first, charged)),
             )
 
 

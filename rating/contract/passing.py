@@ -11,10 +11,11 @@ from rating.contract.applying import apply_part
 from rating.contract.billing import Booked, charge_once, move_credit, settle, turn_month
 from rating.contract.calendar import DAY, month_end
 from rating.contract.change import in_use_too_much
+from rating.contract.edition import charged_from
 from rating.contract.ending import Step, term_over, term_steps
 from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State
 from rating.contract.wish import Refusal, Selection
-from rating.periods import month_start, next_month
+from rating.periods import next_month
 
 MOST_DAYS = 40_000  # on which something happens in one history: more than a hundred years of days
 
@@ -56,16 +57,16 @@ def advance(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
 
 def begin(state: State, chosen: Selection, day: date) -> State:
     """Begin a contract on a day, which may be in the future."""
-    billing = chosen.edition.offer.billing
+    products = chosen.edition.offer.products
     lots = tuple(
         Lot(
             product=name,
             quantity=units,
             first=day,
-            charged_from=month_start(day) if billing.first_month == "full-month" else day,
+            charged_from=charged_from(chosen.edition, products[name], day),
         )
         for name, units in chosen.products.items()
-        if units and not chosen.edition.offer.products[name].once_only
+        if units and not products[name].once_only
     )
     period = Period(first=day, edition=chosen.edition, choices=dict(chosen.choices))
     state = replace(

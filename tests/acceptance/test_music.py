@@ -158,6 +158,8 @@ async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
         assert tone.heard_s(outside.heard(), WAITING) > 2.1, "the sound lasts 2 s"
 
 
+@pytest.mark.row("3.2")
+@pytest.mark.row("X.2")
 async def test_a_text_is_heard_as_it_was_spoken(music: Pbx, speech_root: Path) -> None:
     """The caller hears the sound that the engine made of the text, before anybody answers."""
     (music.settings.state / speech.TREE).symlink_to(speech_root)

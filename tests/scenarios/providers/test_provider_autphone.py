@@ -176,6 +176,18 @@ def test_row_3_7_a_bundle_booked_in_mid_month_costs_the_whole_month(tell: Tell) 
 
 
 @pytest.mark.row("3.7")
+def test_row_3_7_a_bundle_signed_in_mid_month_costs_the_whole_month_too(tell: Tell) -> None:
+    """Its minutes are whole, so is its price, 20.00; extensions of the 15th cost 17 of 31 days, 14.26."""
+    sign = "  - {on: 2026-01-15, sign: {add: {extension: 4, dach-S: 1}}}\n"
+    told = tell("autphone", sign, until="2026-02-01")
+    (january,) = told.values["invoices"]
+    assert {one["product"]: one["amount"] for one in january["lines"]} == {
+        "dach-S": "20.00",
+        "extension": "14.26",
+    }
+
+
+@pytest.mark.row("3.7")
 @pytest.mark.parametrize(
     ("received", "region", "begins"),
     [

@@ -1,0 +1,193 @@
+"""Generated stories of contracts, three years long, of every catalogue there is.
+
+Owns who signs what and what happens then, at any instant: orders, notice, withdrawal, moves, changes of
+hands, top-ups, calls. Refuses to know what follows (`tests.property.contract_oracle`).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pbxcore import documents
+from rating.catalogue import CatalogueSpec
+from rating.contract import facts
+from rating.contract.edition import Edition, Shelf, shelf
+from rating.contract.facts import Fact
+from rating.contract.history import Customer, History, history
+from rating.contract.wish import Change
+from rating.party import CustomerSpec
+
+DAY = timedelta(days=1)
+FIRST, UNTIL = date(2026, 1, 1), date(2029, 1, 1)
+CONFIG = Path(__file__).parents[2] / "config"
+SPECS = tuple(
+    one.spec for one in documents.read([CONFIG / "catalogues"])[0] if isinstance(one.spec, CatalogueSpec)
+)
+SHELF: Shelf = shelf(SPECS)
+NAMES = sorted(SHELF)
+
+
+def changes(edition: Edition) -> st.SearchStrategy[Change]:
+    """Give changes: more or less of a product, another option, and now and then several at once."""
+    offer = edition.offer
+    kept = [name for name, spec in offer.products.items() if spec.maximum is None and not spec.per]
+    products, some = st.sampled_from(sorted(offer.products)), st.sampled_from(sorted(kept or offer.products))
+    more = st.builds(lambda product, units: Change(add={product: units}), some, st.integers(1, 60))
+    less = st.builds(lambda product, units: Change(remove={product: units}), some, st.integers(1, 2))
+    any_more = st.builds(lambda product: Change(add={product: 1}), products)
+    both = st.builds(lambda one, other: Change(add={one: 2}, remove={other: 1}), some, some)
+    options = [(name, option) for name, choice in offer.choices.items() for option in choice.options]
+    if not options:
+        return weighed(more, more, less, any_more, any_more, both)
+    choose = st.sampled_from(options).map(lambda chosen: Change(choose={chosen[0]: (chosen[1],)}))
+    return weighed(more, less, any_more, both, choose, choose, choose)
+
+
+def deeds(edition: Edition) -> st.SearchStrategy[facts.Deed]:
+    """Give what happens while a contract runs: orders first of all."""
+    resources = {one for product in edition.offer.products.values() for one in product.grants} | {"desks"}
+    counts = st.dictionaries(st.sampled_from(sorted(resources)), st.integers(1, 3), min_size=1, max_size=2)
+    order = st.builds(lambda change: facts.Order(change=change), changes(edition))
+    calls = st.builds(lambda micro: facts.Calls(amount_micro=micro, what="calls"), st.integers(0, 30_000_000))
+    use = st.builds(lambda used: facts.Use(counts=used), counts)
+    create = st.builds(lambda wanted: facts.Create(counts=wanted, offer="offer"), counts)
+    top_up = st.builds(lambda cents: facts.TopUp(amount_micro=cents * 10_000), st.integers(1, 90_000))
+    return weighed(*[order] * 15, calls, use, create, top_up, hands(), st.just(facts.Order(quote="offer")))
+
+
+def hands() -> st.SearchStrategy[facts.Deed]:
+    """Give changes of hands to new customers, now and then without their ticket."""
+    kind, ticket = st.sampled_from(("private", "company")), st.sampled_from(("T-1", "T-2", ""))
+    return st.builds(
+        lambda to, by, who: facts.Holder(
+            kind=to, ticket=by, opened_by="Ada", customer=CustomerSpec(name=who)
+        ),
+        kind,
+        ticket,
+        st.sampled_from("ABC"),
+    )
+
+
+def moves(names: list[str]) -> st.SearchStrategy[facts.Deed]:
+    """Give moves to other catalogues, now and then without the signed form."""
+    signed = st.sampled_from((True, True, True, False))
+    return st.builds(
+        lambda name, form: facts.Move(catalogue=name, change=first_change(SHELF[name][0]), signed_form=form),
+        st.sampled_from(names),
+        signed,
+    )
+
+
+def weighed(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give one of some strategies, each as often as it is named; `one_of` would count it once."""
+    return st.sampled_from(range(len(strategies))).flatmap(lambda place: strategies[place])
+
+
+def first_change(edition: Edition) -> Change:
+    """Give what every catalogue can be signed with; where there are tiers, close to the next one."""
+    offer = edition.offer
+    needed = {
+        name: 1 if spec.maximum else spec.tiers[1].least - 2 if spec.tiers else 3
+        for name, spec in offer.products.items()
+        if spec.per is None and spec.group is None
+    }
+    chosen = {name: (next(iter(choice.options)),) for name, choice in offer.choices.items()}
+    return Change(add=needed, choose=chosen)
+
+
+def days(first: date, last: date) -> st.SearchStrategy[date]:
+    """Give any days, and more often those on which a notice is just in time for a month's end, or late."""
+    near = st.builds(
+        lambda day, before: min(last, max(first, day.replace(day=month_days(day)) - before * DAY)),
+        st.dates(first, last),
+        st.sampled_from((0, 1, 29, 30, 31)),
+    )
+    return st.one_of(st.dates(first, last), near)
+
+
+def signings(edition: Edition, signed: date) -> st.SearchStrategy[facts.Sign]:
+    """Give signings of a contract that begins at once, or weeks later, with a bundle or without."""
+    begins = st.one_of(st.none(), st.dates(signed, signed + 60 * DAY))
+    needed = first_change(edition)
+    bundles = st.sampled_from([{}, *({name: 1} for name in sorted(edition.bundles))])
+    return st.builds(
+        lambda first, bundle: facts.Sign(
+            change=replace(needed, add={**needed.add, **bundle}), begins=first, signed_form=True
+        ),
+        begins,
+        bundles if edition.offer.bundles is not None else st.just({}),
+    )
+
+
+@dataclass(frozen=True)
+class Story:
+    """A customer and what happens."""
+
+    customer: Customer
+    facts: tuple[Fact, ...]
+
+    @property
+    def past(self) -> History:
+        """Everything that follows."""
+        return history(self.facts, SHELF, self.customer, UNTIL)
+
+
+@st.composite
+def stories(draw: st.DrawFn, name: str = "") -> Story:
+    """Give stories of three years, of one catalogue or of any."""
+    catalogue = name or draw(st.sampled_from(NAMES))
+    edition = SHELF[catalogue][0]
+    signed = draw(st.dates(FIRST, date(2026, 12, 31)))
+    holder = draw(st.sampled_from(edition.offer.holders))
+    begun = [
+        Fact(on=signed, deed=facts.TopUp(amount_micro=draw(st.integers(0, 3000)) * 1_000_000)),
+        Fact(on=signed, minute=1, deed=draw(signings(edition, signed))),
+    ]
+    during = days(signed, UNTIL - 40 * DAY)
+    minutes = st.integers(2, 1439)
+    others = [one for one in NAMES if one != catalogue]
+    there = SHELF[draw(st.sampled_from(others))][0]
+    happened = st.builds(Fact, on=during, minute=minutes, deed=weighed(*[deeds(edition)] * 3, deeds(there)))
+    events = draw(st.lists(happened, min_size=3, max_size=16))
+    events += draw(st.one_of(st.just([]), squeezes(edition, during)))
+    withdraws = ["withdraw"] * 4 if edition.offer.withdrawal is not None else []
+    ends = draw(st.sampled_from(("cancel", "move", "move", "stays", *withdraws)))
+    if ends == "cancel":
+        events += draw(notices(during, minutes))
+    elif ends == "withdraw":
+        events.append(Fact(on=draw(st.dates(signed, signed + 20 * DAY)), minute=1439, deed=facts.Withdraw()))
+    elif ends == "move":
+        leaves = moves([there.catalogue])
+        events += draw(
+            st.lists(st.builds(Fact, on=during, minute=minutes, deed=leaves), min_size=1, max_size=2)
+        )
+        events += draw(st.one_of(st.just([]), notices(during, minutes)))
+    return Story(Customer(catalogue=catalogue, holder=holder), (*begun, *events))
+
+
+@st.composite
+def squeezes(draw: st.DrawFn, edition: Edition, during: st.SearchStrategy[date]) -> list[Fact]:
+    """Give up a unit and use all of them all the same: what was ordered is held back on its day."""
+    change, offer = first_change(edition), edition.offer
+    granting = [name for name in change.add if offer.products[name].grants] or list(change.add)
+    product, day = draw(st.sampled_from(granting)), draw(during)
+    used = dict.fromkeys(offer.products[product].grants, change.add[product])
+    less = facts.Order(change=Change(remove={product: 1}))
+    return [Fact(on=day, minute=1, deed=less), Fact(on=day, minute=1439, deed=facts.Use(counts=used))]
+
+
+@st.composite
+def notices(draw: st.DrawFn, during: st.SearchStrategy[date], minutes: st.SearchStrategy[int]) -> list[Fact]:
+    """Give a notice, and perhaps the day on which it was processed."""
+    received = draw(during)
+    later = st.builds(Fact, on=st.dates(received, received + 6 * DAY), deed=st.just(facts.Processed()))
+    notice = Fact(on=received, minute=draw(minutes), deed=facts.Cancel())
+    return [notice, *draw(st.lists(later, max_size=1))]
+
+
+def month_days(day: date) -> int:
+    """Count the days of a month."""
+    return ((day.replace(day=1) + 32 * DAY).replace(day=1) - day.replace(day=1)).days
