@@ -5,12 +5,15 @@ Owns the short way from columns to COPY, and pieces as text. Refuses to know the
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from rating.columns.result import SOURCES, Block, Names, Pieces
+from rating.rated import Source
 
 _write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
@@ -56,26 +59,35 @@ def rows_of(block: Block, position: int, month_of: Callable[[str, int], date]) -
 
 def pieces_of(block: Block) -> Sequence[str]:
     """Return the pieces of each priced leg as text, to the letter as PostgreSQL gives them back."""
-    pieces = list(_pieces(block.pieces, block.names))
+    pieces = _pieces(block.pieces, block.names)
+    if len(pieces) == len(block.row) and (np.diff(block.first_piece) == 1).all():
+        return [f"[{piece}]" for piece in pieces]
     return [f"[{', '.join(pieces[first:end])}]" for first, end in pairwise(block.first_piece.tolist())]
 
 
-def _pieces(pieces: Pieces, names: Names) -> Iterator[str]:
-    """Write every piece; what stands in words is written once."""
-    slots = [(_write(pool), _write(rule)) for pool, rule in names.slots]
-    rules = [_write(terms.price.rule) for terms in names.terms]
+def _pieces(pieces: Pieces, names: Names) -> Sequence[str]:
+    """Write every piece; what stands in words is written once for all pieces that begin alike."""
+    # A slot is its own number; below it, one for each of the other sources and the terms it was charged by.
+    number = np.where(pieces.slot >= 0, pieces.slot, pieces.slot - len(SOURCES) * pieces.terms)
+    numbers = number.tolist()
+    begins = {one: _beginning(one, names) for one in set(numbers)}
     columns = (
-        *(pieces.start_us, pieces.seconds, pieces.slot, pieces.before_s, pieces.after_s),
-        *(pieces.price_per_minute_micro, pieces.amount_micro, pieces.terms),
+        *(pieces.after_s, pieces.seconds, pieces.before_s, pieces.start_us),
+        *(pieces.amount_micro, pieces.price_per_minute_micro),
     )
-    for start, seconds, slot, before, after, price, amount, terms in zip(
-        *(column.tolist() for column in columns), strict=True
-    ):
-        source, (pool, rule) = (
-            ("allowance", slots[slot]) if slot >= 0 else (SOURCES[slot].value, ('""', rules[terms]))
+    return [
+        f'{begins[one]}{after}, "seconds": {seconds}, "before_s": {before}, "start_us": {start}, '
+        f'"amount_micro": {amount}, "price_per_minute_micro": {price}}}'
+        for one, after, seconds, before, start, amount, price in zip(
+            numbers, *(column.tolist() for column in columns), strict=True
         )
-        yield (
-            f'{{"pool": {pool}, "rule": {rule}, "source": "{source}", "after_s": {after}, '
-            f'"seconds": {seconds}, "before_s": {before}, "start_us": {start}, "amount_micro": {amount}, '
-            f'"price_per_minute_micro": {price}}}'
-        )
+    ]
+
+
+def _beginning(number: int, names: Names) -> str:
+    if number >= 0:
+        (pool, rule), source = names.slots[number], Source.ALLOWANCE
+    else:
+        terms, place = divmod(-1 - number, len(SOURCES))
+        pool, rule, source = "", names.terms[terms].price.rule, SOURCES[-1 - place]
+    return f'{{"pool": {_write(pool)}, "rule": {_write(rule)}, "source": "{source.value}", "after_s": '

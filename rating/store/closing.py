@@ -9,11 +9,13 @@ it is enough that the account has no newer row and nobody else rated again. An a
 than that is rated under the lock after `TRIES`.
 """
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from rating.columns import Legs, Told
 from rating.columns.arrays import Ints, ints, no_flags
 from rating.correction import difference, standing
 from rating.periods import next_month
+from rating.rated import Source
 from rating.store import ledger
 from rating.store.ledger import Connection, Held
 from rating.store.named import named
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 SHARD = 0
 TRIES = 3  # an account that has new legs three times within its own re-rating is busy: the rater waits for us
 PAGE = 10_000  # rows at once: about 10 MB
+_DRAWS = f'"source": "{Source.ALLOWANCE.value}"'  # as jsonb writes it; within words each " has a \\ before it
 
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
@@ -278,10 +282,11 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
             else:
                 originals.append(row)
     balances = await ledger.used(connection, [account])
+    drawn = _drawn(account, chain(originals, *corrections.values()))
     legs = OpenLegs(
         account=account,
         balances=balances,
-        opening={**balances, **await _without(connection, account, opened, balances)},
+        opening={**balances, **_without(drawn, balances)},
         closes=(await closes(connection, [account])).get(account, NO_CLOSES),
         originals=originals,
         corrections=corrections,
@@ -290,14 +295,23 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
     return Reread(held=held, legs=legs, opened=opened, first=first, rerating=rate(legs))
 
 
-async def _without(
-    connection: Connection, account: str, opened: date, balances: Mapping[PoolKey, int]
-) -> Mapping[PoolKey, int]:
+def _drawn(account: str, rows: Iterable["asyncpg.Record"]) -> Mapping[PoolKey, int]:
+    """Sum up what legs and corrections drew from each pool.
+
+    They are here anyway; PostgreSQL would walk them a second time, and take each apart.
+    """
+    drawn: Counter[PoolKey] = Counter()
+    for row in rows:
+        if _DRAWS in row["pieces"]:
+            for piece in json.loads(row["pieces"]):
+                if piece["pool"]:
+                    drawn[account, piece["pool"]] += piece["seconds"]
+    return drawn
+
+
+def _without(drawn: Mapping[PoolKey, int], balances: Mapping[PoolKey, int]) -> Mapping[PoolKey, int]:
     """Return what pools had given without the open legs, of those that these drew from."""
-    rows = await connection.fetch(_SQL["drawn"], account, opened)
-    opening = {
-        (account, row["pool"]): balances.get((account, row["pool"]), 0) - row["seconds"] for row in rows
-    }
+    opening = {pool: balances.get(pool, 0) - seconds for pool, seconds in drawn.items()}
     assert all(seconds >= 0 for seconds in opening.values()), "legs drew more than their pools have given"
     return opening
 
