@@ -8,7 +8,7 @@ begins; with bands, a few a day) and is asked for every leg. So an account's tim
 which nothing changes, each worked out once, and each remembers what it answered for a destination.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -141,7 +141,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """Everything rating knows. Build it with `bind`.
+    """Everything rating knows. Build it with `bind`. Two threads may ask it at once.
 
     Attributes:
         destinations: number → country and kind.
@@ -156,7 +156,8 @@ class Book:
     accounts: Mapping[str, Account]
     payers: Mapping[str, str]
     closes: Mapping[str, Closes] = field(default_factory=dict)
-    _stretches: dict[str, list[Stretch]] = field(default_factory=dict, compare=False, repr=False)
+    # Never changed in place: a thread that asks meanwhile finds all of it or what was there before.
+    _stretches: dict[str, tuple[Stretch, ...]] = field(default_factory=dict, compare=False, repr=False)
     _granted_s: dict[PoolKey, int] = field(default_factory=dict, compare=False, repr=False)
 
     def account_of(self, payer: str) -> Account | None:
@@ -165,18 +166,15 @@ class Book:
 
     def stretch(self, account: Account, instant_us: int) -> Stretch:
         """What is in force for an account at an instant."""
-        known = self._stretches.get(account.account)
-        if known is None:
-            known = self._stretches[account.account] = []
-        elif known[-1].start_us <= instant_us < known[-1].end_us:
+        known = self._stretches.get(account.account, ())
+        if known and known[-1].start_us <= instant_us < known[-1].end_us:
             return known[-1]  # the latest one, nearly always
-        position = bisect_right(known, instant_us, key=_start) - 1
-        if position >= 0 and instant_us < known[position].end_us:
-            return known[position]
-        if len(known) >= MAX_STRETCHES:
-            known.clear()
+        position = bisect_right(known, instant_us, key=_start)
+        if position and instant_us < known[position - 1].end_us:
+            return known[position - 1]
         found = self._find_stretch(account, instant_us)
-        insort(known, found, key=_start)
+        kept = len(known) < MAX_STRETCHES
+        self._stretches[account.account] = (*known[:position], found, *known[position:]) if kept else (found,)
         return found
 
     def granted_s(self, pool: PoolKey) -> int:

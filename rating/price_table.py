@@ -64,7 +64,9 @@ class PriceList:
         if table is None:
             in_force = {row.prefix: row for row in self.rows if row.first <= day <= row.until}
             longest = max(map(len, in_force), default=0)
-            table = self._tables[span] = PriceTable(in_force, longest)
+            table = self._tables.setdefault(
+                span, PriceTable(in_force, longest)
+            )  # two threads may ask at once
         return table
 
 

@@ -59,4 +59,4 @@ class LegSource(Protocol):
         """Wait for records; after a second without any return an empty batch."""
 
     def done(self, position: Position) -> None:
-        """Hear that everything before a position is stored; what is no longer needed may go."""
+        """Hear, in any thread, that all before a position is stored; what is no longer needed may go."""

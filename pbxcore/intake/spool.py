@@ -16,7 +16,8 @@ Owns reading, rotation and the memory of how far. Refuses to understand records.
   (legs are known by their keys), and the gap is an alarm.
 
 Twenty looks a second cost less than a hundredth of a core and bound the wait; inotify would save that and
-bring a queue that can overflow. Reading is done in the event loop: it comes from the page cache.
+bring a queue that can overflow. Reading is done in a thread: there may be two megabytes to take apart, and
+meanwhile the loop commits what was read before.
 """
 
 import asyncio
@@ -24,12 +25,14 @@ import hashlib
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pbxcore import metrics
+from pbxcore.aside import aside
 from pbxcore.intake.record import BadLine, Fault, read
 from pbxcore.intake.source import Batch, Position
 
@@ -79,6 +82,7 @@ class Spool:
         self._path = folder / name
         self._rotate_at = rotate_at
         self._reading: _Reading | None = None
+        self._turn = threading.Lock()  # of the thread that reads, and of the one that hears what is stored
 
     @property
     def name(self) -> str:
@@ -108,7 +112,7 @@ class Spool:
     async def read(self) -> Batch:
         """Wait for lines; after a second without any return an empty batch."""
         deadline = time.monotonic() + IDLE_S
-        while (batch := self._read()) is None:
+        while (batch := await aside(self._look)) is None:
             if time.monotonic() >= deadline:
                 return self._batch("", start=self._line_end, at_end=True)
             await asyncio.sleep(POLL_S)
@@ -116,6 +120,10 @@ class Spool:
 
     def done(self, position: Position) -> None:
         """Rename the file when it is long; remove files of ours that are old."""
+        with self._turn:
+            self._rotate(position)
+
+    def _rotate(self, position: Position) -> None:
         reading = self._reading
         if reading is None or reading.head.digest != position.file or position.line_end < self._rotate_at:
             return
@@ -126,6 +134,10 @@ class Spool:
     @property
     def _line_end(self) -> int:
         return self._reading.line_end if self._reading else 0
+
+    def _look(self) -> Batch | None:
+        with self._turn:
+            return self._read()
 
     def _read(self) -> Batch | None:
         """Return what is there, None if nothing is."""

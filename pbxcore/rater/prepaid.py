@@ -21,6 +21,7 @@ from rating.rate import rate
 from rating.rated import Quarantined, RatedLeg
 from rating.store.credit import Entry
 from rating.store.rows import row_of
+from rating.thresholds import Reached, reached
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Paid:
 
     Attributes:
         used: seconds used of each pool that was drawn from.
+        reached: thresholds that are at or below it.
         entries: debits, booked.
         released: reservations that are over.
     """
@@ -36,6 +38,7 @@ class Paid:
     rated: list[RatedLeg] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     used: dict[PoolKey, int] = field(default_factory=dict)
+    reached: Sequence[Reached] = ()
     entries: list[Entry] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
 
@@ -59,6 +62,7 @@ def pay(legs: Iterable[Leg], book: Book, purses: Purses) -> Paid:
         account = book.account_of(leg.payer)
         assert account is not None, "is_bounded said so"
         _pay(leg, account, book, purses, paid)
+    paid.reached = reached(book, paid.used)
     return paid
 
 
@@ -99,6 +103,7 @@ def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Pric
         rows=[*priced.rows, *rows],
         quarantined=[*priced.quarantined, *paid.quarantined],
         used={**priced.used, **paid.used},
+        reached=(*priced.reached, *paid.reached),
         entries=paid.entries,
         released=paid.released,
     )

@@ -6,7 +6,7 @@ columns for the rest. They agree to the micro-unit. Refuses to price (`rating`) 
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rating.book import Book, PoolKey
 from rating.closing import Months, Rerating, bound, rerate
@@ -18,6 +18,7 @@ from rating.rated import Quarantined
 from rating.store.closing import OpenLegs
 from rating.store.credit import Entry
 from rating.store.rows import Row, row_of, rows_of_rated
+from rating.thresholds import Reached, reached
 
 # Columns cost more than they spare for fewer legs; a batch of 4,000 is five times cheaper by them.
 FEW = 100
@@ -30,6 +31,7 @@ class Priced:
     Attributes:
         rows: of `rated_leg`, numbered, in the order of the legs.
         used: seconds used of each pool that was drawn from, the batch included.
+        reached: thresholds that are at or below it.
         entries: debits of prepaid accounts.
         released: reservations that are over.
     """
@@ -37,6 +39,7 @@ class Priced:
     rows: Sequence[Row]
     quarantined: Sequence[Quarantined]
     used: Mapping[PoolKey, int]
+    reached: Sequence[Reached]
     entries: Sequence[Entry] = ()
     released: Sequence[str] = ()
 
@@ -60,8 +63,18 @@ def price(
     except (ColumnRangeError, OverflowError):
         return _plainly(legs, index.book, balances, position, months)
     return Priced(
-        rows=rows_of_rated(rated, position, months), quarantined=tuple(rated.quarantined()), used=rated.used
+        rows=rows_of_rated(rated, position, months),
+        quarantined=tuple(rated.quarantined()),
+        used=rated.used,
+        reached=reached(index.book, rated.used),
     )
+
+
+def renumbered(priced: Priced, position: int, first: int) -> Priced:
+    """Let rows begin at another position than they were made for."""
+    if position == first:
+        return priced
+    return replace(priced, rows=[(number, *row[1:]) for number, row in enumerate(priced.rows, first)])
 
 
 def rate_again(legs: OpenLegs, book: Book, numbers: Numbers) -> Rerating:
@@ -88,4 +101,6 @@ def _plainly(
         row_of(number, leg, months.of(leg.account, leg.ended_us))
         for number, leg in enumerate(rating.rated, position)
     ]
-    return Priced(rows=rows, quarantined=rating.quarantined, used=rating.used)
+    return Priced(
+        rows=rows, quarantined=rating.quarantined, used=rating.used, reached=reached(book, rating.used)
+    )

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from pbxcore import metrics
+from pbxcore.aside import aside, switch_soon
 from pbxcore.database import AWAY, connect, url_of
 from pbxcore.intake import memory
 from pbxcore.intake.source import Batch, LegSource
@@ -25,8 +26,9 @@ from pbxcore.intake.spool import Spool
 from pbxcore.machine.collector import settle
 from pbxcore.machine.running import settings_of_running
 from pbxcore.rater import book, credit_line, opening
+from pbxcore.rater.ahead import Ahead
 from pbxcore.rater.desk import MARGIN_S, Desk
-from pbxcore.rater.writer import Writer
+from pbxcore.rater.writer import Plan, Writer
 from pbxcore.settings import Settings
 from rating.columns import Index, Numbers
 from rating.destinations import Destinations
@@ -78,6 +80,7 @@ class _Notes:
 async def serve(settings: Settings) -> None:
     """Rate until cancelled."""
     metrics.start(settings, "rater")
+    switch_soon()
     destinations = load_destinations(settings.config / "destinations")
     spool = Spool(settings.spool)
     wait_s = FIRST_WAIT_S
@@ -127,7 +130,7 @@ async def _session(settings: Settings, source: LegSource, destinations: Destinat
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(desk.run(), name="desk")
                 tasks.create_task(desk.read(), name="sums")
-                tasks.create_task(_write(settings, source, writer, desk, notes), name="writer")
+                tasks.create_task(_write(settings, source, Ahead(writer, tasks), desk, notes), name="writer")
     finally:
         connection.terminate()  # a server that does not answer must not hold us
 
@@ -164,14 +167,20 @@ async def _desk(settings: Settings, connections: tuple[Connection, Connection], 
     )
 
 
-async def _write(settings: Settings, source: LegSource, writer: Writer, desk: Desk, notes: _Notes) -> None:
-    """Write what comes, and answer who asks for credit, until something is lost."""
-    path = credit_line.path_of(settings.run_dir)
+async def _write(settings: Settings, source: LegSource, ahead: Ahead, desk: Desk, notes: _Notes) -> None:
+    """Write what comes, and answer who asks for credit, until something is lost.
+
+    While there is more to read, a batch is committed beside the reading and rating of the next one.
+    """
+    path, writer = credit_line.path_of(settings.run_dir), ahead.writer
     async with credit_line.listen(path, desk, lambda: _extend(writer, desk)):
         while True:
             batch = await source.read()
+            plan = await aside(writer.plan, batch)
+            await ahead.rest()
             await _see_to(notes, writer, desk)
-            await _step(settings, source, writer, batch)
+            step = _step(settings, source, writer, batch, plan)
+            await ahead.go(plan, step, at_end=batch.at_end)
 
 
 async def _extend(writer: Writer, desk: Desk) -> list[dict[str, Any]]:
@@ -228,10 +237,11 @@ async def _index(connection: Connection, destinations: Destinations, numbers: Nu
     return index
 
 
-async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Batch) -> None:
-    legs = await writer.take_in(batch)
+async def _step(settings: Settings, source: LegSource, writer: Writer, batch: Batch, plan: Plan) -> None:
+    legs = await writer.commit(plan)
+    metrics.spool_lines().inc(len(batch.records))
     if batch.position:
-        source.done(batch.position)
+        await aside(source.done, batch.position)  # it may be read meanwhile
     if batch.at_end and legs:
         metrics.rating_delay_seconds().observe(max(0.0, time.time() - legs[-1].ended_us / 1_000_000))
     if batch.at_end:

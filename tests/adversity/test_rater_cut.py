@@ -27,13 +27,27 @@ CONFIG = Path(__file__).parents[2] / "config"
 WORLD = World(longest_s=60)
 CALLS = 1_500
 CUTS = 90  # messages of a session until its second batch is committed
+CATCHING_UP = 16_384  # bytes read at once: a batch of 12 legs or so, the file has more than there are cuts
 
 
-@pytest.mark.parametrize("deliver", [False, True], ids=["message lost", "answer lost"])
+@pytest.mark.parametrize(
+    ("deliver", "behind"),
+    [(False, False), (True, False), (True, True)],
+    ids=["message lost", "answer lost", "answer lost, catching up"],
+)
 async def test_a_cut_at_any_message_loses_and_doubles_nothing(
-    database: str, tmp_path: Path, between: Between, monkeypatch: pytest.MonkeyPatch, *, deliver: bool
+    database: str,
+    tmp_path: Path,
+    between: Between,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    deliver: bool,
+    behind: bool,
 ) -> None:
-    """Ninety sessions, each cut one message later, commits included; then all is as it should be."""
+    """Ninety sessions, each cut one message later, commits included; then all is as it should be.
+
+    Lines come a few at a time, or are all there: then a batch is rated while the one before is committed.
+    """
     monkeypatch.setattr(process, "FIRST_WAIT_S", 0.001)
     monkeypatch.setattr(process, "LONGEST_WAIT_S", 0.01)
     monkeypatch.setattr(process, "TURN_S", 0.01)
@@ -52,7 +66,11 @@ async def test_a_cut_at_any_message_loses_and_doubles_nothing(
         settings = Settings(state=tmp_path, config=CONFIG, database=url)
         settings.spool.mkdir(parents=True)
         serving = asyncio.create_task(serve(settings))
-        await feed(settings.spool / "legs.tsv", proxy)
+        if behind:
+            monkeypatch.setattr(spool, "CHUNK", CATCHING_UP)
+            append(settings.spool / "legs.tsv", list(records(CALLS, WORLD)))
+        else:
+            await feed(settings.spool / "legs.tsv", proxy)
         billed = {key(WORLD, number) for number in range(CALLS) if is_billed(number)}
         async with asyncio.timeout(60):
             while await stream.position(connection) < len(billed):  # noqa: ASYNC110 — it happens elsewhere

@@ -18,6 +18,7 @@ from tests.adversity import killing
 from tests.adversity.killing import Rater, Spool, Story
 
 STORY = Story(legs=2_000, world=World(longest_s=60))
+BEHIND = Story(legs=16_000, world=World(longest_s=60))  # some batches of two megabytes
 KILLS = 8
 
 
@@ -62,6 +63,25 @@ def test_a_rater_killed_at_random_moments_loses_and_doubles_nothing(
     assert found.epoch == KILLS + 1
     last.send_signal(signal.SIGTERM)
     assert last.wait(3) == 0, "SIGTERM ends it quickly"
+
+
+def test_a_rater_killed_while_it_catches_up_loses_and_doubles_nothing(
+    database: str, tmp_path: Path, keep: Callable[[Rater], Rater]
+) -> None:
+    """Kill -9, four times, while one batch is committed and the next is rated: as if nothing had been."""
+    asyncio.run(killing.put_documents(database))
+    rng = random.Random(9)
+    with (killing.spool_of(tmp_path) / "legs.tsv").open("w") as file:
+        file.writelines(BEHIND.lines())
+    for _ in range(KILLS // 2):
+        process = keep(asyncio.run(killing.take_over(database, tmp_path)))
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.wait(10)
+    keep(asyncio.run(killing.take_over(database, tmp_path)))
+    found = asyncio.run(killing.finished(database, BEHIND.legs))
+    assert not killing.differences(killing.rated_cleanly(BEHIND), found)
+    assert found.epoch == KILLS // 2 + 1
 
 
 def test_two_raters_one_killed_the_other_goes_on(

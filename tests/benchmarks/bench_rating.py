@@ -15,6 +15,7 @@ and `authorise_p99_ms` (`bench_credit`), `rss_growth_mb` (over the last two thir
 second, latency and authorisations each have a database of their own on the same server.
 """
 
+import asyncio
 import gc
 import json
 import os
@@ -22,7 +23,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -30,6 +31,7 @@ import numpy as np
 import uvloop
 import yaml
 
+from pbxcore.aside import aside, switch_soon
 from pbxcore.closing import Closing
 from pbxcore.database import Connection, connect, migrate
 from pbxcore.intake.assemble import NOTHING_OPEN, Assembly
@@ -38,6 +40,7 @@ from pbxcore.intake.spool import Spool
 from pbxcore.machine import postgres
 from pbxcore.machine.collector import settle
 from pbxcore.practice.records import World, is_billed, records
+from pbxcore.rater.ahead import Ahead
 from pbxcore.rater.writer import Writer
 from rating.account import AccountSpec
 from rating.book import Book, bind
@@ -175,9 +178,13 @@ async def stream_and_copy(book: Book, connection: Connection) -> tuple[int, int]
 
 
 async def stream(writer: Writer, legs: Sequence[Leg]) -> None:
-    """Give legs to the rater."""
-    for start in range(0, len(legs), BATCH):
-        await writer._commit(assembled(legs[start : start + BATCH]), None, "", ())
+    """Give legs to the rater, which takes them in as when it catches up."""
+    async with asyncio.TaskGroup() as tasks:
+        ahead = Ahead(writer, tasks)
+        for start in range(0, len(legs), BATCH):
+            plan = await aside(writer.plan_of, assembled(legs[start : start + BATCH]))
+            await ahead.rest()
+            await ahead.go(plan, writer.commit(plan), at_end=False)
 
 
 async def copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
@@ -219,23 +226,20 @@ async def spooled(book: Book, connection: Connection, folder: Path) -> tuple[int
     spool.seek(None)
     legs = sum(map(is_billed, range(CALLS)))
     done, early_mb, started = 0, 0, time.perf_counter()
-    async for ended in batches(spool, writer):
-        done += ended
-        if not early_mb and done * 3 > legs:
-            early_mb = memory_mb()
+    async with asyncio.TaskGroup() as tasks:
+        ahead, at_end = Ahead(writer, tasks), False
+        while not at_end:
+            batch = await spool.read()
+            plan, at_end = await aside(writer.plan, batch), batch.at_end
+            await ahead.rest()
+            await ahead.go(plan, writer.commit(plan), at_end=at_end)
+            done += len(plan.assembly.legs)
+            if not early_mb and done * 3 > legs:
+                early_mb = memory_mb()
     legs_per_s = round(legs / (time.perf_counter() - started))
     assert done == legs, (done, legs)
     spool.close()
     return legs_per_s, memory_mb() - early_mb
-
-
-async def batches(spool: Spool, writer: Writer) -> AsyncIterator[int]:
-    """Take in everything; yield how many legs ended."""
-    while True:
-        batch = await spool.read()
-        yield len(await writer.take_in(batch))
-        if batch.at_end:
-            return
 
 
 def arriving(legs: Legs) -> list[Leg]:
@@ -301,6 +305,7 @@ async def streams(book: Book, url: str, folder: Path) -> dict[str, object]:
     """Measure how many legs a second are written."""
     connection = await connect(url, application="bench")
     settle()  # as a rater does once it has read its book
+    switch_soon()
     stream_per_s, copy_per_s = await stream_and_copy(book, connection)
     spool_per_s, growth_mb = await spooled(book, connection, folder)
     await connection.execute("TRUNCATE rated_leg, pool_used")

@@ -91,7 +91,9 @@ async def put(connection: Connection, kind: str, name: str, content: object) -> 
 async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
     """Let legs end."""
     ended = Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
-    await writer._commit(ended, None, "", ())
+    plan = writer.plan_of(ended)
+    writer.expect(plan)
+    await writer.commit(plan)
 
 
 def shuffled(legs: Sequence[Leg] = LEGS, seed: int = 1) -> list[Leg]:

@@ -1,0 +1,205 @@
+"""Batches that are committed while the next one is rated: as one after the other, whatever comes between."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pbxcore.aside import aside
+from pbxcore.database import Connection, connect
+from pbxcore.intake.assemble import NOTHING_OPEN, Assembly, assemble
+from pbxcore.intake.memory import Memory
+from pbxcore.intake.record import read as read_records
+from pbxcore.practice.records import World, records
+from pbxcore.rater.ahead import Ahead
+from pbxcore.rater.book import load_book
+from pbxcore.rater.pricing import FEW
+from pbxcore.rater.writer import Plan, Writer
+from rating.book import Book
+from rating.columns import Index
+from rating.destinations.load import load as load_destinations
+from rating.leg import Leg
+from rating.periods import from_iso
+from rating.rate import rate
+from rating.rated import Quarantine, Quarantined, RatedLeg
+from rating.store import ledger, quarantine, stream, thresholds
+from rating.store.quarantine import Correction
+
+CONFIG = Path(__file__).parents[2] / "config"
+DESTINATIONS = load_destinations(CONFIG / "destinations")
+# Three days around the end of a month: both pools of Acme are emptied in either month.
+WORLD = World(first_us=from_iso("2026-02-27T11:00:00+00:00"), every_us=432_000_000)
+LEGS = assemble(read_records("".join(records(600, WORLD)), 0)[0], NOTHING_OPEN).legs
+FILES = {
+    ("catalogue", "autphone@2026-01-01"): "catalogues/autphone.yaml",
+    ("account", "acme"): "accounts/acme.yaml",
+    ("tenant", "acme"): "tenants/acme.yaml",
+}
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """Give a connection to a database that knows the example tenant."""
+    connection = await connect(database, application="test")
+    for (kind, name), file in FILES.items():
+        await put(connection, kind, name, yaml.safe_load((CONFIG / file).read_text()))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
+    """Give a rater's writer that has met the account: from its second batch on it can go ahead."""
+    own = await connect(database, application="rater")
+    turn = await ledger.take_turn(own)
+    assert turn is not None
+    yield Writer(
+        connection=own,
+        turn=turn,
+        source="test",
+        index=Index(await load_book(connection, DESTINATIONS)),
+        memory=Memory(position=None, open=NOTHING_OPEN, last_us=0),
+    )
+    await own.close()
+
+
+async def put(connection: Connection, kind: str, name: str, content: object) -> None:
+    """Put the next revision of a document in force."""
+    await connection.execute(
+        "INSERT INTO revision SELECT $1, $2, 1 + count(*), $3, '', 'test' FROM revision WHERE id = $2",
+        *(kind, name, json.dumps(content, default=str)),
+    )
+
+
+def ended(legs: Iterable[Leg]) -> Assembly:
+    """Return legs as if they had just ended."""
+    return Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
+
+
+async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
+    """Let legs end, and store them."""
+    await all_ahead(writer, [legs])
+
+
+async def all_ahead(writer: Writer, batches: Iterable[Sequence[Leg]]) -> list[bool]:
+    """Let batches of legs end, each rated while the one before is committed; tell which were foreseen."""
+    foreseen = []
+    async with asyncio.TaskGroup() as tasks:
+        ahead = Ahead(writer, tasks)
+        for batch in batches:
+            plan = await aside(writer.plan_of, ended(batch))
+            foreseen.append(plan.foreseen is not None)
+            await ahead.rest()
+            await ahead.go(plan, writer.commit(plan), at_end=False)
+    return foreseen
+
+
+async def while_under_way(writer: Writer, first: Plan, then: Sequence[Leg]) -> Plan:
+    """Plan legs in the midst of the commit of a plan that is expected; return their plan."""
+    assert writer.expect(first)
+    committing = asyncio.create_task(writer.commit(first))
+    plan = await aside(writer.plan_of, ended(then))
+    await committing
+    return plan
+
+
+async def rated_legs(connection: Connection) -> list[RatedLeg]:
+    """Return the stream, and make sure that its positions have no gaps."""
+    entries = await stream.rated_since(connection, 0, 10_000)
+    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
+    return [entry.leg for entry in entries]
+
+
+async def is_as(connection: Connection, legs: Sequence[Leg], book: Book) -> None:
+    """Make sure that stream, balances and thresholds are those of a plain run."""
+    plain = rate(legs, book, {})
+    assert await rated_legs(connection) == list(plain.rated)
+    assert await ledger.used(connection, ["acme"]) == plain.used
+    told = [(one.pool, one.percent) for one in await thresholds.since(connection, 0)]
+    full = {pool for (_, pool), used_s in plain.used.items() if used_s >= book.granted_s(("acme", pool))}
+    assert len(told) == len(set(told))
+    assert {pool for pool, percent in told if percent == 100} == full
+
+
+@pytest.mark.parametrize("size", [7, FEW + 50], ids=["few", "columns"])
+async def test_ahead_is_as_one_after_the_other(connection: Connection, writer: Writer, size: int) -> None:
+    """Batches in either kernel, over the end of a month and of both pools: as a plain run of all legs."""
+    batches = [LEGS[first : first + size] for first in range(0, len(LEGS), size)]
+    foreseen = await all_ahead(writer, batches)
+    assert foreseen == [False, *[True] * (len(batches) - 1)], "only an account that is new must be asked for"
+    await is_as(connection, LEGS, writer.index.book)
+
+
+async def test_legs_that_come_again_draw_nothing_ahead(connection: Connection, writer: Writer) -> None:
+    """What a batch turns out to know draws no second time, and the batch behind it is not rated by that."""
+    await take_in(writer, LEGS[:50])
+    twice = [replace(leg) for leg in LEGS[50:55]]  # read twice, made twice
+    again = await aside(writer.plan_of, ended([*LEGS[:60], *twice]))
+    behind = await while_under_way(writer, again, LEGS[60:120])
+    assert behind.foreseen is not None
+    assert not writer.expect(behind), "it rests on draws that never were"
+    await writer.commit(behind)
+    await take_in(writer, LEGS[120:])
+    await is_as(connection, LEGS, writer.index.book)
+
+
+async def test_legs_rated_again_meanwhile_are_seen(connection: Connection, writer: Writer) -> None:
+    """Somebody who closes changes balances between plan and commit: both plans are rated by what is true."""
+    await take_in(writer, LEGS[:50])
+    first = await aside(writer.plan_of, ended(LEGS[50:60]))
+    await connection.execute("UPDATE pool_used SET used_s = used_s + 60")
+    await connection.execute("UPDATE stream SET rerating = rerating + 1")
+    behind = await while_under_way(writer, first, LEGS[60:70])
+    writer.expect(behind)
+    await writer.commit(behind)
+    plain = rate(LEGS[:50], writer.index.book, {})
+    moved = {pool: used_s + 60 for pool, used_s in plain.used.items()}
+    rest = rate(LEGS[50:70], writer.index.book, moved)
+    assert await rated_legs(connection) == [*plain.rated, *rest.rated]
+    assert await ledger.used(connection, ["acme"]) == {**moved, **rest.used}
+
+
+async def test_a_new_book_counts_for_what_was_planned(connection: Connection, writer: Writer) -> None:
+    """A price list that comes into force between plan and commit is the one that holds."""
+    await take_in(writer, LEGS[:50])
+    plan = await aside(writer.plan_of, ended(LEGS[50:]))
+    account: Any = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    await put(connection, "account", "acme", {**account, "bundles": []})
+    before = writer.index.book
+    writer.index = Index(await load_book(connection, DESTINATIONS))
+    assert not writer.expect(plan)
+    await writer.commit(plan)
+    first = rate(LEGS[:50], before, {})
+    rest = rate(LEGS[50:], writer.index.book, first.used)
+    assert await rated_legs(connection) == [*first.rated, *rest.rated]
+    assert any(piece.pool for leg in first.rated for piece in leg.pieces)
+    assert not any(piece.pool for leg in rest.rated for piece in leg.pieces)
+
+
+async def test_a_leg_that_is_released_meanwhile_draws_first(connection: Connection, writer: Writer) -> None:
+    """What is released between plan and commit draws before the plan, which is rated anew."""
+    released = LEGS[50]
+    why = Quarantined(key=released.key, reason=Quarantine.INDETERMINATE, detail="")
+    await ledger.write_quarantined(connection, [why], {released.key: released})
+    await take_in(writer, LEGS[:50])
+    plan = await aside(writer.plan_of, ended(LEGS[51:]))
+    await quarantine.release(connection, released.key, by="test", correction=Correction())
+    await writer.release()
+    assert not writer.expect(plan)
+    await writer.commit(plan)
+    await is_as(connection, LEGS, writer.index.book)
+
+
+async def test_a_commit_that_fails_ends_the_session(connection: Connection, writer: Writer) -> None:
+    """Nobody goes on behind a batch that was not stored: its turn is over, nothing of either is there."""
+    await take_in(writer, LEGS[:50])
+    await connection.execute("UPDATE stream SET epoch = epoch + 1")
+    with pytest.raises(ExceptionGroup) as failed:
+        await all_ahead(writer, [LEGS[50:60], LEGS[60:70], LEGS[70:80]])
+    assert failed.group_contains(ledger.TurnLostError)
+    assert len(await rated_legs(connection)) == 50
