@@ -348,7 +348,8 @@ async def _close(connection: Connection, found: Reread, seal: Seal | None, posit
     allowances = seal.keep(found.legs, seal.month)
     if allowances:
         used = {**found.legs.balances, **found.rerating.used}
-        used |= await _without(connection, account, next_month(seal.month), used)
+        later = await connection.fetch(_SQL["drawn"], account, next_month(seal.month))
+        used |= _without({(account, row["pool"]): row["seconds"] for row in later}, used)
         rows = [astuple(kept(one, account, used)) for one in allowances]
         await connection.execute(_SQL["keep"], account, seal.month, *map(list, zip(*rows, strict=True)))
 
