@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -337,6 +338,46 @@ async def test_a_german_mailbox_is_heard(pbx: Pbx) -> None:
         await press(anna, "1")
         await until_heard(anna, VOICE, 2.0, 60.0)
     await changed(pbx, 37)
+
+
+async def test_a_group_mailbox_takes_what_no_member_takes(pbx: Pbx) -> None:
+    """A caller from outside speaks to it; a member reaches it by *98, and the PIN she sets there holds."""
+    document = copy.deepcopy(pbx.tenant)
+    del document["groups"]["sales"]["otherwise"]
+    document["groups"]["sales"]["voicemail"] = {}
+    pbx.publish(document, 41)
+    assert all(one.done for one in await publication.announce(pbx.settings.run_dir))
+    async with pbx.outsider("+4915112345678") as caller:
+        await caller.call_in("+493055500100")
+        await _asked(pbx, "vm-theperson")
+        await caller.command("sndcode", "#")
+        await asyncio.to_thread(pbx.until, functools.partial(_is_recorded, pbx, "60"), 60.0)
+        await caller.command("hangup")
+        await caller.until("CALL_CLOSED")
+    await asyncio.to_thread(pbx.until, lambda: len(listed(pbx, "60")) == 1, 30.0)
+    (message,) = voicemail.messages(pbx.settings, "60@acme")
+    assert tone.heard(message.sound.read_bytes(), (VOICE, 1000)) == (VOICE,)
+    async with pbx.baresip("p10") as anna:
+        await anna.register()
+        await anna.command("dial", "*9860")
+        await anna.until("CALL_ESTABLISHED")
+        await _asked(pbx, "vm-password")
+        await press(anna, f"{phones.pin_of(pbx.settings, '60@acme')}#")
+        menu = ("vm-youhave", "0"), ("vm-options", "5")
+        for asked, keys in (*menu, ("vm-newpassword", "4321#"), ("vm-reenterpassword", "4321#")):
+            await _asked(pbx, asked)
+            await press(anna, keys)
+        await _asked(pbx, "vm-passchanged")
+        await anna.command("hangup")
+        await anna.until("CALL_CLOSED")
+    with contextlib.closing(sqlite3.connect(phones.mailboxes_db(pbx.settings))) as boxes:
+        assert boxes.execute("SELECT password FROM voicemail WHERE mailbox = '60'").fetchall() == [("4321",)]
+    await changed(pbx, 42)
+
+
+def _is_recorded(pbx: Pbx, box: str) -> bool:
+    folder = voicemail.folder_of(pbx.settings, f"{box}@acme")
+    return any(path.stat().st_size > BYTES for path in folder.glob("tmp/*.wav"))
 
 
 async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
