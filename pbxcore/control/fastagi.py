@@ -9,6 +9,7 @@ and waits for the answer to the last command before it lets a call go on, so it 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cache
 
@@ -83,20 +84,23 @@ async def listen(host: str, port: int, answer: Answer) -> AsyncIterator[asyncio.
 
 
 async def _session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
-    with OPEN.track_inprogress(), SECONDS.time():
-        end = "broken"
-        try:
-            async with asyncio.timeout(HEADER_LIMIT_S) as limit:
-                end = await _converse(reader, writer, answer, limit)
-        except TimeoutError:
-            end = "late"
-        except (ConnectionError, asyncio.IncompleteReadError):
-            end = "cut"
-        except Exception:
-            log.exception("an AGI session failed")  # the dialplan asks the standby
-        finally:
-            _ended(end).inc()
-            _close(writer)
+    started = time.perf_counter()
+    OPEN.inc()
+    end = "broken"
+    try:
+        async with asyncio.timeout(HEADER_LIMIT_S) as limit:
+            end = await _converse(reader, writer, answer, limit)
+    except TimeoutError:
+        end = "late"
+    except (ConnectionError, asyncio.IncompleteReadError):
+        end = "cut"
+    except Exception:
+        log.exception("an AGI session failed")  # the dialplan asks the standby
+    finally:
+        _close(writer)
+        OPEN.dec()
+        SECONDS.observe(time.perf_counter() - started)
+        _ended(end).inc()
 
 
 @cache
