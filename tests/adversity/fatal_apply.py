@@ -3,6 +3,7 @@
 Each line of standard input is an order, JSON; each is carried out in a fork and answered by one line.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -18,9 +19,13 @@ from pbxcore.cli import app
 from tests.adversity.fatal_steps import Steps
 
 
-def _kill(stops: Sequence[int], kills: Sequence[int]) -> None:
-    for pid in stops:
-        os.kill(pid, signal.SIGSTOP)
+def _kill(server: int, kills: Sequence[int]) -> None:
+    """Kill processes, having stopped a server and the processes that serve its sessions just then."""
+    if server:
+        os.kill(server, signal.SIGSTOP)  # from here on it has no new ones
+        for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGSTOP)
     for pid in kills:
         os.kill(pid, signal.SIGKILL)
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,10 +147,12 @@ class Machine:
         self.killed.add(pid)
         return [pid, *(_children(pid) if name == "postgres" else ())]
 
-    def pids_of_database(self) -> list[int]:
-        """Give the server and the processes that serve its sessions."""
-        pid = self._pid("postgres")
-        return [pid, *_children(pid)]
+    def let_speak(self) -> None:
+        """Let the server go on, and those that serve its sessions, whether they were stopped or not."""
+        server = self._pid("postgres")
+        for pid in (*_children(server), server):  # while it stands still nobody else has come
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def _pid(self, name: str) -> int:
         """Give the process of a name, 0 for none."""
@@ -158,11 +160,11 @@ class Machine:
         return int(processes[name][0]) if name in processes else 0
 
     async def apply(
-        self, *, before: int = 0, kills: str = "", steps: Path | None = None, stops: Collection[int] = ()
+        self, *, before: int = 0, kills: str = "", steps: Path | None = None, silences: bool = False
     ) -> Outcome:
         """Apply the next document; before a step, counted from 1, something is killed: empty: the apply.
 
-        Processes that it stops are silent from there on, until they are let go on.
+        A database that it silences stays so until it is let speak.
         """
         self.number += 1
         file, output = self.folder / "acme.yaml", self.folder / "applied"
@@ -172,7 +174,7 @@ class Machine:
             "command": ["apply", str(file), "--author", f"author {self.number}"],
             "before": before,
             "kills": pids,
-            "stops": list(stops),
+            "stops": self._pid("postgres") if silences else 0,
             "output": str(output),
             "steps": str(taken),
         }
@@ -359,16 +361,15 @@ async def test_the_apply_is_killed_while_the_database_stays_silent(machine: Mach
     laid = steps.index(LAID) + 1
     for stage in STAGES[STAGES.index("file fsync in write_aside of write_plan") : STAGES.index(IN_FORCE) + 1]:
         before = next(number for number, step in enumerate(steps, 1) if step.startswith(stage))
-        stored, silenced = machine.stored, machine.pids_of_database()
+        stored = machine.stored
         try:
-            outcome = await machine.apply(before=before, stops=silenced)
+            outcome = await machine.apply(before=before, silences=True)
             assert outcome.code in (0, -signal.SIGKILL), f"{stage}: {outcome}"
             if outcome.code != 0:
                 died += 1
                 await machine.stands(machine.number if before > laid else stored, silent=True)
         finally:
-            for pid in silenced:
-                os.kill(pid, signal.SIGCONT)
+            machine.let_speak()
         await machine.stands(machine.number)
     assert died, "of all stages, most are the apply's own"
 
