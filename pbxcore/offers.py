@@ -18,6 +18,7 @@ from pbxcore.documents import Located, Read, locate
 from pbxcore.entitlements import COUNTED, counts
 from pbxcore.entitling import Entries, Terms
 from rating.contract import report
+from rating.contract.line import amount_text
 from rating.contract.offering import alone, need, smallest
 from rating.contract.quote import Quote
 from rating.contract.state import active
@@ -43,7 +44,7 @@ class Offer:
         made = self.quote
         parts = [f"{name} {option}" for name, (option, *_) in made.change.choose.items()]
         parts += [f"{units} more {name}" for name, units in made.change.add.items()]
-        before, after = (report.amount(one) for one in (made.price_before_micro, made.price_after_micro))
+        before, after = (amount_text(one) for one in (made.price_before_micro, made.price_after_micro))
         price = f"{after} instead of {before} {made.edition.currency} a month"
         return f"{' and '.join(parts)} ({price}, from {made.effective})"
 
@@ -174,7 +175,7 @@ def _remedied(finding: Finding, offer: Offer | None) -> Finding:
     """Let a finding name the offer."""
     if offer is None:
         return finding
-    lacking = report.amount(offer.quote.missing_micro)
+    lacking = amount_text(offer.quote.missing_micro)
     how = (
         f"`pbxcore apply … --order {offer.quote.id}` does both"
         if offer.quote.id

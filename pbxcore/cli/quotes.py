@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pbxcore.cli.app import out
 from rating.contract import report
-from rating.contract.line import total
+from rating.contract.line import amount_text, total
 from rating.contract.quote import Quote
 
 Row = tuple[str, str, str]
@@ -62,7 +62,7 @@ def _money(made: Quote, values: dict[str, Any]) -> Iterator[Row]:
     yield "a month", f"{price['before']} → {price['after']} {currency}", f"by {values['catalogue']}"
     if made.at_once_micro:
         yield "at once", f"{values['at_once']} {currency}", "taken from the credit; with a minus, put back"
-    later = report.amount(total(made.invoice_lines) - made.at_once_micro)
+    later = amount_text(total(made.invoice_lines) - made.at_once_micro)
     words = "its first invoice" if made.opens else "more than without it"
     yield f"on {turn['on']}", f"{later} {currency}", f"{words}; {turn['why']}"
 

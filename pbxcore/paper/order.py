@@ -15,9 +15,8 @@ from rating.contract.calendar import DAY
 from rating.contract.charges import Standing
 from rating.contract.edition import Edition
 from rating.contract.ending import Step
-from rating.contract.line import Line, split_vat, total
+from rating.contract.line import Line, amount_text, split_vat, total
 from rating.contract.quote import Quote
-from rating.contract.report import amount
 from rating.contract.state import ChoicePart, Part, ProductPart, VersionPart
 from rating.party import PartySpec
 
@@ -78,7 +77,7 @@ class Page:
 
     def money(self, micro: int) -> str:
         """Write an amount."""
-        return written_amount(self.words, amount(micro))
+        return written_amount(self.words, amount_text(micro))
 
     def day(self, day: date) -> str:
         """Write a day."""

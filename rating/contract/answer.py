@@ -5,9 +5,9 @@ Owns the shape of answers, and refusals that several deeds share. Refuses to jud
 
 from dataclasses import dataclass
 
-from rating import money
 from rating.contract.ending import Ending, Step
 from rating.contract.facts import Fact
+from rating.contract.line import amount_text
 from rating.contract.passing import Entry
 from rating.contract.quote import Quote
 from rating.contract.state import State
@@ -59,5 +59,5 @@ def changed(agreed: str, made: Quote) -> Refusal:
 
 def missing(amount_micro: int) -> Refusal:
     """Say what a credit lacks."""
-    amount = money.text(amount_micro)
+    amount = amount_text(amount_micro)
     return Refusal("credit", f"the credit lacks {amount}", f"top up {amount} first")

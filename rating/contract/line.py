@@ -126,3 +126,9 @@ def split_vat(amount: int, edition: Edition) -> tuple[int, int, int]:
 
 def _order(line: Line) -> tuple[date, str, str, date, int, int]:
     return line.first, line.kind, line.product, line.last, line.price_micro, line.quantity
+
+
+def amount_text(micro: int) -> str:
+    """Write an amount: whole cents with two decimals, anything finer with six."""
+    written = money.text(micro)
+    return written[:-4] if micro % CENT_MICRO == 0 else written

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rating import money
 from rating.contract import facts
 from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused
 from rating.contract.billing import Booked, Movement, settle, take_back
@@ -18,6 +17,7 @@ from rating.contract.charges import month_price, standing
 from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.ending import Ending, Step, ending
 from rating.contract.facts import Fact
+from rating.contract.line import amount_text
 from rating.contract.opening import parts_of
 from rating.contract.passing import advance
 from rating.contract.quote import Quote, booked_lines, identified, invoice_difference
@@ -202,7 +202,7 @@ def _bound(state: State) -> tuple[Refusal, ...]:
         return (Refusal("noticed-already", words, "nothing has to be done"),)
     prepaid = state.edition.offer.billing.prepaid
     if prepaid is not None and not prepaid.cancel_below_zero and state.balance_micro < 0:
-        amount = money.text(-state.balance_micro)
+        amount = amount_text(-state.balance_micro)
         words = f"the credit is {amount} below zero"
         return (Refusal("debt", words, f"top up {amount} first"),)
     return ()

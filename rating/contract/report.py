@@ -8,7 +8,6 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any
 
-from rating import money
 from rating.contract import bookings
 from rating.contract import line as lines
 from rating.contract.answer import Answer
@@ -18,7 +17,7 @@ from rating.contract.charges import Standing, month_price
 from rating.contract.ending import Ending, Step, term_steps
 from rating.contract.facts import Fact
 from rating.contract.history import History, timeline
-from rating.contract.line import CENT_MICRO, Line
+from rating.contract.line import Line, amount_text
 from rating.contract.passing import Happened
 from rating.contract.quote import Quote
 from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, choices, quantity, rights
@@ -29,12 +28,6 @@ from rating.periods import month_start
 PAID = frozenset({"order", "sign", "move"})  # orders that cost something: their button says so
 
 Values = dict[str, Any]
-
-
-def amount(micro: int) -> str:
-    """Write an amount: whole cents with two decimals, anything finer with six."""
-    written = money.text(micro)
-    return written[:-4] if micro % CENT_MICRO == 0 else written
 
 
 def of_history(past: History) -> Values:
@@ -69,11 +62,12 @@ def of_state(state: State, day: date) -> Values:
         "products": {name: number for name, number in units.items() if number},
         "choices": dict(choices(state, day)),
         "pending": [_part(part) for part in state.pending],
-        "price_per_month": amount(month_price(state, day)),
+        "price_per_month": amount_text(month_price(state, day)),
         "rights": _rights(rights(state, day)),
-        "balance": amount(state.balance_micro) if state.prepaid else None,
+        "balance": amount_text(state.balance_micro) if state.prepaid else None,
         "calls": [
-            {"month": month.isoformat(), "amount": amount(micro)} for (month, _), micro in state.calls.items()
+            {"month": month.isoformat(), "amount": amount_text(micro)}
+            for (month, _), micro in state.calls.items()
         ],
     }
 
@@ -110,17 +104,17 @@ def of_quote(made: Quote) -> Values:
         "once": [{"product": name, "quantity": units} for name, units in made.plan.once],
         "effective": made.effective.isoformat(),
         "price_per_month": {
-            "before": amount(made.price_before_micro),
-            "after": amount(made.price_after_micro),
+            "before": amount_text(made.price_before_micro),
+            "after": amount_text(made.price_after_micro),
         },
-        "at_once": amount(made.at_once_micro),
+        "at_once": amount_text(made.at_once_micro),
         "next_invoice": {
             "on": made.invoice_on.isoformat(),
             "why": _turn(made),
-            "difference": amount(lines.total(made.invoice_lines)),
+            "difference": amount_text(lines.total(made.invoice_lines)),
             "lines": [_line(one) for one in made.invoice_lines],
         },
-        "missing": amount(made.missing_micro),
+        "missing": amount_text(made.missing_micro),
         "ending": _ending(made.ending),
         "refund": _refund(made),
         "holder": made.holder or None,
@@ -145,7 +139,7 @@ def _refund(made: Quote) -> Values | None:
         return None
     on = made.ending.last + DAY
     why = f"the day after the end: {on}; calls and debits until then take from it"
-    return {"on": on.isoformat(), "amount": amount(made.refund_micro), "why": why}
+    return {"on": on.isoformat(), "amount": amount_text(made.refund_micro), "why": why}
 
 
 def of_answer(answer: Answer) -> Values:
@@ -160,7 +154,7 @@ def of_answer(answer: Answer) -> Values:
     if answer.dates:
         found["dates"] = _dates(answer.dates)
     if answer.charged_micro is not None:
-        found["charged"] = amount(answer.charged_micro)
+        found["charged"] = amount_text(answer.charged_micro)
     return found
 
 
@@ -220,10 +214,10 @@ def _invoice(one: Invoice) -> Values:
         "for": month_start(one.lines[0].first).isoformat()[:7],
         "catalogue": one.edition.name,
         "lines": [_line(line) for line in one.lines],
-        "total": amount(lines.total(one.lines)),
-        "net": amount(net),
-        "vat": amount(tax),
-        "gross": amount(gross),
+        "total": amount_text(lines.total(one.lines)),
+        "net": amount_text(net),
+        "vat": amount_text(tax),
+        "gross": amount_text(gross),
     }
 
 
@@ -232,12 +226,16 @@ def _movement(one: Movement) -> Values:
         "on": one.on.isoformat(),
         "what": one.what,
         "why": _MOVED[one.what],
-        "amount": amount(one.amount_micro),
-        "balance": amount(one.balance_micro),
+        "amount": amount_text(one.amount_micro),
+        "balance": amount_text(one.balance_micro),
     }
     if one.lines:
         net, tax, _ = lines.vat(one.lines, one.edition)
-        found |= {"lines": [_line(line) for line in one.lines], "net": amount(net), "vat": amount(tax)}
+        found |= {
+            "lines": [_line(line) for line in one.lines],
+            "net": amount_text(net),
+            "vat": amount_text(tax),
+        }
     return found
 
 
@@ -246,12 +244,12 @@ def _line(line: Line) -> Values:
         "kind": line.kind,
         "product": line.product,
         "quantity": line.quantity,
-        "price": amount(line.price_micro),
+        "price": amount_text(line.price_micro),
         "first": line.first.isoformat(),
         "last": line.last.isoformat(),
         "days": line.days,
         "of_days": line.of_days,
-        "amount": amount(line.amount_micro),
+        "amount": amount_text(line.amount_micro),
     }
 
 
@@ -260,8 +258,8 @@ def _standing(one: Standing) -> Values:
         "product": one.product,
         "quantity": one.units,
         "paid": one.paid,
-        "price": amount(one.price_micro),
-        "amount": amount(one.amount_micro),
+        "price": amount_text(one.price_micro),
+        "amount": amount_text(one.amount_micro),
     }
 
 

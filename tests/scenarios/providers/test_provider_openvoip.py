@@ -124,7 +124,7 @@ def test_row_4_4_the_debit_may_make_a_debt_and_then_nothing_is_cancelled(tell: T
     told = tell("openvoip", opened("14.00") + events, until="2026-07-01")
     assert told.credit[2] == ("2026-05-01", "debit", "-13.80", "-13.60")
     assert told.answers[2:] == ["refused", "accepted", "refused", "accepted", "accepted"]
-    assert told.why(2) == ["the credit is 13.600000 below zero"]
+    assert told.why(2) == ["the credit is 13.60 below zero"]
     assert told.state["balance"] == "0.00"
     assert told.state["ended"]
 
@@ -190,9 +190,9 @@ def test_row_4_5_an_upgrade_without_credit_is_refused_with_what_is_missing(tell:
     )
     assert told.answers[-1] == "refused"
     assert told.last["quote"]["missing"] == "9.40"
-    assert told.why() == ["the credit lacks 9.400000"]
+    assert told.why() == ["the credit lacks 9.40"]
     assert told.state["choices"]["traffic"] == "pay-as-you-go"
-    assert tell("openvoip", opened("13.00"), until="2026-04-30").why() == ["the credit lacks 0.800000"]
+    assert tell("openvoip", opened("13.00"), until="2026-04-30").why() == ["the credit lacks 0.80"]
 
 
 @pytest.mark.row("4.5")
