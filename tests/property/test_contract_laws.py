@@ -21,10 +21,10 @@ from rating.contract.calendar import is_working_day
 from rating.contract.charges import month_price, standing
 from rating.contract.edition import shelf
 from rating.contract.facts import Fact
-from rating.contract.history import Customer, History, history
+from rating.contract.history import Customer, History, history, timeline
 from rating.contract.line import Line
 from rating.contract.passing import Happened
-from rating.contract.state import ProductPart, State
+from rating.contract.state import ProductPart, Rights, State, rights
 from rating.offer import TermSpec
 from tests.property.contract_oracle import Charged, due, once, usage
 from tests.property.contract_stories import (
@@ -250,6 +250,18 @@ def _noticed(state: State, term: TermSpec, received: date, last: date, recorded:
         processed += DAY
         left -= is_working_day(processed, calendar)
     return last.replace(day=1) > processed  # a whole month that begins behind it, and ends with that day
+
+
+@given(stories())
+def test_rights_change_on_the_days_of_their_timeline_and_on_no_other(story: Story) -> None:
+    """What plans are given beforehand says on every day what the contract says then."""
+    past = story.past
+    states, entries = {state.today: state for state in past.states}, dict(timeline(past))
+    state, told = past.states[0], Rights()
+    for number in range((UNTIL - state.today).days):
+        day = past.states[0].today + number * DAY
+        state, told = states.get(day, state), entries.get(day, told)
+        assert told == rights(state, day), day
 
 
 @given(stories(), st.randoms(use_true_random=False))
