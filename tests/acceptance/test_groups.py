@@ -58,6 +58,7 @@ CREW: dict[str, Any] = {
             "open": [],
             "then": "extension 21",
             "closed": "busy",
+            "special": f"number {MOBILE}",
             "switch": {"code": "1", "by": ["20"]},
         }
     },
@@ -352,13 +353,13 @@ async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs
 @pytest.mark.row("3.2")
 @pytest.mark.row("X.2")
 async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Runs) -> None:
-    """A closed office takes calls from the confirmation of the code on, and none after the other code."""
+    """After a code is confirmed a closed office takes calls, or sends them on, until the next one."""
     del crew
     taken = await _take(pbx, runs, {"21": sipp.answering(ring_ms=0)})
-    ends = []
+    ends, left = [], []
     async with pbx.baresip("p20", tenant="crew") as keeper:
         await keeper.register()
-        for code in ("", "*81*1*2#", "*801"):
+        for code in ("", "*81*1*2#", "*83*1*1#", "*801"):
             if code:
                 keeper.events.clear()
                 await keeper.command("dial", code)
@@ -368,7 +369,9 @@ async def test_a_time_rule_is_overruled_by_phone(pbx: Pbx, crew: Plan, runs: Run
             await _call(pbx, OFFICE)
             (asked,) = (one for one in pbx.decisions()[before:] if one["facts"]["dialled"] == OFFICE)
             ends.append(pbx.end_of(asked["call"])["outcome"])
-    assert ends == ["rejected", "answered", "rejected"]
+            left.append([leg["num"] for leg in pbx.trunk_legs(asked["linkedid"])])
+    assert ends == ["rejected", "answered", "answered", "rejected"]
+    assert left == [[], [], [MOBILE], []]
     assert len([m for m in taken["21"].messages() if m.method == "INVITE" and not m.status]) == 1
 
 
