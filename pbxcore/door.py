@@ -266,7 +266,7 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
                     ordered = (await first(connection),) if first else ()
                     unbased = [(one.kind, id_of(one)) for one in documents if key(one) not in bases]
                     others = await revisions.made_by_others(connection, unbased, author)
-                    stored = await _store(connection, documents, author)
+                    stored = await _store(connection, documents, author, ordered)
                     changes = (*ordered, *(replace(one, replaces=_other(one, others)) for one in stored))
             except offers.NotEntitledError as error:
                 stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
@@ -481,26 +481,34 @@ def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]
     return list(locate(document, told))
 
 
-async def _store(connection: Connection, documents: Sequence[Read], author: str) -> tuple[Change, ...]:
+async def _store(
+    connection: Connection, documents: Sequence[Read], author: str, ordered: Iterable[Change]
+) -> tuple[Change, ...]:
     """Store documents, and what follows from them for tenants: those of a change by its own contracts.
+
+    Args:
+        connection: to the database.
+        documents: of the change.
+        author: who changes it.
+        ordered: contracts that it changed already; what their tenants may use is stored with it, too.
 
     Raises:
         NotEntitledError: tenants use more than their contracts let them.
     """
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
-    ordered = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
+    in_order = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
     before = [
-        await _store_one(connection, document, author) for document in ordered if document.kind != "tenant"
+        await _store_one(connection, document, author) for document in in_order if document.kind != "tenant"
     ]
-    accounts = [one.spec.account or "" for one in documents if isinstance(one.spec, ContractSpec)]
-    terms = await entitling.concerned(connection, tenants, accounts=accounts, now=datetime.now(UTC))
+    contracts = [*(one.id for one in documents if one.kind == "contract"), *(one.id for one in ordered)]
+    terms = await entitling.concerned(connection, tenants, contracts=contracts, now=datetime.now(UTC))
     offers.admit(terms, tenants.keys())
     settled = [(one, await entitling.settle(connection, one, author=author)) for one in terms]
     entitled = {tenant: entries for one, entries in settled for tenant in one.tenants}
     changes = [
         await _store_one(connection, document, author, entitled.get(document.id, ()))
-        for document in ordered
+        for document in in_order
         if document.kind == "tenant"
     ]
     moved = [change.id for change in changes if change.changed]

@@ -99,19 +99,19 @@ async def concerned(
     connection: Connection,
     changed: Mapping[str, TenantSpec],
     *,
-    accounts: Iterable[str] = (),
+    contracts: Iterable[str] = (),
     now: datetime,
 ) -> tuple[Terms, ...]:
-    """Give the contracts of accounts, and of all that changed tenants belong to or did until now.
+    """Give these contracts, and those of all accounts that changed tenants belong to or did until now.
 
     Args:
         connection: to the database; facts and catalogues of this change are stored there, tenants not yet.
         changed: tenants as they shall be.
-        accounts: whose contracts have changed.
+        contracts: that have changed.
         now: with a time zone.
     """
-    wanted = {*accounts, *(spec.account for spec in changed.values())}
-    rows = await connection.fetch(SQL["concerned"], sorted(wanted), sorted(changed))
+    accounts = {spec.account for spec in changed.values()}
+    rows = await connection.fetch(SQL["concerned"], list(contracts), sorted(accounts), sorted(changed))
     if not rows:
         return ()
     offers = shelf(await contract_log.catalogues(connection))
@@ -214,16 +214,14 @@ async def follow(
     return tuple(found)
 
 
-async def bring(
-    connection: Connection, account: str | None, *, author: str, now: datetime
-) -> tuple[Entitled, ...]:
-    """Bring the tenants of an account to what its contract, whose facts have changed, lets them use.
+async def bring(connection: Connection, contract: str, *, author: str, now: datetime) -> tuple[Entitled, ...]:
+    """Bring the tenants of a contract, whose facts have changed, to what it lets them use.
 
     Raises:
         UndoneError: what they have would undo what was agreed.
     """
     found: tuple[Entitled, ...] = ()
-    for terms in await concerned(connection, {}, accounts=[account] if account else [], now=now):
+    for terms in await concerned(connection, {}, contracts=[contract], now=now):
         entries = await settle(connection, terms, author=author)
         found += await follow(connection, terms, entries, author=author)
     return found

@@ -1,9 +1,10 @@
 -- name: concerned
--- The contracts of these accounts, and of those that these tenants have had until now.
-SELECT id, account FROM contract WHERE account = ANY ($1::text[]) OR account IN (
-    SELECT document ->> 'account'
-    FROM (SELECT DISTINCT ON (id) document FROM revision
-          WHERE kind = 'tenant' AND id = ANY ($2::text[]) ORDER BY id, revision DESC) AS until_now)
+-- These contracts of accounts, those of these accounts, and of those that these tenants have had until now.
+SELECT id, account FROM contract WHERE account IS NOT NULL AND (
+    id = ANY ($1::text[]) OR account = ANY ($2::text[]) OR account IN (
+        SELECT document ->> 'account'
+        FROM (SELECT DISTINCT ON (id) document FROM revision
+              WHERE kind = 'tenant' AND id = ANY ($3::text[]) ORDER BY id, revision DESC) AS until_now))
 ORDER BY id;
 
 -- name: tenants

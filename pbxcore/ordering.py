@@ -137,10 +137,8 @@ async def order(  # noqa: PLR0913 — whose, what, when and by whom
 
 async def _followed(connection: Connection, contract: str, author: str) -> tuple[Change, ...]:
     """Store what the tenants of a contract may use from now on."""
-    log = await contract_log.read(connection, contract)
-    assert log is not None, "its newest fact was stored in this turn"
     try:
-        found = await entitling.bring(connection, log.spec.account, author=author, now=datetime.now(UTC))
+        found = await entitling.bring(connection, contract, author=author, now=datetime.now(UTC))
     except entitling.UndoneError as error:
         raise OrderError(error.finding.code, error.finding.message, error.finding.remedy) from error
     return tuple(map(door.following, found))

@@ -225,6 +225,25 @@ async def test_an_order_that_does_not_suffice_is_not_given(under_contract: Setti
     assert (applied.changes, applied.offers, await facts(under_contract)) == ((), (), before)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "limits"),
+    [({"choose": {"size": "10"}}, [5, 10]), ({"cancel": {}}, [5, 0])],
+    ids=["more", "the end"],
+)
+async def test_an_order_beside_another_accounts_document_reaches_its_own_tenants(
+    under_contract: Settings, wanted: dict[str, Any], limits: list[int]
+) -> None:
+    """The file names no tenant of the contract: these have their new revision with the order all the same."""
+    other = tenant(1, name="gamma").replace("account: beta", "account: gamma")
+    await put(under_contract, account=ACCOUNT.replace("beta", "gamma"))
+    applied = await accept(under_contract, await ask(under_contract, wanted), other)
+    assert [(one.kind, one.id, one.changed) for one in applied.changes] == [
+        ("contract", "beta", True), ("tenant", "gamma", True), ("tenant", "beta", True)
+    ]  # fmt: skip
+    assert [one["extensions"] for one in await entries(under_contract)] == limits
+    assert [one.extensions for one in timeline(under_contract)] == limits
+
+
 async def test_tenants_of_one_account_share_what_it_includes(under_contract: Settings) -> None:
     """Five are there: the second tenant's first one is one too many, and its offer is for all six."""
     applied = await put(under_contract, second=tenant(1, name="second"))
