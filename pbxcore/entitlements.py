@@ -19,11 +19,16 @@ GATED = frozenset(
     feature.value for feature in ALL_FEATURES
 )  # what acts on calls and a catalogue may withhold
 
+EVER = "2000-01-01"  # before any contract, by the clock of each tenant: that may be behind its account's
+UNRESTRICTED = {"features": sorted(GATED)}
+
 
 def entitlements(past: History) -> list[dict[str, Any]]:
     """Write what a contract lets a tenant use, and from when on, as a tenant's document has it.
 
-    What no catalogue gates is included while a contract runs; once it has ended, nothing is.
+    What no catalogue gates is included while a contract runs; once it has ended, nothing is. Before the first
+    contract begins its account is as it was without one, not restricted: an entry says that, because a
+    timeline withholds everything before its first.
 
     Returns:
         Entries in order, each different from the one before; of very many the newest. None where nobody has
@@ -32,11 +37,13 @@ def entitlements(past: History) -> list[dict[str, Any]]:
     if all(state.signed is None for state in past.states):
         return []
     found: list[dict[str, Any]] = []
+    begun = False
     for day, may in timeline(past):
         edition = edition_on(past, day)
-        entry = _entry(may, edition.offer if edition is not None else None)
+        begun = begun or edition is not None or past.on(day).ended
+        entry = _entry(may, edition.offer if edition is not None else None) if begun else UNRESTRICTED
         if not found or found[-1] != {**entry, "since": found[-1]["since"]}:
-            found.append({"since": day.isoformat(), **entry})
+            found.append({"since": day.isoformat() if begun else EVER, **entry})
     return found[-MAX_ENTITLEMENTS:]
 
 

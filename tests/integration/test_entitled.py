@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -271,6 +271,22 @@ async def test_without_a_signed_contract_nothing_is_withheld(settings: Settings,
     assert not applied.findings
     assert await entries(settings) == []
     assert reason(settings, "60", datetime.now(UTC)) == ""
+
+
+async def test_a_contract_that_begins_later_withholds_nothing_until_then(settings: Settings) -> None:
+    """A tenant that works without a contract goes on working, and may be edited, if one is ordered."""
+    await put(settings, catalogue=GATED, account=ACCOUNT, tenant=tenant(6, groups=True))
+    await put(settings, contract=CONTRACT.replace(SIGNED, "  []\n"))
+    today = datetime.now(ZONE).date()
+    begins = today + timedelta(days=5)
+    signing = await ask(settings, {"choose": {"size": "5", "edition": "classic"}, "begins": str(begins)})
+    await ordering.order(settings, "beta", signing, day=today, author="test")
+    assert [one["since"] for one in await entries(settings)] == ["2000-01-01", str(begins)]
+    first = datetime.combine(begins, time(), ZONE)
+    assert reason(settings, "60", datetime.now(UTC)) == ""
+    assert reason(settings, "60", first - timedelta(seconds=1)) == ""
+    assert reason(settings, "60", first) == "not-entitled"
+    assert not (await put(settings, tenant=tenant(7, groups=True))).findings
 
 
 @pytest.mark.row("1.7")

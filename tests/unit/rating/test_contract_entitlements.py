@@ -42,6 +42,21 @@ def test_sizes_and_ends_are_entries_of_their_days(tmp_path: Path) -> None:
     ]
 
 
+def test_days_before_the_first_contract_are_not_restricted(tmp_path: Path) -> None:
+    """Signed in March for May; once one has ended nothing is included, until the next one begins."""
+    events = (
+        "  - {on: 2026-03-01, sign: {begins: 2026-05-01, choose: {size: '5', edition: classic}}}\n"
+        "  - {on: 2026-06-15, cancel: {}}\n"
+        "  - {on: 2026-08-10, sign: {begins: 2026-10-01, choose: {size: '10', edition: classic}}}\n"
+    )
+    assert told(tmp_path, FOLDER / "easybell.yaml", events) == [
+        {"since": "2000-01-01", "features": ALL},
+        {"since": "2026-05-01", "features": ALL, "extensions": 5, "devices": 5},
+        {"since": "2026-08-01", "features": [], "extensions": 0, "devices": 0},
+        {"since": "2026-10-01", "features": ALL, "extensions": 10, "devices": 10},
+    ]
+
+
 @pytest.mark.parametrize(("edition", "features"), [("classic", ALL[:3]), ("pro", ALL)])
 def test_what_a_catalogue_gates_and_plans_know_is_withheld(
     tmp_path: Path, edition: str, features: list[str]
