@@ -14,16 +14,28 @@ from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.documents import Mistake
 from rating.catalogue import CatalogueSpec
-from rating.contract.document import ContractSpec, check
+from rating.contract.document import ContractSpec, agreed_facts, check
 from rating.contract.edition import Edition, Shelf, shelf
 from rating.contract.ending import Ending, Step
-from rating.contract.facts import Fact, Move, Order, Sign
+from rating.contract.facts import Cancel, Fact, Holder, Move, Order, Sign, Withdraw
 from rating.contract.state import State, VersionPart
 from rating.contract.story import last_fact, tell
 from rating.party import CustomerSpec
 
 SOLD = ("offer", "bundles", "buy_outs", "currency")  # of a catalogue: what contracts are about
-_BINDING: Mapping[type, str] = {Sign: "signing", Order: "order", Move: "move"}
+_BINDING: Mapping[type, str] = {
+    Sign: "signing",
+    Order: "order",
+    Move: "move",
+    Cancel: "notice",
+    Withdraw: "withdrawal",
+    Holder: "change of hands",
+}
+_BY_LETTER = (
+    Cancel,
+    Withdraw,
+    Holder,
+)  # unless quoted they count by their day: an earlier letter may turn up
 LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
@@ -180,6 +192,7 @@ class _Agreed:
 
 def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
     past = tell(spec, offers, last_fact(spec, offers))
+    quoted = agreed_facts(spec, offers)
     return [
         _Agreed(
             fact=one.fact,
@@ -188,5 +201,9 @@ def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
             ending=one.ending,
         )
         for one in past.answers
-        if one.outcome == "accepted" and type(one.fact.deed) in _BINDING
+        if one.outcome == "accepted" and _is_binding(one.fact, quoted)
     ]
+
+
+def _is_binding(fact: Fact, quoted: Collection[Fact]) -> bool:
+    return type(fact.deed) in _BINDING and (not isinstance(fact.deed, _BY_LETTER) or fact in quoted)

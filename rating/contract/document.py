@@ -237,6 +237,12 @@ def facts_of(spec: ContractSpec, shelf: Shelf) -> tuple[Fact, ...]:
     return tuple(_fact(event, shelf, editions) for event in spec.events)
 
 
+def agreed_facts(spec: ContractSpec, shelf: Shelf) -> tuple[Fact, ...]:
+    """Give those of its facts of which a quote was agreed."""
+    quoted = [getattr(_said(event)[1], "agreed", None) for event in spec.events]
+    return tuple(fact for fact, quote in zip(facts_of(spec, shelf), quoted, strict=True) if quote)
+
+
 def _check(spec: ContractSpec, shelf: Shelf) -> Iterator[Finding]:
     editions = shelf.get(spec.catalogue)
     if editions is None:
@@ -272,11 +278,13 @@ def _fact(event: EventSpec, shelf: Shelf, editions: Sequence[Edition]) -> Fact:
 
 
 def _deed(event: EventSpec, shelf: Shelf, editions: Sequence[Edition]) -> facts.Deed:
-    for name in DEEDS:
-        spec = getattr(event, name)
-        if spec is not None:
-            return deed_of(name, spec, shelf, editions)
-    raise AssertionError("an event has one deed")
+    name, spec = _said(event)
+    return deed_of(name, spec, shelf, editions)
+
+
+def _said(event: EventSpec) -> tuple[str, Any]:
+    """Give the key of an event's deed, and what stands under it."""
+    return next((name, getattr(event, name)) for name in DEEDS if getattr(event, name) is not None)
 
 
 def _sign(spec: SignSpec, _shelf: Shelf, editions: Sequence[Edition]) -> facts.Sign:

@@ -122,6 +122,48 @@ async def test_a_late_fact_does_not_undo_a_move(signed: Settings) -> None:
     assert "the move of 2026-04-10 would be refused" in applied.findings[0].finding.message
 
 
+LATE_MOVE = "  - {on: 2026-04-09, move: {catalogue: autphone, add: {extension: 3}, signed_form: x.pdf}}\n"
+HANDS = "  - {on: 2026-04-02, holder: {kind: company, ticket: T, opened_by: A}}\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "late", "what"),
+    [
+        ({"cancel": {}}, LATE_MOVE, "notice"),
+        ({"cancel": {}}, "  - {on: 2026-04-09, cancel: {}}\n", "notice"),
+        ({"withdraw": {}}, "  - {on: 2026-04-09, withdraw: {}}\n", "withdrawal"),
+        (
+            {"holder": {"kind": "company", "ticket": "T-1", "opened_by": "Eva"}},
+            "  - {on: 2026-04-09, withdraw: {}}\n",
+            "change of hands",
+        ),
+    ],
+    ids=["move", "notice", "withdrawal", "hands"],
+)
+async def test_a_late_fact_does_not_undo_a_parting_that_was_quoted(
+    signed: Settings, wanted: dict[str, Any], late: str, what: str
+) -> None:
+    """What somebody ordered by its quote stays: the late fact is refused and stored nowhere."""
+    day = date(2026, 4, 10)
+    if "cancel" in wanted:
+        await put(signed, hands=HEAD + HANDS)
+    name = (await ordering.ask(signed, "ada", wanted, day=day, author="test")).id
+    assert (await ordering.order(signed, "ada", name, day=day, author="test")).outcome == "accepted"
+    before = await facts(signed)
+    applied = await put(signed, late=HEAD + late)
+    assert codes(applied) == [("late.yaml", 5, "undoes-order")]
+    assert f"the {what} of 2026-04-10 would " in applied.findings[0].finding.message
+    assert await facts(signed) == before
+
+
+async def test_an_earlier_letter_counts_before_a_notice_that_nobody_quoted(signed: Settings) -> None:
+    """Received before and learned later: the contract ends by the earlier one."""
+    await put(signed, letter=HEAD + "  - {on: 2026-04-10, cancel: {}}\n")
+    applied = await put(signed, earlier=HEAD + "  - {on: 2026-04-09, cancel: {}}\n")
+    assert codes(applied) == []
+    assert len(await facts(signed)) == 4
+
+
 def test_a_scan_of_what_needs_no_form_is_not_kept(signed: Settings, command: Command, tmp_path: Path) -> None:
     """Notice has no order form: the command says so and leaves nothing behind."""
     scan = tmp_path / "scan.pdf"
