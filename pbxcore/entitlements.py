@@ -11,7 +11,7 @@ from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
 from dialplan.spec import MAX_ENTITLEMENTS, TenantSpec
 from rating.contract.history import History, edition_on, timeline
-from rating.contract.state import Rights, State
+from rating.contract.state import Rights, State, limited
 from rating.offer import OfferSpec
 
 COUNTED = ("extensions", "devices")  # what a tenant's document has a number of
@@ -72,11 +72,9 @@ def use(state: State, has: Mapping[str, int], used: frozenset[str]) -> dict[str,
     Only what its offer limits or gates is said. A function that no plan knows is told by people, and stays.
     """
     offer = state.edition.offer
-    options = (option for choice in offer.choices.values() for option in choice.options.values())
-    granting = (*(one.grants for one in options), *(one.grants for one in offer.products.values()))
-    limited = {name for grants in granting for name in grants}
     said: dict[str, Any] = {}
-    counted = {name: has[name] for name in COUNTED if name in limited}
+    names = limited(offer)
+    counted = {name: has[name] for name in COUNTED if name in names}
     if counted != {name: state.in_use.get(name, 0) for name in counted}:
         said["counts"] = counted
     using = (state.features_in_use - GATED) | (used & set(offer.features))

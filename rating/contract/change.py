@@ -20,6 +20,7 @@ from rating.contract.state import (
     VersionPart,
     choices,
     kept,
+    limited,
     period,
     rights,
 )
@@ -78,12 +79,17 @@ def plan(state: State, change: Change, day: date, newest: Edition | None) -> Pla
 
 
 def in_use_too_much(state: State, after: State, day: date, creates: Mapping[str, int]) -> tuple[Refusal, ...]:
-    """Find what the tenant has or uses and would no longer be allowed: all of it."""
+    """Find what the tenant has or uses and would no longer be allowed: all of it.
+
+    Two offers are compared by names: what one of them does not name, it neither limits nor withholds.
+    """
     now, then = rights(state, state.today), rights(after, day)
+    named, names = limited(state.edition.offer), limited(after.edition.offer)
     refusals = []
     for resource in dict.fromkeys((*state.in_use, *creates)):
         wanted = state.in_use.get(resource, 0) + creates.get(resource, 0)
-        limit, before = then.limits.get(resource, 0), now.limits.get(resource, 0)
+        limit = then.limits.get(resource, 0) if resource in names or creates.get(resource) else wanted
+        before = now.limits.get(resource, 0) if resource in named else wanted
         if wanted > limit and (limit < before or creates.get(resource)):
             refusals.append(
                 Refusal(
@@ -92,7 +98,8 @@ def in_use_too_much(state: State, after: State, day: date, creates: Mapping[str,
                     f"remove {wanted - limit} {resource} first",
                 )
             )
-    lost = sorted(state.features_in_use & set(now.features) - set(then.features))
+    had = state.features_in_use - (set(state.edition.offer.features) - set(now.features))
+    lost = sorted(had & (set(after.edition.offer.features) - set(then.features)))
     refusals += [
         Refusal("remove-first", f"{feature} is in use and would be lost", f"remove {feature} first")
         for feature in lost

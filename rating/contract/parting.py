@@ -19,7 +19,7 @@ from rating.contract.ending import Ending, Step, ending
 from rating.contract.facts import Fact
 from rating.contract.line import amount_text
 from rating.contract.opening import parts_of
-from rating.contract.passing import advance
+from rating.contract.passing import advance, lost_by_moving
 from rating.contract.quote import Quote, booked_lines, identified, invoice_difference
 from rating.contract.signing import select
 from rating.contract.state import State, active, choices
@@ -167,7 +167,11 @@ def _moved(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> _Parting
         refusals += (_not_for(state.holder, target),)
     if refusals:
         return _Parting(after=state, refusals=refusals)
-    return _Parting(after=replace(_with_ending(state, fact), moves_to=chosen))
+    after = replace(_with_ending(state, fact), moves_to=chosen)
+    assert after.ending is not None, "whoever moves has an end"
+    last, _ = advance(after, after.ending.last)
+    refusals = lost_by_moving(last, after.ending.last + DAY)
+    return _Parting(after=state if refusals else after, refusals=refusals)
 
 
 def _withdrawn(state: State, fact: Fact, _deed: facts.Withdraw, _shelf: Shelf) -> _Parting:

@@ -104,9 +104,9 @@ def following(state: State) -> date:
 def _on(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     entries: list[Entry] = []
     if state.last is not None and day == state.last + DAY and not state.ended:
-        state, more = _end(state, day)
+        state, more = _over(state, day)
         entries += more
-    elif _term(state, day - DAY) == day - DAY:
+    if _term(state, day - DAY) == day - DAY:
         entries.append(_prolonged(state, day))
     for part in state.pending:
         if part.begins <= day:
@@ -138,6 +138,23 @@ def _begin_part(state: State, part: Part, day: date) -> tuple[State, Happened]:
     if refusals:
         return state, Happened(on=day, what="held-back", part=part, refusals=refusals)
     return after, Happened(on=day, what="begun", part=part)
+
+
+def lost_by_moving(state: State, day: date) -> tuple[Refusal, ...]:
+    """Find what is in use and would not be allowed under the other catalogue, from its first day on."""
+    if state.moves_to is None:
+        return ()
+    return in_use_too_much(state, begin(replace(state, lots=(), pending=()), state.moves_to, day), day, {})
+
+
+def _over(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
+    """End a contract, unless what follows it would take away what is in use: then it goes on."""
+    refusals = lost_by_moving(state, day)
+    if not refusals or state.moves_to is None:
+        return _end(state, day)
+    words = f"does not move to {state.moves_to.edition.name}: {state.edition.name} goes on from {day}"
+    held = Happened(on=day, what="held-back", steps=(Step("goes-on", day, words),), refusals=refusals)
+    return replace(state, ending=None, notice=None, moves_to=None), (held,)
 
 
 def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:

@@ -186,6 +186,7 @@ def _happened(one: Happened) -> Values:
         found["change"] = _part(one.part)
     if one.until is not None:
         found["until"] = one.until.isoformat()
+    if one.until is not None or one.steps:
         found["steps"] = [_step(step) for step in one.steps]
     if one.refusals:
         found["refusals"] = [_refusal(refusal) for refusal in one.refusals]

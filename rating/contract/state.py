@@ -12,7 +12,7 @@ from rating.contract.edition import Edition
 from rating.contract.ending import Ending, Step
 from rating.contract.line import Line
 from rating.contract.wish import Agreed, Selection
-from rating.offer import FeatureSpec
+from rating.offer import FeatureSpec, OfferSpec
 from rating.offer_checks import holds
 from rating.party import CustomerSpec
 
@@ -245,6 +245,13 @@ def rights(state: State, day: date) -> Rights:
         limits=dict(sorted(limits.items())),
         administers=tuple(sorted(administers)),
     )
+
+
+def limited(offer: OfferSpec) -> frozenset[str]:
+    """Name what an offer says a number of; of anything else a tenant may have as many as it likes."""
+    options = (option for choice in offer.choices.values() for option in choice.options.values())
+    granting = (*(one.grants for one in options), *(one.grants for one in offer.products.values()))
+    return frozenset(name for grants in granting for name in grants)
 
 
 def _early(state: State, product: str, day: date) -> int:

@@ -309,6 +309,28 @@ async def test_row_1_7_conditions_are_checked_on_the_day_by_what_tenants_have(
     assert limits == [[10, 5], [10], [10, 5]]
 
 
+async def test_a_move_takes_nothing_away_that_is_in_use(settings: Settings) -> None:
+    """To another catalogue that gates the same function and limits the same number: all of it is told."""
+    signed = CONTRACT.replace("size: '5', edition: classic", "size: '10', edition: pro")
+    gates = f"offer:\n  features:\n    groups: {{name: {WORDS}, when: {{package: plus}}}}\n"
+    other = (CONFIG / "catalogues/cloudpbx.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
+    applied = await put(
+        settings, catalogue=GATED, account=ACCOUNT, contract=signed, tenant=tenant(8, groups=True)
+    )
+    assert not applied.findings
+    assert not (await put(settings, catalogue=other.replace("offer:\n", gates, 1))).findings
+    to = {"catalogue": "cloudpbx", "add": {"user": 7}, "choose": {"package": "basic"}}
+    today = datetime.now(ZONE).date()
+    made = await ordering.ask(settings, "beta", {"move": to}, day=today, author="test")
+    assert [one.message for one in made.plan.refusals] == [
+        "8 extensions are in use, and 7 would be allowed",
+        "groups is in use and would be lost",
+    ]
+    assert not (await put(settings, tenant=tenant(7))).findings
+    made = await ordering.ask(settings, "beta", {"move": to}, day=today, author="test")
+    assert not made.refused
+
+
 async def test_a_cancelled_contract_ends_what_it_included(under_contract: Settings) -> None:
     """The notice comes as an event of its document; the plans of its tenants know the end from then on."""
     today = datetime.now(ZONE).date()

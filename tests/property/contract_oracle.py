@@ -68,6 +68,7 @@ def contracts(story: Story) -> list[Agreed]:
     """Give the contracts of a story: the one that was signed, and those to which it moved."""
     past = story.past
     held = [one.part for one in past.entries if isinstance(one, Happened) and one.what == "held-back"]
+    kept = _stayed(past)
     found: list[Agreed] = []
     target: tuple[Edition, Change] | None = None
     for answer in past.answers:
@@ -85,16 +86,23 @@ def contracts(story: Story) -> list[Agreed]:
             _order(found[-1], answer, held)
         elif isinstance(deed, facts.Cancel | facts.Processed | facts.Move | facts.Withdraw):
             assert answer.ending is not None
-            found[-1].last = answer.ending.last
+            stays = answer.ending.last + DAY in kept
+            found[-1].last = None if stays else answer.ending.last
             if isinstance(deed, facts.Move):
                 edition = in_force(SHELF[deed.catalogue], answer.fact.on)
                 assert edition is not None
                 target = edition, deed.change
-            if isinstance(deed, facts.Withdraw):
-                found[-1].void, target = True, None
+            if stays or isinstance(deed, facts.Withdraw):
+                found[-1].void, target = isinstance(deed, facts.Withdraw), None
     if target is not None and found[-1].last is not None and found[-1].last + DAY <= UNTIL:
         found.append(_begun(found[-1].last + DAY, *target))
     return found
+
+
+def _stayed(past: History) -> set[date]:
+    """Give the days on which a move, and not a part of an order, was held back."""
+    happened = [one for one in past.entries if isinstance(one, Happened)]
+    return {one.on for one in happened if one.what == "held-back" and one.part is None}
 
 
 def due(story: Story) -> Charged:

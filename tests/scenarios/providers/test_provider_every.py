@@ -40,6 +40,50 @@ def test_row_x_5_not_before_the_old_contract_can_end(tell: Tell) -> None:
 
 
 @pytest.mark.row("X.5")
+def test_row_x_5_what_is_in_use_moves_only_where_it_fits(tell: Tell) -> None:
+    """Too many extensions are removed first; devices, of which the other catalogue says nothing, may stay."""
+    move = "  - {on: 2026-04-20, move: {catalogue: cloudpbx, add: {user: 5}, choose: {package: plus}"
+    events = (
+        "  - {on: 2026-03-01, sign: {choose: {size: '10', edition: pro}}}\n"
+        "  - {on: 2026-03-02, use: {counts: {extensions: 8, devices: 9}, features: [analytics]}}\n"
+        f"{move}, signed_form: form.pdf}}}}\n"
+        "  - {on: 2026-04-21, use: {counts: {extensions: 5, devices: 9}, features: [analytics]}}\n"
+        f"{move.replace('04-20', '04-22')}, signed_form: form.pdf}}}}\n"
+    )
+    told = tell("easybell", events, others=("cloudpbx",), until="2026-09-01")
+    assert told.why(2) == ["8 extensions are in use, and 5 would be allowed"]
+    assert told.answers == ["accepted", "accepted", "refused", "accepted", "accepted"]
+    assert told.state["catalogue"] == "cloudpbx@2026-01-01"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_a_move_is_held_back_by_what_is_in_use_on_its_day(tell: Tell) -> None:
+    """More extensions came meanwhile: the old contract goes on, is charged, and can move later."""
+    move = "move: {catalogue: cloudpbx, add: {user: 5}, choose: {package: plus}, signed_form: form.pdf}}\n"
+    events = (
+        "  - {on: 2026-03-01, sign: {choose: {size: '10', edition: pro}}}\n"
+        f"  - {{on: 2026-04-20, {move}"
+        "  - {on: 2026-04-21, use: {counts: {extensions: 8}}}\n"
+    )
+    told = tell("easybell", events, others=("cloudpbx",), until="2026-09-01")
+    assert told.answers == ["accepted"] * 3
+    held = next(one for one in told.values["happened"] if one["what"] == "held-back")
+    assert held["on"] == "2026-06-01"
+    assert [one["message"] for one in held["refusals"]] == ["8 extensions are in use, and 5 would be allowed"]
+    assert [one["why"] for one in held["steps"]] == [
+        "does not move to cloudpbx@2026-01-01: easybell@2026-01-01 goes on from 2026-06-01"
+    ]
+    assert (told.state["catalogue"], told.state["ending"]) == ("easybell@2026-01-01", None)
+    assert told.invoices["2026-08-01"] == told.invoices["2026-05-01"]
+    again = (
+        events + f"  - {{on: 2026-09-01, use: {{counts: {{extensions: 5}}}}}}\n  - {{on: 2026-09-02, {move}"
+    )
+    told = tell("easybell", again, others=("cloudpbx",), until="2027-03-01")
+    assert told.answers == ["accepted"] * 5
+    assert told.state["catalogue"] == "cloudpbx@2026-01-01"
+
+
+@pytest.mark.row("X.5")
 def test_row_x_5_a_debt_is_paid_first(tell: Tell) -> None:
     """Who owes something cannot move away from it."""
     opened = OPENED.replace("100.00", "14.00")

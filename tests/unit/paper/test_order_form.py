@@ -300,7 +300,16 @@ def test_every_language_has_every_word_of_the_form() -> None:
     said = {language: words(language, "order_words.yaml") for language in LANGUAGES}
     assert all(text for table in said.values() for text in table.values())
     source = "".join(path.read_text() for path in (CHECKOUT / "rating/contract").glob("*.py"))
-    elsewhere = {"ready-by", "porting", "withdrawal", "holder", "term", "notice-by", "over"}  # on no form
+    elsewhere = {
+        "ready-by",
+        "porting",
+        "withdrawal",
+        "holder",
+        "term",
+        "notice-by",
+        "over",
+        "goes-on",
+    }  # on no form
     rules = set(re.findall(r'Step\(\s*"([a-z-]+)"', source)) - elsewhere
     assert rules >= {"received", "processed", "notice", "minimum", "after", "version", "wished", "at-once"}
     rules |= {"any-day", "month-end", "term-end", "next-month"}  # by the terms and changes of offers
