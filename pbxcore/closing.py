@@ -13,7 +13,7 @@ from datetime import date
 from pbxcore.rater.pricing import rate_again
 from rating.allowance import Allowance, Kept
 from rating.book import Book
-from rating.closing import UTC, Rerating, is_over, to_keep
+from rating.closing import UTC, Rerating, is_over, not_known, to_keep, unread
 from rating.columns import Numbers
 from rating.leg import Leg
 from rating.periods import day_start_us, next_month
@@ -32,6 +32,7 @@ class Changes:
         changed: those that are charged or draw otherwise: as they stood, and as they should be.
         obstacle: why nothing is written.
         unpriced: legs that have no price any more.
+        not_known: why nobody can know what the catalogue grants, in words.
     """
 
     account: str
@@ -39,6 +40,7 @@ class Changes:
     changed: Sequence[tuple[RatedLeg, RatedLeg]] = ()
     obstacle: Obstacle | None = None
     unpriced: Sequence[Quarantined] = ()
+    not_known: str = ""
 
     @property
     def differences_micro(self) -> Mapping[str, int]:
@@ -113,8 +115,11 @@ class Closing:
 
     async def rerate(self, account: str, *, confirm: bool) -> Changes:
         """Tell what rating the open legs of an account again changes; write it if that is confirmed."""
-        if account not in self._book.accounts:
+        known = self._book.accounts.get(account)
+        if known is None:
             return Changes(account=account, obstacle=Obstacle.UNKNOWN_ACCOUNT)
+        if lost := unread(self._book, known):
+            return Changes(account=account, obstacle=Obstacle.NOT_KNOWN, not_known=lost)
         if confirm:
             found = await closing.write(self._connection, account, self._rate)
         else:
@@ -154,8 +159,9 @@ class Closing:
     def _rate(self, legs: OpenLegs) -> Rerating:
         return rate_again(legs, self._knowing(legs), self._numbers)
 
-    def _keep(self, legs: OpenLegs, month: date) -> Sequence[Allowance]:
-        return to_keep(self._knowing(legs), legs.account, month)
+    def _keep(self, legs: OpenLegs, month: date) -> tuple[Sequence[Allowance], str]:
+        book = self._knowing(legs)
+        return to_keep(book, legs.account, month), not_known(book, legs.account, month)
 
     def _knowing(self, legs: OpenLegs) -> Book:
         """Return the book with what was closed when the legs were read: somebody may have closed since."""
@@ -180,4 +186,5 @@ def _changes(found: Reread, obstacle: Obstacle | None) -> Changes:
         changed=[] if obstacle else [(one.leg, leg) for one, leg in found.rerating.changed],
         obstacle=obstacle,
         unpriced=found.rerating.unpriced,
+        not_known=found.not_known,
     )

@@ -149,6 +149,7 @@ class Book:
         accounts: id → account.
         payers: tenant → account.
         closes: account → what its closed months have settled; one that is missing has closed none.
+        unread: catalogues of which a version cannot be read: nobody knows all that they say.
     """
 
     destinations: Destinations
@@ -156,6 +157,7 @@ class Book:
     accounts: Mapping[str, Account]
     payers: Mapping[str, str]
     closes: Mapping[str, Closes] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
     # Never changed in place: a thread that asks meanwhile finds all of it or what was there before.
     _stretches: dict[str, tuple[Stretch, ...]] = field(default_factory=dict, compare=False, repr=False)
     _granted_s: dict[PoolKey, int] = field(default_factory=dict, compare=False, repr=False)

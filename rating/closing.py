@@ -10,13 +10,13 @@ a leg over midnight draws from two months, so no month can be had alone. What cl
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from rating.allowance import NO_CLOSES, Allowance, Kept
-from rating.book import Book, PoolKey
+from rating.book import Account, Book, PoolKey, Stretch
 from rating.catalogue import MOST_ROLL_OVER_MONTHS
 from rating.correction import difference, differs
 from rating.destinations import Kind
@@ -156,13 +156,34 @@ def to_keep(book: Book, account: str, month: date) -> tuple[Allowance, ...]:
     if known is None or not book.rolls_over(known):
         return ()
     found: dict[tuple[str, date], Allowance] = {}
-    opened = book.closes.get(account, NO_CLOSES).opened
+    for stretch in _month_ends(book, known, month):
+        found |= {(one.name, one.period): one for one in stretch.allowances if one.rolls_over}
+    return tuple(one for one in found.values() if one.kept is None)
+
+
+def not_known(book: Book, account: str, month: date) -> str:
+    """Say why nobody can know what the close of a month has to keep, in words; empty where it is known."""
+    known = book.accounts.get(account)
+    if known is None:
+        return ""
+    broken = (stretch.broken for stretch in _month_ends(book, known, month))
+    return unread(book, known) or next(filter(None, broken), "")
+
+
+def unread(book: Book, known: Account) -> str:
+    """Say in words that an account's catalogue cannot be read, or a version of it; empty where it can."""
+    if known.catalogue in book.unread or known.catalogue not in book.tariffs:
+        return f"catalogue {known.catalogue} is not there, or has a version that cannot be read"
+    return ""
+
+
+def _month_ends(book: Book, known: Account, month: date) -> Iterator[Stretch]:
+    """Yield what is in force at the end of each month that a close of one closes."""
+    opened = book.closes.get(known.account, NO_CLOSES).opened
     first = max(opened, month_away(month, -MOST_ROLL_OVER_MONTHS))
     while first <= month:  # thirteen turns at most: what began before has lapsed
         first = next_month(first)
-        stretch = book.stretch(known, day_start_us(first, known.zone) - 1)
-        found |= {(one.name, one.period): one for one in stretch.allowances if one.rolls_over}
-    return tuple(one for one in found.values() if one.kept is None)
+        yield book.stretch(known, day_start_us(first, known.zone) - 1)
 
 
 def kept(one: Allowance, account: str, used: Mapping[PoolKey, int]) -> Kept:

@@ -32,6 +32,10 @@ _OBSTACLES: Mapping[Obstacle, tuple[str, str]] = {
     Obstacle.UNKNOWN_ACCOUNT: ("there is no document of this account", "pbxcore apply its document"),
     Obstacle.NOT_OVER: ("the month is not over in the account's time zone", "wait until it is"),
     Obstacle.EARLIER_OPEN: ("a month before it is open", "close that first"),
+    Obstacle.NOT_KNOWN: (
+        "what its catalogue grants is not known, so nothing is rated again",
+        "apply a mended catalogue, or use the version of pbxcore that reads it; the log names the mistake",
+    ),
     Obstacle.UNPRICED: ("a leg has no price by the documents of today", "mend the catalogue"),
 }
 
@@ -130,9 +134,11 @@ def _end(refused: Sequence[Changes]) -> None:
         assert one.obstacle is not None
         what, remedy = _OBSTACLES[one.obstacle]
         err.print(f"[bold red]✗[/] {escape(one.account)}: {what}", highlight=False, soft_wrap=True)
+        if one.not_known:
+            err.print(f"    {escape(one.not_known)}", highlight=False, soft_wrap=True)
         for leg in one.unpriced[:SHOWN]:
             err.print(f"    {escape(f'{leg.key}: {leg.detail}')}", highlight=False, soft_wrap=True)
-        err.print(f"  → {remedy}", highlight=False)
+        err.print(f"  → {remedy}", highlight=False, soft_wrap=True)
     if refused:
         raise typer.Exit(int(Exit.NO))
 
@@ -260,6 +266,7 @@ def _changes_as_json(one: Changes) -> dict[str, Any]:
     return {
         "account": one.account,
         "obstacle": one.obstacle,
+        "not_known": one.not_known,
         "open_legs": one.legs,
         "differences": {currency: money.text(micro) for currency, micro in one.differences_micro.items()},
         "corrections": [

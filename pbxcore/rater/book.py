@@ -7,6 +7,7 @@ says why.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,10 +35,11 @@ async def load_book(connection: Connection, destinations: Destinations) -> Book:
     A close keeps what these documents grant; so a book has to be read again when documents change, and not
     when a month is closed.
     """
-    catalogues = await _specs(connection, "catalogue", CatalogueSpec)
-    accounts = await _specs(connection, "account", AccountSpec)
+    catalogues, unread = await _specs(connection, "catalogue", CatalogueSpec)
+    accounts, _ = await _specs(connection, "account", AccountSpec)
     payers = {row["tenant"]: row["account"] for row in await connection.fetch(_SQL["payers"])}
     book = bind(destinations, catalogues, accounts, payers)
+    book = replace(book, unread=frozenset(name.partition("@")[0] for name in unread))
     rolling = [name for name, account in book.accounts.items() if book.rolls_over(account)]
     return book.with_closes(await closes(connection, sorted({*rolling, *await keepers(connection)})))
 
@@ -48,8 +50,9 @@ async def pays_otherwise(connection: Connection, book: Book, tenants: Iterable[s
     return any(book.payers.get(row["tenant"]) != row["account"] for row in rows)
 
 
-async def _specs(connection: Connection, kind: str, model: type[Spec]) -> list[Spec]:
-    found = []
+async def _specs(connection: Connection, kind: str, model: type[Spec]) -> tuple[list[Spec], list[str]]:
+    """Read the documents in force, and name those that cannot be read."""
+    found, unread = [], []
     for row in await connection.fetch(_SQL["in_force"], kind):
         try:
             found.append(model.model_validate_json(row["document"]))
@@ -57,4 +60,5 @@ async def _specs(connection: Connection, kind: str, model: type[Spec]) -> list[S
             mistakes = error.errors(include_url=False, include_context=False, include_input=False)
             # The log wants the mistakes, not our stack.
             _log.error("%s %s@%s cannot be read: %s", kind, row["id"], row["revision"], mistakes)
-    return found
+            unread.append(row["id"])
+    return found, unread

@@ -12,7 +12,7 @@ than that is rated under the lock after `TRIES`.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from itertools import chain, groupby
@@ -46,8 +46,8 @@ _SQL = named(Path(__file__).with_name("queries.sql"))
 Rate = Callable[["OpenLegs"], Rerating]
 """Rates open legs again."""
 
-Keep = Callable[["OpenLegs", date], Sequence[Allowance]]
-"""Finds the allowances that the close of a month settles."""
+Keep = Callable[["OpenLegs", date], tuple[Sequence[Allowance], str]]
+"""Finds the allowances that the close of a month settles, and says why if nobody can know them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Seal:
 
     month: date
     by: str
-    keep: Keep = lambda _legs, _month: ()
+    keep: Keep = lambda _legs, _month: ((), "")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +127,7 @@ class Obstacle(StrEnum):
     UNKNOWN_ACCOUNT = "unknown-account"  # no document: nobody knows its zone and its prices
     NOT_OVER = "not-over"
     EARLIER_OPEN = "earlier-open"  # something is billed in a month before, which is not closed
+    NOT_KNOWN = "not-known"  # what its catalogue grants: a version cannot be read, or lacks what is booked
     UNPRICED = "unpriced"  # a leg had a price and has none by the documents of today
     CLOSED = "closed"  # already
 
@@ -140,6 +141,8 @@ class Reread:
         legs: that were rated again.
         opened: first month that is not closed; the first of all times if none is.
         first: first open month in which something is billed; None if nothing is.
+        keep: allowances that the close settles.
+        not_known: why nobody can know these, in words.
     """
 
     held: Held
@@ -147,6 +150,8 @@ class Reread:
     opened: date
     first: date | None
     rerating: Rerating
+    keep: Sequence[Allowance] = ()
+    not_known: str = ""
 
     def obstacle(self, close: date | None) -> Obstacle | None:
         """Tell why this may not be written and the month not be closed."""
@@ -154,6 +159,8 @@ class Reread:
             return Obstacle.CLOSED
         if close is not None and self.first is not None and self.first < close:
             return Obstacle.EARLIER_OPEN
+        if self.not_known:
+            return Obstacle.NOT_KNOWN
         return Obstacle.UNPRICED if self.rerating.unpriced else None
 
 
@@ -197,7 +204,7 @@ async def write(connection: Connection, account: str, rate: Rate, seal: Seal | N
     """
     month = seal.month if seal else None
     for _ in range(TRIES):
-        found = await read(connection, account, rate)
+        found = _settling(await read(connection, account, rate), seal)
         if found.obstacle(month) or not (found.rerating.changed or seal):
             return found
         rows = _correction_rows(found)
@@ -209,7 +216,7 @@ async def write(connection: Connection, account: str, rate: Rate, seal: Seal | N
                 return found
     async with connection.transaction():
         held = await _state(connection, _SQL["lock_stream"])
-        found = await _read(connection, account, rate, held)
+        found = _settling(await _read(connection, account, rate, held), seal)
         if not found.obstacle(month):
             newest = await _write(connection, found, _correction_rows(found), held.position)
             await _close(connection, found, seal, newest)
@@ -295,6 +302,13 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
     return Reread(held=held, legs=legs, opened=opened, first=first, rerating=rate(legs))
 
 
+def _settling(found: Reread, seal: Seal | None) -> Reread:
+    if seal is None:
+        return found
+    keep, not_known = seal.keep(found.legs, seal.month)
+    return replace(found, keep=keep, not_known=not_known)
+
+
 def _drawn(account: str, rows: Iterable["asyncpg.Record"]) -> Mapping[PoolKey, int]:
     """Sum up what legs and corrections drew from each pool.
 
@@ -345,12 +359,11 @@ async def _close(connection: Connection, found: Reread, seal: Seal | None, posit
         return
     account = found.legs.account
     await connection.execute(_SQL["close"], account, seal.month, position, seal.by)
-    allowances = seal.keep(found.legs, seal.month)
-    if allowances:
+    if found.keep:
         used = {**found.legs.balances, **found.rerating.used}
         later = await connection.fetch(_SQL["drawn"], account, next_month(seal.month))
         used |= _without({(account, row["pool"]): row["seconds"] for row in later}, used)
-        rows = [astuple(kept(one, account, used)) for one in allowances]
+        rows = [astuple(kept(one, account, used)) for one in found.keep]
         await connection.execute(_SQL["keep"], account, seal.month, *map(list, zip(*rows, strict=True)))
 
 

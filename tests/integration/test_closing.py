@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -213,6 +214,53 @@ async def test_a_leg_that_lost_its_price_keeps_the_month_open(connection: Connec
     found = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
     assert found.obstacle is Obstacle.UNPRICED
     assert "has no price for" in found.unpriced[0].detail
+    assert await state(connection) == before
+
+
+AUTPHONE = document("catalogues/autphone.yaml")
+NEWER = {"future": 1}  # a key of a later version of this program
+
+
+@pytest.mark.parametrize("payment", ["postpaid", "prepaid"])
+@pytest.mark.parametrize(
+    ("offer", "said"),
+    [
+        ({**AUTPHONE, **NEWER}, "catalogue autphone is not there, or has a version that cannot be read"),
+        ({**AUTPHONE, **NEWER, "valid_from": "2026-02-01"}, "a version that cannot be read"),
+        ({**AUTPHONE, "bundles": {}}, "autphone@2026-01-01 has no bundle dach in size S"),
+    ],
+    ids=["unreadable", "newer-version-unreadable", "lost-its-bundles"],
+)
+async def test_a_close_that_cannot_know_what_to_keep_is_refused(
+    connection: Connection, offer: dict[str, Any], said: str, payment: str
+) -> None:
+    """Without a call, too: minutes that roll over would be gone for good. Mended, it closes and keeps."""
+    account, name = document("accounts/acme.yaml"), f"autphone@{offer['valid_from']}"
+    await put(connection, "account", "acme", {**account, "payment": payment})
+    await put(connection, "catalogue", name, offer)
+    before = await state(connection)
+    broken = Closing(connection, await load_book(connection, DESTINATIONS))
+    found = await broken.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert (found.obstacle, said in found.not_known) == (Obstacle.NOT_KNOWN, True), found.not_known
+    assert await state(connection) == before
+    await put(connection, "catalogue", name, {**AUTPHONE, "valid_from": offer["valid_from"]})
+    mended = Closing(connection, await load_book(connection, DESTINATIONS))
+    assert (await mended.close("acme", FEBRUARY, now_us=NOW_US, by="test")).obstacle is None
+    assert FEBRUARY in {one.period for one in await closing.kept_by(connection, "acme", FEBRUARY)}
+    found = await broken.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert found.obstacle is Obstacle.CLOSED, "what is closed is closed, whatever can be read"
+
+
+async def test_nothing_is_rated_again_by_the_versions_that_can_be_read(
+    connection: Connection, writer: Writer
+) -> None:
+    """The one in force cannot: an older one would charge wrongly, and as a correction."""
+    await take_in(writer, shuffled())
+    newer = {**AUTPHONE, **NEWER, "valid_from": "2026-02-01"}
+    await put(connection, "catalogue", "autphone@2026-02-01", newer)
+    before = await state(connection)
+    closer = Closing(connection, await load_book(connection, DESTINATIONS))
+    assert (await closer.rerate("acme", confirm=True)).obstacle is Obstacle.NOT_KNOWN
     assert await state(connection) == before
 
 
@@ -446,6 +494,26 @@ async def test_an_operator_closes_a_month(
     (correction,) = json.loads(output)["legs"][0]["corrections"]
     assert (correction["type"], correction["correction"]) == ("correction", 1)
     assert correction["amount"] == f"{correction['amount_micro'] / 1_000_000:.6f}"
+
+
+async def test_an_account_that_cannot_be_closed_holds_up_no_other(
+    connection: Connection, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Its catalogue cannot be read: it is named with what to do; the other one's month is closed."""
+    other = {**document("accounts/acme.yaml"), "account": "zeta", "catalogue": "other"}
+    await put(connection, "account", "zeta", other)
+    await put(connection, "catalogue", "other@2026-01-01", {**AUTPHONE, "catalogue": "other"})
+    await put(connection, "catalogue", "autphone@2026-01-01", {**AUTPHONE, **NEWER})
+    code, output = await asyncio.to_thread(command, "close", "--all", "2026-02")
+    assert (code, "acme: what its catalogue grants is not known" in output) == (1, True), output
+    assert "catalogue autphone is not there, or has a version that cannot be read" in output
+    assert "→ apply a mended catalogue" in output
+    assert await ledger.first_open(connection, ["acme", "zeta"]) == {"zeta": MARCH}
+    code, output = await asyncio.to_thread(command, "rerate", "--all", "--json")
+    told = {
+        one["account"]: one["obstacle"] for one in json.loads(output[: output.rindex("}") + 1])["accounts"]
+    }
+    assert (code, told) == (1, {"acme": "not-known", "zeta": None})
 
 
 async def test_an_operator_rates_again(
