@@ -41,6 +41,9 @@ class Ports(BaseModel):
     carrier: int = Field(5065, ge=1, le=65_535)
 
 
+SETTINGS = "service.yaml"
+
+
 class Trunk(BaseModel):
     """A carrier link.
 
@@ -57,7 +60,7 @@ class Trunk(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9]{1,20}$")
-    host: str
+    host: str = Field(pattern=r"^[0-9A-Za-z.:-]{1,253}$")
     port: int = Field(5060, ge=1, le=65_535)
     practice: bool = False
     caller: From = From.USER
@@ -143,7 +146,7 @@ class Settings(BaseSettings):
         """Take arguments first, then PBXCORE_* variables, then config/service.yaml."""
         del dotenv_settings, file_secret_settings
         folder = Path(os.environ.get("PBXCORE_CONFIG", "config"))
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, folder / "service.yaml")
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, folder / SETTINGS)
 
     @property
     def carriers(self) -> Carriers:
@@ -154,6 +157,17 @@ class Settings(BaseSettings):
             routes=tuple(routes(self.routes, names, "service.routes")),
             presentation={t.name: t.presentation for t in self.trunks if t.presentation != USUAL},
         )
+
+    @model_validator(mode="after")
+    def _trunks_are_told_apart(self) -> Self:
+        """Asterisk knows a trunk by its name, and whose a call is by the address that it comes from."""
+        for key in ("name", "host"):
+            seen: set[str] = set()
+            for value in (getattr(trunk, key) for trunk in self.trunks):
+                if value in seen:
+                    raise ValueError(f"trunks: two have the {key} {value}; each needs its own")
+                seen.add(value)
+        return self
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> Self:

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from yaml import YAMLError
 
-from pbxcore.settings import Settings
+from pbxcore.settings import SETTINGS, Settings
 
 app = typer.Typer(
     name="pbxcore",
@@ -44,6 +45,17 @@ def main() -> None:
     """Run a command; a setting that is wrong is one line, whichever command met it first."""
     try:
         app()
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        if mark is None or Path(mark.name).name != SETTINGS:
+            raise
+        said = getattr(error, "problem", "") or "it cannot be read"
+        fail(
+            f"{mark.name}, line {mark.line + 1}, is no YAML: {said}",
+            "mend that line or the one before",
+            Exit.USAGE,
+        )
+        sys.exit(int(Exit.USAGE))
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise

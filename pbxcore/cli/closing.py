@@ -54,7 +54,9 @@ def close(
     """
     *accounts, written = words
     month = _month(written)
-    closes, of_nobody = run(_close(_asked(accounts, everybody=everybody), month))
+    closes, of_nobody = run(
+        _close(_asked(accounts, everybody=everybody, example=f"pbxcore close acme {month:%Y-%m}"), month)
+    )
     if as_json:
         answer = {"accounts": [_close_as_json(one) for one in closes], "of_nobody": of_nobody}
         out.print_json(json.dumps(answer))
@@ -76,7 +78,9 @@ def rerate(
     For a tariff that was wrong: mend and apply the catalogue first. Legs of closed months and of prepaid
     accounts stay as they are. With --confirm what differs is written, as corrections; twice changes nothing.
     """
-    changes = run(_rerate(_asked(accounts or [], everybody=everybody), confirm=confirm))
+    changes = run(
+        _rerate(_asked(accounts or [], everybody=everybody, example="pbxcore rerate acme"), confirm=confirm)
+    )
     if as_json:
         answer = {"written": confirm, "accounts": [_changes_as_json(one) for one in changes]}
         out.print_json(json.dumps(answer))
@@ -95,10 +99,10 @@ def _month(written: str) -> date:
 Accounts = Callable[[Sequence[str]], Sequence[str]]
 
 
-def _asked(accounts: Sequence[str], *, everybody: bool) -> Accounts:
+def _asked(accounts: Sequence[str], *, everybody: bool, example: str) -> Accounts:
     """Return which accounts are meant, of all there are."""
     if bool(accounts) == everybody:
-        raise fail("name accounts, or say --all", "pbxcore close acme 2026-10", Exit.USAGE)
+        raise fail("name accounts, or say --all", example, Exit.USAGE)
     return lambda known: known if everybody else list(dict.fromkeys(accounts))
 
 

@@ -177,11 +177,11 @@ def _coming(state: State, turn: date) -> tuple[Line, ...]:
 
 
 def identified(made: Quote) -> Quote:
-    """Give a quote its id."""
+    """Give a quote its id; in which order its parts were said is no part of what is agreed."""
     content: dict[str, object] = {
         "edition": made.edition.name,
-        "parts": [_part(part, made.on) for part in made.plan.parts],
-        "once": made.plan.once,
+        "parts": sorted((_part(part, made.on) for part in made.plan.parts), key=json.dumps),
+        "once": sorted(made.plan.once),
         "prices": [money.text(made.price_before_micro), money.text(made.price_after_micro)],
         "at_once": money.text(made.at_once_micro),
         "invoice": [made.invoice_on.isoformat(), money.text(total(made.invoice_lines))],

@@ -171,6 +171,18 @@ def test_a_quote_is_ordered_exactly_once(signed: Settings, command: Command) -> 
     assert shown == [4, 5]
 
 
+@pytest.mark.parametrize("added", [("extension=1", "number=1"), ("number=1", "extension=1")])
+def test_a_quote_holds_in_whatever_order_its_parts_were_said(
+    signed: Settings, command: Command, added: tuple[str, str]
+) -> None:
+    """The database sorts the keys of what was wanted; that is still what was quoted."""
+    first, second = added
+    _, told = command("quote", "acme", "--add", first, "--add", second, "--on", "2026-03-02", "--json")
+    code, said = command("order", "acme", "--quote", json.loads(told)["id"], "--on", "2026-03-02", "--json")
+    assert (code, json.loads(said)["outcome"]) == (0, "accepted")
+    assert len(asyncio.run(facts(signed))) == 2
+
+
 def test_what_was_quoted_again_is_ordered_again(signed: Settings, command: Command) -> None:
     """Two quotes of the same units, each asked for after the order before it, are two orders."""
     for units in (1, 2):
