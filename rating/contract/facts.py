@@ -3,7 +3,7 @@
 Owns their shapes and their order. Refuses to know what follows from them (`rating.contract.history`).
 
 The order in which facts were learned says nothing: they count in the order of their instants, and at one
-instant in the order of `DEEDS`, money first.
+instant in the order of `DEEDS`, money first; of what was in use in one minute the most counts last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -183,5 +183,7 @@ def in_order(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple(sorted(facts, key=_order))
 
 
-def _order(fact: Fact) -> tuple[date, int, int, str]:
-    return fact.on, fact.minute, DEEDS.index(type(fact.deed)), repr(fact.deed)
+def _order(fact: Fact) -> tuple[date, int, int, tuple[tuple[str, int], ...], str]:
+    deed = fact.deed
+    counted = tuple(sorted(deed.counts.items())) if isinstance(deed, Use) else ()
+    return fact.on, fact.minute, DEEDS.index(type(deed)), counted, repr(deed)

@@ -14,6 +14,7 @@ from rating.contract.calendar import (
     working_day_after,
 )
 from rating.contract.ending import ending, term_over
+from rating.contract.facts import Fact, Use, in_order
 from rating.offer import NoticeSpec, StatuteSpec, TermSpec
 
 GERMANY = Calendar(country="DE", region="BY")
@@ -147,3 +148,13 @@ def test_only_terms_are_over() -> None:
     """What ends with months has no term that runs out."""
     assert term_over(TermSpec(ends="month-end"), first=date(2026, 1, 1), day=date(2026, 5, 1)) is None
     assert term_over(YEAR, first=date(2026, 1, 31), day=date(2027, 2, 1)) == date(2027, 2, 28)
+
+
+@pytest.mark.parametrize("told", [(9, 10), (10, 9)])
+def test_of_one_minute_the_most_in_use_counts_last(told: tuple[int, int]) -> None:
+    """Ten are more than nine, however they were learned: by number, not by text."""
+    known = [Fact(on=date(2026, 3, 1), minute=1439, deed=Use(counts={"extensions": one})) for one in told]
+    assert [one.deed for one in in_order(known)] == [
+        Use(counts={"extensions": 9}),
+        Use(counts={"extensions": 10}),
+    ]
