@@ -11,7 +11,7 @@ from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
 from dialplan.spec import MAX_ENTITLEMENTS, TenantSpec
 from rating.contract.history import History, edition_on, timeline
-from rating.contract.state import Rights, State, limited
+from rating.contract.state import Rights, State, limited, rights
 from rating.offer import OfferSpec
 
 COUNTED = ("extensions", "devices")  # what a tenant's document has a number of
@@ -69,7 +69,8 @@ def features(specs: Iterable[TenantSpec]) -> frozenset[str]:
 def use(state: State, has: Mapping[str, int], used: frozenset[str]) -> dict[str, Any] | None:
     """Write what tenants have and use as an event of their contract; None where it knows that already.
 
-    Only what its offer limits or gates is said. A function that no plan knows is told by people, and stays.
+    Only what its offer limits, and of functions what it includes by now, is said. A function that no plan
+    knows is told by people, and stays.
     """
     offer = state.edition.offer
     said: dict[str, Any] = {}
@@ -77,7 +78,7 @@ def use(state: State, has: Mapping[str, int], used: frozenset[str]) -> dict[str,
     counted = {name: has[name] for name in COUNTED if name in names}
     if counted != {name: state.in_use.get(name, 0) for name in counted}:
         said["counts"] = counted
-    using = (state.features_in_use - GATED) | (used & set(offer.features))
+    using = (state.features_in_use - GATED) | (used & set(rights(state, state.today).features))
     if using != state.features_in_use:
         said["features"] = sorted(using)
     return said or None

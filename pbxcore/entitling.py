@@ -12,8 +12,8 @@ Whoever is here has the turn of the door.
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -175,7 +175,8 @@ def _use(terms: Terms) -> Mapping[str, Any] | None:
     """Write what tenants have and use as an event; None where that is known, or more than is allowed.
 
     They have too much where a contract came after them, or has ended: then there is nothing to agree on.
-    Of a contract without tenants only its document can tell.
+    Of a contract without tenants only its document can tell. In the last minute of a day nothing comes behind
+    what is told of it already: what would not count is told on the next day.
     """
     if not terms.tenants and not terms.stored:
         return None
@@ -186,11 +187,32 @@ def _use(terms: Terms) -> Mapping[str, Any] | None:
         return None
     minutes = [minute_of(event) for event in spec.events if event.on == day]
     minute = min(max(terms.now.hour * 60 + terms.now.minute, *(one + 1 for one in minutes), 0), LAST_MINUTE)
-    event = {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", "use": said}
-    alone = ContractSpec.model_validate({**spec.model_dump(exclude={"events"}), "events": [event]})
+    when = {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}"}
+    apart = {key: {**when, "use": {key: value}} for key, value in said.items()}
+    accepted = {key: said[key] for key, event in apart.items() if _accepted(terms, state, event)}
+    event = {**when, "use": accepted}
+    told = tell(contract_log.with_events(spec, terms.log, [event]), terms.offers, day).states[-1]
+    counts_now = (told.in_use, told.features_in_use) != (state.in_use, state.features_in_use)
+    return event if accepted and counts_now else None
+
+
+def _accepted(terms: Terms, state: State, event: Mapping[str, Any]) -> bool:
+    alone = ContractSpec.model_validate({**terms.log.spec.model_dump(exclude={"events"}), "events": [event]})
     (fact,) = facts_of(alone, terms.offers)
     _, answer, _ = do(state, fact, terms.offers)
-    return event if answer.outcome == "accepted" else None
+    return answer.outcome == "accepted"
+
+
+async def judged(connection: Connection, log: Log, offers: Shelf, day: date) -> ContractSpec:
+    """Give a contract as orders of a day are judged: with what its tenants have now; nothing is stored.
+
+    What they had before it was included is in use since then, and nobody has told.
+    """
+    whose = {"id": log.spec.contract, "account": log.spec.account}
+    terms = await _terms(connection, whose, offers, {}, datetime.now(UTC))
+    now = datetime.combine(max(day, terms.now.date()), terms.now.timetz())
+    event = _use(replace(terms, now=now))
+    return log.spec if event is None else contract_log.with_events(log.spec, log, [event])
 
 
 async def follow(

@@ -94,7 +94,7 @@ async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, a
     """
     async with _connected(settings, author) as connection, connection.transaction():
         log, offers = await _read(connection, contract)
-        made = quoted(log.spec, offers, wanted, day)
+        made = quoted(await entitling.judged(connection, log, offers, day), offers, wanted, day)
         if not made.refused:
             name = await contract_log.keep_quote(
                 connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author
@@ -188,7 +188,7 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
         return Ordered(outcome="unchanged", number=before.number)
     minute = behind(log.spec, day)
     wanted = with_form(kept.wanted, form)
-    state = tell(log.spec, offers, day).states[-1]
+    state = tell(await entitling.judged(connection, log, offers, day), offers, day).states[-1]
     deed, key = deed_of(state, log.spec, offers, wanted, kept.id)
     _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
     if answer.outcome != "accepted":

@@ -14,6 +14,7 @@ from dialplan.facts import Facts, Origin, State
 from pbxcore import door, ordering, published
 from pbxcore.door import Applied
 from pbxcore.settings import Settings
+from rating.contract.story import tell
 from tests.integration.test_door import CONFIG, codes, put, rows
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -329,6 +330,70 @@ async def test_a_move_takes_nothing_away_that_is_in_use(settings: Settings) -> N
     assert not (await put(settings, tenant=tenant(7))).findings
     made = await ordering.ask(settings, "beta", {"move": to}, day=today, author="test")
     assert not made.refused
+
+
+async def test_counts_are_told_while_a_feature_waits_to_begin(settings: Settings) -> None:
+    """Nine extensions and a group that begins with Pro: a size of five is refused at once, for the nine."""
+    contract = CONTRACT.replace("size: '5'", "size: '10'")
+    await put(settings, catalogue=GATED, account=ACCOUNT, contract=contract, tenant=tenant(3))
+    today = datetime.now(ZONE).date()
+    await ordering.order(
+        settings, "beta", await ask(settings, {"choose": {"edition": "pro"}}), day=today, author="test"
+    )
+    assert not (await put(settings, tenant=tenant(9, groups=True))).findings
+    assert (await facts(settings))[-1]["use"] == {"counts": {"extensions": 9, "devices": 9}}
+    down = await ordering.ask(settings, "beta", {"choose": {"size": "5"}}, day=today, author="test")
+    assert {one.code for one in down.plan.refusals} == {"remove-first"}
+
+
+@pytest.mark.parametrize("wanted", [{"size": "5"}, {"edition": "classic"}], ids=["counts", "group"])
+async def test_an_order_is_judged_by_what_tenants_have_since_the_contract_began(
+    settings: Settings, wanted: dict[str, str]
+) -> None:
+    """Signed to begin tomorrow, eight extensions and a group there: the day after nobody gives them up."""
+    today = datetime.now(ZONE).date()
+    begins = f"{today}, sign: {{begins: {today + timedelta(days=1)}, choose: {{size: '10', edition: pro}}}}"
+    contract = CONTRACT.replace(SIGNED, f"  - {{on: {begins}}}\n")
+    await put(settings, catalogue=GATED, account=ACCOUNT, tenant=tenant(8, groups=True))
+    assert not (await put(settings, contract=contract)).findings
+    known = await facts(settings)
+    down = await ordering.ask(
+        settings, "beta", {"choose": wanted}, day=today + timedelta(days=2), author="test"
+    )
+    assert {one.code for one in down.plan.refusals} == {"remove-first"}
+    assert await facts(settings) == known
+
+
+async def test_a_quote_is_not_ordered_once_what_it_gives_up_is_in_use(settings: Settings) -> None:
+    """A group came after the quote and before the contract began: nobody could tell, the order sees it."""
+    today = datetime.now(ZONE).date()
+    begins = f"{today}, sign: {{begins: {today + timedelta(days=1)}, choose: {{size: '5', edition: pro}}}}"
+    contract = CONTRACT.replace(SIGNED, f"  - {{on: {begins}}}\n")
+    await put(settings, catalogue=GATED, account=ACCOUNT, contract=contract, tenant=tenant(5))
+    later, wanted = today + timedelta(days=2), {"choose": {"edition": "classic"}}
+    down = await ordering.ask(settings, "beta", wanted, day=later, author="test")
+    assert not down.refused
+    assert not (await put(settings, tenant=tenant(5, groups=True))).findings
+    done = await ordering.order(settings, "beta", down.id, day=later, author="test")
+    assert done.answer is not None
+    assert (done.outcome, done.answer.refusals[0].code) == ("refused", "remove-first")
+
+
+async def test_in_the_last_minute_of_a_day_the_most_is_known_and_nothing_is_told_twice(
+    settings: Settings,
+) -> None:
+    """Behind 23:59 there is no minute: ten are more than nine, and fewer are told on the next day."""
+    today = datetime.now(ZONE).date()
+    last = f"  - {{on: {today}, at: '23:59', use: {{counts: {{extensions: 3, devices: 3}}}}}}\n"
+    contract = CONTRACT.replace("size: '5'", "size: '10'") + last
+    await put(settings, catalogue=GATED, account=ACCOUNT, contract=contract)
+    known = []
+    for count in (9, 10, 10, 8, 8):
+        assert not (await put(settings, tenant=tenant(count))).findings
+        spec, offers = await ordering.stored(settings, "beta")
+        in_use = tell(spec, offers, today).states[-1].in_use
+        known.append((in_use["extensions"], len(await facts(settings))))
+    assert known == [(9, 3), (10, 4), (10, 4), (10, 4), (10, 4)]
 
 
 async def test_a_cancelled_contract_ends_what_it_included(under_contract: Settings) -> None:
