@@ -24,6 +24,7 @@ from pbxcore.callers import consequences
 from pbxcore.cli import calls, findings
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
+from pbxcore.cli.database import no_database
 from pbxcore.database import Connection
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.revisions import Entry, Revision
@@ -164,9 +165,7 @@ def ask(question: Callable[[Connection], Awaitable[T]]) -> T:
     try:
         return asyncio.run(_asked(question))
     except database.AWAY as away:
-        raise fail(
-            f"the database does not answer ({away})", "start the machine with `make run`", Exit.UNAVAILABLE
-        ) from away
+        raise no_database(away) from away
 
 
 async def _asked(question: Callable[[Connection], Awaitable[T]]) -> T:
