@@ -72,13 +72,23 @@ def hands() -> st.SearchStrategy[facts.Deed]:
 
 
 def moves(names: list[str]) -> st.SearchStrategy[facts.Deed]:
-    """Give moves to other catalogues, now and then without the signed form."""
+    """Give moves to other catalogues, mostly to far more than is in use, now and then without the form."""
     signed = st.sampled_from((True, True, True, False))
     return st.builds(
-        lambda name, form: facts.Move(catalogue=name, change=first_change(SHELF[name][0]), signed_form=form),
+        lambda name, times, form: facts.Move(
+            catalogue=name, change=_times(SHELF[name][0], times), signed_form=form
+        ),
         st.sampled_from(names),
+        st.sampled_from((1, 20, 20)),
         signed,
     )
+
+
+def _times(edition: Edition, times: int) -> Change:
+    """Give what a catalogue is signed with, and so often what it limits."""
+    needed, products = first_change(edition), edition.offer.products
+    units = {name: units * (times if products[name].grants else 1) for name, units in needed.add.items()}
+    return replace(needed, add=units)
 
 
 def weighed(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
