@@ -7,6 +7,7 @@ may still name a group that does not exist.
 Strict: an unknown key, a number where text belongs, a text where a number belongs are mistakes, not guesses.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -520,3 +521,34 @@ class TenantSpec(Document):
     music: dict[Name, MusicSpec] = {}
     on_hold: Name | None = None
     transfer_keys: TransferKeysSpec | None = None
+
+
+class ExtensionOutline(BaseModel):
+    """One extension: its phones, and whether it has a mailbox."""
+
+    model_config = ConfigDict(frozen=True)
+
+    devices: tuple[Any, ...] = ()
+    voicemail: Any = None
+
+
+class GroupOutline(BaseModel):
+    """One group: whether it has a mailbox."""
+
+    model_config = ConfigDict(frozen=True)
+
+    voicemail: Any = None
+
+
+class TenantOutline(BaseModel):
+    """What contracts limit and gate of one tenant, where this version cannot read the whole of its document.
+
+    It ignores all that is said beside, and is no plan: nothing is decided by it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    extensions: Mapping[str, ExtensionOutline] = {}
+    groups: Mapping[str, GroupOutline] = {}
+    hours: Mapping[str, Any] = {}
+    announcements: Mapping[str, Any] = {}

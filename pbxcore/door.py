@@ -503,7 +503,7 @@ async def _store(
     ]
     contracts = [*(one.id for one in documents if one.kind == "contract"), *(one.id for one in ordered)]
     terms = await entitling.concerned(connection, tenants, contracts=contracts, now=datetime.now(UTC))
-    offers.admit(terms, tenants.keys())
+    offers.admit(terms, tenants)
     settled = [(one, await entitling.settle(connection, one, author=author)) for one in terms]
     entitled = {tenant: entries for one, entries in settled for tenant in one.tenants}
     changes = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
-from dialplan.spec import MAX_ENTITLEMENTS, TenantSpec
+from dialplan.spec import MAX_ENTITLEMENTS, TenantOutline, TenantSpec
 from rating.contract.history import History, edition_on, timeline
 from rating.contract.state import Rights, State, limited, rights
 from rating.offer import OfferSpec
@@ -55,13 +55,13 @@ def _entry(may: Rights, offer: OfferSpec | None) -> dict[str, Any]:
     return {"features": sorted(GATED - closed), **counts}
 
 
-def counts(specs: Iterable[TenantSpec]) -> dict[str, int]:
+def counts(specs: Iterable[TenantSpec | TenantOutline]) -> dict[str, int]:
     """Count what tenants have together and contracts limit."""
     extensions = [one for spec in specs for one in spec.extensions.values()]
     return {"extensions": len(extensions), "devices": sum(len(one.devices) for one in extensions)}
 
 
-def features(specs: Iterable[TenantSpec]) -> frozenset[str]:
+def features(specs: Iterable[TenantSpec | TenantOutline]) -> frozenset[str]:
     """Name what tenants use of all that a catalogue may withhold from calls."""
     return frozenset(feature.value for spec in specs for _, feature in uses(spec))
 

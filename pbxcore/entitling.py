@@ -11,6 +11,7 @@ Whoever is here has the turn of the door.
 """
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from dialplan.finding import Finding
-from dialplan.spec import TenantSpec
+from dialplan.spec import TenantOutline, TenantSpec
 from pbxcore import contract_log
 from pbxcore.contract_checks import undone
 from pbxcore.contract_log import Log
@@ -33,6 +36,7 @@ from rating.contract.edition import Shelf, shelf
 from rating.contract.state import State
 from rating.contract.story import tell, tell_all
 
+logger = logging.getLogger(__name__)
 SQL = named(Path(__file__).with_name("entitling.sql"))
 Entries = Sequence[Mapping[str, Any]]
 """Entitlements as a tenant's document has them; none: it is not restricted."""
@@ -40,9 +44,13 @@ Entries = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """The newest revision of a tenant: its number, and the entitlements that its contract gave it then."""
+    """The newest revision of a tenant: its number, its document, what its contract gave it then.
+
+    Of a document that this program cannot read `spec` is the outline; None where it has not even that.
+    """
 
     revision: int
+    spec: TenantSpec | TenantOutline | None
     entries: Entries
 
 
@@ -54,14 +62,14 @@ class Terms:
         log: of the contract.
         offers: every catalogue.
         now: by the clock of its account.
-        tenants: of its account, those of the change as they shall be.
+        tenants: of its account, those of the change as they shall be; outlines of those that cannot be read.
         stored: those of them that are there already.
     """
 
     log: Log
     offers: Shelf
     now: datetime
-    tenants: Mapping[str, TenantSpec]
+    tenants: Mapping[str, TenantSpec | TenantOutline]
     stored: Mapping[str, Stored]
 
     @property
@@ -95,6 +103,10 @@ class UndoneError(Exception):
     tenants: Collection[str]
 
 
+class UncountedError(UndoneError):
+    """What a stored tenant has cannot even be counted: nothing that its contract limits may be stored."""
+
+
 async def concerned(
     connection: Connection,
     changed: Mapping[str, TenantSpec],
@@ -109,6 +121,9 @@ async def concerned(
         changed: tenants as they shall be.
         contracts: that have changed.
         now: with a time zone.
+
+    Raises:
+        UncountedError: a stored tenant of theirs cannot be read at all.
     """
     accounts = {spec.account for spec in changed.values()}
     rows = await connection.fetch(SQL["concerned"], list(contracts), sorted(accounts), sorted(changed))
@@ -128,18 +143,18 @@ async def _terms(
     log = await contract_log.read(connection, row["id"])
     assert log is not None, "it was found in this turn"
     account = row["account"]
-    there = {one["id"]: one for one in await connection.fetch(SQL["tenants"], account)}
-    tenants = {
-        name: TenantSpec.model_validate_json(one["document"])
-        for name, one in there.items()
-        if name not in changed
-    }
+    stored = {one["id"]: _stored(dict(one)) for one in await connection.fetch(SQL["tenants"], account)}
+    others = {name: one.spec for name, one in stored.items() if name not in changed}
+    uncounted = sorted(name for name, spec in others.items() if spec is None)
+    if uncounted:
+        raise UncountedError(_uncounted(uncounted[0], row["id"]), tuple(stored))
+    tenants = {name: spec for name, spec in others.items() if spec is not None}
     return Terms(
         log=log,
         offers=offers,
         now=now.astimezone(await zone(connection, account)),
         tenants=tenants | {name: spec for name, spec in changed.items() if spec.account == account},
-        stored={name: _stored(dict(one)) for name, one in there.items()},
+        stored=stored,
     )
 
 
@@ -150,7 +165,30 @@ async def zone(connection: Connection, account: str | None) -> ZoneInfo:
 
 
 def _stored(row: Mapping[str, Any]) -> Stored:
-    return Stored(revision=row["revision"], entries=json.loads(row["entitlements"] or "[]"))
+    entries = json.loads(row["entitlements"] or "[]")
+    return Stored(revision=row["revision"], spec=_spec(row), entries=entries)
+
+
+def _spec(row: Mapping[str, Any]) -> TenantSpec | TenantOutline | None:
+    """Read a stored document as far as this version of the program can: it holds nobody else back."""
+    try:
+        return TenantSpec.model_validate_json(row["document"])
+    except ValidationError:
+        logger.exception("revision %s of %s cannot be read; only counted", row["revision"], row["id"])
+    try:
+        return TenantOutline.model_validate_json(row["document"])
+    except ValidationError:
+        return None
+
+
+def _uncounted(tenant: str, contract: str) -> Finding:
+    return Finding(
+        path=(),
+        code="uncounted-tenant",
+        message=f"what tenant {tenant} has cannot be counted for contract {contract}: this version of the "
+        f"program cannot read its stored document",
+        remedy=f"apply a document of {tenant} that `pbxcore check` finds right",
+    )
 
 
 async def settle(connection: Connection, terms: Terms, *, author: str) -> Entries:

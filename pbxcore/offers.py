@@ -1,5 +1,6 @@
 """What a tenant's document uses beyond its contract, refused at the door with the change that would allow it.
 
+Only what gets worse is refused: a contract may have come after what is there, or have ended before it.
 Owns these findings, and the offer: a quote that is kept like any other, and ordered by its id, alone
 (`pbxcore order`) or together with the document (`pbxcore apply --order`). Refuses to order anything.
 """
@@ -15,7 +16,7 @@ from dialplan.spec import EntitlementSpec, TenantSpec
 from pbxcore import contract_log
 from pbxcore.database import Connection
 from pbxcore.documents import Located, Read, locate
-from pbxcore.entitlements import COUNTED, counts
+from pbxcore.entitlements import COUNTED, counts, features
 from pbxcore.entitling import Entries, Terms
 from rating.contract import report
 from rating.contract.line import amount_text
@@ -76,11 +77,11 @@ class NotEntitledError(Exception):
         return tuple(offer for offer in made if offer is not None)
 
 
-def admit(terms: Iterable[Terms], changed: Collection[str]) -> None:
+def admit(terms: Iterable[Terms], changed: Mapping[str, TenantSpec]) -> None:
     """Let the tenants of a change pass.
 
     Raises:
-        NotEntitledError: some use more than their contracts let them.
+        NotEntitledError: some use more than their contracts let them, and more than is stored.
     """
     refused = tuple(one for each in terms if (one := _refused(each, changed)))
     if refused:
@@ -101,23 +102,41 @@ def findings(
     )
 
 
-def _refused(terms: Terms, changed: Collection[str]) -> Refused | None:
+def _refused(terms: Terms, changed: Mapping[str, TenantSpec]) -> Refused | None:
     """Judge the changed tenants of a contract by what it lets them use from now on."""
     entries = terms.entries
     if not entries:
         return None
     found: list[tuple[str, Finding]] = []
     closed: set[str] = set()
-    for name in sorted(terms.tenants.keys() & set(changed)):
-        spec = terms.tenants[name]
+    kept = _kept(terms)
+    for name in sorted(terms.tenants.keys() & changed.keys()):
+        spec, stored = changed[name], terms.stored.get(name)
+        before = stored.spec if stored is not None else None
+        if spec == before:
+            continue
         if spec.entitlements:
             found.append((name, _by_hand(terms)))
             continue
         others = counts(one for other, one in terms.tenants.items() if other != name)
-        subject = _subject(spec, entries, others, terms)
-        found += [(name, one) for one in (*uses_what_it_may(subject), *has_as_many_as_it_may(subject))]
+        used = features([before] if before is not None else [])
+        subject = _subject(spec, [_with(entry, used) for entry in entries], others, terms)
+        judged = (*uses_what_it_may(subject), *has_as_many_as_it_may(subject))
+        found += [(name, one) for one in judged if one.code not in kept]
         closed |= {feature.value for _, feature in ungranted(subject)}
     return Refused(terms=terms, findings=tuple(found), features=frozenset(closed)) if found else None
+
+
+def _kept(terms: Terms) -> frozenset[str]:
+    """Give the codes of what the account's tenants together have no more of than is stored."""
+    before = counts(one.spec for one in terms.stored.values() if one.spec is not None)
+    after = counts(terms.tenants.values())
+    return frozenset(TOO_MANY[one] for one in COUNTED if after[one] <= before[one])
+
+
+def _with(entry: Mapping[str, Any], used: Collection[str]) -> Mapping[str, Any]:
+    """Give an entry that includes what was used already, too."""
+    return {**entry, "features": sorted({*entry["features"], *used})}
 
 
 def _subject(spec: TenantSpec, entries: Entries, others: Mapping[str, int], terms: Terms) -> Subject:

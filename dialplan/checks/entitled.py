@@ -12,7 +12,7 @@ from dialplan.checks.register import check
 from dialplan.checks.subject import Subject
 from dialplan.entitlement import Feature, Timeline, from_now_on, instant
 from dialplan.finding import Finding, Path
-from dialplan.spec import TenantSpec
+from dialplan.spec import TenantOutline, TenantSpec
 
 
 @check
@@ -63,7 +63,7 @@ def ungranted(subject: Subject) -> Iterator[tuple[Path, Feature]]:
     return ((path, feature) for path, feature in uses(subject.spec) if coming and feature not in granted)
 
 
-def uses(spec: TenantSpec) -> Iterator[tuple[Path, Feature]]:
+def uses(spec: TenantSpec | TenantOutline) -> Iterator[tuple[Path, Feature]]:
     """Give every place of a document that uses a feature."""
     yield from ((("groups", name), Feature.GROUPS) for name in spec.groups)
     yield from ((("hours", name), Feature.HOURS) for name in spec.hours)

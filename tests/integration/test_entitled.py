@@ -11,7 +11,7 @@ import pytest
 from dialplan.decide import decide
 from dialplan.entitlement import Timeline
 from dialplan.facts import Facts, Origin, State
-from pbxcore import door, ordering, published
+from pbxcore import database, door, ordering, published
 from pbxcore.door import Applied
 from pbxcore.settings import Settings
 from rating.contract.story import tell
@@ -402,6 +402,81 @@ async def test_a_cancelled_contract_ends_what_it_included(under_contract: Settin
     applied = await put(under_contract, contract=CONTRACT + f"  - {{on: {today}, cancel: {{}}}}\n")
     assert [(one.kind, one.changed) for one in applied.changes] == [("contract", True), ("tenant", True)]
     assert (await entries(under_contract))[-1]["features"] == []
+
+
+ENDED = CONTRACT + "  - {on: 2025-01-02, cancel: {}}\n"
+
+
+@pytest.mark.parametrize("contract", [CONTRACT, ENDED], ids=["came after", "has ended"])
+async def test_what_gets_no_worse_is_not_refused(settings: Settings, contract: str) -> None:
+    """Eight and a group, of five and none: neither the same, nor another name, nor fewer; one more is."""
+    await put(settings, catalogue=GATED, account=ACCOUNT, tenant=tenant(8, groups=True))
+    await put(settings, contract=contract)
+    renamed = tenant(8, groups=True).replace("name: N3", "name: Ann")
+    for text in (tenant(8, groups=True), renamed, tenant(7, groups=True), tenant(7)):
+        assert not (await put(settings, tenant=text)).findings
+    assert {code for *_, code in codes(await put(settings, tenant=tenant(8, groups=True)))} == {
+        "not-entitled",
+        "too-many-devices",
+        "too-many-extensions",
+    }
+
+
+async def test_what_moves_between_tenants_of_an_account_gets_no_worse(settings: Settings) -> None:
+    """They are counted together: what one gives up another may have, and no more than that."""
+    second = tenant(1, name="second")
+    await put(settings, catalogue=GATED, account=ACCOUNT, tenant=tenant(7), second=second)
+    await put(settings, contract=CONTRACT)
+    refused = await put(settings, tenant=tenant(6), second=tenant(3, name="second"))
+    assert {code for *_, code in codes(refused)} == {"too-many-devices", "too-many-extensions"}
+    assert not (await put(settings, tenant=tenant(6), second=tenant(2, name="second"))).findings
+
+
+async def test_an_unchanged_document_holds_up_no_other(under_contract: Settings) -> None:
+    """A folder with a tenant whose contract has ended is applied: the tenant of another account is there."""
+    await put(under_contract, contract=ENDED)
+    account = ACCOUNT.replace("beta", "gamma")
+    gamma = tenant(1, name="gamma").replace("account: beta", "account: gamma")
+    applied = await put(under_contract, account=account, tenant=tenant(5), gamma=gamma)
+    assert [(one.id, one.changed) for one in applied.changes] == [
+        ("gamma", True), ("beta", False), ("gamma", True)
+    ]  # fmt: skip
+
+
+async def store(settings: Settings, name: str, beside: str) -> None:
+    """Store a tenant as another version of the program would: beta's document, and something beside."""
+    query = (
+        "INSERT INTO revision (kind, id, revision, document, source, author) "
+        "SELECT kind, $1, 1, document || $2::text::jsonb, source, 'other' "
+        "FROM revision WHERE kind = 'tenant' AND id = 'beta' AND revision = 1"
+    )
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        await connection.execute(query, name, beside)
+    finally:
+        await connection.close()
+
+
+async def test_a_tenant_that_cannot_be_read_holds_nobody_else_back(under_contract: Settings) -> None:
+    """A later version stored it: its five extensions count; the account may be changed, and ordered for."""
+    await store(under_contract, "delta", '{"future": 1, "tenant": "delta"}')
+    refused = await put(under_contract, tenant=tenant(6))
+    assert {code for *_, code in codes(refused)} == {"too-many-devices", "too-many-extensions"}
+    today = datetime.now(ZONE).date()
+    quote = await ask(under_contract, {"choose": {"size": "20"}})
+    done = await ordering.order(under_contract, "beta", quote, day=today, author="test")
+    assert [one.id for one in done.applied.changes] == ["beta", "delta"]
+    assert not (await put(under_contract, tenant=tenant(4))).findings
+    assert (await facts(under_contract))[-1]["use"] == {"counts": {"extensions": 9, "devices": 9}}
+
+
+async def test_a_tenant_that_cannot_be_counted_is_named(under_contract: Settings) -> None:
+    """Nothing that its contract limits is changed meanwhile, but its own document, which mends it."""
+    await store(under_contract, "delta", '{"extensions": 7, "tenant": "delta"}')
+    (finding,) = (await put(under_contract, tenant=tenant(4))).findings
+    assert finding.finding.code == "uncounted-tenant"
+    assert "delta" in finding.finding.message
+    assert not (await put(under_contract, tenant=tenant(1), delta=tenant(1, name="delta"))).findings
 
 
 def test_the_command_offers_and_orders(under_contract: Settings, command: Command) -> None:
