@@ -64,6 +64,19 @@ def settle(state: State, day: date, what: str) -> tuple[State, tuple[Booked, ...
     return _book(state, day, lines, what)
 
 
+def settle_whole(state: State, day: date) -> tuple[State, tuple[Booked, ...]]:
+    """Take from a credit, or give back to it, all that is still open: what is left is the customer's.
+
+    On the first of a month this is the month before, too, and its calls: they are debited on that day.
+    """
+    if not state.prepaid:
+        return state, ()
+    state, lines = _recurring(state, day, at_once=day.day > 1)
+    lines = (*state.due, *lines, *_calls(state))
+    state = replace(state, due=(), calls={})
+    return _book(state, day, lines, "taken-back" if total(lines) < 0 else "debit")
+
+
 def charge_once(state: State, product: str, units: int, day: date) -> State:
     """Charge units of a one-off service, or of what costs something when it is ordered."""
     spec = state.edition.offer.products[product]

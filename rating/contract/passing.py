@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rating.contract.applying import apply_part
-from rating.contract.billing import Booked, charge_once, move_credit, settle, turn_month
+from rating.contract.billing import Booked, charge_once, move_credit, settle, settle_whole, turn_month
 from rating.contract.calendar import DAY, month_end
 from rating.contract.change import in_use_too_much
 from rating.contract.edition import charged_from
@@ -167,7 +167,7 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)
     steps = state.ending.steps if state.ending is not None else ()
     entries: list[Entry] = [Happened(on=day, what="ended", until=last, steps=steps)]
-    state, booked = settle(state, day, "taken-back")  # what was charged in advance, before the rest goes back
+    state, booked = settle_whole(state, day)  # before the rest goes back
     entries += booked
     prepaid = state.edition.offer.billing.prepaid
     if prepaid is not None and prepaid.refund and state.balance_micro > 0:

@@ -12,7 +12,7 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from rating.contract import facts, report
@@ -25,6 +25,7 @@ from rating.contract.history import Customer, History, history, timeline
 from rating.contract.line import Line
 from rating.contract.passing import Happened
 from rating.contract.state import ProductPart, Rights, State, rights
+from rating.contract.wish import Change
 from rating.offer import TermSpec
 from tests.property.contract_oracle import Charged, due, once, usage
 from tests.property.contract_stories import (
@@ -134,6 +135,22 @@ def test_what_a_contract_has_adds_up_to_its_price(story: Story) -> None:
         assert all(one.paid <= one.units for one in has)
 
 
+def _of_one_day(*last: facts.Deed) -> Story:
+    """A contract that begins on the last of a month, with something ordered before, and ends on that day."""
+    signed, only = date(2026, 6, 1), date(2026, 7, 31)
+    needed = facts.Sign(change=first_change(SHELF["openvoip"][0]), begins=only, signed_form=True)
+    deeds: tuple[facts.Deed, ...] = (
+        facts.TopUp(amount_micro=2_000_000),
+        needed,
+        facts.Order(change=Change(add={"blf": 3})),
+    )
+    begun = [Fact(on=signed, minute=minute, deed=deed) for minute, deed in enumerate(deeds)]
+    ends = [Fact(on=only, minute=minute, deed=deed) for minute, deed in enumerate((*last, facts.Cancel()))]
+    return Story(Customer(catalogue="openvoip", holder="private"), (*begun, *ends))
+
+
+@example(_of_one_day())
+@example(_of_one_day(facts.Calls(amount_micro=500_000, what="calls")))
 @given(stories("openvoip"))
 def test_nothing_is_left_to_settle_behind_a_refund(story: Story) -> None:
     """What is due back is whole: behind it the credit moves only if somebody pays in again."""
