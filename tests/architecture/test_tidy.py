@@ -86,3 +86,13 @@ def test_test_files_have_names_of_their_own() -> None:
     """Test folders are no packages: pytest cannot collect two files of one name."""
     tests = [path.name for path in PYTHON if path.name.startswith("test_")]
     assert [name for name, count in Counter(tests).items() if count > 1] == []
+
+
+def test_a_decision_has_a_number_of_its_own() -> None:
+    """Each decision opens with the number that its file has, and no two have the same."""
+    decisions = [
+        path for path in FILES if path.parent == ROOT / "docs" / "decisions" and path.stem[0].isdigit()
+    ]
+    numbers = [int(path.stem.partition("-")[0]) for path in decisions]
+    assert sorted(numbers) == list(range(1, len(decisions) + 1))
+    assert [path.read_text().split(" · ")[0] for path in decisions] == [f"# {number}" for number in numbers]
