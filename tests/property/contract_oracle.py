@@ -29,7 +29,7 @@ class Agreed:
 
     Attributes:
         units: product, number, first day, and first day that is charged.
-        chosen: choice, option, first day; later ones count.
+        chosen: choice, option, first day; later ones count, and those of the signing are older than all.
         editions: versions with their first days.
         last: None while nobody gave notice.
         void: withdrawn: it costs nothing.
@@ -147,7 +147,7 @@ def _begun(first: date, edition: Edition, change: Change) -> Agreed:
             for name, number in units.items()
             if not _done_once(products[name])
         ],
-        chosen=[(choice, options[0], first) for choice, options in change.choose.items()],
+        chosen=[(choice, options[0], date.min) for choice, options in change.choose.items()],
         editions=[(edition, first)],
         once=list(units.items()),
     )
@@ -168,8 +168,8 @@ def _order(agreed: Agreed, answer: Answer, held: list[Part | None]) -> None:
     agreed.once += answer.quote.plan.once
     for part in answer.quote.plan.parts:
         if isinstance(part, ChoicePart):  # what was ordered before and has not begun is taken back
-            there = max(answer.fact.on, agreed.first)
-            agreed.chosen = [one for one in agreed.chosen if one[0] != part.choice or one[2] <= there]
+            ordered = answer.fact.on
+            agreed.chosen = [one for one in agreed.chosen if one[0] != part.choice or one[2] <= ordered]
         if any(one is part for one in held):
             continue
         if isinstance(part, ProductPart):

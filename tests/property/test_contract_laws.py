@@ -24,7 +24,7 @@ from rating.contract.facts import Fact
 from rating.contract.history import Customer, History, history, timeline
 from rating.contract.line import Line
 from rating.contract.passing import Happened
-from rating.contract.state import ProductPart, Rights, State, rights
+from rating.contract.state import ProductPart, Rights, State, choices, rights
 from rating.contract.wish import Change
 from rating.offer import TermSpec
 from tests.property.contract_oracle import Charged, due, once, usage
@@ -64,7 +64,24 @@ def test_charges_are_the_integral_of_the_price_and_usage_and_no_day_is_charged_t
     name: str, data: st.DataObject
 ) -> None:
     """Each day is charged for the units that are due at their price; with once fees and usage that is all."""
-    story = data.draw(stories(name))
+    _is_charged_day_by_day(data.draw(stories(name)))
+
+
+def test_an_option_taken_back_before_the_first_day_never_begins() -> None:
+    """What was ordered for the day on which a contract begins can be taken back up to the day before."""
+    signed = date(2026, 1, 1)
+    deeds: tuple[facts.Deed, ...] = (
+        facts.Sign(change=first_change(SHELF["cloudpbx"][0]), begins=signed + DAY, signed_form=True),
+        facts.Order(change=Change(choose={"package": ("plus",)})),
+        facts.Order(change=Change(choose={"package": ("basic",)})),
+    )
+    happened = (Fact(on=signed, minute=minute, deed=deed) for minute, deed in enumerate(deeds))
+    story = Story(Customer(catalogue="cloudpbx"), tuple(happened))
+    assert choices(story.past.states[-1], UNTIL) == {"package": "basic"}
+    _is_charged_day_by_day(story)
+
+
+def _is_charged_day_by_day(story: Story) -> None:
     past, agreed = story.past, due(story)
     seen: dict[tuple[str, date, int], int] = defaultdict(int)
     for line in charged(past):
