@@ -106,17 +106,15 @@ def build_plan(spec: TenantSpec, *, revision: int, trunks: tuple[str, ...]) -> P
 
 
 def routes(written: Iterable[RouteSpec], trunks: tuple[str, ...], path: str) -> Iterator[Route]:
-    """Read routes; trunks that are not there are left out, and a route of which none is left."""
+    """Read routes; trunks that are not there are left out, and a route may be left without any."""
     for index, one in enumerate(written):
-        known = tuple(trunk for trunk in one.trunks if trunk in trunks)
-        if known:
-            yield Route(
-                rule=f"{path}.{index}",
-                trunks=known,
-                numbers=frozenset(one.numbers),
-                countries=frozenset(one.countries),
-                costly=one.costly,
-            )
+        yield Route(
+            rule=f"{path}.{index}",
+            trunks=tuple(trunk for trunk in one.trunks if trunk in trunks),
+            numbers=frozenset(one.numbers),
+            countries=frozenset(one.countries),
+            costly=one.costly,
+        )
 
 
 def _limits(spec: TenantSpec) -> Limits:

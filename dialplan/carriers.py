@@ -20,6 +20,7 @@ class Route:
 
     Attributes:
         rule: path in the document, or in the settings.
+        trunks: of a tenant's route those that the machine has; none: its calls leave by no other.
         numbers: patterns (`dialplan.callers`); none: any number.
         countries: of the table of `dialplan.numbers`; none: any.
         costly: whether it is a number whose price nobody can guess; None: either.
@@ -80,7 +81,8 @@ def chosen(
         carriers: what is known of the machine's trunks.
 
     Returns:
-        The trunks, and the rule that chose them; no rule: all that the tenant uses.
+        The trunks, and the rule that chose them; no rule: all that the tenant uses. None where the machine
+        has none of those that the rule names.
     """
     for route in own:
         if route.fits(number):

@@ -25,14 +25,19 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     it before.
     """
     owner, diverting = sender.owner, _diverting(here, sender)
-    refused = not_allowed(sheet, here.plan, number, sender) or _refusal(sheet, here, number, sender)
+    trunks, route = _trunks(sheet, here.plan, number)
+    refused = (
+        not_allowed(sheet, here.plan, number, sender)
+        or _round(sheet, diverting, number, sender)
+        or (None if trunks else _no_trunk(here.plan, number, route, sender))
+        or _blind(sheet, here.plan, number, sender)
+    )
     if refused:
         return sheet.reject(refused.reason, refused.rule, refused.text)
     caller = sheet.call.caller
     presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
     sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
-    trunks, route = _trunks(sheet, here.plan, number)
     if route:
         sheet.note(route, f"{number} leaves by {', '.join(trunks)}")
     step = Outside(
@@ -99,21 +104,23 @@ def not_allowed(sheet: Sheet, plan: Plan, number: str, sender: Sender) -> Refusa
     return Refusal(found.reason, found.rule or sender.rule, text)
 
 
-def _refusal(sheet: Sheet, here: Here, number: str, sender: Sender) -> Refusal | None:
-    """Give the first other reason for which a call may not leave."""
-    plan, rule, diverting = here.plan, sender.rule, _diverting(here, sender)
+def _round(sheet: Sheet, diverting: str, number: str, sender: Sender) -> Refusal | None:
     if diverting and sheet.call.went_round(diverting, number):
-        return Refusal(Reason.LOOP, rule, f"{diverting} or {number} has diverted this call before")
-    trunks, _ = _trunks(sheet, plan, number)
-    if not trunks:
-        return Refusal(Reason.NO_TRUNK, rule, f"no trunk leads to {number}{_own_words(plan)}")
-    if sheet.call.state.blind and not blind.may_reach(plan, number):
-        return Refusal(Reason.BLIND, rule, blind.refused_words(number))
+        return Refusal(Reason.LOOP, sender.rule, f"{diverting} or {number} has diverted this call before")
     return None
 
 
-def _own_words(plan: Plan) -> str:
-    return "" if plan.own_trunks is None else f": those that {plan.tenant} names are not on this machine"
+def _no_trunk(plan: Plan, number: str, route: str, sender: Sender) -> Refusal:
+    """Refuse a call for which the machine has no trunk, or none of those that the tenant names."""
+    named_by = route or (plan.tenant if plan.own_trunks is not None else "")
+    gone = f": those that {named_by} names are not on this machine" if named_by else ""
+    return Refusal(Reason.NO_TRUNK, route or sender.rule, f"no trunk leads to {number}{gone}")
+
+
+def _blind(sheet: Sheet, plan: Plan, number: str, sender: Sender) -> Refusal | None:
+    if sheet.call.state.blind and not blind.may_reach(plan, number):
+        return Refusal(Reason.BLIND, sender.rule, blind.refused_words(number))
+    return None
 
 
 def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:

@@ -91,12 +91,14 @@ def own(trunks: list[str], **more: object) -> dict[str, Any]:
         (BERLIN, own(["alpine"], countries=["DE"], costly=False), ("alpine",), "routes.0"),
         (PREMIUM, own(["alpine"], countries=["DE"], costly=False), ("backup",), "service.routes.1"),
         # published when there still was such a trunk
-        (BERLIN, own(["gone"], countries=["DE"]), TRUNKS, ""),
+        (BERLIN, own(["gone", "backup"], countries=["DE"]), ("backup",), "routes.0"),
+        (VIENNA, own(["gone"], countries=["DE"]), ("alpine", "carrier"), "service.routes.0"),
         (BERLIN, {"trunks": ["gone", "backup"]}, ("backup",), ""),
         (VIENNA, {"trunks": ["gone"], **own(["alpine"], countries=["AT"])}, ("alpine",), "routes.0"),
         # help leaves by any
         ("112", {"trunks": ["alpine"]}, TRUNKS, "emergency"),
         ("112", {"trunks": ["gone"]}, TRUNKS, "emergency"),
+        ("112", own(["gone"], countries=["DE"]), TRUNKS, "emergency"),
     ],
 )  # fmt: skip
 def test_the_first_route_that_fits_names_the_trunks(
@@ -120,6 +122,22 @@ def test_a_tenant_whose_trunks_are_gone_leaves_by_no_other(
     step, _ = decided(number, known, trunks=["gone"], **more)
     assert isinstance(step, Reject)
     assert step.reason is Reason.NO_TRUNK
+
+
+@pytest.mark.parametrize("known", [NO_CARRIERS, MACHINE])
+@pytest.mark.parametrize("more", [{}, {"trunks": ["carrier"]}])
+def test_a_route_whose_trunks_are_gone_leaves_by_no_other(known: Carriers, more: dict[str, Any]) -> None:
+    """It is refused by the name of the route; no other route or trunk takes the calls that it is for."""
+    routes = [
+        {"trunks": ["gone"], "countries": ["AT"]},
+        {"trunks": ["alpine"], "countries": ["AT", "DE"]},
+    ]
+    step, rules = decided(VIENNA, known, routes=routes, **more)
+    assert isinstance(step, Reject)
+    assert step.reason is Reason.NO_TRUNK
+    assert "routes.0" in rules
+    taken, _ = leaves_by(BERLIN, known, routes=routes, **more)
+    assert taken == ("alpine",)
 
 
 @pytest.mark.parametrize(
