@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from dialplan.block import numbers_of
 from dialplan.build import at
-from dialplan.flow import Box, Diagram, Steps, Way, diagrams, ways
+from dialplan.flow import Box, Diagram, Steps, Way, diagrams, resolve, ways
 from dialplan.hours import DAYS
 from dialplan.numbers import calling_code
 from dialplan.references import Place
@@ -25,7 +25,7 @@ from dialplan.spec import (
     RightsSpec,
     TenantSpec,
 )
-from dialplan.target import Kind
+from dialplan.target import Kind, Target
 from pbxcore.paper.layout import Card, Drawing, draw
 from pbxcore.paper.typeset import Format, typeset
 from pbxcore.paper.words import counted, dated, words, written_day
@@ -227,11 +227,20 @@ def _members(page: Page, group: GroupSpec) -> list[str]:
 
 
 def _member(page: Page, member: MemberSpec, name: str) -> str:
-    """Say who is a member, from when and how long it rings."""
+    """Say who is a member, from when and how long it rings, and whether it has to press 1 for the call."""
     after = page.words["member_after"].format(seconds=member.delay_s) if member.delay_s else ""
     lasts = page.words["member_for"].format(seconds=member.timeout_s) if member.timeout_s else ""
     who = _written(member.number) if member.number else str(member)
-    return " ".join(word for word in (who, name, after, lasts) if word)
+    confirms = page.words["member_confirms"] if _is_outside(page.spec, member) else ""
+    return " ".join(word for word in (who, name, after, lasts, confirms) if word)
+
+
+def _is_outside(spec: TenantSpec, member: MemberSpec) -> bool:
+    """Tell whether a member is a number that is none of the tenant's own."""
+    if not member.number:
+        return False
+    place = resolve(spec, Target(Kind.NUMBER, member.number))
+    return place.kind == Kind.NUMBER and place.name not in spec.numbers
 
 
 def _written(number: str) -> str:

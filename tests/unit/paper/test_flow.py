@@ -123,6 +123,21 @@ def test_the_pages_say_hours_members_and_times_in_the_customers_language() -> No
     assert ("+49 3055500100", temporary, "Öffnungszeiten office") in said.numbers
 
 
+def test_a_member_outside_has_to_press_1() -> None:
+    """The diagram and the table of groups say so of a number outside, and of nobody within."""
+    members = ["10", {"number": "+436641234567", "delay_s": 10}, {"number": "+493055500111"}]
+    spec = tenant(
+        numbers={"+493055500111": {"to": "extension 11"}},
+        groups={"a": {"name": "A", "extension": "60", "members": members, "otherwise": "busy"}},
+    )
+    said = content(spec, language="de", stand="")
+    (box,) = (box for one in said.diagrams for box in one.drawing.boxes if box.kind == Kind.GROUP)
+    outside = "+43 6641234567 (nach 10 s) (muss die 1 drücken)"
+    listed = ["10 Anna", outside, "+49 3055500111"]
+    assert " ".join(box.lines).endswith(" ".join(listed))
+    assert listed == said.groups[0][3].split("\n")
+
+
 def test_ways_for_some_callers_are_drawn_with_their_condition() -> None:
     """A number that leads elsewhere for some is a box of its own; a rule for some calls says for which."""
     callers = {"+4930*": "extension 11", "anonymous": "reject"}
