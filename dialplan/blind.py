@@ -1,4 +1,4 @@
-"""What may be called while nobody can be asked for credit (DESIGN, laws of the dialplan, 8).
+"""What may be called while nobody can be asked for credit: near, of known price, or named by a rule.
 
 Owns which numbers those are, and how long a call to one may last. Refuses to know who is asked, and when.
 """

@@ -1,6 +1,6 @@
 """From a document to a plan, or to everything that is wrong with it.
 
-Owns the verdict: a plan that comes out of here cannot get a call lost (DESIGN, law 6 of the dialplan).
+Owns the verdict: a plan that comes out of here cannot get a call lost, however it is called.
 """
 
 from collections.abc import Iterator, Mapping

@@ -79,7 +79,7 @@ def _from_trunk(published: Published, facts: Facts, state: State, now: datetime)
 def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -> Node | None:
     """Let the phone ring first that called for help and showed this number, whatever else is said.
 
-    Neither hours, forwards, do-not-disturb nor block lists stand before it (law 4): the caller may be the
+    Neither hours, forwards, do-not-disturb nor block lists stand before it: the caller may be the
     emergency centre, which often shows no number. If the phone does not answer, the call goes its usual way.
     """
     if phone not in plan.endpoints:

@@ -82,7 +82,7 @@ class State:
     """What the deciding process knows besides the plan; all of it may be unknown.
 
     Attributes:
-        blind: no rater can be asked (standby): law 8 of the dialplan applies.
+        blind: no rater can be asked (standby): `dialplan.blind` says what may be called.
         longest_call_s: longest duration of any outside call but an emergency call; 0 for none.
         switches: what users have switched, of all tenants.
         draw: a number drawn for this question, not negative, from a range that no list of members exhausts.

@@ -1,4 +1,4 @@
-"""What must be true of a tenant document so that no call gets lost (DESIGN, law 6 of the dialplan).
+"""What must be true of a tenant document so that no call gets lost: no dead end, circle or unknown place.
 
 Owns the checks that need to see more than one value; each is one small function that gives findings, and is
 registered where it stands, in the module of its subject. A later feature adds its checks to one of them, or a

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from dialplan.credit import Credit, CreditQuestion
 
-DEADLINE_S = 0.1  # DESIGN: a call waits no longer for credit; a slow machine may set another
+DEADLINE_S = 0.1  # a call waits no longer for credit; a slow machine may set another
 RETRY_S = 0.2  # between attempts to reach the rater
 MOST_UNDER_WAY = 1_000  # questions; four seconds of calls, all of them on credit
 MAX_UNSENT = (

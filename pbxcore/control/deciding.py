@@ -22,7 +22,7 @@ from pbxcore.control.decision_log import DecisionLog
 from pbxcore.control.fastagi import Answer, Headers, Send, SessionError
 from pbxcore.switches import UnkeptError
 
-DECISION_LIMIT_S = 0.3  # DESIGN: later the standby is faster
+DECISION_LIMIT_S = 0.3  # later the standby is faster
 
 DECIDED = Counter("pbxcore_decisions_total", "Decisions by origin and first step", ["origin", "step"])
 REFUSED = Counter("pbxcore_questions_refused_total", "Questions without an answer", ["code"])

@@ -13,7 +13,7 @@ from pbxcore.machine.supervise import Child, Ready
 from pbxcore.settings import Settings
 
 PROBE_LIMIT_S = 1.0
-CONTROL_SILENCE_S = 1.0  # DESIGN: waiting calls reach the standby within 2 s
+CONTROL_SILENCE_S = 1.0  # so that calls which wait reach the standby within 2 s
 OTHER_SILENCE_S = 30.0  # a busy rater delays nobody's call; a stuck one is ended all the same
 
 SERVICES: Mapping[str, str] = {

@@ -32,7 +32,7 @@ from rating.store.ledger import Connection, Turn
 
 MOST_WAITING = 2_000  # more than a machine asks while a commit hangs for its longest patience
 MOST_AT_ONCE = 200  # a batch takes 10 ms or so to work out: who comes next should not wait longer
-PATIENCE_S = 0.1  # DESIGN: whoever asks has taken no answer for a no by then
+PATIENCE_S = 0.1  # whoever asks (`pbxcore.control.credit`) has taken no answer for a no by then
 MARGIN_S = 60  # so long before its end a call is extended, and after its window an unanswered one has ended
 LONGEST_WINDOW_S = 24_000  # MAX_STEPS of dialplan.decision, each as long as an announcement may take
 BUSY = "busy"
