@@ -16,7 +16,7 @@ from dialplan.layout import Node
 from dialplan.plan import Identity, Number, Owner, Plan
 from dialplan.published import Published
 from dialplan.switch import Switch, SwitchKind
-from dialplan.target import Target
+from dialplan.target import Kind
 
 MAX_DIVERSIONS = 5  # RFC 5806 leaves the limit to us; carriers cut at 5. The same for phones' 302s
 
@@ -45,7 +45,10 @@ CAUSES = {
 }
 
 
-PlaceKey = tuple[str, tuple[str, ...], Target, str]  # tenant, trail, target, and who pays where that matters
+_REJECTS = {reason: Reject(cause=cause, reason=reason) for reason, cause in CAUSES.items()}
+
+PlaceKey = tuple[str, tuple[str, ...], Kind, str, str]
+"""Tenant, trail, kind and name of a place, and who pays where that matters; text keeps its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +158,7 @@ class Sheet:
 
     def withhold(self, plan: Plan, feature: Feature, rule: str) -> Node | None:
         """End the call here if the tenant may not use a feature now, and write down why."""
-        now = self.call.now
-        if not withheld(plan.entitlements, feature, now):
+        if not plan.entitlements or not withheld(plan.entitlements, feature, now := self.call.now):
             return None
         again = returns(plan.entitlements, feature, now)
         until = f" before {local_time(again, plan.zone):%Y-%m-%d %H:%M}" if again else ""
@@ -170,7 +172,7 @@ class Sheet:
 
 def rejection(reason: Reason) -> Node:
     """Make the step that ends a call for a reason."""
-    return Node(Reject(cause=CAUSES[reason], reason=reason))
+    return Node(_REJECTS[reason])
 
 
 def shown(identity: Identity, plan: Plan, now: datetime) -> str:

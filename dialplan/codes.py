@@ -213,7 +213,7 @@ def objection(sheet: Sheet, here: Here, extension: Extension, forward: Switch) -
     trial = Sheet(Call(published=sheet.call.published, state=state, now=sheet.call.now, caller=_STRANGER))
     target = parse(forward.value)
     own = Target(Kind.EXTENSION, extension.number)
-    trial.places[here.plan.tenant, here.trail, own, ""] = rejection(Reason.LOOP)
+    trial.places[here.plan.tenant, here.trail, own.kind, own.name, ""] = rejection(Reason.LOOP)
     node = go(trial, here, target, Sender(extension.owner, "trial"))
     if node and isinstance(node.step, Reject) and node.step.reason in _FOR_GOOD:
         return node.step.reason

@@ -13,6 +13,7 @@ from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
 from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
 from dialplan.facts import Facts, Origin, State
+from dialplan.keys import Keys
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.limit import admit
 from dialplan.outside import emergency
@@ -207,8 +208,7 @@ def _outsider(facts: Facts, plan: Plan) -> Caller:
 def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
     published: Published, facts: Facts, state: State, now: datetime, plan: Plan, caller: Caller
 ) -> Call:
-    normal = (published.number_written(number, plan.country) for number in facts.diversions)
-    known = tuple(dict.fromkeys(number for number in normal if number))
+    known = _diverters(published, facts, plan) if facts.diversions else ()
     return Call(
         published=published,
         state=state,
@@ -221,6 +221,12 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
     )
 
 
+def _diverters(published: Published, facts: Facts, plan: Plan) -> tuple[str, ...]:
+    """Give the numbers that have diverted a call, each once, as far as they are any."""
+    normal = (published.number_written(number, plan.country) for number in facts.diversions)
+    return tuple(dict.fromkeys(number for number in normal if number))
+
+
 def _nobody(published: Published, state: State, now: datetime, reason: Reason, text: str) -> Decision:
     """Refuse a question that belongs to no tenant."""
     sheet = Sheet(Call(published=published, state=state, now=now, caller=Caller(number="")))
@@ -229,12 +235,16 @@ def _nobody(published: Published, state: State, now: datetime, reason: Reason, t
 
 def _note_keys(sheet: Sheet, steps: Sequence[Step]) -> None:
     """Write down what may be pressed to transfer the call, by whichever side is a phone that may."""
-    for keys in dict.fromkeys(step.calling_keys for step in steps if isinstance(step, Ring | Outside)):
-        if keys:
-            sheet.note("transfer_keys", f"the caller's phone may transfer by {keys}")
-    for keys in dict.fromkeys(step.called_keys for step in steps if isinstance(step, Ring)):
-        if keys:
-            sheet.note("transfer_keys", f"who answers in {keys.tenant} may transfer by {keys}")
+    calling, called = dict[Keys, None](), dict[Keys, None]()  # in the order of the steps, each once
+    for step in steps:
+        if isinstance(step, Ring | Outside) and step.calling_keys:
+            calling[step.calling_keys] = None
+        if isinstance(step, Ring) and step.called_keys:
+            called[step.called_keys] = None
+    for keys in calling:
+        sheet.note("transfer_keys", f"the caller's phone may transfer by {keys}")
+    for keys in called:
+        sheet.note("transfer_keys", f"who answers in {keys.tenant} may transfer by {keys}")
 
 
 def _finish(sheet: Sheet, first: Node | None) -> Decision:

@@ -82,10 +82,14 @@ class Week:
 
 
 def is_open(week: Week, now: datetime, zone: tzinfo) -> bool:
-    """Tell whether the week is open at an instant. A span past midnight belongs to the day it began on."""
-    local = local_time(now, zone)
-    minute = local.hour * 60 + local.minute
-    today = local.date()
+    """Tell whether the week is open at an instant."""
+    return is_open_by(local_time(now, zone), week)
+
+
+def is_open_by(wall: datetime, week: Week) -> bool:
+    """Tell whether the week is open by the clock on the wall; what goes past midnight is its first day's."""
+    minute = wall.hour * 60 + wall.minute
+    today = wall.date()
     return _covers(week.on(today), minute) or _covers(week.on(_day_before(today)), minute + DAY_MIN)
 
 

@@ -32,8 +32,9 @@ def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
         At most `MAX_STEPS` steps, and whether some had to be left out: jumps to these end the call.
     """
     order = _forward_order(root)
-    numbers: dict[Node | None, int] = {node: index for index, node in enumerate(order[:MAX_STEPS], start=1)}
-    return tuple(_numbered(node, numbers) for node in order[:MAX_STEPS]), len(order) > MAX_STEPS
+    kept = order[:MAX_STEPS]
+    numbers: dict[Node | None, int] = {node: index for index, node in enumerate(kept, start=1)}
+    return tuple([_numbered(node, numbers) for node in kept]), len(order) > MAX_STEPS
 
 
 def rings_first(root: Node) -> Node:
@@ -57,7 +58,7 @@ def _walk(node: Node, left: dict[Node, None]) -> None:
     Not a function within the other: one that calls itself is garbage that only the collector finds, and with
     it all nodes of the decision.
     """
-    joined = (one for _, one in node.joined)
+    joined = [one for _, one in node.joined] if node.joined else ()
     for onward in (node.then, node.unreachable, node.no_answer, node.busy, *joined):
         if onward is not None and onward not in left:
             _walk(onward, left)
@@ -67,12 +68,11 @@ def _walk(node: Node, left: dict[Node, None]) -> None:
 def _numbered(node: Node, numbers: Mapping[Node | None, int]) -> Step:
     """Write a step's jumps down; most members of a group have none, and stay as they are."""
     match node.step:
-        case Ring() as ringing:
+        case Ring() as ringing if node.joined:
             numbered = ((delay_s, numbers[one]) for delay_s, one in node.joined if one in numbers)
             joined = tuple(Joined(step=number, delay_s=delay_s) for delay_s, number in numbered)
-            then = _next(node, numbers)
-            return ringing if then is NOWHERE and not joined else replace(ringing, then=then, joined=joined)
-        case Outside() as ringing:
+            return replace(ringing, then=_next(node, numbers), joined=joined)
+        case Ring() | Outside() as ringing:
             then = _next(node, numbers)
             return ringing if then is NOWHERE else replace(ringing, then=then)
         case Play() | Admit() as passing:

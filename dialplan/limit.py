@@ -27,13 +27,20 @@ def of_leg(plan: Plan, owner: Owner) -> tuple[Limit, ...]:
     return tuple(one for one in limits if one.most)
 
 
-def admit(sheet: Sheet, plan: Plan, trunk: str, first: Node | None) -> Node | None:
-    """Count a call that a trunk brings before anything happens to it, where somebody has a limit."""
+def _of_call(plan: Plan) -> tuple[Limit, ...]:
+    """Give the limits of a call that a trunk brings to a tenant."""
+    if plan.limits is NO_LIMITS:
+        return ()
     limits = (
         Limit(most=plan.limits.inbound, group=plan.tenant, category=IN),
         Limit(most=plan.limits.calls, group=plan.tenant, category=ALL),
     )
-    counted = (*(one for one in limits if one.most), *sheet.call.published.carriers.counted(trunk))
+    return tuple(one for one in limits if one.most)
+
+
+def admit(sheet: Sheet, plan: Plan, trunk: str, first: Node | None) -> Node | None:
+    """Count a call that a trunk brings before anything happens to it, where somebody has a limit."""
+    counted = (*_of_call(plan), *sheet.call.published.carriers.counted(trunk))
     if first is None or not counted:
         return first
     for one in counted:

@@ -152,6 +152,8 @@ def normalise(dialled: str, country: str, area_code: str = "") -> str | None:
     home = COUNTRIES.get(country)
     if len(dialled) > MAX_DIALLED or home is None:
         return None
+    if is_e164(dialled):  # as most carriers and address books write it
+        return dialled
     international = dialled.lstrip().startswith(("+", _INTERNATIONAL))
     digits = _digits(dialled, international=international)
     if digits is None:

@@ -92,7 +92,9 @@ class Published:
 
     def number_brought(self, dialled: str) -> str:
         """Read a number as carriers write it, `+49…`, `0049…` or `49…`; nothing where it is nobody's."""
-        forms = (dialled, f"+{dialled}", f"+{dialled.removeprefix('00')}")
+        if dialled in self.numbers:
+            return dialled
+        forms = (f"+{dialled}", f"+{dialled.removeprefix('00')}")
         return next((form for form in forms if form in self.numbers), "")
 
     def number_written(self, text: str, country: str) -> str | None:

@@ -83,9 +83,10 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
 
 def others(sheet: Sheet, endpoints: Sequence[str]) -> tuple[str, ...]:
     """Leave out the phone that calls: it is off the hook."""
-    if sheet.call.caller.endpoint not in endpoints:
+    calling = sheet.call.caller.endpoint
+    if not calling or calling not in endpoints:
         return tuple(endpoints)
-    return tuple(endpoint for endpoint in endpoints if endpoint != sheet.call.caller.endpoint)
+    return tuple(endpoint for endpoint in endpoints if endpoint != calling)
 
 
 def seen_as(sheet: Sheet, here: Here) -> str:
@@ -128,7 +129,8 @@ def silent(sheet: Sheet, here: Here, phones: Collection[str], groups: Iterable[G
 
 def _nobody_switched(sheet: Sheet, here: Here, together: Together) -> bool:
     """Tell whether all members are there as the document says: none has a forward or switched anything."""
-    return sheet.call.state.switches.of_tenant(here.plan.tenant).keys().isdisjoint(together.extensions)
+    switched = sheet.call.state.switches.of_tenant(here.plan.tenant)
+    return not switched or switched.keys().isdisjoint(together.extensions)
 
 
 def _willing(sheet: Sheet, here: Here, group: Group, member: Member) -> tuple[str, ...]:
@@ -235,7 +237,8 @@ def _all_of(sheet: Sheet, group: Group, shared: Shared, rung: Sequence[Rung]) ->
 def _together(
     sheet: Sheet, group: Group, shared: Shared, phones: tuple[str, ...], joined: Sequence[Later] = ()
 ) -> Node:
-    words = ", ".join([*phones, *(f"{_words(node)} after {delay_s} s" for delay_s, node in joined)])
+    later = [f"{_words(node)} after {delay_s} s" for delay_s, node in joined]
+    words = ", ".join([*phones, *later] if later else phones)
     sheet.note(f"groups.{group.name}", f"rings {words} for {group.timeout_s} s")
     return Node(shared(endpoints=phones, timeout_s=group.timeout_s), joined=tuple(joined))
 

@@ -12,7 +12,7 @@ from dialplan.call import Here, PlaceKey, Sender, Sheet, rejection
 from dialplan.decision import Play, Reason, Ring, Voicemail
 from dialplan.entitlement import Feature
 from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undisturbed
-from dialplan.hours import is_open, local_time
+from dialplan.hours import is_open_by, local_time
 from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
 from dialplan.outside import leave, not_allowed
@@ -38,18 +38,19 @@ def go(sheet: Sheet, here: Here, target: Target | None, sender: Sender) -> Node 
     if target is None:
         return None
     key = _key(here, target, sender)
-    if key not in sheet.places:
-        if len(sheet.places) >= MAX_PLACES:
-            return sheet.reject(Reason.LOOP, sender.rule, f"more than {MAX_PLACES} places would be asked")
-        sheet.places[key] = rejection(Reason.LOOP)
-        sheet.places[key] = WAYS[target.kind](sheet, here, target.name, sender)
-    return sheet.places[key]
+    if key in sheet.places:
+        return sheet.places[key]
+    if len(sheet.places) >= MAX_PLACES:
+        return sheet.reject(Reason.LOOP, sender.rule, f"more than {MAX_PLACES} places would be asked")
+    sheet.places[key] = rejection(Reason.LOOP)
+    node = sheet.places[key] = WAYS[target.kind](sheet, here, target.name, sender)
+    return node
 
 
 def _key(here: Here, target: Target, sender: Sender) -> PlaceKey:
     """Tell places apart; who sends the call matters only where it may leave."""
     payer = sender.owner.payer if target.kind is Kind.NUMBER else ""
-    return here.plan.tenant, here.trail, target, payer
+    return here.plan.tenant, here.trail, target.kind, target.name, payer
 
 
 def enter(sheet: Sheet, here: Here, number: Number, called: str) -> Node | None:
@@ -224,14 +225,15 @@ def _to_hours(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     switched = _OVERRULED.get(sheet.switched(here.plan.tenant, SwitchKind.HOURS, name), "")
     if switched == "special" and hours.special is None:
         switched = ""  # the document has lost its special way since
-    state = switched or ("then" if is_open(hours.week, sheet.call.now, here.plan.zone) else "closed")
+    wall = local_time(sheet.call.now, here.plan.zone)
+    state = switched or ("then" if is_open_by(wall, hours.week) else "closed")
     target, rule = getattr(hours, state), f"hours.{name}.{state}"
     if target is None:
         return sheet.reject(Reason.CLOSED, rule, "closed, and no other way is given")
     if switched:
         sheet.note(f"switches.{name}.hours", f"somebody has switched to {rule}: {target}")
         return go(sheet, here, target, Sender(hours.owner, rule))
-    day = hours.week.holiday(local_time(sheet.call.now, here.plan.zone).date())
+    day = hours.week.holiday(wall.date())
     on_holiday = f" of a public holiday ({day})" if day else ""
     sheet.note(rule, f"{'open' if state == 'then' else 'closed'} at this hour{on_holiday}: {target}")
     return go(sheet, here, target, Sender(hours.owner, rule))
