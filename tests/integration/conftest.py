@@ -1,13 +1,17 @@
-"""What tests of changes share: a machine on which nothing runs, and its command line."""
+"""What tests share: a machine on which nothing runs, its command line, a rater and whoever closes a month."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from pbxcore.cli import app
+from pbxcore.closing import Closing
+from pbxcore.database import Connection
+from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings, Trunk
+from tests.integration.ended_legs import a_connection, a_writer
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -37,3 +41,23 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         return result.exit_code, result.output
 
     return call
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """Give a connection to a database that knows the example tenant."""
+    async with a_connection(database) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
+    """Give a rater's writer, with a connection of its own."""
+    async with a_writer(database, connection) as writer:
+        yield writer
+
+
+@pytest.fixture
+async def closer(connection: Connection, writer: Writer) -> Closing:
+    """Give somebody who closes, by the same documents."""
+    return Closing(connection, writer.index.book)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -43,9 +43,14 @@ FILES = {
 }
 
 
+def shipped(file: str) -> Any:  # noqa: ANN401 — YAML
+    """Read a shipped document."""
+    return yaml.safe_load((CONFIG / file).read_text())
+
+
 def document(file: str) -> Any:  # noqa: ANN401 — YAML
     """Read a shipped document; minutes of its bundles stay for a month longer."""
-    found = yaml.safe_load((CONFIG / file).read_text())
+    found = shipped(file)
     if "rates" in found:
         for bundle in found["bundles"].values():
             bundle["roll_over_months"] = 1
@@ -53,11 +58,13 @@ def document(file: str) -> Any:  # noqa: ANN401 — YAML
 
 
 @asynccontextmanager
-async def a_connection(database: str) -> AsyncIterator[Connection]:
+async def a_connection(
+    database: str, content: Callable[[str], object] = document
+) -> AsyncIterator[Connection]:
     """Give a connection to a database that knows the example tenant."""
     connection = await connect(database, application="test")
     for (kind, name), file in FILES.items():
-        await put(connection, kind, name, document(file))
+        await put(connection, kind, name, content(file))
     yield connection
     await connection.close()
 
@@ -88,10 +95,14 @@ async def put(connection: Connection, kind: str, name: str, content: object) -> 
     )
 
 
+def ended(legs: Iterable[Leg]) -> Assembly:
+    """Return legs as if they had just ended."""
+    return Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
+
+
 async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
     """Let legs end."""
-    ended = Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
-    plan = writer.plan_of(ended)
+    plan = writer.plan_of(ended(legs))
     writer.expect(plan)
     await writer.commit(plan)
 

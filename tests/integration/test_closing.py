@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,6 @@ from tests.integration.ended_legs import (
     MARCH,
     NOW_US,
     WORLD,
-    a_connection,
-    a_writer,
     as_they_stand,
     document,
     drawn,
@@ -53,26 +51,6 @@ from tests.integration.ended_legs import (
     state,
     take_in,
 )
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    """Give a connection to a database that knows the example tenant."""
-    async with a_connection(database) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
-    """Give a rater's writer, with a connection of its own."""
-    async with a_writer(database, connection) as writer:
-        yield writer
-
-
-@pytest.fixture
-async def closer(connection: Connection, writer: Writer) -> Closing:
-    """Give somebody who closes, by the same documents."""
-    return Closing(connection, writer.index.book)
 
 
 async def test_a_closed_month_is_that_of_a_clean_run(

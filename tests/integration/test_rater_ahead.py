@@ -1,19 +1,14 @@
 """Batches that are committed while the next one is rated: as one after the other, whatever comes between."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from pbxcore.aside import aside
-from pbxcore.database import Connection, connect
-from pbxcore.intake.assemble import NOTHING_OPEN, Assembly, assemble
-from pbxcore.intake.memory import Memory
+from pbxcore.database import Connection
+from pbxcore.intake.assemble import NOTHING_OPEN, assemble
 from pbxcore.intake.record import read as read_records
 from pbxcore.practice.records import World, records
 from pbxcore.rater.ahead import Ahead
@@ -22,63 +17,24 @@ from pbxcore.rater.pricing import FEW
 from pbxcore.rater.writer import Plan, Writer
 from rating.book import Book
 from rating.columns import Index
-from rating.destinations.load import load as load_destinations
 from rating.leg import Leg
 from rating.periods import from_iso
 from rating.rate import rate
 from rating.rated import Quarantine, Quarantined, RatedLeg
 from rating.store import ledger, quarantine, stream, thresholds
 from rating.store.quarantine import Correction
+from tests.integration.ended_legs import DESTINATIONS, a_connection, ended, put, shipped
 
-CONFIG = Path(__file__).parents[2] / "config"
-DESTINATIONS = load_destinations(CONFIG / "destinations")
 # Three days around the end of a month: both pools of Acme are emptied in either month.
 WORLD = World(first_us=from_iso("2026-02-27T11:00:00+00:00"), every_us=432_000_000)
 LEGS = assemble(read_records("".join(records(600, WORLD)), 0)[0], NOTHING_OPEN).legs
-FILES = {
-    ("catalogue", "autphone@2026-01-01"): "catalogues/autphone.yaml",
-    ("account", "acme"): "accounts/acme.yaml",
-    ("tenant", "acme"): "tenants/acme.yaml",
-}
 
 
 @pytest.fixture
 async def connection(database: str) -> AsyncIterator[Connection]:
-    """Give a connection to a database that knows the example tenant."""
-    connection = await connect(database, application="test")
-    for (kind, name), file in FILES.items():
-        await put(connection, kind, name, yaml.safe_load((CONFIG / file).read_text()))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
-    """Give a rater's writer that has met the account: from its second batch on it can go ahead."""
-    own = await connect(database, application="rater")
-    turn = await ledger.take_turn(own)
-    assert turn is not None
-    yield Writer(
-        connection=own,
-        turn=turn,
-        source="test",
-        index=Index(await load_book(connection, DESTINATIONS)),
-        memory=Memory(position=None, open=NOTHING_OPEN, last_us=0),
-    )
-    await own.close()
-
-
-async def put(connection: Connection, kind: str, name: str, content: object) -> None:
-    """Put the next revision of a document in force."""
-    await connection.execute(
-        "INSERT INTO revision SELECT $1, $2, 1 + count(*), $3, '', 'test' FROM revision WHERE id = $2",
-        *(kind, name, json.dumps(content, default=str)),
-    )
-
-
-def ended(legs: Iterable[Leg]) -> Assembly:
-    """Return legs as if they had just ended."""
-    return Assembly(legs=tuple(legs), bad=(), open=NOTHING_OPEN, changed=(), closed=(), last_us=0)
+    """Give a connection to a database that knows the example tenant as it is shipped."""
+    async with a_connection(database, shipped) as connection:
+        yield connection
 
 
 async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
@@ -168,7 +124,7 @@ async def test_a_new_book_counts_for_what_was_planned(connection: Connection, wr
     """A price list that comes into force between plan and commit is the one that holds."""
     await take_in(writer, LEGS[:50])
     plan = await aside(writer.plan_of, ended(LEGS[50:]))
-    account: Any = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    account = shipped("accounts/acme.yaml")
     await put(connection, "account", "acme", {**account, "bundles": []})
     before = writer.index.book
     writer.index = Index(await load_book(connection, DESTINATIONS))

@@ -1,6 +1,6 @@
 """Thresholds of allowances on a real PostgreSQL: told once, with the legs that reached them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import pytest
@@ -16,32 +16,10 @@ from tests.integration.ended_legs import (
     FEBRUARY,
     LEGS,
     NOW_US,
-    a_connection,
-    a_writer,
     entries_of,
     shuffled,
     take_in,
 )
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[Connection]:
-    """Give a connection to a database that knows the example tenant."""
-    async with a_connection(database) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def writer(database: str, connection: Connection) -> AsyncIterator[Writer]:
-    """Give a rater's writer, with a connection of its own."""
-    async with a_writer(database, connection) as writer:
-        yield writer
-
-
-@pytest.fixture
-async def closer(connection: Connection, writer: Writer) -> Closing:
-    """Give somebody who closes, by the same documents."""
-    return Closing(connection, writer.index.book)
 
 
 def pools_of(events: Sequence[Event]) -> list[tuple[str, str, int]]:
