@@ -66,10 +66,11 @@ async def both_sides(  # noqa: PLR0913 — a document, its two revisions and an 
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
     try:
-        began = _plan(await revisions.revision(connection, "tenant", yours.tenant, base), trunks)
+        origin = await revisions.revision(connection, "tenant", yours.tenant, base)
         stored = await revisions.revision(connection, "tenant", yours.tenant, current)
-        stands = _plan(stored, trunks)
-        refused = build_plan(revisions.entitled(yours, stored), revision=0, trunks=trunks)
+        began, stands = _plan(origin, trunks), _plan(stored, trunks)
+        # What a contract has changed since then is no change of the document, so it is not yours.
+        refused = build_plan(revisions.entitled(yours, origin or stored), revision=0, trunks=trunks)
     except (ValueError, DialplanError):
         return None
     there = await asyncio.to_thread(published.load, settings.published)

@@ -14,6 +14,7 @@ from pbxcore.door import Applied
 from pbxcore.settings import Settings
 from tests.integration.examples import ACME, CONFIG, FIRST, OTHER, acme
 
+NOTHING = '[{"since": "2020-01-01", "features": []}]'
 OPERATORS = ("anna", "bruno")
 
 
@@ -31,6 +32,15 @@ async def put(settings: Settings, *texts: str, author: str = "test", base: Bases
     for path, text in zip(paths, texts, strict=True):
         path.write_text(text)
     return await door.apply(settings, paths, author=author, base=base)
+
+
+async def run(settings: Settings, statement: str, *values: object) -> None:
+    """Change something in the database."""
+    connection = await asyncpg.connect(settings.database)
+    try:
+        await connection.execute(statement, *values)
+    finally:
+        await connection.close()
 
 
 async def fetch(settings: Settings, query: str) -> list[tuple[object, ...]]:
@@ -85,6 +95,16 @@ async def test_a_refusal_says_what_both_sides_change_for_callers(settings: Setti
         }  # fmt: skip
         assert ("trunk-carrier", seconds) in rings
     assert not stale.callers.yours.holds
+
+
+async def test_what_a_contract_changed_meanwhile_is_not_told_as_yours(settings: Settings) -> None:
+    """Others ordered less: that changes calls, but none of them by the document that is refused."""
+    await put(settings, acme(15), author="anna")
+    await run(settings, "UPDATE revision SET entitlements = $1 WHERE revision = 2", NOTHING)
+    (stale,) = (await put(settings, ACME.replace("name: Acme Maschinenbau GmbH", "name: Acme"), base=1)).stale
+    assert stale.callers
+    assert stale.callers.theirs.calls
+    assert not stale.callers.yours
 
 
 async def test_a_base_with_a_number_that_moved_on_is_compared_by_itself(settings: Settings) -> None:
