@@ -56,6 +56,20 @@ def _free_names(place: Path, process: str) -> Iterator[str]:
     raise RuntimeError(f"more than {_MOST_OF_ONE_NAME} processes {process!r} in {place}")
 
 
+def lives(settings: Settings, process: str) -> bool:
+    """Tell whether a process of this name is at work on this machine: it holds one of its files."""
+    return any(map(_held, folder(settings).glob(f"{process}-*.lock")))
+
+
+def _held(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def exposition(settings: Settings) -> bytes:
     """Return the values of all processes in Prometheus' text format."""
     registry = CollectorRegistry()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pbxcore import database, phones, publication, published, trunks
+from pbxcore import database, metrics, phones, publication, published, trunks
 from pbxcore.database.queries import named
 from pbxcore.machine.services import answers
 from pbxcore.mail import boxes, ledger
@@ -115,7 +115,6 @@ async def status(settings: Settings) -> Status:
     stored, detail, rater = await _stored(settings)
     newest = stored if stored is not None else {tenant: (n, None) for tenant, n in index.items()}
     deciding = await asyncio.gather(*(_deciding(settings, name, newest) for name in DECIDING))
-    web = await answers("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.ports.http)  # noqa: S104 — compared, not bound
     table = await asyncio.to_thread(_phones, settings)
     asterisk = Asterisk(
         alive=any(up for _, up in deciding),
@@ -131,11 +130,23 @@ async def status(settings: Settings) -> Status:
         processes=(
             *(process for process, _ in deciding),
             rater,
-            Process(name="web", alive=web, detail=f"port {settings.ports.http}"),
+            await _web(settings),
         ),
         asterisk=asterisk,
         mail=await asyncio.to_thread(_mail, settings),
         trunks=await trunks.states(settings),
+    )
+
+
+async def _web(settings: Settings) -> Process:
+    """Ask for the process first: who answers at its port may be another machine's."""
+    port = settings.ports.http
+    if not await asyncio.to_thread(metrics.lives, settings, "web"):
+        return Process(name="web", alive=False, detail="does not run")
+    address = "127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind  # noqa: S104 — compared, not bound
+    alive = await answers(address, port)
+    return Process(
+        name="web", alive=alive, detail=f"port {port}" if alive else f"does not answer at port {port}"
     )
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from pbxcore.control.ami import AmiDownError, AmiError, Link, connected
-from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.machine.asterisk import AMI_USER, CONTROL, ami_secret
 from pbxcore.machine.running import unstarted_trunks
 from pbxcore.machine.services import answers
 from pbxcore.settings import Settings
@@ -47,7 +47,9 @@ async def states(settings: Settings) -> tuple[TrunkState, ...]:
 
 
 async def _ask(settings: Settings, names: list[str]) -> list[TrunkState]:
-    if not await answers("127.0.0.1", settings.ports.ami):
+    # Who answers at our port may be another machine's: ours has a socket, too.
+    ours = await asyncio.to_thread((settings.run_dir / CONTROL).exists)
+    if not ours or not await answers("127.0.0.1", settings.ports.ami):
         raise AmiDownError("does not run")
     secret = await asyncio.to_thread(ami_secret, settings)
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret)

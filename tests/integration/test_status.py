@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +14,7 @@ import pytest
 
 from dialplan.facts import State
 from pbxcore import database as db
-from pbxcore import door, publication, trunks
+from pbxcore import door, metrics, publication, trunks
 from pbxcore.control import process
 from pbxcore.control.process import Process
 from pbxcore.published import load
@@ -164,6 +166,22 @@ def test_trunks_are_told_with_the_others(settings: Settings, command: Callable[.
         ("carrier", None, "Asterisk: does not run")
     ]
     assert "trunk carrier" in command("status")[1]
+
+
+async def test_who_answers_at_our_ports_may_be_another_machines(settings: Settings) -> None:
+    """Nothing of this machine runs, and that is said; a process of its own is known by the file it holds."""
+    with (
+        socket.create_server(("127.0.0.1", settings.ports.http)),
+        socket.create_server(("127.0.0.1", settings.ports.ami)),
+    ):
+        found = await status(settings)
+        assert [one.detail for one in found.processes if one.name == "web"] == ["does not run"]
+        assert [one.detail for one in found.trunks] == ["Asterisk: does not run"]
+        metrics.folder(settings).mkdir()
+        with (metrics.folder(settings) / "web-0.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert asked(await status(settings))["web"] == (True, ())
+    assert asked(await status(settings))["web"] == (False, ())
 
 
 def test_contacts_that_ended_are_not_registered(tmp_path: Path) -> None:
