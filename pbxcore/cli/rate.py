@@ -32,6 +32,7 @@ from rating.rate import rate_leg
 from rating.rated import RatedLeg
 
 BATCH = 10_000  # legs in memory at once; what they used is carried from one batch to the next
+LEG_REMEDY = "docs/rated-stream.md has the fields of a leg, with an example"
 MOST_COMPLAINTS = 20  # broken lines that are told one by one; beyond them a count says enough
 
 _CATALOGUES = typer.Option("--catalogue", help="Catalogue document; one for each of its versions.")
@@ -71,7 +72,7 @@ def rate(
     book = _book(catalogue, account, payer or [], as_json=as_json)
     tally = _Tally()
     with _open(legs) as lines:
-        _rate_all(_legs(lines, tally), book, tally)
+        _rate_all(_legs(lines, tally, "standard input" if legs == "-" else legs), book, tally)
     _summarise(tally, as_json=as_json)
     if tally.broken or tally.reasons:
         raise typer.Exit(int(Exit.NO))
@@ -95,8 +96,8 @@ def _rate_all(legs: Iterable[Leg], book: Book, tally: _Tally) -> None:
                 tally.reasons[result.reason.value] += 1
 
 
-def _legs(lines: Iterable[str], tally: _Tally) -> Iterator[Leg]:
-    """Read legs; a broken line is told with its number and does not stop the others."""
+def _legs(lines: Iterable[str], tally: _Tally, origin: str) -> Iterator[Leg]:
+    """Read legs; a broken line is told with its file and number and does not stop the others."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -105,9 +106,7 @@ def _legs(lines: Iterable[str], tally: _Tally) -> Iterator[Leg]:
         except wire.WireError as broken:
             tally.broken += 1
             if tally.broken <= MOST_COMPLAINTS:
-                err.print(
-                    f"[bold red]✗[/] line {number}: {escape(str(broken))}", highlight=False, soft_wrap=True
-                )
+                fail(escape(f"{origin}, line {number}: {broken}"), LEG_REMEDY, Exit.NO)
 
 
 def _open(name: str) -> "nullcontext[TextIO] | TextIO":

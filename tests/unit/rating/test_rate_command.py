@@ -83,9 +83,19 @@ def test_broken_lines_are_told_and_the_others_rated() -> None:
     result = rate("\n".join(["{", json.dumps(LEG), "", json.dumps({**LEG, "why": "x"})]), "--json")
     assert result.exit_code == 1
     assert [one["type"] for one in lines(result)] == ["rated"]
-    assert "line 1:" in result.stderr
-    assert "line 4:" in result.stderr
+    assert "standard input, line 1:" in result.stderr
+    assert "standard input, line 4:" in result.stderr
+    assert "→ docs/rated-stream.md" in result.stderr
     assert '"broken_lines": 2' in result.stderr
+
+
+def test_a_broken_line_of_a_file_names_the_file(tmp_path: Path) -> None:
+    """Who gives a file reads which one it was."""
+    file = tmp_path / "legs.ndjson"
+    file.write_text("{\n")
+    documents = ["--catalogue", str(CATALOGUE), "--account", str(ACCOUNT)]
+    result = CliRunner().invoke(app, ["rate", *documents, "--legs", str(file)])
+    assert f"{file}, line 1:" in result.stderr
 
 
 def test_a_leg_that_waits_is_told_in_its_place() -> None:
