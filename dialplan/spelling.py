@@ -27,9 +27,16 @@ LEAP_YEAR = 2024  # has every day that any year has
 YEARS = range(2000, 2100)  # of instants: others are a slip of the keyboard, and the ends of time break sums
 
 
-def mistake(code: str, message: str, remedy: str) -> PydanticCustomError:
-    """Make an error whose braces are never mistaken for a template's."""
-    return PydanticCustomError(code, "{message}", {"message": message, "remedy": remedy})
+def mistake(code: str, message: str, remedy: str, at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+    """Make an error whose braces are never mistaken for a template's.
+
+    Args:
+        code: stable name of the kind of mistake.
+        message: what is wrong.
+        remedy: what to do about it.
+        at: where, from the part that was judged on; empty: the part itself.
+    """
+    return PydanticCustomError(code, "{message}", {"message": message, "remedy": remedy, "at": at})
 
 
 def _shaped(pattern: str, code: str, what: str, remedy: str) -> AfterValidator:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path as File
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -24,6 +24,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import speech
 from pbxcore.attached import attach, place
 from pbxcore.form import as_written, validate
+from pbxcore.gaps import knowable
 from pbxcore.payers import unknown_payers
 from pbxcore.sounds import of_tenant
 from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
@@ -73,7 +74,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A document without mistakes.
+    """A document, as far as its form is right.
 
     Attributes:
         file: where it stands.
@@ -81,6 +82,7 @@ class Read:
         id: its name, `acme`.
         spec: what it says.
         tree: its values and their lines.
+        gaps: parts that had to be left out of `spec`; none in a document without mistakes.
     """
 
     file: str
@@ -88,11 +90,28 @@ class Read:
     id: str
     spec: BaseModel
     tree: Tree
+    gaps: frozenset[Path] = frozenset()
 
     @property
     def text(self) -> str:
         """The document as it was written."""
         return self.tree.text
+
+
+class Examined(NamedTuple):
+    """What became of documents.
+
+    Attributes:
+        right: those with which nothing is wrong.
+        marred: those of files with mistakes, as far as their form is right.
+        findings: everything that is wrong, by file and line.
+        complete: no document is missing from both.
+    """
+
+    right: tuple[Read, ...]
+    marred: tuple[Read, ...]
+    findings: tuple[Located, ...]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +157,19 @@ def read(
     Returns:
         The documents with which nothing is wrong, and everything that is wrong, by file and line.
     """
+    found = examine(paths, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+    return found.right, found.findings
+
+
+def examine(
+    paths: Iterable[File],
+    *,
+    trunks: tuple[str, ...] = SOME_TRUNK,
+    sounds: File | None = None,
+    at: datetime | None = None,
+    unstarted: Collection[str] = (),
+) -> Examined:
+    """Read files as `read` does; give documents with mistakes, too, as far as they go."""
     texts, unread, named = [], [], set[str]()
     for file, by_name in _files(paths):
         text = _text(file)
@@ -146,9 +178,9 @@ def read(
         else:
             unread.append(text)
         named |= {str(file)} if by_name else set()
-    documents, findings = read_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
-    told = (one for one in findings if one.finding.code != "other-document" or one.file in named)
-    return documents, _in_order([*unread, *told])
+    found = _examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+    told = (one for one in found.findings if one.finding.code != "other-document" or one.file in named)
+    return found._replace(findings=in_order([*unread, *told]), complete=found.complete and not unread)
 
 
 def read_texts(
@@ -160,6 +192,18 @@ def read_texts(
     unstarted: Collection[str] = (),
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Check documents given as (name of the file, text), as `read` does."""
+    found = _examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+    return found.right, found.findings
+
+
+def _examine_texts(
+    texts: Iterable[tuple[str, str]],
+    *,
+    trunks: tuple[str, ...],
+    sounds: File | None,
+    at: datetime | None,
+    unstarted: Collection[str],
+) -> Examined:
     drafts: list[_Draft] = []
     findings: list[Located] = []
     for file, text in texts:
@@ -168,6 +212,9 @@ def read_texts(
         for tree in trees:
             draft = _draft(file, tree)
             (drafts if isinstance(draft, _Draft) else findings).append(draft)  # type: ignore[arg-type]  # each list takes its own
+    complete = all(one.finding.code == "other-document" for one in findings) and all(
+        draft.spec is not None for draft in drafts
+    )
     findings += [draft.locate_form(mistake) for draft in drafts for mistake in draft.mistakes]
     for draft in drafts:
         found = _check(draft, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
@@ -175,12 +222,23 @@ def read_texts(
     findings += _named_twice(drafts)
     findings += _check_together(drafts)
     broken_files = {located.file for located in findings}
-    return tuple(_without_mistakes(drafts, broken_files)), _in_order(findings)
+    as_read = [(draft.file in broken_files, one) for draft in drafts if (one := _read_of(draft))]
+    return Examined(
+        right=tuple(one for broken, one in as_read if not broken),
+        marred=tuple(one for broken, one in as_read if broken),
+        findings=in_order(findings),
+        complete=complete,
+    )
 
 
 def locate(document: Read, findings: Iterable[Mistake]) -> tuple[Located, ...]:
-    """Give findings about a document their lines."""
-    return tuple(Located(*place(document.file, document.tree, one.path), one) for one in findings)
+    """Give findings about a document their lines; those that may come of its gaps are none."""
+    at = ((as_written(one.path, document.gaps), one) for one in findings)
+    return tuple(
+        Located(*place(document.file, document.tree, path), one)
+        for path, one in at
+        if knowable(path, one.code, document.gaps)
+    )
 
 
 def _draft(file: str, tree: Tree) -> _Draft | Located:
@@ -245,9 +303,10 @@ def _check_together(drafts: Sequence[_Draft]) -> Iterator[Located]:
     specs = {name: draft.spec for name, draft in first.items() if isinstance(draft.spec, TenantSpec)}
     for name, findings in check_together(specs).items():
         yield from (first[name].locate(finding) for finding in findings)
+    whole = {name: spec for name, spec in specs.items() if not first[name].left_out}
     for draft in drafts:
         if isinstance(draft.spec, AccountSpec):
-            yield from map(draft.locate, unknown_payers(draft.spec, specs))
+            yield from map(draft.locate, unknown_payers(draft.spec, whole))
 
 
 def _named_twice(drafts: Sequence[_Draft]) -> Iterator[Located]:
@@ -266,10 +325,10 @@ def _named_twice(drafts: Sequence[_Draft]) -> Iterator[Located]:
             )
 
 
-def _without_mistakes(drafts: Sequence[_Draft], broken_files: set[str]) -> Iterator[Read]:
-    for draft in drafts:
-        if draft.file not in broken_files and draft.spec is not None:
-            yield Read(draft.file, draft.kind, draft.id, draft.spec, draft.tree)
+def _read_of(draft: _Draft) -> Read | None:
+    if draft.spec is None:
+        return None
+    return Read(draft.file, draft.kind, draft.id, draft.spec, draft.tree, draft.left_out)
 
 
 def _files(paths: Iterable[File]) -> Iterator[tuple[File, bool]]:
@@ -317,5 +376,10 @@ def _no_kind(values: Mapping[str, Any]) -> Finding:
     )
 
 
-def _in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
-    return tuple(sorted(findings, key=lambda located: (located.file, located.line, located.finding.code)))
+def in_order(findings: Iterable[Located]) -> tuple[Located, ...]:
+    """Sort findings by file and line, each once."""
+    return tuple(
+        sorted(
+            dict.fromkeys(findings), key=lambda located: (located.file, located.line, located.finding.code)
+        )
+    )

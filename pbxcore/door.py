@@ -345,10 +345,11 @@ async def _check_against_stored(
         documents: what shall be in force.
         based: keys of those that were made from the revision in force: what they leave out, they mean to.
     """
+    whole = [document for document in documents if not document.gaps]  # a gap would look like a wish
     return (
-        *await _check_contracts(connection, documents),
-        *await _check_agreed(connection, documents),
-        *await _check_lasting(connection, documents, based),
+        *await _check_contracts(connection, whole),
+        *await _check_agreed(connection, whole),
+        *await _check_lasting(connection, whole, based),
         *await _check_tenants(connection, documents),
         *await _check_prices(settings, connection, documents),
         *await _check_limited(connection, documents),

@@ -4,8 +4,9 @@ Owns the translation of pydantic's errors into findings, for documents of any ki
 cannot see.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
@@ -16,6 +17,20 @@ from dialplan.finding import Finding, Path
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
+# What stands for keys that a document must have, so that it can be examined without them.
+STAND_INS: Mapping[str, object] = {
+    "version": 1,
+    "name": "?",
+    "account": "x",
+    "catalogue": "x",
+    "country": "DE",
+    "time_zone": "Europe/Berlin",
+    "valid_from": date(2000, 1, 1),
+    "currency": "EUR",
+    "rounding": "half-up",
+    "first_increment_s": 60,
+    "next_increment_s": 60,
+}
 MAX_ROUNDS = 20  # of leaving out what is malformed; a document is a few levels deep, so few are needed
 
 
@@ -26,7 +41,7 @@ def validate(
 
     Returns:
         The spec, without the malformed parts if there are some, or None if nothing is left; the paths of
-        these parts; and what is wrong with them.
+        these parts, and of keys for which something else stands; and what is wrong with them.
     """
     rest, left_out = deepcopy(dict(values)), set[Path]()
     findings: tuple[Finding, ...] = ()
@@ -34,8 +49,16 @@ def validate(
         try:
             return model.model_validate(rest), frozenset(left_out), findings
         except ValidationError as wrong:
-            errors = wrong.errors(include_url=False)
-        findings = findings or tuple(_finding(model, values, error) for error in errors)
+            errors = _first_causes(wrong.errors(include_url=False))
+        found = [finding_of(model, path_in(values, error), error) for error in errors]
+        findings = findings or tuple(each_slip_once(found))
+        absent = {
+            error["loc"][0] for error in errors if error["type"] == "missing" and len(error["loc"]) == 1
+        }
+        if absent and absent <= STAND_INS.keys():
+            rest |= {str(key): STAND_INS[str(key)] for key in absent}
+            left_out |= {(key,) for key in absent}
+            errors = [error for error in errors if error["loc"][0] not in absent]
         parts = {_malformed(rest, error) for error in errors}
         if () in parts:
             break
@@ -43,6 +66,24 @@ def validate(
         for part in sorted(parts, key=_last_first, reverse=True):
             _leave_out(rest, part)
     return None, frozenset(left_out), findings
+
+
+def _first_causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where one of its items is malformed: pydantic does not count it."""
+    return [
+        error
+        for error in errors
+        if error["type"] != "too_short"
+        or not any(one["loc"][:-1] == error["loc"] for one in errors if one is not error)
+    ]
+
+
+def each_slip_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Leave out that a key is missing where another one beside it is its misspelling."""
+    meant = {(one.path[:-1], one.remedy) for one in findings if one.code == "unknown-key"}
+    for one in findings:
+        if one.code != "missing-key" or (one.path[:-1], _guess(str(one.path[-1]))) not in meant:
+            yield one
 
 
 def as_written(path: Path, left_out: frozenset[Path]) -> Path:
@@ -64,7 +105,7 @@ def _last_first(path: Path) -> tuple[tuple[bool, str | int], ...]:
 
 def _malformed(values: Any, error: ErrorDetails) -> Path:  # noqa: ANN401 — a document before it is validated
     """Give the smallest part that must go for an error to go: where a key is missing, its owner."""
-    path = _path(values, error)
+    path = path_in(values, error)
     return path[:-1] if error["type"] == "missing" else path
 
 
@@ -79,9 +120,9 @@ def _leave_out(values: Any, path: Path) -> None:  # noqa: ANN401 — a document 
         del values[last]
 
 
-def _path(values: Any, error: ErrorDetails) -> Path:  # noqa: ANN401 — a document before it is validated
+def path_in(values: Any, error: ErrorDetails) -> Path:  # noqa: ANN401 — a document before it is validated
     """Give the path of an error within the document, without the steps that only pydantic knows."""
-    location = error["loc"]
+    location = (*error["loc"], *error.get("ctx", {}).get("at", ()))
     path: list[str | int] = []
     for index, step in enumerate(location):
         if _has(values, step):
@@ -98,8 +139,8 @@ def _has(values: Any, step: str | int) -> bool:  # noqa: ANN401 — a document b
     return isinstance(values, list) and isinstance(step, int) and step < len(values)
 
 
-def _finding(model: type[BaseModel], values: Mapping[str, Any], error: ErrorDetails) -> Finding:
-    path = _path(values, error)
+def finding_of(model: type[BaseModel], path: Path, error: ErrorDetails) -> Finding:
+    """Say an error of pydantic in words: what is wrong at a path of a document of this model."""
     code, message, remedy = _words(model, path, error)
     return Finding(path=path, code=code, message=message, remedy=remedy)
 
@@ -114,8 +155,9 @@ def _words(model: type[BaseModel], path: Path, error: ErrorDetails) -> tuple[str
         return "unknown-key", f"{key} is no key here", _did_you_mean(model, path)
     if error["type"] == "missing":
         return "missing-key", f"{key} is missing", f"add `{path[-1]}:`"
-    if error["type"].endswith("_type"):
-        return "wrong-type", f"{key} is {_shown(error['input'])}", _TYPES.get(error["type"], error["msg"])
+    if error["type"].endswith(("_type", "_parsing")):
+        remedy = _TYPES.get(error["type"].replace("_parsing", "_type"), error["msg"])
+        return "wrong-type", f"{key} is {_shown(error['input'])}", remedy
     return "wrong-value", f"{key} is {_shown(error['input'])}", _plain(error["msg"])
 
 
@@ -155,7 +197,11 @@ def _shown(value: Any) -> str:  # noqa: ANN401 — whatever stands in the docume
 def _did_you_mean(model: type[BaseModel], path: Path) -> str:
     known = sorted(_keys(model, path[:-1]))
     match = get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-    return f"did you mean `{match[0]}`?" if match else f"known here are {', '.join(known)}"
+    return _guess(match[0]) if match else f"known here are {', '.join(known)}"
+
+
+def _guess(key: str) -> str:
+    return f"did you mean `{key}`?"
 
 
 def _keys(model: type[BaseModel], path: Path) -> set[str]:

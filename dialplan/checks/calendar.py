@@ -13,7 +13,7 @@ from dialplan.target import Kind
 def unknown_region(subject: Subject) -> Iterator[Finding]:
     """The holidays of the tenant's region are known."""
     country, region = subject.spec.country, subject.spec.region
-    if region and not public_holidays.is_known(country, region):
+    if region and subject.knows_country and not public_holidays.is_known(country, region):
         known = public_holidays.regions(country)
         choice = f"write one of: {' '.join(known)}" if known else "leave it out"
         yield Finding(

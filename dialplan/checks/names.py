@@ -77,7 +77,7 @@ def twice_rung(subject: Subject) -> Iterator[Finding]:
 def extension_names(subject: Subject) -> Iterator[Finding]:
     """No extension is called like something that is dialled for another reason."""
     for path, number in _internal_numbers(subject.spec):
-        if number in numbers.emergency_numbers(subject.spec.country):
+        if subject.knows_country and number in numbers.emergency_numbers(subject.spec.country):
             yield _shadows(path, number, "extension-is-emergency", "the emergency number")
         elif numbers.is_harmonised_service(number):
             yield _shadows(path, number, "extension-is-service", "a service number of all Europe")

@@ -99,7 +99,7 @@ def forbidden_forwards(subject: Subject) -> Iterator[Finding]:
     """A rule sends calls outside only as far as its owner may call."""
     for reference in subject.references:
         target = reference.target
-        outside = target.kind == Kind.NUMBER and target.name not in subject.aliases
+        outside = subject.knows_country and target.kind == Kind.NUMBER and target.name not in subject.aliases
         key, rights = _rights(subject, reference.source) if outside else ("", UNLIMITED)
         if not ever_covers(rights, target.name, subject.spec.country):
             yield Finding(

@@ -48,6 +48,11 @@ class Subject:
     at: datetime | None = None
     unstarted: Collection[str] = ()
 
+    @property
+    def knows_country(self) -> bool:
+        """Whether the country is the document's, or only stands for one whose form is wrong."""
+        return ("country",) not in self.left_out
+
     @cached_property
     def references(self) -> tuple[Reference, ...]:
         """Every rule that sends a call somewhere."""

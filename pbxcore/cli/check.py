@@ -16,7 +16,8 @@ from pbxcore import database, documents, door
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.instants import read_instant
-from pbxcore.documents import Located, Read
+from pbxcore.documents import Examined, Located, Read, in_order
+from pbxcore.gaps import FROM_CATALOGUE
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.payers import limited_tenants
 from pbxcore.settings import Settings
@@ -52,11 +53,11 @@ def check(
     settings = settings_of_running()
     trunks = tuple(trunk.name for trunk in settings.trunks) or documents.SOME_TRUNK
     since = read_instant(at) if at else datetime.now(UTC)
-    right, wrong = documents.read(
+    found = documents.examine(
         paths, trunks=trunks, sounds=settings.sounds, at=since, unstarted=unstarted_trunks(settings)
     )
-    beside, notes = _check_beside(settings, right, complete=not wrong)
-    wrong += beside
+    beside, notes = _check_beside(settings, found)
+    right, wrong = found.right, in_order([*found.findings, *beside])
     broken = {located.file for located in beside}
     right = tuple(one for one in right if not {one.file, *one.tree.beside.values()} & broken)
     notes += () if settings.smtp else tuple(_unmailed(right))
@@ -77,20 +78,31 @@ class Note(NamedTuple):
     remedy: str
 
 
-def _check_beside(
-    settings: Settings, right: Sequence[Read], *, complete: bool
-) -> tuple[tuple[Located, ...], tuple[Note, ...]]:
+def _check_beside(settings: Settings, found: Examined) -> tuple[tuple[Located, ...], tuple[Note, ...]]:
     """Check documents beside those in force; without a database beside each other, and say what that leaves.
 
-    One with mistakes might be what another one needs: then nothing is compared with what is in force.
+    One that cannot be made out might be what another one needs: then nothing is compared with what is in
+    force. What hangs on the gaps of another one is not judged.
     """
-    alone = tuple(_check_prices(right, settings.config / "destinations"))
-    if not complete or not right:
+    every = (*found.right, *found.marred)
+    gaping = {(one.kind, one.id) for one in every if one.gaps}
+    uncertain = {one.file for one in every if gaping & set(_named(one))}
+    judged = [one for one in every if one.kind != "contract" or one.file not in uncertain]
+    told, notes = _compared(settings, judged, complete=found.complete)
+    known = (one for one in told if one.file not in uncertain or one.finding.code not in FROM_CATALOGUE)
+    return tuple(known), notes
+
+
+def _compared(
+    settings: Settings, judged: Sequence[Read], *, complete: bool
+) -> tuple[tuple[Located, ...], tuple[Note, ...]]:
+    alone = tuple(_check_prices(judged, settings.config / "destinations"))
+    if not complete or not judged:
         return alone, ()
     try:
-        return asyncio.run(door.compare(settings, right)), ()
+        return asyncio.run(door.compare(settings, judged)), ()
     except database.AWAY:
-        return alone, tuple(_unknown(right))
+        return alone, tuple(_unknown(judged))
 
 
 def _unknown(right: Sequence[Read]) -> Iterator[Note]:

@@ -1,12 +1,11 @@
 """The door: a change is stored and in force as a whole, or nothing of it is."""
 
-import asyncio
 import contextlib
 import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -562,27 +561,3 @@ async def test_an_account_that_has_calls_keeps_its_way_of_paying(settings: Setti
     refused = await put(settings, account=postpaid)
     assert codes(refused) == [("account.yaml", 11, "payment-fixed")]
     assert not (await put(settings, account=prepaid.replace("name: ", "name: New "))).findings
-
-
-def test_check_compares_with_what_is_in_force(
-    settings: Settings, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An account alone names a tenant and a bundle that nobody has; without a database that is not hidden."""
-    asyncio.run(start(settings))
-    account = (CONFIG / "accounts" / "acme.yaml").read_text()
-    file = settings.state / "account.yaml"
-    file.write_text(account + 'spend_limits:\n  extensions:\n    nobody/10: {per_day: "5.00"}\n')
-    code, said = command("check", str(file))
-    assert (code, "there is no tenant nobody" in said, "[unknown-tenant]" in said) == (1, True, True), said
-    file.write_text(account.replace("bundle: ", "bundle: no"))
-    assert command("check", str(file))[0] == 1
-    file.write_text(account + 'spend_limits:\n  extensions:\n    acme/10: {per_day: "5.00"}\n')
-    code, said = command("check", str(file))
-    assert (code, "not checked" in said) == (0, False), said
-    monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
-    code, said = command("check", str(file))
-    assert code == 0
-    for name in ("catalogue autphone", "tenant acme"):
-        assert f"account acme was not checked against its {name}" in said, said
-    code, said = command("check", "--json", str(CONFIG))
-    assert (code, [one for one in json.loads(said)["notes"] if "not checked" in one]) == (0, [])

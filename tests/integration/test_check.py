@@ -1,0 +1,56 @@
+"""`pbxcore check` beside what is in force: everything that can be known, in one run."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from pbxcore.settings import Settings
+from tests.integration.examples import CONFIG, OTHER
+from tests.integration.test_door import start
+
+
+def test_a_slip_keeps_nobody_from_being_compared(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """A malformed value, and beside it an account, a bundle and a number that others decide."""
+    asyncio.run(start(settings))
+    file, number = settings.state / "other.yaml", '"+493055500191": {to: extension 10}'
+    slip = OTHER.replace("name: Ten", "name: 10").replace("account: acme", "account: acmee")
+    file.write_text(slip.replace(number, number.replace("191", "100")))
+    code, said = command("check", "--json", str(file))
+    assert (code, found(said)) == (1, {"wrong-type", "unknown-account", "number-taken"})
+    account = (CONFIG / "accounts" / "acme.yaml").read_text()
+    file.write_text(account.replace("country: DE", "country: de").replace("bundle: dach", "bundle: world"))
+    code, said = command("check", "--json", str(file))
+    assert (code, found(said)) == (1, {"wrong-value", "unknown-bundle"})
+
+
+def found(said: str) -> set[str]:
+    """Give the codes of findings."""
+    return {one["code"] for one in json.loads(said)["findings"]}
+
+
+def test_check_compares_with_what_is_in_force(
+    settings: Settings, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account alone names a tenant and a bundle that nobody has; without a database that is not hidden."""
+    asyncio.run(start(settings))
+    account = (CONFIG / "accounts" / "acme.yaml").read_text()
+    file = settings.state / "account.yaml"
+    file.write_text(account + 'spend_limits:\n  extensions:\n    nobody/10: {per_day: "5.00"}\n')
+    code, said = command("check", str(file))
+    assert (code, "there is no tenant nobody" in said, "[unknown-tenant]" in said) == (1, True, True), said
+    file.write_text(account.replace("bundle: ", "bundle: no"))
+    assert command("check", str(file))[0] == 1
+    file.write_text(account + 'spend_limits:\n  extensions:\n    acme/10: {per_day: "5.00"}\n')
+    code, said = command("check", str(file))
+    assert (code, "not checked" in said) == (0, False), said
+    monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+    code, said = command("check", str(file))
+    assert code == 0
+    for name in ("catalogue autphone", "tenant acme"):
+        assert f"account acme was not checked against its {name}" in said, said
+    code, said = command("check", "--json", str(CONFIG))
+    assert (code, [one for one in json.loads(said)["notes"] if "not checked" in one]) == (0, [])
