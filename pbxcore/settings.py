@@ -7,10 +7,11 @@ An unknown key is an error. What a running machine really uses tells `pbxcore.ma
 import hashlib
 import os
 import tempfile
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,12 +23,24 @@ from dialplan.build import routes
 from dialplan.carriers import Carriers
 from dialplan.presentation import USUAL, From, Identity, Presentation
 from dialplan.spec import RouteSpec
+from dialplan.spelling import mistake
 
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
 
 class Ports(BaseModel):
-    """Every port the machine listens on, all on `bind`."""
+    """Every port the machine listens on, all on `bind`.
+
+    Attributes:
+        sip: phones and trunks, UDP and TCP.
+        rtp_first: first port of speech, UDP.
+        rtp_last: last one.
+        agi: control, which decides calls.
+        standby_agi: the standby, which decides when control does not.
+        ami: Asterisk's manager.
+        http: API and metrics.
+        carrier: the practice carrier, at its trunk's address.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +55,14 @@ class Ports(BaseModel):
 
 
 SETTINGS = "service.yaml"
+
+
+def _address(written: str) -> str:
+    try:
+        return str(IPv4Address(written))
+    except AddressValueError:
+        remedy = "write an IPv4 address of this machine, 192.0.2.10; 0.0.0.0 stands for all of them"
+        raise mistake("no-address", f"bind: {written!r} is no address", remedy) from None
 
 
 class Trunk(BaseModel):
@@ -82,6 +103,7 @@ class Smtp(BaseModel):
         sender: address that mail comes from; `from` in the file.
         tls: `none` for a server on this machine.
         user: who logs in; empty: nobody does.
+        password: of the user; better given as PBXCORE_SMTP__PASSWORD.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -96,19 +118,26 @@ class Smtp(BaseModel):
     @model_validator(mode="after")
     def _never_in_clear(self) -> Self:
         if self.user and self.tls == "none":
-            raise ValueError("a password would be sent in clear: use tls: starttls")
+            message, remedy = "the password would be sent in clear", "write tls: starttls, or leave user out"
+            raise mistake("in-clear", message, remedy, ("tls",))
         return self
+
+
+def settings_file() -> Path:
+    """Return where the settings of this machine stand."""
+    return Path(os.environ.get("PBXCORE_CONFIG", "config")) / SETTINGS
 
 
 class Settings(BaseSettings):
     """Settings of one machine; immutable once read.
 
     Attributes:
+        version: of this form of the file.
         state: the one folder that holds everything that is written.
         config: folder with service.yaml, tenants/, accounts/, catalogues/, destinations/.
         database: PostgreSQL URL (`postgresql://user@host/db`); empty: a private server in `state`.
         asterisk: `auto` takes the machine's own Asterisk if it is 20 or newer, else a private one in `state`.
-        bind: address phones reach.
+        bind: IPv4 address that phones reach; 0.0.0.0: all of the machine's.
         routes: trunks for some called numbers, in the order to try; the first that fits counts.
         max_call_s: longest duration of any outside call.
         credit_deadline_ms: how long a call waits for the rater's answer before it is refused.
@@ -125,7 +154,7 @@ class Settings(BaseSettings):
     config: Path = Path("config")
     database: str = ""
     asterisk: Literal["auto", "own", "private"] = "auto"
-    bind: str = "127.0.0.1"
+    bind: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     ports: Ports = Ports()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[RouteSpec, ...] = ()
@@ -145,8 +174,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments first, then PBXCORE_* variables, then config/service.yaml."""
         del dotenv_settings, file_secret_settings
-        folder = Path(os.environ.get("PBXCORE_CONFIG", "config"))
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, folder / SETTINGS)
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, settings_file())
 
     @property
     def carriers(self) -> Carriers:
@@ -163,20 +191,23 @@ class Settings(BaseSettings):
         """Asterisk knows a trunk by its name, and whose a call is by the address that it comes from."""
         for key in ("name", "host"):
             seen: set[str] = set()
-            for value in (getattr(trunk, key) for trunk in self.trunks):
+            for number, trunk in enumerate(self.trunks):
+                value, at = getattr(trunk, key), ("trunks", number, key)
                 if value in seen:
-                    raise ValueError(f"trunks: two have the {key} {value}; each needs its own")
+                    remedy = f"give each its own {key}"
+                    raise mistake("trunk-twice", f"two trunks have the {key} {value}", remedy, at)
                 seen.add(value)
         return self
 
     @model_validator(mode="after")
     def _routes_lead_somewhere(self) -> Self:
-        known = {trunk.name for trunk in self.trunks}
-        unknown = [name for route in self.routes for name in route.trunks if name not in known]
-        if unknown:
-            raise ValueError(
-                f"routes name trunk {unknown[0]}, but trunks has only {', '.join(sorted(known))}"
-            )
+        known = sorted(trunk.name for trunk in self.trunks)
+        for number, route in enumerate(self.routes):
+            for place, name in enumerate(route.trunks):
+                if name not in known:
+                    at = ("routes", number, "trunks", place)
+                    remedy = f"there is {', '.join(known)}" if known else "name it under trunks first"
+                    raise mistake("unknown-trunk", f"there is no trunk {name}", remedy, at)
         return self
 
     @property

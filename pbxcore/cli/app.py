@@ -13,9 +13,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
+from typer.exceptions import TyperException
 from yaml import YAMLError
 
-from pbxcore.settings import SETTINGS, Settings
+from pbxcore.cli.slips import slips
+from pbxcore.cli.usage import in_words
 
 app = typer.Typer(
     name="pbxcore",
@@ -42,35 +45,24 @@ class Exit(IntEnum):
 
 
 def main() -> None:
-    """Run a command; a setting that is wrong is one line, whichever command met it first."""
+    """Run a command; what is wrong with command line or settings is told with its place and a remedy."""
     try:
-        app()
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        if mark is None or Path(mark.name).name != SETTINGS:
+        code = app(standalone_mode=False)
+    except (YAMLError, ValidationError) as error:
+        wrong = slips(error)
+        if not wrong:
             raise
-        said = getattr(error, "problem", "") or "it cannot be read"
-        fail(
-            f"{mark.name}, line {mark.line + 1}, is no YAML: {said}",
-            "mend that line or the one before",
-            Exit.USAGE,
-        )
-        sys.exit(int(Exit.USAGE))
-    except ValidationError as error:
-        if error.title != Settings.__name__:
-            raise
-        for mistake in error.errors(include_url=False):
-            place = "__".join(str(part) for part in mistake["loc"])
-            said = mistake["msg"].removeprefix("Value error, ")
-            if place:
-                message = f"the setting {place.replace('__', '.')} is wrong: {said}"
-                fail(message, f"mend it in config/service.yaml or in PBXCORE_{place.upper()}", Exit.USAGE)
-            else:
-                message = f"the settings contradict each other: {said}"
-                fail(
-                    message, "mend one of them in config/service.yaml or in its PBXCORE_ variable", Exit.USAGE
-                )
-        sys.exit(int(Exit.USAGE))
+        for one in wrong:
+            fail(one.message, one.remedy, Exit.USAGE)
+        code = Exit.USAGE
+    except TyperException as error:
+        if error.exit_code == Exit.USAGE and str(error):
+            message, remedy = in_words(error)
+            fail(escape(message), escape(remedy), Exit.USAGE)
+        code = Exit(error.exit_code)
+    except typer.Abort:
+        code = Exit.NO
+    sys.exit(int(code or Exit.DONE))
 
 
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:

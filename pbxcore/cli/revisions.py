@@ -76,7 +76,10 @@ def export(name: Name, kind: Kind = "tenant", number: Number = None) -> None:
 @app.command(rich_help_panel="Changing")
 def rollback(
     name: Name,
-    number: Annotated[int, typer.Option("--to", min=1, help="The revision to go back to.")],
+    number: Annotated[
+        int,
+        typer.Option("--to", min=1, help="Number of an earlier revision; `pbxcore history NAME` lists them."),
+    ],
     kind: Kind = "tenant",
     author: Annotated[str, typer.Option(help="Who changes it; stands in the revision.")] = "",
     base: Annotated[

@@ -53,8 +53,14 @@ def take(settings: Settings) -> Taken:
     """Choose and hold a block of ports: the remembered one, else the first that is free.
 
     Raises:
-        PortError: a port that was set on purpose is taken, or no block is free.
+        PortError: this machine does not have the address, a port that was set on purpose is taken, or no
+            block is free.
     """
+    if _refused(settings.bind, 0, udp=True, tcp=False) == ELSEWHERE:
+        raise PortError(
+            f"this machine does not have the address {settings.bind}",
+            "set bind in config/service.yaml, or PBXCORE_BIND, to one that it has; 0.0.0.0 is all of them",
+        )
     fixed = explicit(settings.ports)
     remembered = _remembered(settings.state / MEMORY)
     blocks = (remembered, *(block for block in range(BLOCKS) if block != remembered))
@@ -154,10 +160,11 @@ def _refused(address: str, port: int, *, udp: bool, tcp: bool) -> str:
     return ""
 
 
+ELSEWHERE = "cannot be used: this machine does not have that address"
 _REASONS = {
     errno.EADDRINUSE: "is taken",
     errno.EACCES: "may be used by root only",
-    errno.EADDRNOTAVAIL: "cannot be used: this machine does not have that address",
+    errno.EADDRNOTAVAIL: ELSEWHERE,
 }
 
 

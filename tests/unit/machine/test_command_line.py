@@ -1,0 +1,52 @@
+"""A wrong command line is told like every other mistake: what is wrong, and what may stand there."""
+
+import pytest
+
+from pbxcore.cli.app import main
+
+
+def said(
+    arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    """Run a command as a user does; give its exit code and what it complains of."""
+    monkeypatch.setattr("sys.argv", ["pbxcore", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong", "remedy"),
+    [
+        ("credit acme subtract", "deed: 'subtract' is not one of 'show', 'add'", "show, or add an amount"),
+        ("flow acme -l fr", "'fr' is not one of 'de', 'en', 'it', 'nl'", "de, en, it or nl"),
+        ("rollback acme --to x", "--to: it should be a valid integer", "`pbxcore history NAME` lists them"),
+        ("statuss", "Did you mean 'status'?", "see `pbxcore --help`"),
+        ("decide --foo", "No such option: --foo", "see `pbxcore decide --help`"),
+        ("export", "Missing argument 'name'", "Its id: acme"),
+    ],
+)
+def test_a_wrong_command_line_has_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    wrong: str,
+    remedy: str,
+) -> None:
+    """Exit code 2, one line what is wrong, one line what may stand there."""
+    code, told = said(arguments, monkeypatch, capsys)
+    first, second = told.splitlines()
+    assert code == 2
+    assert first.startswith("✗ ")
+    assert wrong in first
+    assert second.startswith("  → ")
+    assert remedy in second
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("", 2), ("--help", 0), ("destinations lookup +43664", 0)])
+def test_what_is_no_mistake_is_told_as_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, code: int
+) -> None:
+    """Help is help, with the exit code that scripts know."""
+    assert said(arguments, monkeypatch, capsys) == (code, "")
