@@ -12,7 +12,7 @@ OURS := dialplan rating pbxcore tests
 # Tests on real phones mostly wait, so two of them share two cores well. A file's tests stay with one worker.
 WORKERS ?= 2
 
-.PHONY: help setup run demo test check quick soak bench providers lint format clean
+.PHONY: help setup run demo test check quick soak bench providers keys lint format clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ format: setup ## Bring the code into form
 
 providers: setup ## Write docs/providers.md from a run (two minutes) of the tests that show what the providers promise
 	@$(BIN)/pytest -q -m row --providers-page docs/providers.md tests/scenarios/providers tests
+
+keys: setup ## Write docs/catalogue.md, account.md and settings.md from the specs
+	@$(BIN)/python -m pbxcore.keys docs
 
 soak: setup ## Rate 200,000 legs while rater and PostgreSQL are killed by kill -9; LEGS=20000 for fewer
 	@$(BIN)/python -m tests.adversity.soak

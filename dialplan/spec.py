@@ -436,6 +436,7 @@ class RouteSpec(Document):
     """Trunks for some called numbers, in the order to try; all conditions that are given must hold.
 
     Attributes:
+        trunks: by name.
         numbers: numbers or beginnings of them, `"+4315*"`.
         countries: European countries.
         costly: `true`: numbers whose price nobody can guess, premium and shared-cost; `false`: all others.

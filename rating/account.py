@@ -37,6 +37,8 @@ class BookingSpec(BaseModel):
     """A bundle in one size, from a day on, to the last day of a month or for good.
 
     Attributes:
+        bundle: of the catalogue.
+        size: of the bundle.
         first: first day (`from` in the document). Booked in mid-month, it grants the whole month's minutes or
             those of the days that are left, as the catalogue says.
         until: last day, the last of a month; none: until further notice.
@@ -54,6 +56,8 @@ class TopUpBookingSpec(BaseModel):
     """A top-up of a bundle that is booked: more minutes from a day on, to the end of its month.
 
     Attributes:
+        bundle: that is booked on that day.
+        top_up: of the bundle.
         first: its day (`from` in the document).
     """
 
@@ -65,7 +69,13 @@ class TopUpBookingSpec(BaseModel):
 
 
 class BuyOutBookingSpec(BaseModel):
-    """A buy-out of call costs, from a day on, to the last day of a month or for good."""
+    """A buy-out of call costs, from a day on, to the last day of a month or for good.
+
+    Attributes:
+        buy_out: of the catalogue.
+        first: first day (`from` in the document).
+        until: last day, the last of a month; none: until further notice.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -114,6 +124,10 @@ class AccountSpec(BaseModel):
     """One account.
 
     Attributes:
+        version: of this form of the document.
+        account: its id, which tenants name; it never changes.
+        name: what people read.
+        catalogue: whose prices it pays.
         country: where the account's numbers are at home; short numbers and freephone are of this country.
         time_zone: months and tariffs begin at midnight here.
         payment: prepaid accounts call while their credit lasts, postpaid ones are invoiced.

@@ -70,7 +70,12 @@ class _Part(BaseModel):
 
 
 class ZoneSpec(_Part):
-    """A set of destinations that one price or bundle covers."""
+    """A set of destinations that one price or bundle covers.
+
+    Attributes:
+        name: what people read.
+        countries: each in one zone alone; `rest`: every country that no other zone names.
+    """
 
     name: str
     countries: Annotated[
@@ -119,7 +124,13 @@ class RateSpec(_Part):
 
 
 class SizeSpec(_Part):
-    """A size of a bundle: its price and its minutes for a calendar month, fixed and mobile apart."""
+    """A size of a bundle: its price and its minutes for a calendar month, fixed and mobile apart.
+
+    Attributes:
+        price_per_month: net.
+        fixed_minutes: to fixed numbers.
+        mobile_minutes: to mobile numbers.
+    """
 
     price_per_month: Amount
     fixed_minutes: NonNegativeInt
@@ -127,7 +138,13 @@ class SizeSpec(_Part):
 
 
 class TopUpSpec(_Part):
-    """More minutes for the rest of a calendar month, whenever they are bought."""
+    """More minutes for the rest of a calendar month, whenever they are bought.
+
+    Attributes:
+        price: net, once.
+        fixed_minutes: to fixed numbers.
+        mobile_minutes: to mobile numbers.
+    """
 
     price: Amount
     fixed_minutes: NonNegativeInt = 0
@@ -138,6 +155,8 @@ class BundleSpec(_Part):
     """A product that grants minutes to some zones.
 
     Attributes:
+        name: what people read.
+        zones: of this catalogue, in which its minutes can be spoken.
         first_month: booked in mid-month, it grants the whole month's minutes or those of its days.
         roll_over_months: what a month leaves over may be drawn in so many months after it; 0: it lapses.
         top_ups: what can be bought beside it, for the zones of the bundle.
@@ -155,6 +174,8 @@ class BuyOutSpec(_Part):
     """Calls inside the account's own country for a fixed amount a month; others' services are not in it.
 
     Attributes:
+        name: what people read.
+        price_per_month: net.
         kinds: what is bought out; a kind that counts as one of these is, too.
     """
 
@@ -168,8 +189,8 @@ class WindowSpec(_Part):
 
     Attributes:
         days: on which it begins.
-        begins: `from` in the document.
-        ends: `until`, not included; not after `from`: on the next day.
+        begins: time of day (`from` in the document).
+        ends: time of day (`until`), not included; not after `from`: on the next day.
     """
 
     days: tuple[Weekday, ...] = Field(default=WEEKDAYS, min_length=1)
@@ -181,6 +202,8 @@ class BandSpec(_Part):
     """Times at which rows of their own are in force.
 
     Attributes:
+        band: its name, which rows of `rates` give.
+        name: what people read.
         first: first day on which its windows begin (`from` in the document); none: since ever.
         until: last one, included; none: for good.
     """
@@ -196,8 +219,14 @@ class CatalogueSpec(_Part):
     """One dated version of a catalogue.
 
     Attributes:
+        version: of this form of the document.
+        catalogue: its name; all dated versions have the same one.
+        name: what people read.
         valid_from: first day on which it is in force, in each account's own time zone.
+        currency: of all its amounts, ISO 4217.
         rounding: where a fraction of a micro-unit goes.
+        first_increment_s: so many seconds are charged at least.
+        next_increment_s: the seconds after these are charged by so many at a time.
         counts_as: a kind without a row is priced, and covered by bundles, as another kind. Where a numbering
             plan does not tell mobile from fixed, it counts as fixed, unless a row or this says otherwise.
         time_zone: whose clock the bands follow; the account's own begins months and versions.

@@ -60,7 +60,14 @@ class _Part(BaseModel):
 
 
 class Texts(_Part):
-    """What people read, in each language we speak."""
+    """What people read, in each language we speak.
+
+    Attributes:
+        de: German.
+        en: English.
+        it: Italian.
+        nl: Dutch.
+    """
 
     de: str
     en: str
@@ -135,14 +142,24 @@ class ChangeSpec(_Part):
 
 
 class TierSpec(_Part):
-    """The price of each unit, of all of them, from so many units on (`from` in the document)."""
+    """The price of each unit, of all of them, from so many units on.
+
+    Attributes:
+        least: how many units (`from` in the document).
+        price_per_month: of each unit.
+    """
 
     least: PositiveInt = Field(alias="from")
     price_per_month: Amount
 
 
 class PriceSpec(_Part):
-    """The price of a unit while a contract has some options."""
+    """The price of a unit while a contract has some options.
+
+    Attributes:
+        when: these options, all of them.
+        price_per_month: of each unit.
+    """
 
     when: When = Field(min_length=1)
     price_per_month: Amount
@@ -152,6 +169,7 @@ class ProductSpec(_Part):
     """Something that is counted and has a price.
 
     Attributes:
+        name: what people read.
         price_per_month: for each unit; or `tiers`, `prices` or `buy_out`; none of them: nothing a month.
         tiers: the price reached is that of all units.
         prices: by what the contract has chosen; where no row holds, the product is not sold.
@@ -200,6 +218,7 @@ class OptionSpec(_Part):
     """One of the options of a choice.
 
     Attributes:
+        name: what people read.
         grants: what the tenant may have with it: extensions, devices.
         administers: what the tenant's own administrators may change; the rest the provider's staff does.
     """
@@ -213,6 +232,7 @@ class ChoiceSpec(_Part):
     """A dimension in which a contract has one option, for all of its units.
 
     Attributes:
+        name: what people read.
         options: in rising order.
         default: of a new contract that does not say; none: it must say.
         up: how a higher option begins.
@@ -229,14 +249,25 @@ class ChoiceSpec(_Part):
 
 
 class BundleTermsSpec(_Part):
-    """How the catalogue's bundles are booked: `begin` from none, `end` of a size, also for another one."""
+    """How the catalogue's bundles are booked.
+
+    Attributes:
+        begin: how a size begins where there was none.
+        end: how a size is given up, also for another one.
+    """
 
     begin: ChangeSpec
     end: TermSpec
 
 
 class FeatureSpec(_Part):
-    """A function that not every contract has: while it has these options, or a unit of a product."""
+    """A function that not every contract has: while it has these options, or a unit of a product.
+
+    Attributes:
+        name: what people read.
+        when: these options, all of them.
+        product: a unit of which brings it.
+    """
 
     name: Texts
     when: When = Field(default_factory=dict)
@@ -280,6 +311,7 @@ class CalendarSpec(_Part):
 
     Attributes:
         country: whose holidays; those of the customer's region are added.
+        week: which days of it are working days.
     """
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -287,7 +319,12 @@ class CalendarSpec(_Part):
 
 
 class WithdrawalSpec(_Part):
-    """Within so many days after signing these holders may withdraw; then nothing but calls is charged."""
+    """Within so many days after signing these holders may withdraw; then nothing but calls is charged.
+
+    Attributes:
+        days: calendar days.
+        holders: who may.
+    """
 
     days: PositiveInt
     holders: tuple[Literal["private", "company"], ...] = Field(min_length=1)
@@ -300,6 +337,7 @@ class OfferSpec(_Part):
         issuer: who offers it, for paper.
         holders: who may sign.
         prices: whether they contain VAT.
+        vat_percent: that they contain, or that is added.
         calendar: of working days.
         terms: of the contract itself.
         more: how units of a product are added, unless the product says.

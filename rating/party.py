@@ -16,7 +16,11 @@ class PartySpec(BaseModel):
     """Somebody who signs; what is left out is left blank on paper, to be filled in by hand.
 
     Attributes:
+        name: as on a letter.
         address: as on a letter, below the name.
+        email: where mail reaches them.
+        phone: where calls do.
+        fax: where faxes do.
         tax_id: VAT number, or what stands for it in the country.
     """
 
@@ -31,7 +35,11 @@ class PartySpec(BaseModel):
 
 
 class IssuerSpec(PartySpec):
-    """The provider: who offers, and the language that is spoken unless a customer has another."""
+    """The provider: who offers, and how it speaks.
+
+    Attributes:
+        language: that is spoken unless a customer has another.
+    """
 
     language: Language
 
