@@ -155,10 +155,9 @@ def _words(model: type[BaseModel], path: Path, error: ErrorDetails) -> tuple[str
         return "unknown-key", f"{key} is no key here", _did_you_mean(model, path)
     if error["type"] == "missing":
         return "missing-key", f"{key} is missing", f"add `{path[-1]}:`"
-    if error["type"].endswith(("_type", "_parsing")):
-        remedy = _TYPES.get(error["type"].replace("_parsing", "_type"), error["msg"])
-        return "wrong-type", f"{key} is {_shown(error['input'])}", remedy
-    return "wrong-value", f"{key} is {_shown(error['input'])}", _plain(error["msg"])
+    code = "wrong-type" if error["type"].endswith("_type") else "wrong-value"
+    wanted = error["type"].replace("_from_datetime", "").replace("_parsing", "_type")
+    return code, f"{key} is {_shown(error['input'])}", _TYPES.get(wanted, _plain(error["msg"]))
 
 
 def _name(path: Path) -> str:
