@@ -19,7 +19,8 @@ from dialplan.facts import Facts, Origin
 from dialplan.switch import Switch
 from pbxcore.control import decision_log, wire
 from pbxcore.control.decision_log import DecisionLog
-from pbxcore.control.fastagi import Answer, Headers, Send, SessionError
+from pbxcore.control.fastagi import Answer, Headers, Reply, SessionError
+from pbxcore.control.wire import Question
 from pbxcore.switches import UnkeptError
 
 DECISION_LIMIT_S = 0.3  # later the standby is faster
@@ -39,14 +40,13 @@ Keep = Callable[[tuple[Switch, ...]], Awaitable[None]]
 """Keeps what a decision changes; raises `UnkeptError` if it cannot."""
 
 
-Pay = Callable[[Facts, Decision], Awaitable[Decision]]
-"""Asks for the credit that a decision needs, and decides again by what it heard."""
+Pay = Callable[[Facts, Decision], Awaitable[Decision] | None]
+"""Asks for the credit that a decision needs, and decides again by what it heard; None where it needs none."""
 
 
-async def as_it_is(facts: Facts, decision: Decision) -> Decision:
+def nothing(facts: Facts, decision: Decision) -> None:
     """Ask nobody."""
-    del facts
-    return decision
+    del facts, decision
 
 
 async def nowhere(changes: tuple[Switch, ...]) -> None:
@@ -54,32 +54,60 @@ async def nowhere(changes: tuple[Switch, ...]) -> None:
     raise UnkeptError(f"there is no place for {len(changes)} changes")
 
 
-def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay = as_it_is) -> Answer:
+def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay = nothing) -> Answer:
     """Return what `pbxcore.control.fastagi.listen` calls for each request."""
 
-    async def answer(headers: Headers, send: Send) -> None:
-        if headers.get("agi_network_script") != "decide":
-            raise SessionError("garbage")
-        try:
-            question = wire.question(headers)
-            decision, took_s = _decide(decide, question)
-            decision = await pay(question.facts, decision)
-            commands = wire.commands(decision, question.nonce)
-        except wire.WireError as error:
-            REFUSED.labels(error.code).inc()
-            logger.warning("a question is not answered: %s", error)
-            raise SessionError(error.code) from error
+    def answer(headers: Headers) -> Reply | Awaitable[Reply]:
+        question = _question(headers)
+        decision, took_s = _decide(decide, question)
+        paying = pay(question.facts, decision)
+        if paying or decision.changes:
+            return later(question, decision, took_s, paying)
+        return reply(question, decision, took_s)
+
+    async def later(
+        question: Question, decision: Decision, took_s: float, paying: Awaitable[Decision] | None
+    ) -> Reply:
+        decision = await paying if paying else decision
+        answered = reply(question, decision, took_s)
+        if decision.changes:
+            await _keep(keep, decision)
+        return answered
+
+    def reply(question: Question, decision: Decision, took_s: float) -> Reply:
+        commands = _commands(question, decision)
         if took_s > DECISION_LIMIT_S:
             REFUSED.labels("late").inc()
             raise SessionError("late")
-        if decision.changes:
-            await _keep(keep, decision)
-        await send(commands)
-        log.note(
-            decision_log.line(question.facts, decision, at=datetime.now(UTC), micros=round(took_s * 1e6))
-        )
+        return Reply(commands, lambda: note(question.facts, decision, took_s))
+
+    def note(facts: Facts, decision: Decision, took_s: float) -> None:
+        log.note(decision_log.line(facts, decision, at=datetime.now(UTC), micros=round(took_s * 1e6)))
 
     return answer
+
+
+def _question(headers: Headers) -> Question:
+    if headers.get("agi_network_script") != "decide":
+        raise SessionError("garbage")
+    try:
+        return wire.question(headers)
+    except wire.WireError as error:
+        raise _unanswered(error) from error
+
+
+def _commands(question: Question, decision: Decision) -> tuple[str, ...]:
+    try:
+        return wire.commands(decision, question.nonce)
+    except wire.WireError as error:
+        raise _unanswered(error) from error
+
+
+def _unanswered(error: wire.WireError) -> SessionError:
+    """Count and tell of a question or an answer that cannot be carried."""
+    REFUSED.labels(error.code).inc()
+    logger.warning("a question is not answered: %s", error)
+    return SessionError(error.code)
 
 
 async def _keep(keep: Keep, decision: Decision) -> None:
@@ -91,7 +119,7 @@ async def _keep(keep: Keep, decision: Decision) -> None:
         raise SessionError(error.code) from error
 
 
-def _decide(decide: Decider, question: wire.Question) -> tuple[Decision, float]:
+def _decide(decide: Decider, question: Question) -> tuple[Decision, float]:
     started = time.perf_counter()
     decision = decide(question.facts)
     took_s = time.perf_counter() - started

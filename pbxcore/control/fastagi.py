@@ -4,13 +4,20 @@ Owns the server loop: limits on what a client may send, deadlines, and how many 
 Refuses to decide. A session that goes wrong ends without `PBX_OK`, which the dialplan takes as no answer and
 asks the standby. panoramisk's own server spins for ever on a client that connects and closes (any port scan),
 and waits for the answer to the last command before it lets a call go on, so it is not used.
+
+A question costs mostly system calls, and turns on a core. So sessions are bare sockets behind one epoll, of
+which the event loop sees no more than that something is ready, and a question that needs nobody else is
+answered in the turn in which its last byte came, without a task.
 """
 
 import asyncio
 import contextlib
 import logging
+import select
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -19,11 +26,17 @@ MAX_SESSIONS = 500  # twice the call attempts that one Asterisk on two cores mak
 MAX_LINE = 4_096  # Asterisk's own limit of an AGI line is 2,048
 MAX_REQUEST = 16_384  # bytes of all headers: a long one has about 2,000, with a carrier's diversions 3,000
 MAX_HEADERS = 64  # a request has about 25
+AT_ONCE = 64  # sessions looked after before the loop may do something else
 END = b"\n\n"
 FIRST = b"agi_"  # how each of Asterisk's headers begins: whoever says something else is let go at once
 DONE, FAILED = b"200 result=", b"200 result=-1"
 HEADER_LIMIT_S = 2.0  # Asterisk sends all headers at once
 ANSWER_LIMIT_S = 5.0  # decision and its round trips
+LOOK_S = 0.1  # between two looks for sessions past their limit
+# Asterisk writes each of its 26 lines to the socket by itself, and the next one leaves when the one before is
+# acknowledged. Linux does that at once for as many as the window has room for, 16 at most, and then for what
+# we have read. In so small a window three of them wake us one by one; the others come together after these.
+WINDOW = 4_096
 
 SESSIONS = Counter("pbxcore_agi_sessions_total", "FastAGI sessions by how they ended", ["end"])
 OPEN = Gauge("pbxcore_agi_sessions_open", "FastAGI sessions under way")
@@ -36,10 +49,26 @@ SECONDS = Histogram(
 log = logging.getLogger(__name__)
 
 Headers = Mapping[str, str]
-Send = Callable[[Sequence[str]], Awaitable[None]]
-"""Sends all commands of an answer, each when the one before is carried out."""
-Answer = Callable[[Headers, Send], Awaitable[None]]
-"""Given the headers and a way to send what is answered; raises `SessionError` to end without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer.
+
+    Attributes:
+        commands: sent one by one, each when the one before is carried out.
+        carried_out: called when Asterisk has carried out all of them.
+    """
+
+    commands: Sequence[str]
+    carried_out: Callable[[], None]
+
+
+Answer = Callable[[Headers], Reply | Awaitable[Reply]]
+"""Given the headers; what it gives has to be awaited only where somebody else has to be asked.
+
+Raises `SessionError` to end without an answer.
+"""
 
 
 class SessionError(Exception):
@@ -55,52 +84,216 @@ class SessionError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def listen(host: str, port: int, answer: Answer) -> AsyncIterator[asyncio.Server]:
-    """Answer questions until the block is left; sessions under way are then cut.
+async def listen(host: str, port: int, answer: Answer) -> AsyncIterator[int]:
+    """Answer questions until the block is left; sessions under way are then cut. Gives the port.
 
     Raises:
         OSError: the address is taken.
     """
-    sessions: set[asyncio.Task[None]] = set()
+    with _listening(host, port) as listener, select.epoll() as ready:
+        server = _Server(listener, ready, answer)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ready.fileno(), server.look)
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(server.watch(), name="agi-limits")
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                loop.remove_reader(ready.fileno())
+                watching.cancel()
+                await asyncio.gather(*server.cut(), return_exceptions=True)
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(sessions) >= MAX_SESSIONS:
-            SESSIONS.labels("too-many").inc()
-            writer.transport.abort()
+
+def _listening(host: str, port: int) -> socket.socket:
+    listener = socket.create_server((host, port), backlog=MAX_SESSIONS)
+    listener.setblocking(False)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, WINDOW)
+    return listener
+
+
+class _Server:
+    """The sessions of one port."""
+
+    def __init__(self, listener: socket.socket, ready: select.epoll, answer: Answer) -> None:
+        self._listener = listener
+        self._ready = ready
+        self._answer = answer
+        self._sessions: dict[int, _Session] = {}
+        self._accepts = False
+        self._accepting(now=True)
+
+    def look(self) -> None:
+        """Look after sessions that something came for, and new ones."""
+        for number, _ in self._ready.poll(0, AT_ONCE):
+            if session := self._sessions.get(number):
+                session.take()
+            else:
+                self._accept()
+
+    def _accept(self) -> None:
+        """Take one client; the next one is still there when we look again."""
+        try:
+            client, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):  # it left before we came
             return
-        session = asyncio.create_task(_session(reader, writer, answer), name="agi")
-        sessions.add(session)
-        session.add_done_callback(sessions.discard)
+        except OSError as full:  # no more files: it would be there again at once
+            log.error("no client can be let in: %s", full)  # noqa: TRY400 — its words say enough
+            _ended("no-files").inc()
+            self._accepting(now=False)
+            return
+        if len(self._sessions) >= MAX_SESSIONS:
+            _ended("too-many").inc()
+            client.close()
+            return
+        client.setblocking(False)
+        number = client.fileno()
+        session = self._sessions[number] = _Session(client, self._answer, lambda: self._sessions.pop(number))
+        self._ready.register(number, select.EPOLLIN)
+        session.take()  # most often some of it is there
 
-    server = await asyncio.start_server(accept, host, port, limit=MAX_LINE, backlog=MAX_SESSIONS)
-    try:
-        yield server
-    finally:
-        server.close()
-        for session in tuple(sessions):
-            session.cancel()
-        await asyncio.gather(*sessions, return_exceptions=True)
-        await server.wait_closed()
+    def _accepting(self, *, now: bool) -> None:
+        """Begin or cease to let clients in."""
+        if now and not self._accepts:
+            self._ready.register(self._listener, select.EPOLLIN)
+        elif self._accepts and not now:
+            self._ready.unregister(self._listener)
+        self._accepts = now
+
+    async def watch(self) -> None:
+        """End sessions that are past their limit; let clients in again if there were no more files."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._accepting(now=True)
+            now = time.perf_counter()
+            OPEN.set(len(self._sessions))
+            for session in tuple(self._sessions.values()):
+                session.check(now)
+
+    def cut(self) -> list[asyncio.Future[Reply]]:
+        """Cut all sessions; return what of them still has to end."""
+        sessions = tuple(self._sessions.values())
+        for session in sessions:
+            session.end("cut")
+        OPEN.set(0)
+        return [session.waiting for session in sessions if session.waiting]
 
 
-async def _session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
-    started = time.perf_counter()
-    OPEN.inc()
-    end = "broken"
-    try:
-        async with asyncio.timeout(HEADER_LIMIT_S) as limit:
-            end = await _converse(reader, writer, answer, limit)
-    except TimeoutError:
-        end = "late"
-    except (ConnectionError, asyncio.IncompleteReadError):
-        end = "cut"
-    except Exception:
-        log.exception("an AGI session failed")  # the dialplan asks the standby
-    finally:
-        _close(writer)
-        OPEN.dec()
-        SECONDS.observe(time.perf_counter() - started)
+class _Session:
+    """One question, its answer, and what Asterisk says to it.
+
+    Attributes:
+        waiting: waits for what others have to say before the question can be answered.
+    """
+
+    __slots__ = ("_answer", "_client", "_forget", "_left", "_reply", "_since", "_started", "_text", "waiting")
+
+    def __init__(self, client: socket.socket, answer: Answer, forget: Callable[[], object]) -> None:
+        self._client = client
+        self._answer = answer
+        self._forget = forget
+        self._started = self._since = time.perf_counter()
+        self._text = b""
+        self._reply: Reply | None = None
+        self._left: list[str] = []
+        self.waiting: asyncio.Future[Reply] | None = None
+
+    def take(self) -> None:
+        """Take what came, and do what follows."""
+        self._do(self._take)
+
+    def check(self, now: float) -> None:
+        """End if it has taken too long."""
+        asked = self._reply is not None or self.waiting is not None
+        if now - self._since > (ANSWER_LIMIT_S if asked else HEADER_LIMIT_S):
+            self.end("late")
+
+    def end(self, end: str) -> None:
+        """End; only the first end counts."""
+        if self._client.fileno() < 0:
+            return
+        self._forget()
+        self._client.close()
+        if self.waiting:
+            self.waiting.cancel()
+        SECONDS.observe(time.perf_counter() - self._started)
         _ended(end).inc()
+
+    def _do(self, what: Callable[[], str]) -> None:
+        """Do something that says how the session ends, if it does, or raises it."""
+        try:
+            end = what()
+        except SessionError as error:
+            end = error.end
+        except OSError:
+            end = "cut"
+        except Exception:
+            log.exception("an AGI session failed")  # the dialplan asks the standby
+            end = "broken"
+        if end:
+            self.end(end)
+
+    def _take(self) -> str:
+        try:
+            more = self._client.recv(MAX_REQUEST)
+        except BlockingIOError:
+            return ""
+        self._text += more
+        if self._reply:
+            return self._hear(self._reply, more)
+        if self.waiting:  # Asterisk has nothing to say now: it left, or babbles
+            return "" if more and len(self._text) <= MAX_LINE else "cut"
+        return self._ask() if END in self._text else self._begun(more)
+
+    def _begun(self, more: bytes) -> str:
+        """Wait for the rest of what has begun like a request."""
+        if not self._text:
+            return "probe"
+        begins = FIRST.startswith(self._text[: len(FIRST)])
+        return "" if more and begins and len(self._text) <= MAX_REQUEST else "garbage"
+
+    def _ask(self) -> str:
+        headers = headers_of(self._text)
+        self._text, self._since = b"", time.perf_counter()
+        answered = self._answer(headers)
+        if isinstance(answered, Reply):
+            return self._send(answered)
+        self.waiting = asyncio.ensure_future(answered)
+        self.waiting.add_done_callback(self._answered)
+        return ""
+
+    def _answered(self, waiting: asyncio.Future[Reply]) -> None:
+        if not waiting.cancelled():
+            self._do(lambda: self._send(waiting.result()))
+
+    def _send(self, reply: Reply) -> str:
+        self._reply, self._left = reply, list(reply.commands)
+        return self._send_next()
+
+    def _send_next(self) -> str:
+        """Send a command, the last one together with our end.
+
+        The call goes on once we have closed, so our side is closed with the last command: to wait for its
+        answer first would cost the call two more turns on a core, each of which takes long on a busy machine.
+        """
+        command = f"{self._left.pop(0)}\n".encode()
+        last = not self._left
+        if self._client.send(command, socket.MSG_MORE if last else 0) < len(command):
+            return "cut"  # far more than a command fits in between: nobody reads
+        if last:
+            self._client.shutdown(socket.SHUT_WR)
+        return ""
+
+    def _hear(self, reply: Reply, more: bytes) -> str:
+        """Check what Asterisk says to a command; one that it has not carried out ends the session."""
+        line, newline, rest = self._text.partition(b"\n")
+        if not newline and more and len(line) <= MAX_LINE:
+            return ""
+        _check(line + newline)
+        self._text = rest
+        if self._left:
+            return self._send_next()
+        reply.carried_out()
+        return "answered"
 
 
 @cache
@@ -109,39 +302,7 @@ def _ended(end: str) -> Counter:
     return SESSIONS.labels(end)
 
 
-async def _converse(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer, limit: asyncio.Timeout
-) -> str:
-    try:
-        headers = await read_headers(reader)
-        limit.reschedule(asyncio.get_running_loop().time() + ANSWER_LIMIT_S)
-        await answer(headers, lambda commands: _send(reader, writer, commands))
-    except SessionError as error:
-        return error.end
-    return "answered"
-
-
-async def read_headers(reader: asyncio.StreamReader) -> dict[str, str]:
-    """Read `name: value` lines up to the empty one.
-
-    Asterisk writes each line by itself. They are taken as they come and divided at the end: to wait for each
-    of the forty costs more than the decision.
-
-    Raises:
-        SessionError: nothing came (a probe), too much came, or something else than a request.
-    """
-    text = b""
-    while END not in text:
-        more = await reader.read(MAX_LINE)
-        text += more
-        if not text:
-            raise SessionError("probe")
-        if not more or len(text) > MAX_REQUEST or not FIRST.startswith(text[: len(FIRST)]):
-            raise SessionError("garbage")
-    return _headers(text)
-
-
-def _headers(text: bytes) -> dict[str, str]:
+def headers_of(text: bytes) -> Headers:
     """Divide a whole request, its empty line at the end, into its headers.
 
     Raises:
@@ -162,23 +323,6 @@ def _headers(text: bytes) -> dict[str, str]:
     return headers
 
 
-async def _send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, commands: Sequence[str]) -> None:
-    """Send commands and check their answers; an answer that is none ends the session.
-
-    The call goes on once we have closed, so our side is closed with the last command: to wait for its answer
-    first would cost the call two more turns on a core, each of which takes long on a busy machine.
-
-    Raises:
-        SessionError: Asterisk hung up, refused, or the line was cut.
-    """
-    for left, command in zip(reversed(range(len(commands))), commands, strict=True):
-        writer.write(f"{command}\n".encode())
-        if not left:
-            writer.write_eof()
-        await writer.drain()
-        _check(await reader.readline())
-
-
 def _check(line: bytes) -> None:
     """Accept Asterisk's answer to a command.
 
@@ -191,11 +335,3 @@ def _check(line: bytes) -> None:
         raise SessionError("hangup")
     if not line.startswith(DONE) or line.startswith(FAILED):
         raise SessionError("refused")
-
-
-def _close(writer: asyncio.StreamWriter) -> None:
-    """Let a client go, and at once one that has not read what it was sent: nobody waits for it."""
-    if writer.transport.get_write_buffer_size():
-        writer.transport.abort()
-    else:
-        writer.close()

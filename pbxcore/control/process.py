@@ -104,13 +104,17 @@ class Process:
         self.turns.forget(now)
         return replace(self.state, draw=drawn(call), turns=self.turns.next, served=self.turns.served)
 
-    async def pay(self, facts: Facts, decision: Decision) -> Decision:
+    def pay(self, facts: Facts, decision: Decision) -> Awaitable[Decision] | None:
         """Ask for the credit that a decision needs, once; legs without it become refusals."""
-        plans = self.plans
-        asked = questions(decision, plans) if self.credit is not None else ()
-        if not asked or self.credit is None:
-            return decision
-        return with_credit(decision, plans, await self.credit(facts.call, asked))
+        if self.credit is None:
+            return None
+        plans, credit = self.plans, self.credit
+        asked = questions(decision, plans)
+
+        async def paid() -> Decision:
+            return with_credit(decision, plans, await credit(facts.call, asked))
+
+        return paid() if asked else None
 
     async def keep(self, changes: tuple[Switch, ...]) -> None:
         """Keep what a decision changes, without holding up other calls meanwhile."""

@@ -1,6 +1,8 @@
 """The FastAGI server against clients that probe, stall, babble and vanish."""
 
 import asyncio
+import resource
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -54,8 +56,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     server = Server()
     answer = deciding.answering(server.decide, DecisionLog(tmp_path / "log"))
-    async with fastagi.listen("127.0.0.1", 0, answer) as listening:
-        server.port = listening.sockets[0].getsockname()[1]
+    async with fastagi.listen("127.0.0.1", 0, answer) as server.port:
         yield server
     assert unhandled == []
 
@@ -112,6 +113,33 @@ async def test_a_question_in_pieces_is_answered(server: Server) -> None:
         await asyncio.sleep(0)
     assert await asyncio.wait_for(reader.readline(), 5) == ANSWER
     writer.close()
+
+
+async def test_a_request_beyond_the_window_is_answered(server: Server) -> None:
+    """What a carrier says of diversions may be longer than what is let in at once: it comes in turns."""
+    more = "".join(f"agi_more_{number}: {'x' * 1_000}\n" for number in range(8))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for line in (more.encode() + REQUEST).splitlines(keepends=True):
+        writer.write(line)
+        await writer.drain()
+    assert await asyncio.wait_for(reader.readline(), 5) == ANSWER
+    writer.close()
+
+
+async def test_no_more_files_are_a_pause(server: Server) -> None:
+    """Who cannot be let in is let in as soon as there are files again."""
+    before, (soft, hard) = _count("no-files"), resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.setblocking(False)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
+        try:
+            async with asyncio.timeout(60):
+                await _until("no-files", before + 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        client.sendall(REQUEST)
+        loop = asyncio.get_running_loop()
+        assert await asyncio.wait_for(loop.sock_recv(client, 4_096), 5) == ANSWER
 
 
 async def test_probes_change_nothing(server: Server) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from dialplan.spec import TenantSpec
 from dialplan.switch import SwitchKind
 from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
-from pbxcore.control.fastagi import SessionError
+from pbxcore.control.fastagi import Reply, SessionError
 from pbxcore.control.process import Process
 from pbxcore.settings import Settings
 from pbxcore.switches import UnkeptError
@@ -43,16 +42,12 @@ def both(short_path: Path) -> tuple[Process, Process]:
 
 async def _dial(process: Process, dialled: str, phone: str = "acme-p10") -> list[str]:
     """Ask as the dialplan does and give the commands of the answer."""
-    said: list[str] = []
-
-    async def send(commands: Sequence[str]) -> None:
-        said.extend(commands)
-
     fields = ("2", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", "", "")
     headers = {"agi_network_script": "decide", "agi_uniqueid": "pbx-1.0", "agi_arg_1": "|".join(fields)}
     answer = answering(process.decide, DecisionLog(process.settings.decisions / "x"), process.keep)
-    await answer(headers, send)
-    return said
+    said = answer(headers)
+    reply = said if isinstance(said, Reply) else await said
+    return list(reply.commands)
 
 
 async def test_a_code_dialled_through_one_process_holds_in_the_other(both: tuple[Process, Process]) -> None:

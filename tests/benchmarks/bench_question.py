@@ -44,7 +44,6 @@ def ask(port: int) -> list[float]:
 def _asked(port: int, number: int) -> float:
     started = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port)) as line:
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for header in _headers(number):
             line.sendall(header)
         while (said := line.recv(4_096)) and not said.endswith(b"\n"):
