@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxcore.control import decision_log
-from pbxcore.intake import record
+from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
 
@@ -104,7 +104,7 @@ def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
         with path.open(encoding="latin-1", newline="\n") as file:
             text = "".join(line for line in file if line.endswith("\n") and any(one in line for one in names))
         if text:
-            yield from record.read(text, 0)[0]
+            yield from read(text, 0)[0]
 
 
 def _happenings(records: list[Record]) -> Iterator[Happening]:

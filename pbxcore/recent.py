@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxcore.calls import CALL_END, TRUNK_LEG, words_of
-from pbxcore.intake import record
+from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
 
@@ -95,7 +95,7 @@ def _entry(line: str) -> Mapping[str, Any] | None:
 
 
 def _records(spool: Path) -> list[Record]:
-    return record.read("".join(_tail(spool, "legs.tsv*", "latin-1")), 0)[0]
+    return list(read("".join(_tail(spool, "legs.tsv*", "latin-1")), 0)[0])
 
 
 def _tail(folder: Path, pattern: str, encoding: str) -> list[str]:

@@ -23,16 +23,19 @@ it. What no such channel shows (nobody calls, the system got a new name) ends by
 inbound one of these has not come to its CALL_END; its own linkedid alone is then taken for the sign.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from types import MappingProxyType
 
-from pbxcore.intake.record import BadLine, Fault, Record
+from pbxcore.intake.lines import Records
+from pbxcore.intake.page import Page
+from pbxcore.intake.record import TRUNK, BadLine, Fault, Record, Sign
 from rating.leg import Leg
 from rating.quick import quick
 
-TRUNK = "PJSIP/trunk-"
 SUFFIX = 9  # "-0000001f" behind the endpoint in a channel's name
 # Channels that begin at once may be written in another order than they were numbered. Asterisk needs two
 # seconds to start; so much later no lower number comes from the same run.
@@ -99,6 +102,11 @@ class Assembly:
     left: tuple[str, ...] = ()
 
 
+# By names of this module: to look a member up takes as long as the rest of a turn.
+_START, _ANSWER, _HANGUP = Sign.START, Sign.ANSWER, Sign.HANGUP
+_TRUNK_LEG, _CALL_END = Sign.TRUNK_LEG, Sign.CALL_END
+_BEGINNINGS = frozenset({_START, _TRUNK_LEG, _ANSWER, _HANGUP})
+
 NOTHING_OPEN: Mapping[str, OpenLeg] = MappingProxyType({})
 
 
@@ -112,7 +120,7 @@ def assemble(records: Iterable[Record], open_legs: Mapping[str, OpenLeg], last_u
     """
     desk = _Desk(open_legs, last_us)
     desk.take(records)
-    return desk.assembly(open_legs)
+    return desk.assembly()
 
 
 def expire(open_legs: Mapping[str, OpenLeg], now_us: int, longest_us: int, last_us: int) -> Assembly:
@@ -127,89 +135,131 @@ def expire(open_legs: Mapping[str, OpenLeg], now_us: int, longest_us: int, last_
     desk = _Desk(open_legs, last_us)
     for leg in open_legs.values():
         if leg.seen_us + longest_us < now_us:
-            desk.end(leg, leg.seen_us, killed=True)
-    return desk.assembly(open_legs)
+            desk.end(_on_table(leg), leg.seen_us, killed=True)
+    return desk.assembly()
+
+
+@dataclass(slots=True)
+class _Leg:
+    """An open leg on the table: what becomes known of it is noted here, and no copy made for each thing."""
+
+    key: str
+    linkedid: str
+    trunk: str
+    alone: bool
+    seen_us: int
+    asked: bool = False
+    facts: TrunkLeg | None = None
+    answered_us: int | None = None
 
 
 class _Desk:
     """What is on the table while a batch is taken in."""
 
     def __init__(self, open_legs: Mapping[str, OpenLeg], last_us: int) -> None:
-        self.open = dict(open_legs)
+        self.before = open_legs
+        # What was open before is taken up when something is said of it.
+        self.open: dict[str, _Leg | None] = dict.fromkeys(open_legs)
         self.legs: list[Leg] = []
         self.bad: list[BadLine] = []
         self.left: list[str] = []
         self.last_us = last_us
-        # Highest sequence among the open legs of each system: most channels begin above it.
-        self.highest: dict[str, int] = {}
-        for key in open_legs:
-            self._remember(key)
 
-    def assembly(self, before: Mapping[str, OpenLeg]) -> Assembly:
+    def assembly(self) -> Assembly:
         """Compare with what was on the table before."""
+        before = self.before
+        changed = {leg.key: _frozen(leg) for leg in self.open.values() if leg is not None}
         return Assembly(
             legs=tuple(self.legs),
             bad=tuple(self.bad),
-            open=MappingProxyType(self.open),
-            changed=tuple(leg for key, leg in self.open.items() if before.get(key) is not leg),
+            open=MappingProxyType({key: changed.get(key) or before[key] for key in self.open}),
+            changed=tuple(leg for key, leg in changed.items() if leg != before.get(key)),
             closed=tuple(key for key in before if key not in self.open),
             last_us=self.last_us,
             left=tuple(self.left),
         )
 
     def take(self, records: Iterable[Record]) -> None:
-        """Take in records. Most are of phones and need no more than this loop: so it unpacks them once."""
-        for record in records:
-            _, event, time_us, uniqueid, _, channel, subject, _, _ = record
-            if event == "CHAN_START":
+        """Take in records, of a page only those that may tell something."""
+        for part in records.parts if isinstance(records, Records) else (tuple(records),):
+            if isinstance(part, Page):
+                lines, low = part.telling(self.open)
+                signs = part.signs(lines, low)
+                self._take(signs, part.latest_us(lines, self.last_us), part.record)
+            else:
+                signs = ((one.sign, one.time_us, one.uniqueid, True, place) for place, one in enumerate(part))
+                latest_us = accumulate((one.time_us for one in part), max, initial=self.last_us)
+                self._take(signs, latest_us, part.__getitem__)
+
+    def _take(
+        self,
+        signs: Iterable[tuple[Sign, int, str, bool, int]],
+        latest_us: Iterable[int],
+        record: Callable[[int], Record],
+    ) -> None:
+        """Take in what records say.
+
+        Args:
+            signs: what, when, of which channel; whether it may show a new start; the place of the record.
+            latest_us: the latest time before each of them, and behind all.
+            record: returns the one at a place; most are not needed.
+        """
+        latest, on_table = iter(latest_us), self.open
+        for (says, time_us, uniqueid, low, place), self.last_us in zip(signs, latest, strict=False):
+            if low and says is _START:
                 self._notice_new_start(uniqueid)
-            elif subject == "CALL_END" and event == "USER_DEFINED":
+            elif says is _CALL_END:
                 self.left.append(uniqueid)
-            leg = self.open.get(uniqueid)
-            if leg is not None:
-                self._go_on(leg, record)
-            elif channel.startswith(TRUNK):
-                self._begin(record)
-            if time_us > self.last_us:  # noqa: PLR1730 — ten times a leg, and `max` takes three times as long
-                self.last_us = time_us
+            if uniqueid in on_table:
+                self._go_on(on_table[uniqueid] or self._take_up(uniqueid), says, time_us, record, place)
+            elif says in _BEGINNINGS:
+                self._begin(says, record(place))
+        self.last_us = next(latest)
 
-    def _begin(self, record: Record) -> None:
-        started = record.event == "CHAN_START"
-        if record.event in {"ANSWER", "HANGUP"}:
-            self.bad.append(BadLine(start=record.start, fault=Fault.STRAY, line=record.line))
-        if not started and record.subject != "TRUNK_LEG":
+    def _take_up(self, key: str) -> _Leg:
+        """Put a leg that was open before on the table."""
+        leg = self.open[key] = _on_table(self.before[key])
+        return leg
+
+    def _begin(self, says: Sign, record: Record) -> None:
+        if not record.channel.startswith(TRUNK):
             return
-        leg = OpenLeg(
-            key=record.uniqueid,
-            linkedid=record.linkedid,
-            trunk=record.channel[len(TRUNK) : -SUFFIX],
-            alone=started and record.linkedid == record.uniqueid,
-            seen_us=record.time_us,
+        if says is _ANSWER or says is _HANGUP:
+            self.bad.append(BadLine(start=record.start, fault=Fault.STRAY, line=record.line))
+            return
+        started = says is _START
+        leg = self.open[record.uniqueid] = _Leg(
+            record.uniqueid,
+            record.linkedid,
+            record.channel[len(TRUNK) : -SUFFIX],
+            started and record.linkedid == record.uniqueid,
+            record.time_us,
         )
-        self.open[leg.key] = leg
-        self._remember(leg.key)
         if not started:
-            self._go_on(leg, record)
+            self._name(leg, record)
 
-    def _go_on(self, leg: OpenLeg, record: Record) -> None:
-        match record.event:
-            case "ANSWER" if leg.answered_us is None:
-                self.open[leg.key] = _with(leg, record, answered_us=record.time_us)
-            case "HANGUP":
-                self.end(leg, record.time_us)
-            case "USER_DEFINED" if record.subject == "TRUNK_LEG" and leg.facts is None:
-                self._name(leg, record)
-            case "USER_DEFINED" if record.subject == "CALL_END":
-                self.open[leg.key] = _with(leg, record, asked=True)
+    def _go_on(
+        self, leg: _Leg, says: Sign, time_us: int, record: Callable[[int], Record], place: int
+    ) -> None:
+        if says is _ANSWER:
+            if leg.answered_us is None:
+                leg.answered_us = leg.seen_us = time_us
+        elif says is _HANGUP:
+            self.end(leg, time_us)
+        elif says is _TRUNK_LEG:
+            if leg.facts is None:
+                self._name(leg, record(place))
+        elif says is _CALL_END:
+            leg.asked, leg.seen_us = True, time_us
 
-    def _name(self, leg: OpenLeg, record: Record) -> None:
+    def _name(self, leg: _Leg, record: Record) -> None:
         facts = trunk_leg(record.extra)
         if facts is None:
             self.bad.append(BadLine(start=record.start, fault=Fault.FACTS, line=record.line))
         else:
-            self.open[leg.key] = _with(leg, record, facts=facts)
+            leg.facts, leg.seen_us = facts, record.time_us
 
-    def end(self, leg: OpenLeg, ended_us: int, *, killed: bool = False) -> None:
+    def end(self, leg: _Leg, ended_us: int, *, killed: bool = False) -> None:
         """Take a channel off the table; if it is billed, it is a leg now."""
         del self.open[leg.key]
         inbound = leg.facts is None and leg.alone and (leg.asked or killed)
@@ -233,49 +283,59 @@ class _Desk:
             )
         )
 
-    def _remember(self, key: str) -> None:
-        system, _, sequence = _identity(key)
-        self.highest[system] = max(sequence, self.highest.get(system, -1))
-
     def _notice_new_start(self, uniqueid: str) -> None:
         system, created_s, sequence = _identity(uniqueid)
-        if sequence > self.highest.get(system, -1):
-            return
-        for leg in tuple(self.open.values()):
-            other, began_s, number = _identity(leg.key)
+        for key in tuple(self.open):
+            other, began_s, number = _identity(key)
             if other == system and sequence <= number and began_s + ORDER_S <= created_s:
+                leg = self.open[key] or _on_table(self.before[key])
                 self.end(leg, max(self.last_us, leg.seen_us), killed=True)
 
 
 _NOBODY = TrunkLeg(payer="", why="", number="", limit_s=0, version="")
 
 
-def _with(
-    leg: OpenLeg,
-    record: Record,
-    *,
-    asked: bool | None = None,
-    facts: TrunkLeg | None = None,
-    answered_us: int | None = None,
-) -> OpenLeg:
-    """Return a leg of which one more thing is known; `dataclasses.replace` takes twice as long."""
+def _on_table(leg: OpenLeg) -> _Leg:
+    return _Leg(
+        leg.key,
+        leg.linkedid,
+        leg.trunk,
+        leg.alone,
+        leg.seen_us,
+        leg.asked,
+        leg.facts,
+        leg.answered_us,
+    )
+
+
+def _frozen(leg: _Leg) -> OpenLeg:
     return OpenLeg(
         key=leg.key,
         linkedid=leg.linkedid,
         trunk=leg.trunk,
         alone=leg.alone,
-        seen_us=record.time_us,
-        asked=leg.asked if asked is None else asked,
-        facts=leg.facts if facts is None else facts,
-        answered_us=leg.answered_us if answered_us is None else answered_us,
+        seen_us=leg.seen_us,
+        asked=leg.asked,
+        facts=leg.facts,
+        answered_us=leg.answered_us,
     )
 
 
+# As our dialplan writes it; looked at so, it takes a fifth of the time.
+_USUAL = re.compile(
+    r"payer=([^|]*)\|why=([^|]*)\|num=([^|]*)\|limit=([0-9]+)\|version=([^|]*)\|trunk=[^|]*(?:\|credit=([^|]*))?"
+)
 _OWNED = frozenset({"payer", "why", "num"})
 
 
 def trunk_leg(extra: str) -> TrunkLeg | None:
     """Read what the dialplan says when it lets a leg out; None if that cannot be read."""
+    usual = _USUAL.fullmatch(extra)
+    if usual is not None:
+        payer, why, number, limit, version, credit = usual.groups("")
+        return TrunkLeg(
+            payer=payer, why=why, number=number, limit_s=int(limit), version=version, credit=credit
+        )
     fields = {name: value for name, _, value in [part.partition("=") for part in extra.split("|")]}
     limit = fields.get("limit", "0")
     if not fields.keys() >= _OWNED or not (limit.isascii() and limit.isdigit()):
@@ -290,7 +350,7 @@ def trunk_leg(extra: str) -> TrunkLeg | None:
     )
 
 
-@lru_cache(maxsize=1024)  # a trunk channel is asked about twice, soon one after the other
+@lru_cache(maxsize=4096)  # every open channel is asked about for each start that may be a new one
 def _identity(uniqueid: str) -> tuple[str, int, int]:
     """Split `<system>-<epoch>.<sequence>`; a UniqueID of another form is a system of its own."""
     system, _, rest = uniqueid.rpartition("-")

@@ -2,24 +2,21 @@
 
 Owns the format "A leg record" of docs/architecture.md. Refuses whatever is not exactly that: a record that
 was glued to the fragment of another one after a full disk, one that was cut, one that means nothing to us.
-Such a line is a value too (`BadLine`), and is kept.
+Such a line is a value too (`BadLine`), and is kept. Many lines are read at once by `pbxcore.intake.lines`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
-from itertools import accumulate
-from operator import add
 from typing import NamedTuple
 
 FIELDS = 9
 MARK = "L1\t"
 TIME = 17  # characters: ten digits, a point, six digits; right from 2001 to 2286
 POINT = 10
-PART = 1 << 16  # characters read at once: their fields stay near the core
 LONGEST = 1_022  # characters; Asterisk cuts a record at 1,023 and says nothing
-EVENTS = frozenset({"CHAN_START", "ANSWER", "HANGUP", "LINKEDID_END", "USER_DEFINED"})
+TRUNK = "PJSIP/trunk-"  # how names of trunk channels begin
+USER = "USER_DEFINED"
+EVENTS = frozenset({"CHAN_START", "ANSWER", "HANGUP", "LINKEDID_END", USER})
 
 
 class Fault(StrEnum):
@@ -32,6 +29,17 @@ class Fault(StrEnum):
     ENDLESS = "endless"  # no newline where the file ended or the longest line would
     FACTS = "facts"  # a TRUNK_LEG that cannot be read
     STRAY = "stray"  # an answer or hangup of a trunk channel that never began
+
+
+class Sign(StrEnum):
+    """What a record says of a leg."""
+
+    START = "CHAN_START"
+    ANSWER = "ANSWER"
+    HANGUP = "HANGUP"
+    TRUNK_LEG = "TRUNK_LEG"  # the dialplan let it out
+    CALL_END = "CALL_END"  # it ran our dialplan to the end
+    NOTHING = ""
 
 
 class Record(NamedTuple):
@@ -59,6 +67,22 @@ class Record(NamedTuple):
     extra: str
     line: str
 
+    @property
+    def sign(self) -> Sign:
+        """What it says of a leg."""
+        return sign(self.event, self.subject)
+
+
+def sign(event: str, subject: str) -> Sign:
+    """Return what an event says of a leg."""
+    if event == USER:
+        return _SUBJECTS.get(subject, Sign.NOTHING)
+    return _SIGNS.get(event, Sign.NOTHING)
+
+
+_SUBJECTS = {one.value: one for one in (Sign.TRUNK_LEG, Sign.CALL_END)}
+_SIGNS = {one.value: one for one in (Sign.START, Sign.ANSWER, Sign.HANGUP)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadLine:
@@ -75,12 +99,8 @@ class BadLine:
     line: str
 
 
-# What `Record._make` does but for counting the fields, in a third of its time.
-_new_record = partial(tuple.__new__, Record)
-
-
-def read(text: str, start: int) -> tuple[list[Record], list[BadLine]]:
-    """Read complete lines; return the records and what is none, each in order.
+def one_by_one(text: str, start: int) -> tuple[list[Record], list[BadLine]]:
+    """Read lines of which some are no records; return what is one and what is none, each in order.
 
     Args:
         text: lines, each with its newline, one character per byte (latin-1).
@@ -88,58 +108,6 @@ def read(text: str, start: int) -> tuple[list[Record], list[BadLine]]:
     """
     records: list[Record] = []
     bad: list[BadLine] = []
-    place = 0
-    while place < len(text):
-        end = text.rfind("\n", place, place + PART) + 1 or text.find("\n", place) + 1 or len(text)
-        part = text[place:end]
-        whole = _all_at_once(part, start + place)
-        if whole is None:
-            _one_by_one(part, start + place, records, bad)
-        else:
-            records += whole
-        place = end
-    return records, bad
-
-
-def _all_at_once(text: str, start: int) -> list[Record] | None:
-    """Read lines of which each one is a record; None if one is not.
-
-    The problem: to look at each field of each line takes longer than all that comes after. So the lines
-    become one list of fields, with the newlines as fields of their own: where every tenth one is a newline,
-    each line has nine. Then a column is a slice, and is checked as a whole.
-    """
-    lines = text[:-1].split("\n")
-    cells = "\t\n\t".join(lines).split("\t")
-    column = FIELDS + 1
-    if len(cells) != len(lines) * column - 1 or cells[FIELDS::column].count("\n") != len(lines) - 1:
-        return None
-    marks, events, times, uniqueids, *others = (cells[field::column] for field in range(FIELDS))
-    linkedids, channels, _, subjects, extras = others
-    time_us = _times(times)
-    sound = text.isascii() and "\0" not in text and max(map(len, lines)) <= LONGEST
-    if not sound or time_us is None or not (EVENTS.issuperset(events) and {"L1"}.issuperset(marks)):
-        return None
-    if "" in uniqueids:
-        return None
-    starts = map(add, accumulate(map(len, lines), initial=start), range(len(lines)))
-    columns = (starts, events, time_us, uniqueids, linkedids, channels, subjects, extras, lines)
-    return list(map(_new_record, zip(*columns, strict=False)))  # there is one start more, of what comes next
-
-
-def _times(times: Sequence[str]) -> list[int] | None:
-    """Read a column of times as microseconds; None if one of them is none."""
-    text = "".join(times)
-    digits = text.replace(".", "")
-    width = TIME - 1
-    if not {TIME}.issuperset(map(len, times)) or text[POINT::TIME] != "." * len(times):
-        return None
-    if len(digits) != width * len(times) or not (digits.isascii() and digits.isdigit()):
-        return None
-    return [int(digits[place : place + width]) for place in range(0, len(digits), width)]
-
-
-def _one_by_one(text: str, start: int, records: list[Record], bad: list[BadLine]) -> None:
-    """Read lines of which some are no records."""
     for line in text[:-1].split("\n"):
         found = _record(line, start)
         if isinstance(found, Record):
@@ -147,6 +115,7 @@ def _one_by_one(text: str, start: int, records: list[Record], bad: list[BadLine]
         else:
             _unglue(found, records, bad)
         start += len(line) + 1
+    return records, bad
 
 
 def _unglue(whole: BadLine, records: list[Record], bad: list[BadLine]) -> None:

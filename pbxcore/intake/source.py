@@ -7,7 +7,8 @@ a network are another one.
 from dataclasses import dataclass
 from typing import Protocol
 
-from pbxcore.intake.record import BadLine, Record
+from pbxcore.intake.lines import Records
+from pbxcore.intake.record import BadLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Batch:
     """
 
     file: str
-    records: tuple[Record, ...]
+    records: Records
     bad: tuple[BadLine, ...]
     position: Position | None
     at_end: bool

@@ -33,7 +33,8 @@ from pathlib import Path
 
 from pbxcore import metrics
 from pbxcore.aside import aside
-from pbxcore.intake.record import BadLine, Fault, read
+from pbxcore.intake.lines import read
+from pbxcore.intake.record import BadLine, Fault, one_by_one
 from pbxcore.intake.source import Batch, Position
 
 POLL_S = 0.05  # a fifth of the time from hangup to rated leg
@@ -173,12 +174,12 @@ class Spool:
         return self._batch("", start=0, at_end=False, bad=(bad,))
 
     def _batch(self, text: str, *, start: int, at_end: bool, bad: tuple[BadLine, ...] = ()) -> Batch:
-        records, no_records = read(text, start) if text else ([], [])
+        records, no_records = read(text, start)
         reading = self._reading
         file = reading.head.digest if reading else ""
         return Batch(
             file=file,
-            records=tuple(records),
+            records=records,
             bad=(*bad, *no_records),
             position=Position(file, reading.line_end) if reading else None,
             at_end=at_end,
@@ -237,7 +238,7 @@ def _head(fd: int) -> _Head | None:
     line = start[: start.find(b"\n") + 1] or (start if len(start) == HEAD else b"")
     if not line:
         return None
-    records, _ = read(start.decode("latin-1"), 0)
+    records, _ = one_by_one(start.decode("latin-1"), 0)
     return _Head(line, records[0].time_us if records else os.fstat(fd).st_mtime_ns // 1000)
 
 

@@ -22,7 +22,7 @@ import yaml
 
 from pbxcore.database import Connection, connect
 from pbxcore.intake.assemble import NOTHING_OPEN, assemble
-from pbxcore.intake.record import read
+from pbxcore.intake.lines import read
 from pbxcore.machine import postgres as postgresql
 from pbxcore.practice.records import World, is_billed, records
 from rating.account import AccountSpec

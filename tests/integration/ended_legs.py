@@ -12,8 +12,8 @@ import yaml
 
 from pbxcore.database import Connection, connect
 from pbxcore.intake.assemble import NOTHING_OPEN, Assembly, assemble
+from pbxcore.intake.lines import read as read_records
 from pbxcore.intake.memory import Memory
-from pbxcore.intake.record import read as read_records
 from pbxcore.practice.records import World, records
 from pbxcore.rater.book import load_book
 from pbxcore.rater.writer import Writer

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pbxcore.intake.assemble import NOTHING_OPEN, assemble
-from pbxcore.intake.record import read
+from pbxcore.intake.lines import read
 
 SAMPLES = Path(__file__).with_name("samples") / "legs.tsv"
 

@@ -9,7 +9,7 @@ import pytest
 from pbxcore.aside import aside
 from pbxcore.database import Connection
 from pbxcore.intake.assemble import NOTHING_OPEN, assemble
-from pbxcore.intake.record import read as read_records
+from pbxcore.intake.lines import read as read_records
 from pbxcore.practice.records import World, records
 from pbxcore.rater.ahead import Ahead
 from pbxcore.rater.book import load_book

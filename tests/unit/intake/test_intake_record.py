@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pbxcore.intake.record import LONGEST, PART, BadLine, Fault, Record, read
+from pbxcore.intake.lines import PART, read
+from pbxcore.intake.record import LONGEST, BadLine, Fault, Record
 
 START = (
     "L1\tCHAN_START\t1795360000.000001\tsip1-1795360000.1\tsip1-1795360000.0\tPJSIP/acme-p10-00000001\t\t\t"
@@ -92,9 +93,10 @@ _SPOILED = st.builds(
 def test_lines_that_are_read_at_once_are_what_each_is_alone(lines: list[str]) -> None:
     """A bad line at the end makes every line be read alone: nothing else may change by that."""
     text = "".join(line + "\n" for line in lines)
-    records, bad = read(text, 5) if text else ([], [])
-    assert read(text + "\n", 5) == (
-        records,
+    records, bad = read(text, 5)
+    with_another = read(text + "\n", 5)
+    assert (list(with_another[0]), with_another[1]) == (
+        list(records),
         [*bad, BadLine(start=5 + len(text), fault=Fault.FIELDS, line="")],
     )
 

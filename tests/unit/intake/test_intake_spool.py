@@ -75,7 +75,7 @@ async def test_it_waits_a_second_and_says_that_nothing_came(
     assert len((await spool.read()).records) == 3
     batch = await spool.read()
     end = sum(len(line) + 1 for line in LINES[:3])
-    assert (batch.records, batch.at_end, batch.position) == ((), True, Position(batch.file, end))
+    assert (len(batch.records), batch.at_end, batch.position) == (0, True, Position(batch.file, end))
     spool.close()
 
 
