@@ -28,13 +28,15 @@ from pbxcore.contract_checks import undone
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.entitlements import counts, entitlements, features, use
+from pbxcore.entitlements import GATED, counts, entitlements, features, use
 from pbxcore.wanting import LAST_MINUTE
+from rating.contract.change import in_use_too_much
 from rating.contract.deeds import do
 from rating.contract.document import ContractSpec, facts_of, minute_of
 from rating.contract.edition import Shelf, shelf
 from rating.contract.state import State
 from rating.contract.story import tell, tell_all
+from rating.contract.wish import Refusal
 
 logger = logging.getLogger(__name__)
 SQL = named(Path(__file__).with_name("entitling.sql"))
@@ -251,6 +253,28 @@ async def judged(connection: Connection, log: Log, offers: Shelf, day: date) -> 
     now = datetime.combine(max(day, terms.now.date()), terms.now.timetz())
     event = _use(replace(terms, now=now))
     return log.spec if event is None else contract_log.with_events(log.spec, log, [event])
+
+
+async def today(connection: Connection, log: Log) -> date:
+    """Give the day on which a contract is: that of its account's clock."""
+    return datetime.now(await zone(connection, log.spec.account)).date()
+
+
+async def taken_away(
+    connection: Connection, log: Log, offers: Shelf, event: Mapping[str, Any]
+) -> tuple[Refusal, ...]:
+    """Find what tenants have and use today and would have lost already by an event that is dated back.
+
+    It was judged by what they had on its own day.
+    """
+    whose = {"id": log.spec.contract, "account": log.spec.account}
+    terms = await _terms(connection, whose, offers, {}, datetime.now(UTC))
+    state, day, tenants = terms.state, terms.now.date(), terms.tenants.values()
+    if tenants:
+        using = (state.features_in_use - GATED) | features(tenants)
+        state = replace(state, in_use={**state.in_use, **counts(tenants)}, features_in_use=using)
+    told = contract_log.with_events(log.spec, log, [event])
+    return in_use_too_much(state, tell(told, offers, day).states[-1], day, {})
 
 
 async def follow(

@@ -26,7 +26,7 @@ from rating.contract.answer import Answer
 from rating.contract.deeds import do
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf, shelf
-from rating.contract.facts import Fact
+from rating.contract.facts import Fact, Move, Order
 from rating.contract.quote import Quote
 from rating.contract.story import tell
 
@@ -84,16 +84,20 @@ async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf
     return log.spec, offers
 
 
-async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, author: str) -> Quote:
+async def ask(
+    settings: Settings, contract: str, wanted: Wanted, *, author: str, day: date | None = None
+) -> Quote:
     """Make a quote, and keep it to be ordered, unless it is refused; its id names the kept row.
 
     So an order that is sent again finds what it ordered before, even if the same was quoted again meanwhile.
+    The day is today by the clock of the contract's account, unless one is named.
 
     Raises:
         OrderError, WantedError, database.AWAY: nothing was kept.
     """
     async with _connected(settings, author) as connection, connection.transaction():
         log, offers = await _read(connection, contract)
+        day = day or await entitling.today(connection, log)
         made = quoted(await entitling.judged(connection, log, offers, day), offers, wanted, day)
         if not made.refused:
             name = await contract_log.keep_quote(
@@ -104,9 +108,15 @@ async def ask(settings: Settings, contract: str, wanted: Wanted, *, day: date, a
 
 
 async def order(  # noqa: PLR0913 — whose, what, when and by whom
-    settings: Settings, contract: str, quote: str, *, day: date, author: str, signed_form: str | None = None
+    settings: Settings,
+    contract: str,
+    quote: str,
+    *,
+    author: str,
+    day: date | None = None,
+    signed_form: str | None = None,
 ) -> Ordered:
-    """Order a quote bindingly; the same one again changes nothing.
+    """Order a quote bindingly, today by the clock of the contract's account; the same one changes nothing.
 
     Raises:
         OrderError, WantedError: it is no order; nothing is stored.
@@ -153,10 +163,8 @@ def with_order(quote: str, *, author: str) -> door.First:
             raise door.RefusedError(
                 _finding("unknown-quote", f"there is no quote {quote}", "name the one that was offered")
             )
-        log, _ = await _read(connection, contract)
-        day = datetime.now(await entitling.zone(connection, log.spec.account)).date()
         try:
-            done = await _in_turn(connection, contract, quote, day=day, author=author, form=None)
+            done = await _in_turn(connection, contract, quote, day=None, author=author, form=None)
         except WantedError as error:
             raise door.RefusedError(_finding("not-ordered", error.message, error.remedy)) from error
         if done.answer is not None and done.outcome == "refused":
@@ -173,7 +181,7 @@ def _finding(code: str, message: str, remedy: str) -> Finding:
 
 
 async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
-    connection: Connection, contract: str, name: str, *, day: date, author: str, form: str | None
+    connection: Connection, contract: str, name: str, *, day: date | None, author: str, form: str | None
 ) -> Ordered:
     log, offers = await _read(connection, contract)
     kept = await contract_log.kept_quote(connection, contract, name)
@@ -186,6 +194,8 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     before = next((entry for entry in log.entries if entry.quote == kept.number), None)
     if before is not None:
         return Ordered(outcome="unchanged", number=before.number)
+    today = await entitling.today(connection, log)
+    day = day or today
     minute = behind(log.spec, day)
     wanted = with_form(kept.wanted, form)
     state = tell(await entitling.judged(connection, log, offers, day), offers, day).states[-1]
@@ -195,6 +205,11 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
     at = f"{minute // 60:02}:{minute % 60:02}"
     event = {"on": day.isoformat(), "at": at, **event_of(key, wanted, name)}
+    if day < today and isinstance(deed, Order | Move):
+        lost = await entitling.taken_away(connection, log, offers, event)
+        if lost:
+            answer = replace(answer, outcome="refused", refusals=lost)
+            return Ordered(outcome="refused", number=0, answer=answer)
     number = len(log.entries) + 1
     await contract_log.append(connection, contract, number, event, author=author, quote=kept.number)
     return Ordered(outcome="accepted", number=number, answer=answer)

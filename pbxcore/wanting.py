@@ -158,7 +158,8 @@ def _said(model: type[Said], wanted: Wanted) -> Said:
 def behind(spec: ContractSpec, day: date) -> int:
     """Give the minute behind everything that the document says: what was agreed saw all of it.
 
-    What tenants have had since keeps no order away: it is looked at again on the day of the change.
+    What tenants have had since keeps no order away: it is looked at again on the day of the change,
+    and in the database when it is ordered, if that day is past.
 
     Raises:
         WantedError: something else happened later.

@@ -118,7 +118,7 @@ def quote(
     try:
         spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
         if file:
-            made = quoted(spec, offers, said, day)
+            made = quoted(spec, offers, said, day or _today())
         else:
             made = _run(
                 ordering.ask(settings_of_running(), contract, said, day=day, author=getpass.getuser())
@@ -198,6 +198,7 @@ def order(
     if not said:
         remedy = "repeat the change of the quote: --add, --remove, --choose, --cancel …"
         raise fail("no change is named", remedy, Exit.USAGE)
+    day = day or _today()
     with contracts.held(file):
         spec, offers = read(file, catalogue, as_json=as_json)
         state, copy = tell(spec, offers, day).states[-1], _copy(signed, file, quote)
@@ -217,7 +218,7 @@ def order(
 
 
 def _order_stored(
-    contract: str, quote: str, said: dict[str, Any], day: date, signed: Path | None, *, as_json: bool
+    contract: str, quote: str, said: dict[str, Any], day: date | None, signed: Path | None, *, as_json: bool
 ) -> None:
     """Order a quote that the database has; a signed copy is kept in the machine's state folder."""
     if said:
@@ -368,5 +369,10 @@ def _write_form(form: Path, contract: str, made: Quote, language: str | None) ->
         raise fail(f"{form} cannot be written: {error.strerror}", "choose another --form", Exit.NO) from None
 
 
-def _day(on: str | None) -> date:
-    return day_of(on) if on is not None else date.today()  # noqa: DTZ011 — the day of whoever types it
+def _day(on: str | None) -> date | None:
+    """Give the day that is named; None: today, for a contract in the database by its account's clock."""
+    return day_of(on) if on is not None else None
+
+
+def _today() -> date:
+    return date.today()  # noqa: DTZ011 — the day of whoever types it

@@ -1,5 +1,6 @@
 """What a contract lets tenants use: stored with every order, held at the door, and heard by calls."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -394,6 +395,45 @@ async def test_in_the_last_minute_of_a_day_the_most_is_known_and_nothing_is_told
         in_use = tell(spec, offers, today).states[-1].in_use
         known.append((in_use["extensions"], len(await facts(settings))))
     assert known == [(9, 3), (10, 4), (10, 4), (10, 4), (10, 4)]
+
+
+async def test_an_order_dated_back_takes_nothing_away_that_is_in_use_today(settings: Settings) -> None:
+    """Its day is past, and so is that of its change: more may be ordered, less only if it is unused."""
+    signed = CONTRACT.replace("size: '5', edition: classic", "size: '10', edition: pro")
+    await put(settings, catalogue=GATED, account=ACCOUNT, contract=signed, tenant=tenant(8, groups=True))
+    known = await facts(settings), await entries(settings)
+    day = datetime.now(ZONE).date() - timedelta(days=70)
+
+    async def ordered(**choose: str) -> ordering.Ordered:
+        made = await ordering.ask(settings, "beta", {"choose": choose}, day=day, author="test")
+        return await ordering.order(settings, "beta", made.id, day=day, author="test")
+
+    less = await ordered(size="5", edition="classic")
+    assert less.answer is not None
+    assert (less.outcome, [one.message for one in less.answer.refusals]) == (
+        "refused",
+        [
+            "8 extensions are in use, and 5 would be allowed",
+            "8 devices are in use, and 5 would be allowed",
+            "groups is in use and would be lost",
+        ],
+    )
+    assert (await facts(settings), await entries(settings)) == known
+    assert (await ordered(size="20")).outcome == "accepted"
+
+
+@pytest.mark.parametrize("clock", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_today_is_of_the_accounts_clock(settings: Settings, command: Command, clock: str) -> None:
+    """26 hours lie between the two: the machine's day is that of one of them at most."""
+    account = ACCOUNT.replace("Europe/Berlin", clock)
+    asyncio.run(put(settings, catalogue=GATED, account=account, contract=CONTRACT))
+    before = datetime.now(ZoneInfo(clock)).date()
+    code, told = command("quote", "beta", "--choose", "size=10", "--json")
+    assert code == 0, told
+    code, told = command("order", "beta", "--quote", json.loads(told)["id"], "--json")
+    assert code == 0, told
+    (on,) = (one["on"] for one in asyncio.run(facts(settings)) if "order" in one)
+    assert str(before) <= on <= str(datetime.now(ZoneInfo(clock)).date())
 
 
 async def test_a_cancelled_contract_ends_what_it_included(under_contract: Settings) -> None:
