@@ -26,9 +26,12 @@ from rating.contract.answer import Answer
 from rating.contract.deeds import do
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf, shelf
-from rating.contract.facts import Fact, Move, Order
-from rating.contract.quote import Quote
+from rating.contract.facts import Fact
+from rating.contract.quote import Quote, refused_by
 from rating.contract.story import tell
+from rating.contract.wish import Refusal
+
+TAKING = frozenset({"order", "move"})  # events that may take away what is in use, and must not
 
 
 @dataclass
@@ -99,6 +102,9 @@ async def ask(
         log, offers = await _read(connection, contract)
         day = day or await entitling.today(connection, log)
         made = quoted(await entitling.judged(connection, log, offers, day), offers, wanted, day)
+        if not made.refused:
+            event = _event(day, behind(log.spec, day), event_of(made.deed, wanted, ""))
+            made = refused_by(made, await _taken_away(connection, log, offers, event))
         if not made.refused:
             name = await contract_log.keep_quote(
                 connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author
@@ -194,8 +200,7 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     before = next((entry for entry in log.entries if entry.quote == kept.number), None)
     if before is not None:
         return Ordered(outcome="unchanged", number=before.number)
-    today = await entitling.today(connection, log)
-    day = day or today
+    day = day or await entitling.today(connection, log)
     minute = behind(log.spec, day)
     wanted = with_form(kept.wanted, form)
     state = tell(await entitling.judged(connection, log, offers, day), offers, day).states[-1]
@@ -203,16 +208,28 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
     if answer.outcome != "accepted":
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
-    at = f"{minute // 60:02}:{minute % 60:02}"
-    event = {"on": day.isoformat(), "at": at, **event_of(key, wanted, name)}
-    if day < today and isinstance(deed, Order | Move):
-        lost = await entitling.taken_away(connection, log, offers, event)
-        if lost:
-            answer = replace(answer, outcome="refused", refusals=lost)
-            return Ordered(outcome="refused", number=0, answer=answer)
+    event = _event(day, minute, event_of(key, wanted, name))
+    lost = await _taken_away(connection, log, offers, event)
+    if lost:
+        answer = replace(answer, outcome="refused", refusals=lost)
+        return Ordered(outcome="refused", number=0, answer=answer)
     number = len(log.entries) + 1
     await contract_log.append(connection, contract, number, event, author=author, quote=kept.number)
     return Ordered(outcome="accepted", number=number, answer=answer)
+
+
+def _event(day: date, minute: int, deed: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", **deed}
+
+
+async def _taken_away(
+    connection: Connection, log: Log, offers: Shelf, event: Mapping[str, Any]
+) -> tuple[Refusal, ...]:
+    """Find what an event dated back would have taken away by now; who gives notice has a right to that."""
+    dated_back = event["on"] < (await entitling.today(connection, log)).isoformat()
+    if not dated_back or not event.keys() & TAKING:
+        return ()
+    return await entitling.taken_away(connection, log, offers, event)
 
 
 def _sides(log: Log, kept: KeptQuote, answer: Answer) -> Sides | None:

@@ -66,6 +66,7 @@ def quoted(spec: ContractSpec, offers: Shelf, wanted: Wanted, day: date) -> Quot
     Raises:
         WantedError: it cannot be said of this contract.
     """
+    behind(spec, day)  # what cannot be ordered on that day is not quoted for it
     state = tell(spec, offers, day).states[-1]
     deed, _ = deed_of(state, spec, offers, wanted, "")
     if isinstance(deed, facts.Parting):

@@ -21,7 +21,7 @@ from rating.contract.ending import Ending, Step
 from rating.contract.line import Line, difference, total
 from rating.contract.passing import advance
 from rating.contract.state import ChoicePart, Part, ProductPart, State, choices
-from rating.contract.wish import Change
+from rating.contract.wish import Change, Refusal
 from rating.party import CustomerSpec
 from rating.periods import next_month
 
@@ -157,6 +157,11 @@ def invoice_difference(state: State, after: State, booked: tuple[Booked, ...], d
     """Give what is booked at once and until the first of the next month more than without it, and less."""
     turn = next_month(day)
     return difference((*booked_lines(booked), *_coming(after, turn)), _coming(state, turn))
+
+
+def refused_by(made: Quote, refusals: tuple[Refusal, ...]) -> Quote:
+    """Give a quote that something stands in the way of, which it could not know; it has no id."""
+    return replace(made, id="", plan=replace(made.plan, refusals=refusals)) if refusals else made
 
 
 def booked_lines(booked: tuple[Booked, ...]) -> tuple[Line, ...]:

@@ -397,29 +397,35 @@ async def test_in_the_last_minute_of_a_day_the_most_is_known_and_nothing_is_told
     assert known == [(9, 3), (10, 4), (10, 4), (10, 4), (10, 4)]
 
 
-async def test_an_order_dated_back_takes_nothing_away_that_is_in_use_today(settings: Settings) -> None:
+@pytest.mark.parametrize("quoted_before", [False, True])
+async def test_an_order_dated_back_takes_nothing_away_that_is_in_use_today(
+    settings: Settings, quoted_before: bool
+) -> None:
     """Its day is past, and so is that of its change: more may be ordered, less only if it is unused."""
     signed = CONTRACT.replace("size: '5', edition: classic", "size: '10', edition: pro")
-    await put(settings, catalogue=GATED, account=ACCOUNT, contract=signed, tenant=tenant(8, groups=True))
+    await put(settings, catalogue=GATED, account=ACCOUNT, contract=signed, tenant=tenant(5))
+    day, wanted = datetime.now(ZONE).date() - timedelta(days=70), {"size": "5", "edition": "classic"}
+    less = await ordering.ask(settings, "beta", {"choose": wanted}, day=day, author="test")
+    assert not less.refused
+    await put(settings, tenant=tenant(8, groups=True))
     known = await facts(settings), await entries(settings)
-    day = datetime.now(ZONE).date() - timedelta(days=70)
-
-    async def ordered(**choose: str) -> ordering.Ordered:
-        made = await ordering.ask(settings, "beta", {"choose": choose}, day=day, author="test")
-        return await ordering.order(settings, "beta", made.id, day=day, author="test")
-
-    less = await ordered(size="5", edition="classic")
-    assert less.answer is not None
-    assert (less.outcome, [one.message for one in less.answer.refusals]) == (
-        "refused",
-        [
-            "8 extensions are in use, and 5 would be allowed",
-            "8 devices are in use, and 5 would be allowed",
-            "groups is in use and would be lost",
-        ],
-    )
+    if quoted_before:
+        done = await ordering.order(settings, "beta", less.id, day=day, author="test")
+        assert (done.outcome, done.answer is not None) == ("refused", True)
+        refusals = done.answer.refusals if done.answer is not None else ()
+    else:
+        again = await ordering.ask(settings, "beta", {"choose": wanted}, day=day, author="test")
+        assert again.id == ""
+        refusals = again.plan.refusals
+    assert [one.message for one in refusals] == [
+        "8 extensions are in use, and 5 would be allowed",
+        "8 devices are in use, and 5 would be allowed",
+        "groups is in use and would be lost",
+    ]
     assert (await facts(settings), await entries(settings)) == known
-    assert (await ordered(size="20")).outcome == "accepted"
+    more = await ordering.ask(settings, "beta", {"choose": {"size": "20"}}, day=day, author="test")
+    done = await ordering.order(settings, "beta", more.id, day=day, author="test")
+    assert done.outcome == "accepted"
 
 
 @pytest.mark.parametrize("clock", ["Pacific/Kiritimati", "Etc/GMT+12"])
