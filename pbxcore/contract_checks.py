@@ -45,7 +45,7 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
     document: Mapping[str, Any],
     *,
     catalogues: Sequence[CatalogueSpec],
-    accounts: Collection[str],
+    accounts: Mapping[str, str],
     beside: Collection[ContractSpec] = (),
 ) -> tuple[Mistake, ...]:
     """Find what is wrong with a contract in the company of what is stored.
@@ -55,16 +55,17 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
         spec: what the document says.
         document: its values as they were written.
         catalogues: as they stand after the change.
-        accounts: those among the contract's that there are.
+        accounts: those among the contract's that there are, and how they pay.
         beside: contracts of the same change.
     """
     offers = shelf(catalogues)
     log = await contract_log.read(connection, spec.contract)
-    found: list[Mistake] = [*check(spec, offers), *_head_changed(spec, log)]
+    found: list[Mistake] = [*check(spec, offers), *_head_changed(spec, log), *_by_hand(log, document)]
     if spec.account is not None:
         holders = {one.contract for one in beside if one.account == spec.account}
         holders |= {await contract_log.of_account(connection, spec.account) or spec.contract}
         found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
+        found += _pays_otherwise(spec, offers, accounts.get(spec.account, ""))
     if not found and log is not None:
         found += undone(spec, log, document, offers)
     return tuple(found)
@@ -161,6 +162,31 @@ def _of_account(account: str, others: Collection[str], accounts: Collection[str]
             message=f"account {account} is under contract {other}",
             remedy="write the events to that contract, or name another account",
         )
+
+
+def _pays_otherwise(spec: ContractSpec, offers: Shelf, payment: str) -> Iterator[Finding]:
+    """Find a contract on credit whose calls would be invoiced: then they would never use that credit up."""
+    on_credit = any(one.offer.billing.prepaid is not None for one in offers.get(spec.catalogue, ()))
+    if on_credit and payment == "postpaid":
+        yield Finding(
+            path=("account",),
+            code="pays-otherwise",
+            message=f"{spec.catalogue} is paid from a credit, and account {spec.account} is invoiced",
+            remedy="write `payment: prepaid` in the account's document, or name an account that is",
+        )
+
+
+def _by_hand(log: Log | None, document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find what the machine alone may tell of a balance, and somebody has written."""
+    new = contract_log.new_events(log, document)
+    for number, event in enumerate(document.get("events") or ()):
+        if "ledger" in event and any(event is one for one in new):
+            yield Finding(
+                path=("events", number, "ledger"),
+                code="told-by-the-ledger",
+                message="what a balance has seen is told by the machine itself",
+                remedy="take it out; what somebody pays is `top_up`",
+            )
 
 
 def undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: Shelf) -> Iterator[Finding]:

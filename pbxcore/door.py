@@ -32,6 +32,7 @@ from pbxcore import (
     claims,
     contract_checks,
     contract_log,
+    crediting,
     database,
     entitling,
     lasting,
@@ -59,6 +60,7 @@ from rating.account import AccountSpec
 from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec
+from rating.contract.edition import shelf
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -377,7 +379,7 @@ async def _check_contracts(connection: Connection, documents: Sequence[Read]) ->
         return []
     new = {(document.kind, id_of(document)): document for document in documents}
     catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
-    accounts = await _accounts(connection, documents, [spec.account or "" for _, spec in contracts])
+    accounts = await _payments(connection, documents, [spec.account or "" for _, spec in contracts])
     found: list[Located] = []
     for document, spec in contracts:
         told = await contract_checks.mistakes(
@@ -387,6 +389,9 @@ async def _check_contracts(connection: Connection, documents: Sequence[Read]) ->
             catalogues=catalogues,
             accounts=accounts,
             beside=[one for _, one in contracts],
+        )
+        told = told or await crediting.unpaid(
+            connection, spec.contract, document.tree.value, shelf(catalogues)
         )
         found += locate(document, told)
     return found
@@ -405,6 +410,15 @@ async def _accounts(connection: Connection, documents: Sequence[Read], wanted: I
     """Give those of these accounts that there are after the change, and all that are new with it."""
     rows = await connection.fetch(SQL["known"], "account", sorted(set(wanted)))
     return {str(row["id"]) for row in rows} | {one.id for one in documents if one.kind == "account"}
+
+
+async def _payments(
+    connection: Connection, documents: Sequence[Read], wanted: Iterable[str]
+) -> Mapping[str, str]:
+    """Give those of these accounts that there are after the change, and how they pay."""
+    rows = await connection.fetch(SQL["payments"], sorted(set(wanted)))
+    new = {one.spec.account: one.spec.payment for one in documents if isinstance(one.spec, AccountSpec)}
+    return {str(row["id"]): str(row["payment"]) for row in rows} | new
 
 
 async def _check_tenants(connection: Connection, documents: Sequence[Read]) -> list[Located]:
@@ -503,6 +517,8 @@ async def _store(
         await _store_one(connection, document, author) for document in in_order if document.kind != "tenant"
     ]
     contracts = [*(one.id for one in documents if one.kind == "contract"), *(one.id for one in ordered)]
+    for contract in contracts:
+        await crediting.see_to(connection, contract, author=author)
     terms = await entitling.concerned(connection, tenants, contracts=contracts, now=datetime.now(UTC))
     offers.admit(terms, tenants)
     settled = [(one, await entitling.settle(connection, one, author=author)) for one in terms]

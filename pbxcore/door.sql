@@ -10,6 +10,11 @@ HAVING count(*) = 2;
 -- Which of these documents there are.
 SELECT DISTINCT id FROM revision WHERE kind = $1 AND id = ANY ($2::text[]);
 
+-- name: payments
+-- How these accounts pay, as they are in force.
+SELECT DISTINCT ON (id) id, coalesce(document ->> 'payment', 'postpaid') AS payment
+FROM revision WHERE kind = 'account' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
+
 -- name: in_force
 -- The newest revision of every document of a kind.
 SELECT DISTINCT ON (id) id, revision, document FROM revision WHERE kind = $1 ORDER BY id, revision DESC;

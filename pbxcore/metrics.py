@@ -95,6 +95,12 @@ def publications_completed() -> Counter:
 
 
 @cache
+def contracts_debited() -> Counter:
+    """Contracts on credit of which something fell due by itself: a debit on the first, what goes back."""
+    return Counter("pbxcore_contracts_debited", "Looks at a contract that entered something in a balance")
+
+
+@cache
 def spool_lines() -> Counter:
     """Records taken in."""
     return Counter("pbxcore_spool_records", "Records taken in from the spool")

@@ -13,7 +13,7 @@ from dialplan.checks.entitled import has_as_many_as_it_may, ungranted, uses_what
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding
 from dialplan.spec import EntitlementSpec, TenantSpec
-from pbxcore import contract_log
+from pbxcore import contract_log, crediting
 from pbxcore.database import Connection
 from pbxcore.documents import Located, Read, locate
 from pbxcore.entitlements import COUNTED, counts, features
@@ -162,6 +162,7 @@ def _by_hand(terms: Terms) -> Finding:
 async def _offered(connection: Connection, refusal: Refused, author: str) -> Offer | None:
     """Make the offer that would allow what was refused, and keep its quote; None where nothing does."""
     terms, codes = refusal.terms, {finding.code for _, finding in refusal.findings}
+    terms = replace(terms, log=await crediting.aware(connection, terms.log, terms.offers, held=True))
     state, day = terms.state, terms.now.date()
     if not active(state) or "contract-entitles" in codes:
         return None

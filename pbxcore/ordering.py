@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from dialplan.finding import Finding
-from pbxcore import contract_log, database, door, entitling, turn
+from pbxcore import contract_log, crediting, database, door, entitling, turn
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
 from pbxcore.door import Applied, Change
@@ -30,8 +30,6 @@ from rating.contract.facts import Fact
 from rating.contract.quote import Quote, refused_by
 from rating.contract.story import tell
 from rating.contract.wish import Refusal
-
-TAKING = frozenset({"order", "move"})  # events that may take away what is in use, and must not
 
 
 @dataclass
@@ -84,6 +82,7 @@ async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf
     """
     async with _connected(settings, "show") as connection:
         log, offers = await _read(connection, contract)
+        log = await crediting.aware(connection, log, offers)
     return log.spec, offers
 
 
@@ -100,11 +99,12 @@ async def ask(
     """
     async with _connected(settings, author) as connection, connection.transaction():
         log, offers = await _read(connection, contract)
+        log = await crediting.aware(connection, log, offers, held=True)
         day = day or await entitling.today(connection, log)
         made = quoted(await entitling.judged(connection, log, offers, day), offers, wanted, day)
         if not made.refused:
-            event = _event(day, behind(log.spec, day), event_of(made.deed, wanted, ""))
-            made = refused_by(made, await _taken_away(connection, log, offers, event))
+            event = _event(day, behind(log.spec, day), event_of(made.deed, wanted, made.id))
+            made = refused_by(made, await _too_late(connection, log, offers, event))
         if not made.refused:
             name = await contract_log.keep_quote(
                 connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author
@@ -154,6 +154,7 @@ async def order(  # noqa: PLR0913 — whose, what, when and by whom
 async def _followed(connection: Connection, contract: str, author: str) -> tuple[Change, ...]:
     """Store what the tenants of a contract may use from now on."""
     try:
+        await crediting.see_to(connection, contract, author=author)
         found = await entitling.bring(connection, contract, author=author, now=datetime.now(UTC))
     except entitling.UndoneError as error:
         raise OrderError(error.finding.code, error.finding.message, error.finding.remedy) from error
@@ -201,19 +202,24 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     if before is not None:
         return Ordered(outcome="unchanged", number=before.number)
     day = day or await entitling.today(connection, log)
-    minute = behind(log.spec, day)
+    seen = await crediting.untold(connection, log, offers)
+    told = [seen] if seen is not None else []
+    minute = behind(contract_log.with_events(log.spec, log, told), day)
     wanted = with_form(kept.wanted, form)
-    state = tell(await entitling.judged(connection, log, offers, day), offers, day).states[-1]
+    known = await crediting.aware(connection, log, offers, held=True)
+    state = tell(await entitling.judged(connection, known, offers, day), offers, day).states[-1]
     deed, key = deed_of(state, log.spec, offers, wanted, kept.id)
     _, answer, _ = do(state, Fact(on=day, minute=minute, deed=deed), offers)
     if answer.outcome != "accepted":
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
     event = _event(day, minute, event_of(key, wanted, name))
-    lost = await _taken_away(connection, log, offers, event)
+    lost = await _too_late(connection, known, offers, event)
     if lost:
         answer = replace(answer, outcome="refused", refusals=lost)
         return Ordered(outcome="refused", number=0, answer=answer)
-    number = len(log.entries) + 1
+    number = len(log.entries) + len(told) + 1
+    for place, one in enumerate(told, start=len(log.entries) + 1):
+        await contract_log.append(connection, contract, place, one, author=author)
     await contract_log.append(connection, contract, number, event, author=author, quote=kept.number)
     return Ordered(outcome="accepted", number=number, answer=answer)
 
@@ -222,14 +228,20 @@ def _event(day: date, minute: int, deed: Mapping[str, Any]) -> Mapping[str, Any]
     return {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", **deed}
 
 
-async def _taken_away(
+async def _too_late(
     connection: Connection, log: Log, offers: Shelf, event: Mapping[str, Any]
 ) -> tuple[Refusal, ...]:
-    """Find what an event dated back would have taken away by now; who gives notice has a right to that."""
-    dated_back = event["on"] < (await entitling.today(connection, log)).isoformat()
-    if not dated_back or not event.keys() & TAKING:
+    """Find what an event dated back would have taken away by now, or what the credit lacks for it today.
+
+    Who gives notice has a right to what that takes away.
+    """
+    if (
+        event["on"] >= (await entitling.today(connection, log)).isoformat()
+        or not event.keys() & crediting.BINDING
+    ):
         return ()
-    return await entitling.taken_away(connection, log, offers, event)
+    lost = await entitling.taken_away(connection, log, offers, event)
+    return lost or await crediting.overdrawn(connection, log, offers, [event])
 
 
 def _sides(log: Log, kept: KeptQuote, answer: Answer) -> Sides | None:

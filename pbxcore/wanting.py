@@ -159,13 +159,13 @@ def _said(model: type[Said], wanted: Wanted) -> Said:
 def behind(spec: ContractSpec, day: date) -> int:
     """Give the minute behind everything that the document says: what was agreed saw all of it.
 
-    What tenants have had since keeps no order away: it is looked at again on the day of the change,
-    and in the database when it is ordered, if that day is past.
+    What tenants have had since, and what calls took from a credit, keeps no order away: it is looked at again
+    on the day of the change, and in the database when it is ordered, if that day is past.
 
     Raises:
         WantedError: something else happened later.
     """
-    later = [event.on for event in spec.events if event.on > day and event.use is None]
+    later = [event.on for event in spec.events if event.on > day and not event.told]
     if later:
         raise WantedError(
             f"the contract says what happened on {max(later)}, after {day}",

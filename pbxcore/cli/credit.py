@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pbxcore import usage
+from pbxcore import crediting, usage
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.revisions import ask
 from pbxcore.database import Connection
@@ -129,10 +129,9 @@ def _parsed(amount: str) -> int:
 
 
 def _add(account: str, micro: int, ref: str, *, as_json: bool) -> None:
-    if not ref or ref.startswith("leg "):
-        raise fail(
-            "a payment needs a reference of its own", "--ref INVOICE-7; `leg …` are debits", Exit.USAGE
-        )
+    if not ref or ref.startswith(("leg ", crediting.MARK)):
+        remedy = f"--ref INVOICE-7; `leg …` and `{crediting.MARK}…` are the machine's own"
+        raise fail("a payment needs a reference of its own", remedy, Exit.USAGE)
     wanted = Entry(account, ref, micro)
     entry = ask(lambda connection: _pay_in(connection, wanted))
     if entry is None:
@@ -163,8 +162,12 @@ async def _state(connection: Connection, account: str) -> State | None:
 
 
 async def _pay_in(connection: Connection, entry: Entry) -> Entry | None:
-    if await revision(connection, "account", entry.account, None) is None:
+    stored = await revision(connection, "account", entry.account, None)
+    if stored is None:
         return None
+    if json.loads(stored.document).get("payment") != "prepaid":
+        remedy = "its invoices are paid; credit is for accounts with `payment: prepaid`"
+        raise fail(f"account {entry.account} is invoiced and has no credit", remedy, Exit.NO)
     return await store.add(connection, entry, getpass.getuser())
 
 
@@ -198,7 +201,7 @@ def _sums(state: State) -> Iterator[tuple[str, int]]:
     if used.prepaid:
         yield "free", statement.balance_micro - statement.reserved_micro
     if statement.waiting_micro:
-        yield "paid, not booked yet", statement.waiting_micro
+        yield "not booked yet", statement.waiting_micro
     yield f"calls of today, {used.today}", used.spent_today_micro
     yield f"calls of this month, {month_start(used.today):%Y-%m}", used.spent_month_micro
 

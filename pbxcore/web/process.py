@@ -9,6 +9,7 @@ import uvicorn
 
 from pbxcore import metrics
 from pbxcore.completion import keep_complete
+from pbxcore.debiting import keep_debited
 from pbxcore.mail.delivery import deliver
 from pbxcore.purging import keep_purged
 from pbxcore.settings import Settings
@@ -48,6 +49,7 @@ async def serve(settings: Settings) -> None:
             beside = (
                 group.create_task(_beat(), name="heartbeat metric"),
                 group.create_task(keep_complete(settings), name="completion"),
+                group.create_task(keep_debited(settings), name="debiting"),
                 group.create_task(deliver(settings), name="mail"),
                 group.create_task(keep_purged(settings), name="purging"),
             )

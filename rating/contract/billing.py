@@ -30,7 +30,8 @@ class Movement:
     """What happens to a credit.
 
     Attributes:
-        what: top-up, order, debit, calls, taken-back or refund.
+        what: top-up, order, debit, calls, taken-back or refund; paid or rated where the account's balance
+            has it already.
         amount_micro: with a minus what is taken.
         balance_micro: after it.
     """
@@ -44,6 +45,8 @@ class Movement:
 
 
 Booked = Invoice | Movement
+BESIDE = frozenset({"paid", "rated"})
+"""Movements that the account's balance has had first."""
 
 
 def turn_month(state: State, day: date) -> tuple[State, tuple[Booked, ...]]:

@@ -29,13 +29,25 @@ def do(state: State, fact: Fact, shelf: Shelf) -> Done:
 
 def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
     if not state.prepaid:
-        return refused(
-            state,
-            fact,
-            Refusal("no-credit", f"{state.edition.name} is paid by invoice", "pay the invoice"),
-        )
+        return refused(state, fact, _no_credit(state))
     state, movement = move_credit(state, fact.on, "top-up", deed.amount_micro)
     return state, Answer(fact=fact, outcome="accepted"), (movement,)
+
+
+def _ledger(state: State, fact: Fact, deed: facts.Ledger, _shelf: Shelf) -> Done:
+    """Take in what the account's balance has seen: it is one with the contract's credit."""
+    if not state.prepaid:
+        return refused(state, fact, _no_credit(state))
+    booked = []
+    for what, amount_micro in (("paid", deed.paid_micro), ("rated", -deed.calls_micro)):
+        if amount_micro:
+            state, movement = move_credit(state, fact.on, what, amount_micro)
+            booked.append(movement)
+    return state, Answer(fact=fact, outcome="accepted"), tuple(booked)
+
+
+def _no_credit(state: State) -> Refusal:
+    return Refusal("no-credit", f"{state.edition.name} is paid by invoice", "pay the invoice")
 
 
 def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
@@ -185,6 +197,7 @@ def _calls(state: State, fact: Fact, deed: facts.Calls, _shelf: Shelf) -> Done:
 
 _DEEDS: Mapping[type, Callable[[State, Fact, Any, Shelf], Done]] = {
     facts.TopUp: _top_up,
+    facts.Ledger: _ledger,
     facts.Sign: _sign,
     facts.Use: _use,
     facts.Create: _create,

@@ -146,6 +146,13 @@ class CallsSpec(_Part):
     what: str = "calls"
 
 
+class LedgerSpec(_Part):
+    """What the account's balance has seen beside this contract; the door writes it, nobody else."""
+
+    paid: Amount = 0
+    calls: Amount = 0
+
+
 class EmptySpec(_Part):
     """Nothing more to say: write `{}`."""
 
@@ -168,6 +175,7 @@ class EventSpec(_Part):
     move: MoveSpec | None = None
     withdraw: PartingSpec | None = None
     calls: CallsSpec | None = None
+    ledger: LedgerSpec | None = None
 
     @model_validator(mode="after")
     def _one_deed(self) -> "EventSpec":
@@ -182,6 +190,11 @@ class EventSpec(_Part):
                 },
             )
         return self
+
+    @property
+    def told(self) -> bool:
+        """Whether the machine itself has told it, and nobody agreed on anything by it."""
+        return self.use is not None or self.ledger is not None
 
 
 DEEDS = tuple(name for name in EventSpec.model_fields if name not in {"on", "at"})
@@ -345,6 +358,7 @@ def _choices_with(options: dict[str, int], editions: Sequence[Edition]) -> tuple
 
 _MAKERS: dict[str, Callable[[Any, Shelf, Sequence[Edition]], facts.Deed]] = {
     "top_up": lambda spec, _shelf, _editions: facts.TopUp(amount_micro=spec),
+    "ledger": lambda spec, _shelf, _editions: facts.Ledger(paid_micro=spec.paid, calls_micro=spec.calls),
     "sign": _sign,
     "use": lambda spec, _shelf, _editions: facts.Use(counts=spec.counts, features=spec.features),
     "create": lambda spec, _shelf, _editions: facts.Create(counts=spec.counts, offer=spec.offer),

@@ -22,6 +22,17 @@ class TopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What was paid into the account's balance and what calls have taken from it, beside this contract.
+
+    It has happened: nothing of it is refused or cut, as what `Calls` would cost is.
+    """
+
+    paid_micro: int = 0
+    calls_micro: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
     """A contract is signed.
 
@@ -156,11 +167,24 @@ class Calls:
 
 
 Deed = (
-    TopUp | Sign | Use | Create | Edit | Ask | Order | Holder | Cancel | Processed | Move | Withdraw | Calls
+    TopUp
+    | Ledger
+    | Sign
+    | Use
+    | Create
+    | Edit
+    | Ask
+    | Order
+    | Holder
+    | Cancel
+    | Processed
+    | Move
+    | Withdraw
+    | Calls
 )
 Parting = Holder | Cancel | Move | Withdraw
 """Deeds that end a contract or give it to somebody else; each can be quoted first."""
-DEEDS = (TopUp, Sign, Use, Create, Edit, Ask, Order, Holder, Cancel, Processed, Move, Withdraw, Calls)
+DEEDS = (TopUp, Ledger, Sign, Use, Create, Edit, Ask, Order, Holder, Cancel, Processed, Move, Withdraw, Calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,8 @@ _INVOICED = {
 }
 _MOVED = {
     "top-up": "paid in on that day",
+    "paid": "paid into the account's balance",
+    "rated": "taken by calls as they were rated, until that day",
     "order": "taken with the order",
     "debit": "taken on the first of a month, and on the first day of a contract that follows another",
     "calls": "taken as the calls are made",

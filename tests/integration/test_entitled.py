@@ -399,7 +399,7 @@ async def test_in_the_last_minute_of_a_day_the_most_is_known_and_nothing_is_told
 
 @pytest.mark.parametrize("quoted_before", [False, True])
 async def test_an_order_dated_back_takes_nothing_away_that_is_in_use_today(
-    settings: Settings, quoted_before: bool
+    settings: Settings, *, quoted_before: bool
 ) -> None:
     """Its day is past, and so is that of its change: more may be ordered, less only if it is unused."""
     signed = CONTRACT.replace("size: '5', edition: classic", "size: '10', edition: pro")

@@ -149,6 +149,24 @@ def test_row_4_4_calls_end_where_the_credit_does(tell: Tell) -> None:
     assert told.state["balance"] == "0.00"
 
 
+@pytest.mark.row("4.4")
+def test_row_4_4_what_rated_calls_took_is_taken_in_whole(tell: Tell) -> None:
+    """It has happened: 0.50 of 0.20, and 1.00 paid into the account; a catalogue that invoices has none."""
+    events = "  - {on: 2026-04-10, ledger: {calls: '0.50', paid: '1.00'}}\n"
+    told = tell("openvoip", opened("14.00") + events, until="2026-04-30")
+    assert told.credit[-2:] == [
+        ("2026-04-10", "paid", "1.00", "1.20"),
+        ("2026-04-10", "rated", "-0.50", "0.70"),
+    ]
+    events = "  - {on: 2026-04-10, ledger: {calls: '0.50'}}\n"
+    below = tell("openvoip", opened("14.00") + events, until="2026-04-30")
+    assert below.state["balance"] == "-0.30"
+    signed = "  - {on: 2026-01-15, sign: {add: {extension: 4}}}\n"
+    assert tell("autphone", signed + events, until="2026-04-30").why() == [
+        "autphone@2026-01-01 is paid by invoice"
+    ]
+
+
 @pytest.mark.row("4.5")
 @pytest.mark.parametrize(
     ("upgrade", "at_once", "down", "rights"),

@@ -1,0 +1,224 @@
+"""One credit: what a contract takes and is paid, and what calls take, in the balance of its account.
+
+Owns both ways between a contract on credit and the balance that the rater keeps. What the contract moves
+(top-ups, orders, debits on the first, what goes back) is entered in the balance, in the transaction of the
+fact by which it is known, or on its day (`pbxcore.debiting`). What the balance has seen beside (payments,
+calls) is told to the contract as a fact (`ledger`) before anything is judged by its credit. So both come to
+one sum.
+
+Refuses to book anything: the rater alone does. A contract without an account has a credit of its own.
+Whoever stores anything here has the turn of the door.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from dialplan.finding import Finding
+from pbxcore import contract_log, entitling
+from pbxcore.contract_log import Log
+from pbxcore.database import Connection
+from pbxcore.database.queries import named
+from pbxcore.wanting import LAST_MINUTE
+from rating import money
+from rating.contract.answer import missing
+from rating.contract.billing import BESIDE, Movement
+from rating.contract.document import minute_of
+from rating.contract.edition import Shelf, shelf
+from rating.contract.history import History
+from rating.contract.state import State
+from rating.contract.story import tell
+from rating.contract.wish import Refusal
+from rating.store import credit
+from rating.store.credit import Entry
+
+SQL = named(Path(__file__).with_name("crediting.sql"))
+MARK = "contract/"
+"""How the references of a contract's entries begin: `contract/acme/2026-05-01/debit/1`."""
+BINDING = frozenset({"sign", "order", "move"})  # events that must make no debt
+Key = tuple[str, str]
+"""Day and kind of a movement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What the balance of an account has seen beside its contract.
+
+    Attributes:
+        paid_micro: paid in.
+        calls_micro: what rated calls have cost.
+        held_micro: what calls under way may cost yet.
+    """
+
+    paid_micro: int
+    calls_micro: int
+    held_micro: int
+
+
+async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool = False) -> Log:
+    """Give a contract that knows what its account's balance has seen; nothing is stored.
+
+    Args:
+        connection: to the database.
+        log: the contract as it is stored.
+        offers: every catalogue.
+        held: what calls under way have set aside counts as spent: nobody else may have it.
+    """
+    event = await untold(connection, log, offers, held=held)
+    if event is None:
+        return log
+    return replace(log, spec=contract_log.with_events(log.spec, log, [event]))
+
+
+async def untold(
+    connection: Connection, log: Log, offers: Shelf, *, held: bool = False
+) -> Mapping[str, Any] | None:
+    """Write what the balance has seen and the contract does not know yet as an event; None: it knows all.
+
+    It is of today, behind what is known of today already; of a contract that has ended it is of its last day,
+    so that what goes back then is what is left.
+    """
+    if log.spec.account is None:
+        return None
+    now = datetime.now(await entitling.zone(connection, log.spec.account))
+    state = tell(log.spec, offers, now.date()).states[-1]
+    if not state.prepaid:
+        return None
+    seen = await _balance(connection, log.spec.account)
+    told = [one.ledger for one in log.spec.events if one.ledger is not None]
+    more = {
+        "paid": seen.paid_micro - sum(one.paid for one in told),
+        "calls": seen.calls_micro - sum(one.calls for one in told) + (seen.held_micro if held else 0),
+    }
+    if not any(more.values()):
+        return None
+    day, minute = _when(log, state, now)
+    said = {key: money.text(micro) for key, micro in more.items() if micro}
+    return {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", "ledger": said}
+
+
+async def learn(connection: Connection, contract: str, *, author: str) -> None:
+    """Tell a contract what its account's balance has seen."""
+    log = await contract_log.read(connection, contract)
+    assert log is not None, "it was found in this turn"
+    event = await untold(connection, log, shelf(await contract_log.catalogues(connection)))
+    if event is not None:
+        await contract_log.append(connection, contract, len(log.entries) + 1, event, author=author)
+
+
+async def carry(connection: Connection, contract: str, *, author: str) -> bool:
+    """Enter in the balance what a contract has moved until today; tell whether anything was lacking."""
+    log = await contract_log.read(connection, contract)
+    assert log is not None, "it was found in this turn"
+    lacking = await _lacking(connection, log, shelf(await contract_log.catalogues(connection)))
+    for entry in lacking:
+        await credit.add(connection, entry, author)
+    return bool(lacking)
+
+
+async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
+    """Carry what has fallen due by itself, with what the contract must know; tell if anything did.
+
+    What goes back at an end is what calls have left; so a contract that has ended learns of late ones, too.
+    """
+    log = await contract_log.read(connection, contract)
+    assert log is not None, "contracts stay"
+    offers = shelf(await contract_log.catalogues(connection))
+    ended = tell(log.spec, offers, await entitling.today(connection, log)).states[-1].ended
+    if ended or await _lacking(connection, log, offers):
+        await learn(connection, contract, author=author)
+    return await carry(connection, contract, author=author)
+
+
+async def overdrawn(
+    connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
+) -> tuple[Refusal, ...]:
+    """Find what the credit lacks today for events dated back: calls have had it since then.
+
+    Debits on the first may make a debt; what is ordered may not.
+    """
+    since = min(str(event["on"]) for event in events)
+
+    if not any(one.ledger is not None and one.on.isoformat() > since for one in log.spec.events):
+        return ()
+    today = await entitling.today(connection, log)
+    told = contract_log.with_events(log.spec, log, events)
+    before, after = (tell(spec, offers, today) for spec in (log.spec, told))
+    taken_micro = _ordered(before) - _ordered(after)
+    lacking_micro = min(taken_micro, -after.states[-1].balance_micro)
+
+    return (missing(lacking_micro),) if lacking_micro > 0 else ()
+
+
+async def unpaid(
+    connection: Connection, contract: str, document: Mapping[str, Any], offers: Shelf
+) -> tuple[Finding, ...]:
+    """Find orders of a document for which the credit does not suffice, as calls have or may have it."""
+    log = await contract_log.read(connection, contract)
+    new = contract_log.new_events(log, document)
+    if log is None or not any(event.keys() & BINDING for event in new):
+        return ()
+    log = await aware(connection, log, offers, held=True)
+    return tuple(
+        Finding(
+            path=("events",),
+            code="overdrawn",
+            message=f"calls have taken what these events would: {one.message}",
+            remedy=one.remedy,
+        )
+        for one in await overdrawn(connection, log, offers, new)
+    )
+
+
+async def _lacking(connection: Connection, log: Log, offers: Shelf) -> tuple[Entry, ...]:
+    """Write the entries that an account's balance lacks of what its contract has moved until today.
+
+    A fact that is learned late may change what was moved on a day: then the difference is entered.
+    """
+    account = log.spec.account
+    if account is None:
+        return ()
+    today = await entitling.today(connection, log)
+    entered, numbers = Counter[Key](), Counter[Key]()
+    for row in await connection.fetch(SQL["carried"], account):
+        _, _, day, what, _ = row["reference"].split("/")
+        entered[day, what] += row["amount_micro"]
+        numbers[day, what] += 1
+    lacking = _moved(log, offers, today)
+    lacking.subtract(entered)
+    return tuple(
+        Entry(account, f"{MARK}{log.spec.contract}/{day}/{what}/{numbers[day, what] + 1}", micro)
+        for (day, what), micro in sorted(lacking.items())
+        if micro
+    )
+
+
+def _moved(log: Log, offers: Shelf, today: date) -> Counter[Key]:
+    """Sum what a contract has moved by itself, by day and kind."""
+    moved = Counter[Key]()
+    for one in tell(log.spec, offers, today).entries:
+        if isinstance(one, Movement) and one.what not in BESIDE:
+            moved[one.on.isoformat(), one.what] += one.amount_micro
+    return moved
+
+
+def _ordered(past: History) -> int:
+    """Sum what was taken with orders, with a minus."""
+    return sum(one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "order")
+
+
+async def _balance(connection: Connection, account: str) -> Balance:
+    row = await connection.fetchrow(SQL["balance"], account)
+    assert row is not None, "sums of nothing are 0"
+    return Balance(**dict(row))
+
+
+def _when(log: Log, state: State, now: datetime) -> tuple[date, int]:
+    """Give the day and the minute of what is told now."""
+    if state.ended and state.last is not None:
+        return state.last, LAST_MINUTE
+    minutes = [minute_of(event) + 1 for event in log.spec.events if event.on == now.date()]
+    return now.date(), min(max(now.hour * 60 + now.minute, *minutes, 0), LAST_MINUTE)

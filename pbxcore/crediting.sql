@@ -1,0 +1,16 @@
+-- name: balance
+-- What an account was paid beside its contract, what its calls have cost, and what they have set aside.
+SELECT coalesce(sum(amount_micro) FILTER (WHERE reference NOT LIKE 'leg %' AND reference NOT LIKE 'contract/%'), 0)::bigint AS paid_micro,
+       coalesce(-sum(amount_micro) FILTER (WHERE reference LIKE 'leg %'), 0)::bigint AS calls_micro,
+       (SELECT coalesce(sum(money_micro), 0)::bigint FROM reservation WHERE account = $1) AS held_micro
+FROM credit_entry WHERE account = $1;
+
+-- name: carried
+SELECT reference, amount_micro FROM credit_entry WHERE account = $1 AND reference LIKE 'contract/%' ORDER BY reference;
+
+-- name: on_credit
+-- Contracts of prepaid accounts, and their day by the account's clock.
+SELECT contract.id, (now() AT TIME ZONE (newest.document ->> 'time_zone'))::date AS today
+FROM contract CROSS JOIN LATERAL (SELECT document FROM revision WHERE kind = 'account' AND id = contract.account
+                                  ORDER BY revision DESC LIMIT 1) AS newest
+WHERE newest.document ->> 'payment' = 'prepaid' ORDER BY contract.id;
