@@ -64,6 +64,10 @@ def run(command: str, file: Path, *arguments: str) -> tuple[int, dict[str, Any]]
     return code, json.loads(told)
 
 
+UNSIGNED = "".join(openvoip().splitlines(keepends=True)[:-1])
+"""Paid into, and signed by nobody."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -88,6 +92,16 @@ def test_what_cannot_be_said_is_a_wrong_command(file: Path, arguments: tuple[str
     assert file.read_text() == openvoip()
 
 
+@pytest.mark.parametrize("arguments", [("--add", "number=1"), ("--cancel",), TICKET])
+def test_nothing_is_quoted_for_a_day_before_what_is_known(file: Path, arguments: tuple[str, ...]) -> None:
+    """Before the signing the same would be a signing of its own: it could not be ordered, and has no id."""
+    file.write_text(openvoip())
+    code, told = said("quote", str(file), "--on", "2026-03-10", *arguments)
+    assert (code, "the contract says what happened on 2026-04-01" in " ".join(told.split())) == (1, True), (
+        told
+    )
+
+
 @pytest.mark.parametrize("text", ["[1", "- a", "name: ''", "name: A\nshoe: 43"])
 def test_a_customer_that_is_none_is_a_wrong_command(file: Path, text: str) -> None:
     """Who the new holder is stands in a file as below `customer:`."""
@@ -103,7 +117,7 @@ def test_a_customer_that_is_none_is_a_wrong_command(file: Path, text: str) -> No
     [
         (openvoip(), ("--holder", "company", "--on", "2026-04-10"), ["no-ticket"]),
         (openvoip(), (*TICKET[:4], "--on", "2026-04-10"), ["no-opener"]),
-        (openvoip(), (*TICKET, "--on", "2026-03-10"), ["no-contract"]),
+        (UNSIGNED, (*TICKET, "--on", "2026-04-10"), ["no-contract"]),
         (AUTPHONE, ("--holder", "private", "--on", "2026-04-10"), ["holder"]),
         (AUTPHONE, ("--holder", "company", "--on", "2026-04-10"), ["nothing-changes"]),
         (openvoip(), ("--withdraw", "--on", "2026-04-16"), ["too-late"]),
