@@ -25,7 +25,6 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from dialplan.build import texts_of
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import (
@@ -37,10 +36,9 @@ from pbxcore import (
     entitling,
     lasting,
     offers,
-    prompts,
     publication,
     revisions,
-    speech,
+    speaking,
     turn,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
@@ -180,7 +178,7 @@ async def enter(
 ) -> Applied:
     """Put documents that have been read in force, as `apply` does."""
     bases = bases_of({key(document): document.text for document in documents}, base)
-    if unspoken := await asyncio.to_thread(_speak, settings, documents):
+    if unspoken := await asyncio.to_thread(speaking.speak, settings, documents):
         return Applied(findings=unspoken)
     connection = await connect(settings, author)
     try:
@@ -195,29 +193,6 @@ async def enter(
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
-
-
-def _speak(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
-    """Let all texts be spoken before anything is stored; say which could not be."""
-    found: list[Located] = []
-    for document in documents:
-        if isinstance(document.spec, TenantSpec):
-            prompts.speak(settings, document.spec.language)
-            for name, one in document.spec.announcements.items():
-                try:
-                    speech.speak(settings.state, document.spec.tenant, texts_of(document.spec, one))
-                except (speech.SpeechError, OSError) as failed:
-                    found += locate(document, (_unspoken(name, failed),))
-    return tuple(found)
-
-
-def _unspoken(name: str, failed: Exception) -> Finding:
-    return Finding(
-        path=("announcements", name, "spoken"),
-        code="unspoken",
-        message=f"the text could not be spoken: {failed}",
-        remedy="look at the engine (`pbxcore sounds engine`) and at the room in the folder of sounds",
-    )
 
 
 async def connect(settings: Settings, author: str) -> Connection:
