@@ -48,6 +48,11 @@ class CreditLine:
     _under_way: dict[int, asyncio.Future[Answer]] = field(default_factory=dict)
     _writer: asyncio.StreamWriter | None = None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the rater can be asked."""
+        return self._writer is not None
+
     async def run(self) -> None:
         """Hold the line until cancelled."""
         while True:

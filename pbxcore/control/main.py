@@ -74,7 +74,10 @@ async def serve(settings: Settings) -> None:
     line = CreditLine(path_of(settings.run_dir), settings.credit_deadline_ms / 1_000)
     process.credit = line.credits
     process.after_reload = after_reload
-    process.also = lambda: {"asterisk": "up" if link.ready.is_set() else "down"}
+    process.also = lambda: {
+        "asterisk": "up" if link.ready.is_set() else "down",
+        "credit": "up" if line.is_up else "down",
+    }
     async with process.running(settings.ports.agi) as tasks:
         settle()
         turns.load(frozenset(process.plans.plans))

@@ -32,7 +32,7 @@ from rating.store.ledger import Connection, Turn
 
 MOST_WAITING = 2_000  # more than a machine asks while a commit hangs for its longest patience
 MOST_AT_ONCE = 200  # a batch takes 10 ms or so to work out: who comes next should not wait longer
-PATIENCE_S = 0.1  # whoever asks (`pbxcore.control.credit`) has taken no answer for a no by then
+PATIENCE_S = 0.1  # unless the settings say otherwise: by then who asks has taken no answer for a no
 MARGIN_S = 60  # so long before its end a call is extended, and after its window an unanswered one has ended
 LONGEST_WINDOW_S = 24_000  # MAX_STEPS of dialplan.decision, each as long as an announcement may take
 BUSY = "busy"
@@ -78,11 +78,6 @@ class _Waiting:
     hear: Hear
     since: float
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether somebody waits for the answer still."""
-        return time.monotonic() - self.since < PATIENCE_S
-
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
@@ -94,6 +89,7 @@ class Desk:
         book: in force; whoever reads a new one puts it here.
         longest_s: no call may last longer.
         slice_s: set aside at once, so that many calls can share a balance; a call goes on by `extend`.
+        patience_s: whoever has waited so long waits no more.
     """
 
     connection: Connection
@@ -103,6 +99,7 @@ class Desk:
     purses: Purses
     longest_s: int
     slice_s: int
+    patience_s: float = PATIENCE_S
     _queue: asyncio.Queue[_Waiting] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     _turns: asyncio.Lock = field(default_factory=asyncio.Lock)  # one statement at a time on a connection
     _wanted: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
@@ -170,16 +167,20 @@ class Desk:
 
     async def _answer(self, waiting: Sequence[_Waiting]) -> None:
         book, now_us = self.book, time.time_ns() // 1_000
-        fresh = [one for one in waiting if one.is_fresh]
+        fresh = [one for one in waiting if self._is_awaited(one)]
         ready = [one for one in fresh if self._is_ready(one, book)]
         # Near an instant at which prices change each takes 10 ms: those behind may have given up meanwhile.
-        answers = [(one, self._work_out(one.asked, now_us, book)) for one in ready if one.is_fresh]
+        answers = [(one, self._work_out(one.asked, now_us, book)) for one in ready if self._is_awaited(one)]
         kept = [result for _, result in answers if isinstance(result, Reservation)]
         if kept:
             await self._set_aside(kept)
         for waiter, result in answers:
             waiter.hear(_said(result))
         _count(answers, len(waiting) - len(fresh) + len(ready) - len(answers))
+
+    def _is_awaited(self, waiting: _Waiting) -> bool:
+        """Tell whether somebody waits for the answer still."""
+        return time.monotonic() - waiting.since < self.patience_s
 
     def _is_ready(self, waiting: _Waiting, book: Book) -> bool:
         """Tell whether a question can be answered now; if not, put it off until sums are read."""

@@ -164,6 +164,7 @@ async def _desk(settings: Settings, connections: tuple[Connection, Connection], 
         purses=purses,
         longest_s=settings.max_call_s,
         slice_s=settings.credit_slice_s,
+        patience_s=settings.credit_deadline_ms / 1_000,
     )
 
 

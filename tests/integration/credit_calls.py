@@ -59,7 +59,7 @@ async def put(connection: Connection, kind: str, name: str, document: object) ->
 
 def a_machine(database: str, state: Path) -> Settings:
     """Give the settings of a machine of its own."""
-    made = Settings(state=state, config=CONFIG, database=database)
+    made = Settings(state=state, config=CONFIG, database=database, credit_deadline_ms=5_000)
     made.spool.mkdir(parents=True)
     return made
 
