@@ -21,10 +21,9 @@ from pbxcore.machine import postgres as postgresql
 from pbxcore.machine import services
 from pbxcore.practice import sipp
 from pbxcore.published import Index
-from pbxcore.rater.credit_line import path_of
 from rating import money
 from rating.store import credit, stream
-from tests.acceptance.conftest import asked, hung_up, press
+from tests.acceptance.conftest import SERVE, asked, hung_up, press
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -41,11 +40,7 @@ SLICE_S = 12
 AT_ONCE = 20
 KEYS = "*2"
 SEEN_LIMIT_S = 60.0
-SERVE = """
-import asyncio, importlib, sys, uvloop
-from pbxcore.settings import Settings
-uvloop.run(importlib.import_module(sys.argv[1]).serve(Settings()))
-"""
+DEADLINE_MS = 4_000  # of the rater's answer: other tests of this machine may hold up the disk
 
 
 @dataclass(slots=True)
@@ -118,15 +113,10 @@ class Prepaid:
         assert all(one.done for one in await publication.announce(self.pbx.settings.run_dir))
 
     def start_rater(self) -> None:
-        """Start it and wait until it answers for credit."""
-        environment = {
-            **services.environment(self.pbx.settings),
-            "PBXCORE_CONFIG": str(CONFIG),
-            "PBXCORE_DATABASE": self.url,
-            "PBXCORE_CREDIT_SLICE_S": str(SLICE_S),
-        }
-        self.pbx.start("rater", (sys.executable, "-c", SERVE, "pbxcore.rater"), **environment)
-        self.pbx.until(lambda: path_of(self.pbx.settings.run_dir).exists())
+        """Start it and wait until control can ask it for credit."""
+        words = (sys.executable, "-c", SERVE, services.SERVICES["rater"])
+        self.pbx.start("rater", words, **services.environment(self.pbx.settings))
+        self.pbx.until(lambda: self.pbx.status("control").get("credit") == "up")
 
     async def phone(self) -> sipp.SippPhone:
         """Give a registered phone."""
@@ -144,11 +134,11 @@ def prepaid(pbx: Pbx, postgres: postgresql.Server) -> Iterator[Prepaid]:
     index = Index(revisions={"acme": 1}, trunks=trunks, prepaid=frozenset({"acme"}))
     publication.write_index(pbx.settings.published, index)
     assert all(one.done for one in asyncio.run(publication.announce(pbx.settings.run_dir)))
-    made.start_rater()
+    patient = {"credit_deadline_ms": DEADLINE_MS, "credit_slice_s": SLICE_S}
+    pbx.settings = pbx.settings.model_copy(update={"config": CONFIG, "database": made.url, **patient})
     pbx.stop("control")
-    with pytest.MonkeyPatch.context() as environment:  # other tests of this machine may hold up the disk
-        environment.setenv("PBXCORE_CREDIT_DEADLINE_MS", "5000")
-        pbx.serve("control")
+    pbx.serve("control")
+    made.start_rater()
     yield made
     if "rater" in pbx.running:
         pbx.stop("rater")
@@ -240,7 +230,7 @@ async def test_whom_a_phone_connected_talk_as_long_as_the_money_lasts(prepaid: P
         await press(anna, f"{KEYS}015112345679")
         question = await asyncio.to_thread(asked, prepaid.pbx, "consult")
         await prepaid.until(lambda now: now.calls == 2)
-        await asyncio.to_thread(prepaid.pbx.until, lambda: _is_answered(prepaid.pbx, "+4915112345679"), 12.0)
+        await asyncio.to_thread(prepaid.pbx.until, lambda: _is_answered(prepaid.pbx, "+4915112345679"))
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
     standing = await prepaid.until(lambda now: now.calls == 0)
