@@ -312,7 +312,7 @@ async def test_message_is_left(pbx: Pbx) -> None:
         await asyncio.sleep(0.5)  # of greeting
         await bruno.command("sndcode", "#")  # enough of it
         spool = asterisk.home(pbx.settings) / "spool" / "voicemail" / "acme" / "10"
-        await asyncio.to_thread(pbx.until, lambda: any(spool.glob("tmp/*.wav")), 20.0)
+        await asyncio.to_thread(pbx.until, lambda: any(spool.glob("tmp/*.wav")))
         await asyncio.sleep(3.0)  # of message; shorter ones are dropped
         await bruno.command("hangup")
         await asyncio.to_thread(pbx.until, (spool / "INBOX" / "msg0000.wav").exists)
@@ -351,7 +351,7 @@ async def test_phones_that_send_a_call_round_end_it(
     for device, to in ways.items():
         await _sends_on(beta, runs, device, to)
     before = len(beta.decisions())
-    runs.append(caller := await (await _phone(beta, "p23")).call(dialled, limit_s=20.0))
+    runs.append(caller := await (await _phone(beta, "p23")).call(dialled))
     assert await _most_channels(beta, caller) < MOST_CHANNELS
     asked = beta.decisions()[before:]
     assert beta.end_of(asked[0]["call"])["outcome"] == "unanswered"
@@ -380,7 +380,7 @@ async def test_a_circle_that_nobody_sees_has_an_end(beta: Pbx, runs: Runs) -> No
     beta.stop("control")
     try:
         async with await asyncio.start_server(speak, "127.0.0.1", beta.settings.ports.agi):
-            runs.append(caller := await (await _phone(beta, "p23")).call("20", limit_s=20.0))
+            runs.append(caller := await (await _phone(beta, "p23")).call("20"))
             assert await _most_channels(beta, caller) < MOST_CHANNELS
     finally:
         beta.serve("control")
@@ -455,6 +455,7 @@ async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
     pbx.end_of(_last(pbx)["call"])
     (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")
+    pbx.forget_help()
 
 
 @pytest.mark.parametrize(

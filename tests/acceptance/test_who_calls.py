@@ -181,6 +181,7 @@ async def test_help_is_called_in_the_way_of_its_trunk(choosy: Pbx, runs: Runs, w
     runs.append(run := await bruno.call("112", talk_ms=200))
     await run.wait()
     choosy.asterisk("dialplan set global WAY_carrier s")
+    choosy.forget_help()
     invite = [m for m in choosy.far_end("112") if m.start.startswith("INVITE")][-1]
     assert invite.header("From").startswith(f"<sip:{OURS}@")
     assert invite.header(header).startswith(f"<sip:{OURS}@")
