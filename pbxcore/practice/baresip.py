@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-START_LIMIT_S = 10.0
-EVENT_LIMIT_S = 15.0
+LIMIT_S = 60.0  # until it is up, and for each event: its machine may be busy with other things
 END_LIMIT_S = 3.0
 EXPIRES_S = 300
 POLL_S = 0.05
@@ -92,7 +91,7 @@ class Baresip:
         )  # a written account registers before we can listen
         await self.until("REGISTER_OK")
 
-    async def until(self, kind: str, *, limit_s: float = EVENT_LIMIT_S) -> Mapping[str, Any]:
+    async def until(self, kind: str, *, limit_s: float = LIMIT_S) -> Mapping[str, Any]:
         """Wait for the first event of a kind, `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`.
 
         Raises:
@@ -123,7 +122,7 @@ class Baresip:
         return sound[:4] + whole + sound[8 : WAV_HEAD - 4] + samples + sound[WAV_HEAD:]
 
     async def _connect(self, port: int) -> None:
-        async with asyncio.timeout(START_LIMIT_S):
+        async with asyncio.timeout(LIMIT_S):
             while True:
                 with contextlib.suppress(ConnectionError):
                     reader, self._writer = await asyncio.open_connection("127.0.0.1", port)

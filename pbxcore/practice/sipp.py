@@ -140,7 +140,13 @@ class Run:
             return ()
 
     async def until(
-        self, *, status: int = 0, method: str = "", text: str = "", after: float = 0.0, limit_s: float = 30.0
+        self,
+        *,
+        status: int = 0,
+        method: str = "",
+        text: str = "",
+        after: float = 0.0,
+        limit_s: float = LIMIT_S,
     ) -> SipMessage:
         """Wait for a message with this status or method, holding a text, after an instant; give it.
 
@@ -343,7 +349,7 @@ class SippPhone:
     async def register(self, *, expires_s: int = 300) -> tuple[SipMessage, ...]:
         """Register, or unregister with 0 seconds."""
         values = {"USER": self.user, "PASSWORD": self.password, "EXPIRES": str(expires_s)}
-        run = await self._start(fill("register.xml", values), limit_s=10.0, out=True)
+        run = await self._start(fill("register.xml", values), limit_s=LIMIT_S, out=True)
         try:
             return await run.wait()
         finally:

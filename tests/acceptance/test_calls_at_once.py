@@ -48,7 +48,7 @@ def quiet(limited: Pbx) -> Iterator[Pbx]:
     """Give the PBX without calls, and end those of the test."""
     yield limited
     limited.asterisk("channel request hangup all")
-    limited.until(lambda: "0 active channels" in limited.asterisk("core show channels count"), 10.0)
+    limited.until(lambda: "0 active channels" in limited.asterisk("core show channels count"))
     if "control" not in limited.running:
         limited.serve("control")
 

@@ -487,7 +487,7 @@ async def test_who_is_called_outside_is_asked_in_the_tenants_language(
     async with _without_carrier(pbx), pbx.outsider(MOBILE, called=True) as mobile:
         await mobile.be_called()
         runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=1_000))
-        await until_heard(mobile, PROMPT, 1.0, 60.0)
+        await until_heard(mobile, PROMPT, 1.0)
         await mobile.command("sndcode", "1")
         await caller.until(status=200)
         await taken["20"].until(method="CANCEL")
@@ -514,7 +514,7 @@ async def _ended_leg(pbx: Pbx) -> dict[str, Any]:
         legs = [record[3] for record in records if record[7] == "TRUNK_LEG"]
         return bool(legs) and any(r[1] == "HANGUP" and r[3] == legs[0] for r in records)
 
-    await asyncio.to_thread(pbx.until, ended, 10.0)
+    await asyncio.to_thread(pbx.until, ended)
     (leg,) = pbx.trunk_legs(linkedid)
     return leg
 

@@ -50,7 +50,7 @@ async def test_a_new_password_is_in_force_at_once(pbx: Pbx) -> None:
 async def test_registrations_are_counted(pbx: Pbx) -> None:
     """A phone that registers is one more, in `status` and in the metrics' source."""
     await pbx.phone("p12").register()
-    pbx.until(lambda: (registered(pbx.settings) or 0) >= 1, 10)
+    pbx.until(lambda: (registered(pbx.settings) or 0) >= 1)
     found = await status(pbx.settings)
     assert found.asterisk.alive
     assert found.asterisk.registered == registered(pbx.settings)

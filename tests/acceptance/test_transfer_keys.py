@@ -58,10 +58,10 @@ async def test_a_phone_asks_before_it_connects(keyed: Pbx) -> None:
         await anna.until("CALL_ESTABLISHED")
         await press(anna, f"{ATTENDED}066411320222")
         question = await asyncio.to_thread(asked, keyed, "consult")
-        await asyncio.to_thread(keyed.until, lambda: _is_answered(keyed, "+4966411320222"), 5.0)
+        await asyncio.to_thread(keyed.until, lambda: _is_answered(keyed, "+4966411320222"))
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
-        await asyncio.to_thread(keyed.until, lambda: _has_ended(keyed, "+496641132001"), 5.0)
+        await asyncio.to_thread(keyed.until, lambda: _has_ended(keyed, "+496641132001"))
     assert question["facts"]["actor"] == "acme-p10"
     legs = keyed.trunk_legs(question["linkedid"])
     assert [(leg["num"], leg["payer"], leg["why"]) for leg in legs] == [

@@ -67,9 +67,9 @@ async def leave(pbx: Pbx, box: str = "10", *, tenant: str = "acme") -> None:
         def recorded() -> bool:
             return any(path.stat().st_size > BYTES for path in folder.glob("tmp/*.wav"))
 
-        await asyncio.to_thread(pbx.until, recorded, 20.0)
+        await asyncio.to_thread(pbx.until, recorded)
         await bruno.command("hangup")
-        await asyncio.to_thread(pbx.until, lambda: len(list(folder.glob("INBOX/*.txt"))) > before, 10.0)
+        await asyncio.to_thread(pbx.until, lambda: len(list(folder.glob("INBOX/*.txt"))) > before)
 
 
 @pytest.fixture(autouse=True)
@@ -221,11 +221,11 @@ async def test_greetings_are_recorded_by_phone(pbx: Pbx, greetings: Path) -> Non
         for key, name in (("1", "unavail"), ("2", "busy"), ("4", "temp")):
             await _asked(pbx, "vm-options")
             await press(anna, key)
-            await asyncio.to_thread(pbx.until, functools.partial(_is_spoken, greetings, name), 30.0)
+            await asyncio.to_thread(pbx.until, functools.partial(_is_spoken, greetings, name))
             await press(anna, "#")
             await _asked(pbx, "vm-review")
             await press(anna, "1")  # accept
-            await asyncio.to_thread(pbx.until, (greetings / f"{name}.wav").exists, 30.0)
+            await asyncio.to_thread(pbx.until, (greetings / f"{name}.wav").exists)
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
     for name in ("unavail", "busy", "temp"):
@@ -245,7 +245,7 @@ async def _asked(pbx: Pbx, sound: str) -> None:
             return any(link.readlink().name.startswith(sound) for link in files.iterdir())
         return False
 
-    await asyncio.to_thread(pbx.until, plays, 30.0)
+    await asyncio.to_thread(pbx.until, plays)
 
 
 def _is_spoken(box: Path, name: str) -> bool:
@@ -280,16 +280,16 @@ async def test_a_message_is_heard_from_outside(pbx: Pbx) -> None:
     """Who calls the number, presses `*` and knows the PIN hears the message; it is old then."""
     await leave(pbx)
     async with own_number(pbx) as anna:
-        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"))
         await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
-        await asyncio.to_thread(pbx.until, lambda: not tried(pbx), 10.0)
+        await asyncio.to_thread(pbx.until, lambda: not tried(pbx))
         await asyncio.sleep(1.0)  # of "thank you"; a key that comes too early is lost
         await press(anna, "1")
         await asyncio.sleep(HEARING_S)
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
         assert VOICE in tone.heard(anna.heard(), (VOICE, 1000))
-    await asyncio.to_thread(pbx.until, lambda: [one["new"] for one in listed(pbx)] == [False], 10.0)
+    await asyncio.to_thread(pbx.until, lambda: [one["new"] for one in listed(pbx)] == [False])
 
 
 async def changed(pbx: Pbx, revision: int, *, again: tuple[int, ...] = (), **values: Any) -> None:  # noqa: ANN401 — of a document
@@ -336,7 +336,7 @@ async def test_a_german_mailbox_is_heard(pbx: Pbx) -> None:
         await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
         await _asked(pbx, "vm-youhave")
         await press(anna, "1")
-        await until_heard(anna, VOICE, 2.0, 60.0)
+        await until_heard(anna, VOICE, 2.0)
     await changed(pbx, 37)
 
 
@@ -351,10 +351,10 @@ async def test_a_group_mailbox_takes_what_no_member_takes(pbx: Pbx) -> None:
         await caller.call_in("+493055500100")
         await _asked(pbx, "vm-theperson")
         await caller.command("sndcode", "#")
-        await asyncio.to_thread(pbx.until, functools.partial(_is_recorded, pbx, "60"), 60.0)
+        await asyncio.to_thread(pbx.until, functools.partial(_is_recorded, pbx, "60"))
         await caller.command("hangup")
         await caller.until("CALL_CLOSED")
-    await asyncio.to_thread(pbx.until, lambda: len(listed(pbx, "60")) == 1, 30.0)
+    await asyncio.to_thread(pbx.until, lambda: len(listed(pbx, "60")) == 1)
     (message,) = voicemail.messages(pbx.settings, "60@acme")
     assert tone.heard(message.sound.read_bytes(), (VOICE, 1000)) == (VOICE,)
     async with pbx.baresip("p10") as anna:
@@ -383,7 +383,7 @@ def _is_recorded(pbx: Pbx, box: str) -> bool:
 async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
     """A wrong PIN counts; after three such calls nobody is asked any more for an hour."""
     async with own_number(pbx) as eve:
-        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"))
         for _ in range(3):
             await press(eve, "0000#")
             await asyncio.sleep(2.5)  # it says that this is wrong
@@ -399,9 +399,9 @@ async def test_pins_are_not_tried_for_ever(pbx: Pbx) -> None:
     assert tried(pbx).startswith("3-"), "a restart does not open the box"
     pbx.asterisk(f"database put pin 10@acme 3-{int(time.time()) - 3_601}")
     async with own_number(pbx) as anna:
-        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"), 10.0)
+        await asyncio.to_thread(pbx.until, lambda: tried(pbx).startswith("1-"))
         await press(anna, f"{phones.pin_of(pbx.settings, '10@acme')}#")
-        await asyncio.to_thread(pbx.until, lambda: not tried(pbx), 10.0)
+        await asyncio.to_thread(pbx.until, lambda: not tried(pbx))
 
 
 def test_boxes_that_are_not_there(pbx: Pbx) -> None:
