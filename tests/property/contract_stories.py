@@ -6,6 +6,7 @@ hands, top-ups, calls. Refuses to know what follows (`tests.property.contract_or
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ SHELF: Shelf = shelf(SPECS)
 NAMES = sorted(SHELF)
 
 
+@cache
 def changes(edition: Edition) -> st.SearchStrategy[Change]:
     """Give changes: more or less of a product, another option, and now and then several at once."""
     offer = edition.offer
@@ -46,6 +48,7 @@ def changes(edition: Edition) -> st.SearchStrategy[Change]:
     return weighed(more, less, any_more, both, choose, choose, choose)
 
 
+@cache
 def deeds(edition: Edition) -> st.SearchStrategy[facts.Deed]:
     """Give what happens while a contract runs: orders first of all."""
     resources = {one for product in edition.offer.products.values() for one in product.grants} | {"desks"}
@@ -58,6 +61,7 @@ def deeds(edition: Edition) -> st.SearchStrategy[facts.Deed]:
     return weighed(*[order] * 15, calls, use, create, top_up, hands(), st.just(facts.Order(quote="offer")))
 
 
+@cache
 def hands() -> st.SearchStrategy[facts.Deed]:
     """Give changes of hands to new customers, now and then without their ticket."""
     kind, ticket = st.sampled_from(("private", "company")), st.sampled_from(("T-1", "T-2", ""))
@@ -71,14 +75,14 @@ def hands() -> st.SearchStrategy[facts.Deed]:
     )
 
 
-def moves(names: list[str]) -> st.SearchStrategy[facts.Deed]:
-    """Give moves to other catalogues, mostly to far more than is in use, now and then without the form."""
+@cache
+def moves(name: str) -> st.SearchStrategy[facts.Deed]:
+    """Give moves to a catalogue, mostly to far more than is in use, now and then without the form."""
     signed = st.sampled_from((True, True, True, False))
     return st.builds(
-        lambda name, times, form: facts.Move(
+        lambda times, form: facts.Move(
             catalogue=name, change=_times(SHELF[name][0], times), signed_form=form
         ),
-        st.sampled_from(names),
         st.sampled_from((1, 20, 20)),
         signed,
     )
@@ -139,7 +143,7 @@ class Story:
     customer: Customer
     facts: tuple[Fact, ...]
 
-    @property
+    @cached_property
     def past(self) -> History:
         """Everything that follows."""
         return history(self.facts, SHELF, self.customer, UNTIL)
@@ -170,7 +174,7 @@ def stories(draw: st.DrawFn, name: str = "") -> Story:
     elif ends == "withdraw":
         events.append(Fact(on=draw(st.dates(signed, signed + 20 * DAY)), minute=1439, deed=facts.Withdraw()))
     elif ends == "move":
-        leaves = moves([there.catalogue])
+        leaves = moves(there.catalogue)
         events += draw(
             st.lists(st.builds(Fact, on=during, minute=minutes, deed=leaves), min_size=1, max_size=2)
         )
