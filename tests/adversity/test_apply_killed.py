@@ -30,7 +30,7 @@ from pbxcore.publication import ask
 from pbxcore.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
-LIMIT_S = 60.0  # for all to come back; a process that was killed often is started again after 5 s
+LIMIT_S = 60.0  # for all to come back
 COMMIT = "postgres COMMIT;"
 IN_FORCE = "file replace in _put_in_force of _write"
 LAID = "file replace in write_aside of lay_index"
