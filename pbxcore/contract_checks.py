@@ -81,7 +81,7 @@ async def rewritten(connection: Connection, spec: CatalogueSpec) -> tuple[Findin
     stored = {(one.catalogue, one.valid_from): one for one in await contract_log.catalogues(connection)}
     key = spec.catalogue, spec.valid_from
     old = stored.get(key)
-    changed = [name for name in SOLD if getattr(old, name, None) != getattr(spec, name)]
+    changed = [name for name in SOLD if _sold(old, name) != _sold(spec, name)]
     if not changed:
         return ()
     before, after = shelf(list(stored.values())), shelf(list({**stored, key: spec}.values()))
@@ -91,6 +91,11 @@ async def rewritten(connection: Connection, spec: CatalogueSpec) -> tuple[Findin
         if _rewrites(log.spec, f"{spec.catalogue}@{spec.valid_from}", before, after):
             return (_rewriting(name, spec, None if old is None else changed[0]),)
     return ()
+
+
+def _sold(spec: CatalogueSpec | None, name: str) -> str:
+    """Write what a catalogue sells in its order: of two options the later one is the higher."""
+    return "" if spec is None else spec.model_dump_json(include={name})
 
 
 def _rewrites(spec: ContractSpec, version: str, before: Shelf, after: Shelf) -> bool:

@@ -14,7 +14,8 @@ INSERT INTO contract_fact (contract, number, event, quote, author) VALUES ($1, $
 SELECT id FROM contract WHERE account = $1;
 
 -- name: catalogues
-SELECT DISTINCT ON (id) document FROM revision WHERE kind = 'catalogue' ORDER BY id, revision DESC;
+-- In the order in which they were written: of two options the later one is the higher.
+SELECT DISTINCT ON (id) coalesce(spelled::text, document::text) AS document FROM revision WHERE kind = 'catalogue' ORDER BY id, revision DESC;
 
 -- name: under
 -- Contracts of which something may have been agreed by a version of a catalogue: it is in force from its first day on.

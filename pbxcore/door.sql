@@ -1,5 +1,5 @@
 -- name: latest
-SELECT revision, document, entitlements FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+SELECT revision, document, entitlements, spelled FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: same_document
 -- Whether two revisions say the same: what came between was what a contract lets the tenant use.
@@ -16,8 +16,8 @@ SELECT DISTINCT ON (id) id, coalesce(document ->> 'payment', 'postpaid') AS paym
 FROM revision WHERE kind = 'account' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
 
 -- name: in_force
--- The newest revision of every document of a kind.
-SELECT DISTINCT ON (id) id, revision, document FROM revision WHERE kind = $1 ORDER BY id, revision DESC;
+-- The newest revision of every document of a kind, in the order in which it was written if that counts.
+SELECT DISTINCT ON (id) id, revision, coalesce(spelled::text, document::text) AS document FROM revision WHERE kind = $1 ORDER BY id, revision DESC;
 
 -- name: holders
 -- Who has these numbers now, other than the tenants of this change.
@@ -25,8 +25,9 @@ SELECT number, tenant FROM number
 WHERE number = ANY ($1::text[]) AND upper_inf(valid) AND NOT tenant = ANY ($2::text[]);
 
 -- name: store
-INSERT INTO revision (kind, id, revision, document, source, author, entitlements)
-VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb);
+INSERT INTO revision (kind, id, revision, document, source, author, entitlements, spelled)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, $6, $7::text::jsonb,
+        CASE WHEN $1 = 'catalogue' THEN $4::text::json END);
 
 -- name: instant
 -- That of the transaction: the revisions that it stores carry it.

@@ -281,6 +281,7 @@ CREATE TABLE public.revision (
     author text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     entitlements jsonb,
+    spelled json,
     CONSTRAINT revision_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'account'::text, 'catalogue'::text]))),
     CONSTRAINT revision_revision_check CHECK ((revision > 0))
 );
@@ -290,6 +291,8 @@ COMMENT ON TABLE public.revision IS 'Every document that was ever in force; rows
 COMMENT ON COLUMN public.revision.source IS 'The document as it was written, comments included.';
 
 COMMENT ON COLUMN public.revision.entitlements IS 'What the contract of a tenant''s account lets it use, and since when; empty: what the document says.';
+
+COMMENT ON COLUMN public.revision.spelled IS 'Of a catalogue the document in the order of its keys, which jsonb does not keep: of two options the later one is the higher.';
 
 CREATE TABLE public.spool_position (
     spool text NOT NULL,

@@ -51,6 +51,15 @@ def test_a_stored_debt_stands_in_the_way_of_orders_and_notice(command: Command) 
     assert notice["refusals"][0]["remedy"] == "top up 13.60 first"
 
 
+@pytest.mark.row("4.5")
+@pytest.mark.usefixtures("paid")
+def test_a_stored_catalogue_keeps_the_order_of_its_options(command: Command) -> None:
+    """The later one is the higher: the flat rate is an upgrade, and begins with its order."""
+    _, up = say(command, "quote", "ada", "--choose", "traffic=flat", "--on", "2026-05-12")
+    (change,) = (one for one in up["changes"] if "choice" in one)
+    assert (change["begins"], up["at_once"], up["missing"]) == ("2026-05-12", "9.29", "2.89")
+
+
 @pytest.fixture
 async def paid(signed: Settings) -> Settings:
     """The same machine after a payment that ends the debt."""

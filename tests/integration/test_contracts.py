@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from pbxcore import contract_log, database, door, ordering
+from pbxcore.database.migrations.versions.v0009_spelled import spell
 from pbxcore.ordering import Ordered
 from pbxcore.settings import Settings
 from pbxcore.wanting import WantedError
@@ -53,6 +54,27 @@ async def quote(settings: Settings, units: int = 1) -> str:
 async def order(settings: Settings, name: str) -> Ordered:
     """Order a quote."""
     return await ordering.order(settings, "acme", name, day=DAY, author="test")
+
+
+async def test_the_order_of_options_counts_and_is_found_again(settings: Settings) -> None:
+    """Stored by a program that did not keep it, it is read again from what was written."""
+    await door.apply(settings, [CONFIG / "catalogues"], author="test")
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        before = await contract_log.catalogues(connection)
+        await connection.execute("UPDATE revision SET spelled = NULL")
+        lost = await contract_log.catalogues(connection)
+        await spell(connection)
+        found = await contract_log.catalogues(connection)
+    finally:
+        await connection.close()
+    ranks = [
+        [list(choice.options) for one in read if one.offer for choice in one.offer.choices.values()]
+        for read in (before, lost, found)
+    ]
+    assert ranks[0] == ranks[2] != ranks[1]
+    easybell = (CONFIG / "catalogues/easybell.yaml").read_text()
+    assert not (await put(settings, catalogue=easybell)).changes[0].changed
 
 
 @pytest.mark.parametrize(
