@@ -36,6 +36,7 @@ _BY_LETTER = (
     Withdraw,
     Holder,
 )  # unless quoted they count by their day: an earlier letter may turn up
+LETTERS = frozenset({"cancel", "withdraw", "holder"})  # the same as events are written
 LASTING = ("catalogue", "account", "holder", "region", "customer")  # of a head: what changes them is an event
 
 
@@ -196,10 +197,21 @@ def _by_hand(log: Log | None, document: Mapping[str, Any]) -> Iterator[Finding]:
 
 def undone(spec: ContractSpec, log: Log, document: Mapping[str, Any], offers: Shelf) -> Iterator[Finding]:
     """Find that a fact learned late would undo an order, or make another one of it."""
-    after = contract_log.with_events(spec, log, contract_log.new_events(log, document))
-    still = _agreed(after, offers)
+    new = contract_log.new_events(log, document)
+    after = contract_log.with_events(spec, log, new)
+    letters = [event for event in new if event.keys() & LETTERS]
+    yield from _undone(log.spec, after, offers)
+    if len(letters) < len(new):  # a letter gives way to an earlier letter, and to nothing else
+        yield from _undone(contract_log.with_events(spec, log, letters), after, offers, letters=True)
+
+
+def _undone(
+    before: ContractSpec, after: ContractSpec, offers: Shelf, *, letters: bool = False
+) -> Iterator[Finding]:
+    """Compare what was agreed, or letters that counted, before and after."""
+    still = _agreed(after, offers, letters=letters)
     kept = [one.fact for one in still]
-    for one in _agreed(log.spec, offers):
+    for one in _agreed(before, offers, letters=letters):
         if one not in still:
             what = _BINDING[type(one.fact.deed)]
             becomes = "come to something else" if one.fact in kept else "be refused"
@@ -221,7 +233,7 @@ class _Agreed:
     ending: Ending | None
 
 
-def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
+def _agreed(spec: ContractSpec, offers: Shelf, *, letters: bool = False) -> list[_Agreed]:
     past = tell(spec, offers, last_fact(spec, offers))
     quoted = agreed_facts(spec, offers)
     return [
@@ -232,9 +244,14 @@ def _agreed(spec: ContractSpec, offers: Shelf) -> list[_Agreed]:
             ending=one.ending,
         )
         for one in past.answers
-        if one.outcome == "accepted" and _is_binding(one.fact, quoted)
+        if one.outcome == "accepted"
+        if (_is_letter(one.fact, quoted) if letters else _is_binding(one.fact, quoted))
     ]
 
 
+def _is_letter(fact: Fact, quoted: Collection[Fact]) -> bool:
+    return isinstance(fact.deed, _BY_LETTER) and fact not in quoted
+
+
 def _is_binding(fact: Fact, quoted: Collection[Fact]) -> bool:
-    return type(fact.deed) in _BINDING and (not isinstance(fact.deed, _BY_LETTER) or fact in quoted)
+    return type(fact.deed) in _BINDING and not _is_letter(fact, quoted)

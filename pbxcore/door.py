@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
@@ -440,10 +440,16 @@ async def _check_limited(connection: Connection, documents: Sequence[Read]) -> l
     new = {one.spec.tenant: one.spec for one in documents if isinstance(one.spec, TenantSpec)}
     named = {tenant for _, spec in accounts for tenant in limited_tenants(spec)}
     rows = await connection.fetch(SQL["documents"], sorted(named - new.keys())) if named - new.keys() else ()
-    stored = {str(row["id"]): TenantSpec.model_validate_json(row["document"]) for row in rows}
+    stored, unread = {}, set[str]()
+    for row in rows:
+        try:
+            stored[str(row["id"])] = TenantSpec.model_validate_json(row["document"])
+        except ValidationError:  # of another version of this program; what it limits there stays as it is
+            unread.add(str(row["id"]))
     found: list[Located] = []
     for document, spec in accounts:
-        found += locate(document, tuple(absent_tenants(spec, new | stored)))
+        found += locate(document, tuple(absent_tenants(spec, {*new, *stored, *unread})))
+        found += locate(document, await lasting.limits_unread(connection, spec, unread))
         found += locate(document, tuple(unknown_payers(spec, stored)))
     return found
 

@@ -10,7 +10,8 @@ from typing import Any
 from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
 from dialplan.spec import MAX_ENTITLEMENTS, TenantOutline, TenantSpec
-from rating.contract.history import History, edition_on, timeline
+from rating.contract.edition import Shelf
+from rating.contract.history import History, running
 from rating.contract.state import Rights, State, limited, rights
 from rating.offer import OfferSpec
 
@@ -38,10 +39,11 @@ def entitlements(past: History) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] = []
     begun = False
-    for day, may in timeline(past):
-        edition = edition_on(past, day)
-        begun = begun or edition is not None or past.on(day).ended
-        entry = _entry(may, edition.offer if edition is not None else None) if begun else UNRESTRICTED
+    for day, state in {one.today: one for one in past.states}.items():  # the last one of each day
+        edition = running(state, day)
+        begun = begun or edition is not None or state.ended
+        offer = edition.offer if edition is not None else None
+        entry = _entry(rights(state, day), offer) if begun else UNRESTRICTED
         if not found or found[-1] != {**entry, "since": found[-1]["since"]}:
             found.append({"since": day.isoformat() if begun else EVER, **entry})
     return found[-MAX_ENTITLEMENTS:]
@@ -66,19 +68,21 @@ def features(specs: Iterable[TenantSpec | TenantOutline]) -> frozenset[str]:
     return frozenset(feature.value for spec in specs for _, feature in uses(spec))
 
 
-def use(state: State, has: Mapping[str, int], used: frozenset[str]) -> dict[str, Any] | None:
+def use(state: State, has: Mapping[str, int], used: frozenset[str], offers: Shelf) -> dict[str, Any] | None:
     """Write what tenants have and use as an event of their contract; None where it knows that already.
 
-    Only what its offer limits, and of functions what it includes by now, is said. A function that no plan
-    knows is told by people, and stays.
+    Only what some offer limits, and of functions what its own includes by now, or does not gate while another
+    does, is said: a move to that one may not take it away unseen. A function that no plan knows is told by
+    people, and stays.
     """
-    offer = state.edition.offer
+    sold = [edition.offer for editions in offers.values() for edition in editions]
     said: dict[str, Any] = {}
-    names = limited(offer)
+    names = frozenset(name for offer in sold for name in limited(offer))
+    gated = frozenset(name for offer in sold for name in offer.features) - state.edition.offer.features.keys()
     counted = {name: has[name] for name in COUNTED if name in names}
     if counted != {name: state.in_use.get(name, 0) for name in counted}:
         said["counts"] = counted
-    using = (state.features_in_use - GATED) | (used & set(rights(state, state.today).features))
+    using = (state.features_in_use - GATED) | (used & (gated | set(rights(state, state.today).features)))
     if using != state.features_in_use:
         said["features"] = sorted(using)
     return said or None

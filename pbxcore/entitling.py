@@ -222,7 +222,7 @@ def _use(terms: Terms) -> Mapping[str, Any] | None:
         return None
     spec, day, state = terms.log.spec, terms.now.date(), terms.state
     tenants = terms.tenants.values()
-    said = use(state, counts(tenants), features(tenants))
+    said = use(state, counts(tenants), features(tenants), terms.offers)
     if said is None:
         return None
     minutes = [minute_of(event) for event in spec.events if event.on == day]

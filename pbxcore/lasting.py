@@ -4,7 +4,7 @@ Owns these refusals at the door. Refuses to judge what a document says otherwise
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,19 @@ from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
+from pbxcore.payers import unread_payers
 from rating.account import AccountSpec
 
 SQL = named(Path(__file__).with_name("lasting.sql"))
+
+
+async def limits_unread(
+    connection: Connection, spec: AccountSpec, unread: Collection[str]
+) -> tuple[Finding, ...]:
+    """Find new limits of an account in tenants that cannot be read."""
+    stored = await connection.fetchval(SQL["newest"], "account", spec.account) if unread else None
+    before = AccountSpec.model_validate_json(stored) if stored else None
+    return tuple(unread_payers(spec, before, unread))
 
 
 async def portings_forgotten(connection: Connection, spec: TenantSpec) -> tuple[Finding, ...]:

@@ -25,6 +25,7 @@ from rating.contract.quote import Quote
 from rating.contract.state import active
 
 TOO_MANY = {one: f"too-many-{one}" for one in COUNTED}
+NOT_YET = {one: f"{one}-not-yet" for one in COUNTED}  # it is ordered, and has not begun: nothing to offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def _refused(terms: Terms, changed: Mapping[str, TenantSpec]) -> Refused | None:
         used = features([before] if before is not None else [])
         subject = _subject(spec, [_with(entry, used) for entry in entries], others, terms)
         judged = (*uses_what_it_may(subject), *has_as_many_as_it_may(subject))
-        found += [(name, one) for one in judged if one.code not in kept]
+        found += [(name, _by_contract(one, name, others, terms)) for one in judged if one.code not in kept]
         closed |= {feature.value for _, feature in ungranted(subject)}
     return Refused(terms=terms, findings=tuple(found), features=frozenset(closed)) if found else None
 
@@ -131,7 +132,18 @@ def _kept(terms: Terms) -> frozenset[str]:
     """Give the codes of what the account's tenants together have no more of than is stored."""
     before = counts(one.spec for one in terms.stored.values() if one.spec is not None)
     after = counts(terms.tenants.values())
-    return frozenset(TOO_MANY[one] for one in COUNTED if after[one] <= before[one])
+    fewer = [one for one in COUNTED if after[one] <= before[one]]
+    return frozenset(names[one] for names in (TOO_MANY, NOT_YET) for one in fewer)
+
+
+def _by_contract(finding: Finding, tenant: str, others: Mapping[str, int], terms: Terms) -> Finding:
+    """Let a finding name the tenant and the contract, and what the account's other tenants have of it."""
+    counted = next((one for one in COUNTED if finding.code in {TOO_MANY[one], NOT_YET[one]}), None)
+    beside = (
+        f", beside {others[counted]} of its account's other tenants" if counted and others[counted] else ""
+    )
+    words = finding.message.replace("the tenant", f"tenant {tenant}", 1)
+    return replace(finding, message=f"{words} by contract {terms.log.spec.contract}{beside}")
 
 
 def _with(entry: Mapping[str, Any], used: Collection[str]) -> Mapping[str, Any]:
@@ -164,7 +176,7 @@ async def _offered(connection: Connection, refusal: Refused, author: str) -> Off
     terms, codes = refusal.terms, {finding.code for _, finding in refusal.findings}
     terms = replace(terms, log=await crediting.aware(connection, terms.log, terms.offers, held=True))
     state, day = terms.state, terms.now.date()
-    if not active(state) or "contract-entitles" in codes:
+    if not active(state) or "contract-entitles" in codes or codes <= set(NOT_YET.values()):
         return None
     has = counts(terms.tenants.values())
     wanted = {name: has[name] for name in COUNTED if TOO_MANY[name] in codes}

@@ -3,7 +3,7 @@
 Owns this check, which needs documents of two kinds. Refuses to look for tenants: who asks knows them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
@@ -51,7 +51,7 @@ def unknown_payers(spec: AccountSpec, tenants: Mapping[str, TenantSpec]) -> Iter
             )
 
 
-def absent_tenants(spec: AccountSpec, tenants: Mapping[str, TenantSpec]) -> Iterator[Finding]:
+def absent_tenants(spec: AccountSpec, tenants: Collection[str]) -> Iterator[Finding]:
     """Find limits of extensions whose tenant is not there at all."""
     for payer in _limited(spec):
         if _tenant(payer) not in tenants:
@@ -60,6 +60,28 @@ def absent_tenants(spec: AccountSpec, tenants: Mapping[str, TenantSpec]) -> Iter
                 code="unknown-tenant",
                 message=f"there is no tenant {_tenant(payer)}",
                 remedy="apply its document in the same go, or correct the name: <tenant>/<extension>",
+            )
+
+
+def unread_payers(
+    spec: AccountSpec, before: AccountSpec | None, unread: Collection[str]
+) -> Iterator[Finding]:
+    """Find new limits in tenants that cannot be read, so that nobody can tell whether it is somebody's.
+
+    Args:
+        spec: the account.
+        before: as it is in force; what it limits already was judged then.
+        unread: tenants of which there is a document, and this version of the program cannot read it.
+    """
+    known = _limited(before) if before is not None else ()
+    for payer in _limited(spec):
+        tenant = _tenant(payer)
+        if tenant in unread and payer not in known:
+            yield Finding(
+                path=("spend_limits", "extensions", payer),
+                code="unread-tenant",
+                message=f"this version of the program cannot read the stored document of tenant {tenant}",
+                remedy=f"apply a document of {tenant} that `pbxcore check` finds right",
             )
 
 

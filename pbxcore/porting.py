@@ -14,6 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import yaml
+from pydantic import ValidationError
 
 from dialplan.block import suffix_of
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
@@ -110,7 +111,7 @@ async def _document_of(settings: Settings, number: str) -> Revision:
 async def _apply(
     settings: Settings, stored: Revision, number: str, event: Event, author: str
 ) -> door.Applied:
-    spec = TenantSpec.model_validate_json(stored.document)
+    spec = _read(stored)
     temporary, entry = _entry(spec, number)
     value = _value(event, entry.porting or PortingSpec(), ZoneInfo(spec.time_zone))
     if value is None:
@@ -120,6 +121,15 @@ async def _apply(
         file = Path(folder) / f"{spec.tenant}.yaml"
         await asyncio.to_thread(file.write_text, text)
         return await door.apply(settings, [file], author=author, base=stored.revision)
+
+
+def _read(stored: Revision) -> TenantSpec:
+    try:
+        return TenantSpec.model_validate_json(stored.document)
+    except ValidationError as error:
+        message = f"this version of the program cannot read revision {stored.revision} of tenant {stored.id}"
+        remedy = f"apply a document of {stored.id} that `pbxcore check` finds right, then say it again"
+        raise PortingError("unread-tenant", message, remedy) from error
 
 
 def _written(source: str, temporary: str, value: Mapping[str, Scalar]) -> str:

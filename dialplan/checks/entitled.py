@@ -1,10 +1,12 @@
 """Checks of entitlements: the timeline is one, and the document uses nothing that it will not get.
 
-What is withheld today and granted later may stand in a document: it waits. What is granted today and withheld
-later may, too: whoever ends it asks for the list with the instant of the end (`pbxcore check --at`).
+A feature that is withheld today and granted later may stand in a document: it waits. Extensions and devices
+do not: no call is refused for them, so as many count as are granted today. What is granted today and withheld
+later may stay, too: whoever ends it asks for the list with the instant of the end (`pbxcore check --at`).
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dialplan.build import timeline
@@ -44,7 +46,7 @@ def uses_what_it_may(subject: Subject) -> Iterator[Finding]:
 
 @check
 def has_as_many_as_it_may(subject: Subject) -> Iterator[Finding]:
-    """The document has no more extensions and devices than are granted from now on."""
+    """The document has no more extensions and devices than are granted now."""
     coming, spec = _coming(subject), subject.spec
     extensions: list[Path] = [("extensions", number) for number in spec.extensions]
     devices: list[Path] = [
@@ -52,8 +54,8 @@ def has_as_many_as_it_may(subject: Subject) -> Iterator[Finding]:
         for number, extension in spec.extensions.items()
         for index in range(len(extension.devices))
     ]
-    yield from _too_many("extensions", extensions, [entry.extensions for entry in coming])
-    yield from _too_many("devices", devices, [entry.devices for entry in coming])
+    yield from _too_many("extensions", extensions, [(entry.since, entry.extensions) for entry in coming])
+    yield from _too_many("devices", devices, [(entry.since, entry.devices) for entry in coming])
 
 
 def ungranted(subject: Subject) -> Iterator[tuple[Path, Feature]]:
@@ -74,16 +76,20 @@ def uses(spec: TenantSpec | TenantOutline) -> Iterator[tuple[Path, Feature]]:
                 yield (section, name, "voicemail"), Feature.VOICEMAIL
 
 
-def _too_many(what: str, paths: Sequence[Path], limits: Sequence[int | None]) -> Iterator[Finding]:
-    numbers = [limit for limit in limits if limit is not None]
-    if not numbers or len(numbers) < len(limits) or len(paths) <= max(numbers):
+def _too_many(
+    what: str, paths: Sequence[Path], limits: Sequence[tuple[datetime, int | None]]
+) -> Iterator[Finding]:
+    """Compare with what is granted now; what begins later is told, with its instant."""
+    most = limits[0][1] if limits else None
+    if most is None or len(paths) <= most:
         return
-    most = max(numbers)
+    later = next((since for since, limit in limits[1:] if limit is None or limit >= len(paths)), None)
+    until = f" until {later:%Y-%m-%d %H:%M} UTC" if later is not None else ""
     yield Finding(
         path=paths[most],
-        code=f"too-many-{what}",
-        message=f"the tenant has {len(paths)} {what} and is entitled to {most}",
-        remedy=f"take out {len(paths) - most}, or order more",
+        code=f"too-many-{what}" if later is None else f"{what}-not-yet",
+        message=f"the tenant has {len(paths)} {what} and is entitled to {most}{until}",
+        remedy=f"take out {len(paths) - most}" + (", or order more" if later is None else " until then"),
     )
 
 

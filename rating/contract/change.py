@@ -71,7 +71,7 @@ def plan(state: State, change: Change, day: date, newest: Edition | None) -> Pla
     if not refusals:
         refusals += _in_the_way(state, parts, day, change.creates)
         refusals += _too_late(state, parts)
-        if not parts and not _once(state, change):
+        if not parts and not any(_once(state, change)):
             refusals.append(
                 Refusal("nothing-changes", "nothing would change", "say what should be different")
             )

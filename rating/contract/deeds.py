@@ -71,12 +71,17 @@ def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
     return after, Answer(fact=fact, outcome="accepted", dates=made.dates), booked
 
 
-def _use(state: State, fact: Fact, deed: facts.Use, _shelf: Shelf) -> Done:
+def _use(state: State, fact: Fact, deed: facts.Use, shelf: Shelf) -> Done:
     if not active(state):
         return refused(state, fact, NO_CONTRACT)
     now = rights(state, fact.on)
     features = deed.features if deed.features is not None else tuple(state.features_in_use)
-    refusals = [_closed(state, fact, one) for one in deed.features or () if one not in now.features]
+    free = {name for editions in shelf.values() for one in editions for name in one.offer.features}
+    may = {
+        *now.features,
+        *(free - state.edition.offer.features.keys()),
+    }  # what others gate, this one includes
+    refusals = [_closed(state, fact, one) for one in deed.features or () if one not in may]
     refusals += [
         Refusal("limit", f"{number} {one} are more than {now.limits[one]}", f"order more {one}")
         for one, number in deed.counts.items()

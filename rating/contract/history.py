@@ -99,9 +99,8 @@ def timeline(past: History) -> tuple[tuple[date, Rights], ...]:
     return tuple(found)
 
 
-def edition_on(past: History, day: date) -> Edition | None:
-    """Give the version of the catalogue that a contract is under on a day; None while none runs."""
-    state = past.on(day)
+def running(state: State, day: date) -> Edition | None:
+    """Give the version of the catalogue by which a contract runs, by its state at the end of a day."""
     begun = state.first is not None and state.first <= day and not state.ended
     found = period(state, day) if begun else None
     return found.edition if found is not None else None

@@ -126,6 +126,15 @@ LATE_MOVE = "  - {on: 2026-04-09, move: {catalogue: autphone, add: {extension: 3
 HANDS = "  - {on: 2026-04-02, holder: {kind: company, ticket: T, opened_by: A}}\n"
 
 
+async def test_a_letter_gives_way_to_an_earlier_letter_alone(signed: Settings) -> None:
+    """Notice by post: a move that was dated before it, and agreed with nobody, does not take its place."""
+    await put(signed, letter=HEAD + HANDS + "  - {on: 2026-04-10, cancel: {}}\n")
+    applied = await put(signed, late=HEAD + LATE_MOVE)
+    assert codes(applied) == [("late.yaml", 5, "undoes-order")]
+    assert applied.findings[0].finding.message.startswith("with these events the notice of 2026-04-10")
+    assert not (await put(signed, earlier=HEAD + "  - {on: 2026-04-09, cancel: {}}\n")).findings
+
+
 @pytest.mark.parametrize(
     ("wanted", "late", "what"),
     [

@@ -164,6 +164,25 @@ async def test_a_limit_of_nobody_is_refused_and_one_of_somebody_is_published(set
         assert (set(index.limited), set(index.prepaid)) == (limited, set())
 
 
+async def test_new_limits_in_a_tenant_that_cannot_be_read_are_refused(settings: Settings) -> None:
+    """Nobody can tell whether they are somebody's; what was limited before stays, and may be edited."""
+    await start(settings)
+    account = (CONFIG / "accounts" / "acme.yaml").read_text() + "spend_limits:\n  extensions:\n"
+    lines = account.count("\n")
+    limits = account + '    acme/10: {per_day: "5.00"}\n'
+    assert not (await put(settings, account=limits)).findings
+    connection = await asyncpg.connect(settings.database)
+    try:
+        await connection.execute(
+            "UPDATE revision SET document = document || '{\"future\": 1}' WHERE kind = 'tenant'"
+        )
+    finally:
+        await connection.close()
+    assert not (await put(settings, account=limits.replace("5.00", "6.00"))).findings
+    more = await put(settings, account=limits + '    acme/11: {per_day: "5.00"}\n')
+    assert codes(more) == [("account.yaml", lines + 2, "unread-tenant")]
+
+
 async def test_a_catalogue_that_breaks_an_account_in_force_is_refused(settings: Settings) -> None:
     """A later version in another currency, or without a bundle that somebody has booked."""
     await start(settings)

@@ -250,6 +250,8 @@ async def test_tenants_of_one_account_share_what_it_includes(under_contract: Set
     """Five are there: the second tenant's first one is one too many, and its offer is for all six."""
     applied = await put(under_contract, second=tenant(1, name="second"))
     assert {code for *_, code in codes(applied)} == {"too-many-devices", "too-many-extensions"}
+    words = "tenant second has 1 extensions and is entitled to 0 by contract beta, beside 5 of its account's "
+    assert applied.findings[0].finding.message == f"{words}other tenants"
     assert not (await accept(under_contract, applied.offers[0].quote.id, tenant(1, name="second"))).findings
     assert await entries(under_contract) == await entries(under_contract, "second")
     assert (await facts(under_contract))[-1]["use"] == {"counts": {"extensions": 6, "devices": 6}}
@@ -331,6 +333,53 @@ async def test_a_move_takes_nothing_away_that_is_in_use(settings: Settings) -> N
     assert not (await put(settings, tenant=tenant(7))).findings
     made = await ordering.ask(settings, "beta", {"move": to}, day=today, author="test")
     assert not made.refused
+
+
+async def test_what_is_bought_for_a_later_day_is_not_had_before(settings: Settings) -> None:
+    """Where more may be used only when it begins, a sixth extension waits for that day, without an offer."""
+    later = GATED.replace("usable: at-once", "usable: with-change")
+    await put(settings, catalogue=later, account=ACCOUNT, contract=CONTRACT, tenant=tenant(5))
+    quote = await ask(settings, {"choose": {"size": "10"}})
+    await ordering.order(settings, "beta", quote, day=datetime.now(ZONE).date(), author="test")
+    assert [one["extensions"] for one in await entries(settings)] == [5, 10]
+    applied = await put(settings, tenant=tenant(6))
+    assert {code for *_, code in codes(applied)} == {"extensions-not-yet", "devices-not-yet"}
+    begins = next_month().astimezone(UTC)
+    assert (
+        f"entitled to 5 until {begins:%Y-%m-%d %H:%M} UTC by contract beta"
+        in applied.findings[0].finding.message
+    )
+    assert [one.quote.plan for one in applied.offers] == []
+
+
+async def test_a_move_to_a_catalogue_that_gates_more_takes_nothing_away(settings: Settings) -> None:
+    """What the old one neither gates nor limits is in use all the same: told, and told again on the day."""
+    signed = CONTRACT.replace("classic", "pro").replace("size: '5'", "size: '10'")
+    gates = f"offer:\n  features:\n    groups: {{name: {WORDS}, when: {{package: plus}}}}\n"
+    other = (CONFIG / "catalogues/cloudpbx.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
+    await put(settings, catalogue=EASYBELL, other=other.replace("offer:\n", gates, 1), account=ACCOUNT)
+    await put(settings, contract=signed, tenant=tenant(3, groups=True))
+    assert (await facts(settings))[-1]["use"]["features"] == ["groups"]
+    to = {"catalogue": "cloudpbx", "add": {"user": 3}, "choose": {"package": "basic"}}
+    today = datetime.now(ZONE).date()
+    made = await ordering.ask(settings, "beta", {"move": to}, day=today, author="test")
+    assert [one.message for one in made.plan.refusals] == ["groups is in use and would be lost"]
+
+
+async def test_the_end_of_a_contract_that_gates_nothing_is_known(settings: Settings) -> None:
+    """Its catalogue withholds nothing and limits nothing: after its last day nothing is included."""
+    catalogue = (CONFIG / "catalogues/autphone.yaml").read_text()
+    contract = "version: 1\ncontract: beta\ncatalogue: autphone\naccount: beta\nevents:\n"
+    events = "  - {on: 2026-01-15, sign: {add: {extension: 4}}}\n  - {on: 2026-03-01, cancel: {}}\n"
+    await put(
+        settings, catalogue=catalogue, account=ACCOUNT.replace("easybell", "autphone"), tenant=tenant(3)
+    )
+    assert not (await put(settings, contract=contract + events)).findings
+    known = await entries(settings)
+    assert [(one["since"], bool(one["features"])) for one in known] == [
+        ("2026-01-15", True),
+        ("2027-01-15", False),
+    ]
 
 
 async def test_counts_are_told_while_a_feature_waits_to_begin(settings: Settings) -> None:

@@ -69,6 +69,20 @@ async def test_a_number_without_a_porting_is_refused(settings: Settings, number:
     assert error.value.code == code
 
 
+async def test_a_document_that_cannot_be_read_is_left_alone(settings: Settings) -> None:
+    """Another version of the program stored it: told with a remedy, and nothing is written."""
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        await connection.execute(
+            "UPDATE revision SET document = document || '{\"future\": 1}' WHERE id = 'acme'"
+        )
+    finally:
+        await connection.close()
+    with pytest.raises(porting.PortingError) as error:
+        await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    assert (error.value.code, "acme" in error.value.remedy) == ("unread-tenant", True)
+
+
 async def test_a_porting_is_planned_rejected_postponed_and_confirmed(settings: Settings) -> None:
     """Until it is confirmed only the date changes; each step is a revision, and comments stay."""
     before = await in_force(settings)

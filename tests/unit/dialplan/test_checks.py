@@ -392,6 +392,7 @@ def test_each_law_is_checked(what: str) -> None:
 AT = datetime(2026, 12, 15, tzinfo=UTC)
 BASIC: dict[str, Any] = {"since": "2026-12-01", "features": []}
 FULL: dict[str, Any] = {"since": "2027-01-01T00:00"}
+NOT_YET = "devices-not-yet", ("extensions", "11", "devices", 0)
 
 
 @pytest.mark.parametrize(
@@ -406,8 +407,9 @@ FULL: dict[str, Any] = {"since": "2027-01-01T00:00"}
         ([{"since": "2026-12-01", "extensions": 1}], [("too-many-extensions", ("extensions", "11"))]),
         ([{"since": "2026-12-01", "devices": 1}], [("too-many-devices", ("extensions", "11", "devices", 0))]),
         ([{"since": "2026-12-01", "extensions": 2, "devices": 2}], []),
-        ([{"since": "2026-12-01", "devices": 1}, {**FULL, "devices": 2}], []),
-        ([{"since": "2026-12-01", "devices": 1}, FULL], []),  # any number
+        ([{"since": "2026-12-01", "devices": 1}, {**FULL, "devices": 2}], [NOT_YET]),
+        ([{"since": "2026-12-01", "devices": 1}, FULL], [NOT_YET]),  # any number
+        ([{"since": "2026-12-01", "devices": 2}, {**FULL, "devices": 1}], []),  # until its end
         ([], []),
     ],
 )
