@@ -4,7 +4,7 @@ Owns the check of a switch that comes from elsewhere than a phone's code; a late
 `_VALUES`. Refuses to set it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,8 @@ from dialplan.plan import Plan
 from dialplan.published import Published
 from dialplan.switch import DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
 from dialplan.target import Kind, parse
+
+MOST_NAMED = 12  # in a remedy; a line is no telephone book
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _logged_out(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
 def _hours(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
     rule = plan.hours.get(switch.subject)
     if rule is None:
-        return Mistake(f"there are no hours {switch.subject} in {plan.tenant}", "name one of its time rules")
+        return Mistake(f"there are no hours {switch.subject} in {plan.tenant}", _those(plan.hours))
     values = [DAY, NIGHT, *([SPECIAL] if rule.special else [])]
     remedy = f"write one of: {' '.join(values)}, or clear it"
     return None if switch.value in values else Mistake(f"hours {rule.name} has no {switch.value!r}", remedy)
@@ -85,7 +87,13 @@ def _hours(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:
 def _no_extension(plan: Plan, subject: str) -> Mistake | None:
     if subject in plan.extensions:
         return None
-    return Mistake(f"there is no extension {subject} in {plan.tenant}", "name one of its extensions")
+    return Mistake(f"there is no extension {subject} in {plan.tenant}", _those(plan.extensions))
+
+
+def _those(names: Collection[str]) -> str:
+    more = len(names) - MOST_NAMED
+    listed = ", ".join(list(names)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"it has {listed}" if listed else "it has none"
 
 
 _VALUES: Mapping[SwitchKind, Callable[[Sheet, Plan, Switch], Mistake | None]] = {

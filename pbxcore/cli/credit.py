@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
+from dialplan.finding import closest
 from pbxcore import crediting, usage
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.revisions import ask
+from pbxcore.cli.tables import Table
 from pbxcore.database import Connection
 from pbxcore.machine.running import settings_of_running
 from pbxcore.rater.book import load_book
-from pbxcore.revisions import revision
+from pbxcore.revisions import names, revision
 from pbxcore.usage import AllowanceUse, LimitUse, Usage
 from rating import money
 from rating.destinations.load import load
@@ -172,7 +173,9 @@ async def _pay_in(connection: Connection, entry: Entry) -> Entry | None:
 
 
 def _unknown(account: str) -> typer.Exit:
-    return fail(f"there is no account {account}", "`pbxcore apply` stores one", Exit.NO)
+    known = ask(lambda connection: names(connection, "account"))
+    otherwise = f"name one of: {', '.join(known)}" if known else "`pbxcore apply` stores one"
+    return fail(f"there is no account {escape(account)}", closest(account, known, otherwise), Exit.NO)
 
 
 def _show(state: State) -> None:
