@@ -49,8 +49,9 @@ class Stale:
         base: the revision it was made from.
         current: the revision in force, 0 for none.
         newer: who made the revisions after the base, the newest first.
-        theirs: what they changed, a unified diff from the base.
-        yours: what the refused document changes, a unified diff from the base.
+        theirs: what they changed, a unified diff from the base; empty where that never was.
+        yours: what the refused document changes, a unified diff from the base, or, where there is none, from
+            what is in force.
         callers: what both mean for callers; None where a document decides no calls.
     """
 
@@ -63,6 +64,11 @@ class Stale:
     theirs: str
     yours: str
     callers: Sides | None = None
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is a revision that both sides began with."""
+        return 0 < self.base <= self.current
 
 
 def key_of(kind: str, name: str) -> str:
@@ -119,7 +125,8 @@ async def refuse(  # noqa: PLR0913 — a document and its place
     began = await revision(connection, kind, name, base)
     current = await revision(connection, kind, name)
     newer = await connection.fetch(SQL["newer"], kind, name, base, LONGEST_HISTORY)
-    origin = began.source if began else ""
+    before = began.source if began else ""
+    from_here = began or current
     return Stale(
         kind=kind,
         id=name,
@@ -127,8 +134,8 @@ async def refuse(  # noqa: PLR0913 — a document and its place
         base=base,
         current=current.revision if current else 0,
         newer=tuple(Entry(**dict(row)) for row in newer),
-        theirs=_difference(origin, current.source if current else "", base, "in force"),
-        yours=_difference(origin, text, base, "yours"),
+        theirs=_difference(before, current.source, base, "in force") if current and newer else "",
+        yours=_difference(from_here.source, text, from_here.revision, "yours") if from_here else text,
     )
 
 

@@ -31,13 +31,16 @@ class Consequences:
         return bool(self.calls or self.holds)
 
 
+NO_CONSEQUENCES = Consequences(calls=(), holds=())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """What each of two changes from one revision means for callers.
 
     Attributes:
-        theirs: of the revisions that came after it.
-        yours: of the one that is refused.
+        theirs: of the revisions that came after it; nothing where it never was.
+        yours: of the one that is refused; where there is no such revision, beside what is in force.
     """
 
     theirs: Consequences
@@ -74,9 +77,8 @@ async def both_sides(  # noqa: PLR0913 — a document, its two revisions and an 
     except (ValueError, DialplanError):
         return None
     there = await asyncio.to_thread(published.load, settings.published)
-    return Sides(
-        theirs=consequences(there, began, stands, now), yours=consequences(there, began, refused, now)
-    )
+    theirs = consequences(there, began, stands, now) if base < current else NO_CONSEQUENCES
+    return Sides(theirs=theirs, yours=consequences(there, began or stands, refused, now))
 
 
 def _plan(stored: Revision | None, trunks: tuple[str, ...]) -> Plan | None:

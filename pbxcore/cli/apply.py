@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from pbxcore import database, door, watch
@@ -23,6 +22,7 @@ from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
 from pbxcore.cli.quotes import show_quote
+from pbxcore.cli.tables import Table
 from pbxcore.door import Applied, First
 from pbxcore.machine.running import settings_of_running
 from pbxcore.offers import Offer
@@ -198,8 +198,10 @@ def _show_stale(stale: Stale) -> None:
         at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
         out.print(f"  revision {entry.revision} by [bold]{escape(entry.author)}[/] at {at}", highlight=False)
     sides = stale.callers
-    _show_side("changed since then", stale.theirs, sides.theirs if sides else None)
-    _show_side("changed by you", stale.yours, sides.yours if sides else None)
+    if stale.newer:
+        _show_side("changed since then", stale.theirs, sides.theirs if sides else None)
+    yours = "changed by you" if stale.has_base else "changed by you, beside what is in force"
+    _show_side(yours, stale.yours, sides.yours if sides else None)
     kind = "" if stale.kind == "tenant" else f" --kind {stale.kind}"
     remedy = f"`pbxcore export {escape(stale.id)}{kind}`, make your change there, apply that"
     out.print(f"  [green]→ {remedy}[/]\n", highlight=False)

@@ -107,6 +107,19 @@ async def test_what_a_contract_changed_meanwhile_is_not_told_as_yours(settings: 
     assert not stale.callers.yours
 
 
+@pytest.mark.parametrize("base", [0, 9])
+async def test_without_a_base_yours_is_what_you_change_of_what_is_in_force(
+    settings: Settings, base: int
+) -> None:
+    """No revision that both began with: not all of the document is told as yours, nor every call."""
+    (stale,) = (await put(settings, acme(20), base=base)).stale
+    changed = [line for line in stale.yours.splitlines()[2:] if line[:1] in "+-"]
+    assert changed == ["-    timeout_s: 12", "+    timeout_s: 20"]
+    assert stale.callers
+    assert {one.before is None for one in stale.callers.yours.calls} == {False}
+    assert bool(stale.theirs) is bool(stale.callers.theirs) is (base == 0)
+
+
 async def test_a_base_with_a_number_that_moved_on_is_compared_by_itself(settings: Settings) -> None:
     """Another tenant has today what the base had: the refusal is told all the same."""
     number, another = "+493055500111", "+493055500112"
