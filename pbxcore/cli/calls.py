@@ -11,7 +11,6 @@ from dataclasses import fields
 from difflib import SequenceMatcher
 
 from rich.markup import escape
-from rich.table import Table
 
 from dialplan.decision import (
     Admit,
@@ -30,6 +29,7 @@ from dialplan.difference import STRANGER, Changed, Held
 from dialplan.plan import Music
 from pbxcore.callers import Consequences
 from pbxcore.cli.app import out
+from pbxcore.cli.tables import Table
 
 NAMED = 3  # who calls and what is called, by name; the others by their number
 

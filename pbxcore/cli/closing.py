@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.rated import database_connection, run
+from pbxcore.cli.tables import Table
 from pbxcore.closing import Changes, Close, Closing, accounts_of, nobodys
 from pbxcore.database import Connection
 from pbxcore.intake.unread import unread

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 
 from dialplan.compile import compile_tenant
 from dialplan.credit import REFUSALS, Credit, questions, with_credit
@@ -42,6 +41,7 @@ from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
+from pbxcore.cli.tables import Table
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.payers import limits_of
 from pbxcore.settings import Settings

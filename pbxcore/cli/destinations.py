@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from dialplan.numbers import normalise
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.tables import Table
 from pbxcore.settings import Settings
 from rating import money
 from rating.catalogue import CatalogueSpec
@@ -107,7 +107,7 @@ def _bundles(version: Tariff, destination: Destination, price: Price | None) -> 
 def _as_table(found: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "country", "kind", "tariff", "zone", "per minute", "bundles"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading != "bundles")
     for entry in found:
         if entry["country"] is None:
             table.add_row(entry["number"], "[red]unknown[/]")

@@ -4,13 +4,12 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.markup import escape
-from rich.table import Table
 
 from pbxcore import calls, recent
 from pbxcore.calls import Call, Happening, What
@@ -18,6 +17,7 @@ from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
 from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.rated import database_connection, waiting_as_json
+from pbxcore.cli.tables import Table, shown
 from pbxcore.database import AWAY
 from pbxcore.machine.running import settings_of_running
 from pbxcore.recent import Recent
@@ -99,15 +99,19 @@ def _list(found: Sequence[Recent], *, as_json: bool) -> None:
         return
     if not found:
         raise fail("no call is recorded on this machine", "make one: pbxcore demo", Exit.NO)
+    out.print(listed(found, datetime.now(UTC)), highlight=False)
+    out.print(f"[dim]→ pbxcore explain {escape(found[0].linkedid)}[/]", highlight=False, soft_wrap=True)
+
+
+def listed(found: Sequence[Recent], now: datetime) -> Table:
+    """Give calls as a table; its names fit a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False)
     for column in ("at", "from", "to", "outcome", "call"):
-        table.add_column(column, no_wrap=column in {"at", "call"})
+        table.add_column(column, no_wrap=column != "outcome")
     for one in found:
-        at = one.at.astimezone().isoformat(sep=" ", timespec="seconds")
         words = (one.caller, one.dialled, one.outcome or "not known yet", one.linkedid)
-        table.add_row(at, *map(escape, words))
-    out.print(table, highlight=False)
-    out.print(f"[dim]→ pbxcore explain {escape(found[0].linkedid)}[/]", highlight=False, soft_wrap=True)
+        table.add_row(shown(one.at, now), *map(escape, words))
+    return table
 
 
 async def _priced(keys: Sequence[str]) -> list[Priced]:

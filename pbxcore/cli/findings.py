@@ -8,10 +8,10 @@ from itertools import groupby
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from pbxcore.cli.app import out
+from pbxcore.cli.tables import Table
 from pbxcore.documents import Located
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
 
+from pbxcore.cli.tables import Table
 from rating import money
 from rating.rated import Source
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from dialplan import porting as life
 from dialplan.hours import local_time
@@ -17,6 +16,7 @@ from pbxcore import database, porting, published
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.apply import show_applied
 from pbxcore.cli.instants import read_instant
+from pbxcore.cli.tables import Table
 from pbxcore.machine.running import settings_of_running
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
@@ -54,7 +54,7 @@ def numbers(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("tenant", "number", "state", "stands_for", "planned", "released", "to"):
         whole = column in {"tenant", "number", "stands_for"}
-        table.add_column(column.replace("_", " "), no_wrap=whole, overflow="fold")
+        table.add_column(column.replace("_", " "), no_wrap=whole)
     for row in rows:
         table.add_row(*(row[column] or "" for column in row))
     out.print(table)

@@ -12,12 +12,12 @@ from typing import Annotated, TextIO
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from dialplan.finding import Finding
 from pbxcore import documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
+from pbxcore.cli.tables import Table
 from pbxcore.documents import Located, Read
 from pbxcore.settings import Settings
 from rating import book as books

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.table import Table
 
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.database import no_database
+from pbxcore.cli.tables import Table
 from pbxcore.database import AWAY, Connection, connect, url_of
 from pbxcore.machine.running import settings_of_running
 from rating import money
@@ -158,7 +158,7 @@ def _show(entries: Sequence[Entry]) -> None:
     table.add_column("no", justify="right", no_wrap=True)
     for column in ("ended (UTC)", "payer", "number"):
         table.add_column(column, no_wrap=True)
-    table.add_column("paid from", overflow="fold")
+    table.add_column("paid from")
     table.add_column("amount", justify="right", no_wrap=True)
     for entry in entries:
         leg = entry.leg
@@ -182,7 +182,7 @@ def _paid(piece: Piece) -> str:
 def _table_of(found: Sequence[Waiting]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("key", "since (UTC)", "reason", "payer", "number", "seconds", "detail"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for one in found:
         since = one.since.strftime("%Y-%m-%d %H:%M:%S")
         released = f" [dim](released by {one.released_by})[/]" if one.released_by else ""

@@ -12,7 +12,6 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from dialplan.build import build_plan
 from dialplan.finding import closest
@@ -25,6 +24,7 @@ from pbxcore.cli import calls, findings
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.cli.database import no_database
+from pbxcore.cli.tables import Table, shown
 from pbxcore.database import Connection
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.revisions import Entry, Revision
@@ -58,8 +58,7 @@ def history(name: Name, as_json: AsJson = False) -> None:
     for column in ("kind", "revision", "author", "at"):
         table.add_column(column)
     for entry in entries:
-        at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
-        table.add_row(entry.kind, str(entry.revision), entry.author, at)
+        table.add_row(entry.kind, str(entry.revision), entry.author, shown(entry.created_at))
     out.print(table)
 
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from dialplan.hours import is_open
 from dialplan.hunt import each_once
 from dialplan.plan import Extension, Plan
 from dialplan.target import Kind, Target
+from pbxcore.cli.tables import Table
 from pbxcore.phones import password_of, pin_of
 from pbxcore.settings import Settings
 
@@ -105,7 +105,7 @@ def _open(plan: Plan, target: Target) -> str:
 
 
 def _addresses(settings: Settings) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     http = f"http://{settings.bind}:{settings.ports.http}"
     table.add_row("API", f"{http}/docs")
     table.add_row("Metrics", f"{http}/metrics")

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from pbxcore import revisions, status
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.revisions import ask
+from pbxcore.cli.tables import ROOMY, Table, shown
 from pbxcore.machine.running import settings_of_running
+from pbxcore.revisions import Tenant
 from pbxcore.status import Mail, Process, Status
 
 NAMED = 3  # tenants that lag, by name; the others by their number
@@ -25,18 +27,24 @@ def tenants(as_json: AsJson = False) -> None:
         plain = [{**asdict(one), "since": one.since.isoformat()} for one in found]
         out.print_json(json.dumps(plain))
         return
+    empty = "[yellow]no tenants[/]\n  → `pbxcore apply config` stores the example"
+    out.print(listed(found, by=out.width >= ROOMY) if found else empty)
+
+
+def listed(found: Sequence[Tenant], *, by: bool) -> Table:
+    """Give tenants as a table; without by whom they were changed its names fit a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False)
-    for column in ("tenant", "name", "revision", "since", "by"):
-        table.add_column(column, no_wrap=column in {"tenant", "since"})
+    for column in ("tenant", "name", "revision", "since"):
+        table.add_column(column, no_wrap=column not in {"name", "revision"})
+    for column in ("by",) if by else ():
+        table.add_column(column)
     table.add_column("numbers", justify="right")
     table.add_column("extensions", justify="right")
     for one in found:
-        since = one.since.astimezone().isoformat(sep=" ", timespec="seconds")
-        table.add_row(
-            one.id, escape(one.name), str(one.revision), since, escape(one.author),
-            str(len(one.numbers)), str(one.extensions),
-        )  # fmt: skip
-    out.print(table if found else "[yellow]no tenants[/]\n  → `pbxcore apply config` stores the example")
+        author = (escape(one.author),) if by else ()
+        counts = (str(len(one.numbers)), str(one.extensions))
+        table.add_row(one.id, escape(one.name), str(one.revision), shown(one.since)[:-3], *author, *counts)
+    return table
 
 
 @app.command("status", rich_help_panel="Seeing")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from dialplan.facts import State
 from dialplan.plan import Plan
@@ -19,6 +18,7 @@ from pbxcore import published
 from pbxcore import switches as kept
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.instants import read_instant
+from pbxcore.cli.tables import Table, shown
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.machine.running import settings_of_running
 from pbxcore.settings import Settings
@@ -50,8 +50,7 @@ def switches_(tenant: Tenant, as_json: AsJson = False) -> None:
     for column in ("subject", "switch", "value", "since", "by", "until"):
         table.add_column(column)
     for one in found:
-        since, until = (at.astimezone().isoformat(sep=" ", timespec="seconds") if at else ""
-                        for at in (one.since, one.until))  # fmt: skip
+        since, until = (shown(at) if at else "" for at in (one.since, one.until))
         table.add_row(escape(one.subject), one.kind, escape(one.value), since, escape(one.by), until)
     out.print(
         table if found else "[yellow]nothing is switched[/]\n  → `pbxcore switch set`, or a phone's *72"

@@ -6,10 +6,10 @@ from datetime import UTC
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from pbxcore.cli.app import AsJson, app, out
 from pbxcore.cli.rated import database_connection, run
+from pbxcore.cli.tables import Table
 from rating.store import thresholds as events
 from rating.store.thresholds import Event
 from rating.wire import dump
@@ -38,7 +38,7 @@ async def _since(position: int) -> Sequence[Event]:
 def _table_of(found: Sequence[Event]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("no", "at (UTC)", "account", "allowance", "percent", "used", "granted"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for one in found:
         at = one.raised_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         amounts = (f"{one.percent} %", f"{one.used_s} s", f"{one.granted_s} s")

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from pbxcore import published, voicemail
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
+from pbxcore.cli.tables import Table
 from pbxcore.control.ami import AmiError, Link, connected
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.machine.running import settings_of_running
