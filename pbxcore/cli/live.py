@@ -23,6 +23,7 @@ from rating.store import quarantine, stream
 
 POLL_S = 0.25  # to a person that is at once
 AWAY_S = 1.0
+MOST_A_SECOND = 8  # lines of a kind; more run through faster than anybody reads
 MOST_STEPS = 6  # of a decision; the rest shows `pbxcore decide`
 MOST_WAITING = 1_000
 LARGEST_READ = 1 << 20
@@ -31,14 +32,45 @@ LARGEST_READ = 1 << 20
 async def follow(console: Console, settings: Settings) -> None:
     """Print lines until cancelled."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_print(console, decisions(settings.decisions)), name="follow decisions")
-        group.create_task(_print(console, rated(settings)), name="follow rated legs")
-        group.create_task(_print(console, quarantined(settings)), name="follow quarantine")
+        group.create_task(_print(Few(console), decisions(settings.decisions)), name="follow decisions")
+        group.create_task(_print(Few(console), rated(settings)), name="follow rated legs")
+        group.create_task(_print(Few(console), quarantined(settings)), name="follow quarantine")
 
 
-async def _print(console: Console, lines: AsyncIterator[str]) -> None:
-    async for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+async def _print(few: "Few", lines: AsyncIterator[str]) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_each_second(few), name="what was held back")
+        async for line in lines:
+            few.take(line)
+
+
+async def _each_second(few: "Few") -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        few.tell_the_rest()
+
+
+class Few:
+    """A screen on which at most so many lines of a kind come a second; of the others it tells the number.
+
+    Nobody reads a hundred lines at once, and what stood there before would be gone.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lines = 0  # of this second
+
+    def take(self, line: str) -> None:
+        """Print a line, or hold it back."""
+        self._lines += 1
+        if self._lines <= MOST_A_SECOND:
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+    def tell_the_rest(self) -> None:
+        """Say how many were held back since it was said last."""
+        if self._lines > MOST_A_SECOND:
+            self._console.print(f"[dim]         and {self._lines - MOST_A_SECOND} more[/]", highlight=False)
+        self._lines = 0
 
 
 async def decisions(folder: Path) -> AsyncIterator[str]:

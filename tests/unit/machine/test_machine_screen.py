@@ -177,3 +177,18 @@ async def test_a_log_that_appears_later_is_followed_from_its_start(tmp_path: Pat
     with (tmp_path / "standby.ndjson").open("w") as file:
         file.write(json.dumps(decision(dialled="later")) + "\n")
     assert "later" in await first
+
+
+def test_a_hundred_legs_at_once_do_not_flood_the_screen() -> None:
+    """The first of a second are shown, the others counted; the next second begins anew."""
+    console = Console(file=io.StringIO(), width=100)
+    few = live.Few(console)
+    for number in range(100):
+        few.take(f"leg {number}")
+    few.tell_the_rest()
+    few.take("one more")
+    few.tell_the_rest()
+    assert isinstance(console.file, io.StringIO)
+    shown = [line.strip() for line in console.file.getvalue().splitlines()]
+    first = [f"leg {number}" for number in range(live.MOST_A_SECOND)]
+    assert shown == [*first, f"and {100 - len(first)} more", "one more"]
