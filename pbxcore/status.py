@@ -189,7 +189,7 @@ async def _stored(settings: Settings) -> tuple[Newest | None, str, Process]:
             finally:
                 connection.terminate()  # a goodbye to a server that does not answer has no limit
     except database.AWAY as away:
-        reason = str(away) or "no answer in time"
+        reason = "no answer in time" if isinstance(away, TimeoutError) else database.why_away(away)
         unknown = Process(name="rater", alive=False, detail="unknown: the database does not answer")
         return None, reason, unknown
     assert health is not None
@@ -207,7 +207,8 @@ async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Proc
         there = {str(tenant): int(number) for tenant, number in said["revisions"].items()}
         pid = int(said["pid"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"does not answer ({error or 'time-out'})"
+        gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        reason = "does not run" if gone else f"does not answer ({error or 'time-out'})"
         return Process(name=name, alive=False, detail=reason, behind=tuple(newest)), False
     behind = tuple(tenant for tenant, (number, _) in newest.items() if there.get(tenant) != number)
     since = [at for tenant in behind if (at := newest[tenant][1])]

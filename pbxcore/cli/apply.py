@@ -130,7 +130,7 @@ def report(
         ) from lost
     except database.AWAY as away:
         raise fail(
-            f"the database does not answer ({str(away) or type(away).__name__}); nothing was changed",
+            f"the database does not answer ({database.why_away(away)}); nothing was changed",
             "start the machine with `make run`, or name the database: PBXCORE_DATABASE=postgresql://…",
             Exit.UNAVAILABLE,
         ) from away

@@ -15,7 +15,7 @@ app.add_typer(database, name="database", rich_help_panel="Running")
 def no_database(away: BaseException) -> typer.Exit:
     """Say that the database does not answer; raise what this returns."""
     return fail(
-        f"the database does not answer ({str(away) or type(away).__name__})",
+        f"the database does not answer ({postgresql.why_away(away)})",
         "start the machine with `make run`, or name the database: PBXCORE_DATABASE=postgresql://…",
         Exit.UNAVAILABLE,
     )

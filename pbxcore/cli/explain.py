@@ -18,7 +18,7 @@ from pbxcore.cli.database import no_database
 from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.rated import database_connection, waiting_as_json
 from pbxcore.cli.tables import Table, shown
-from pbxcore.database import AWAY
+from pbxcore.database import AWAY, why_away
 from pbxcore.machine.running import settings_of_running
 from pbxcore.recent import Recent
 from rating import money
@@ -78,7 +78,7 @@ def explain(
         if call is None:
             raise no_database(away) from away
         out.print(
-            f"[yellow]the database does not answer ({escape(str(away))}): no prices[/]", highlight=False
+            f"[yellow]the database does not answer ({escape(why_away(away))}): no prices[/]", highlight=False
         )
         priced = []
     if call is None and priced:

@@ -58,6 +58,8 @@ def status_(as_json: AsJson = False) -> None:
         out.print_json(json.dumps({"complete": found.complete, **asdict(found)}))
     else:
         _show(found)
+        if not found.database and not any(process.alive for process in found.processes):
+            out.print("nothing runs on this state folder\n  → `make run`, or `pbxcore run`, starts it")
     if not found.complete:
         raise typer.Exit(int(Exit.UNAVAILABLE))
 

@@ -3,7 +3,7 @@
 Owns connections and migrations (one tree for all tables). Refuses queries: they stand with their subjects.
 """
 
-from pbxcore.database.connection import AWAY, Connection, connect, pool, url_of
+from pbxcore.database.connection import AWAY, Connection, connect, pool, url_of, why_away
 from pbxcore.database.migration import migrate
 
-__all__ = ["AWAY", "Connection", "connect", "migrate", "pool", "url_of"]
+__all__ = ["AWAY", "Connection", "connect", "migrate", "pool", "url_of", "why_away"]

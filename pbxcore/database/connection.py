@@ -32,6 +32,16 @@ AWAY: tuple[type[Exception], ...] = (
     asyncpg.PostgresSystemError,
 )
 
+
+def why_away(away: BaseException) -> str:
+    """Say why a database does not answer; what the system says where there is none tells nobody anything."""
+    if isinstance(away, FileNotFoundError):  # the private one's socket
+        return "it does not run"
+    if isinstance(away, ConnectionRefusedError):
+        return "nobody listens there"
+    return str(away) or type(away).__name__
+
+
 _SERVER_SETTINGS = {
     "timezone": "UTC",
     "statement_timeout": "60s",

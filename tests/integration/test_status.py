@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dialplan.facts import State
 from pbxcore import database as db
 from pbxcore import door, metrics, publication, trunks
+from pbxcore.cli import app
 from pbxcore.control import process
 from pbxcore.control.process import Process
 from pbxcore.published import load
@@ -132,7 +134,7 @@ def test_phones_and_what_is_not_acknowledged_are_counted(command: Callable[..., 
     code, table = command("status")
     assert code == 3
     assert "1 changes not acknowledged" in table
-    assert "does not answer" in table
+    assert "does not run" in table
 
 
 PRINTED = """
@@ -166,6 +168,22 @@ def test_trunks_are_told_with_the_others(settings: Settings, command: Callable[.
         ("carrier", None, "Asterisk: does not run")
     ]
     assert "trunk carrier" in command("status")[1]
+
+
+def test_where_nothing_was_ever_started_that_is_said(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No error of the system, but that it does not run, and what starts it."""
+    monkeypatch.setenv("PBXCORE_STATE", str(short_path))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+    monkeypatch.setenv("COLUMNS", "120")
+    said = CliRunner().invoke(app, ["status"])
+    assert (said.exit_code, "Errno" in said.output, "`make run`" in said.output) == (3, False, True), (
+        said.output
+    )
+    for name in ("database", "control", "standby", "web"):
+        (line,) = [line for line in said.output.splitlines() if name in line.split()[:2]]
+        assert "does not run" in line, line
 
 
 async def test_who_answers_at_our_ports_may_be_another_machines(settings: Settings) -> None:
