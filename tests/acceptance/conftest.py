@@ -69,6 +69,7 @@ TENANT: dict[str, Any] = {
 LIMIT_S = (
     120.0  # of every wait: twice as long as the product itself waits for Asterisk, which takes one second
 )
+CLOCKS_S = 1.0  # so far apart two programs may see one event where others keep the machine busy
 WHOLE_PHONES = 60  # of a whole machine; more take turns
 SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
 SERVE = """
@@ -199,9 +200,13 @@ class Pbx:
 
     def serve(self, name: str) -> None:
         """Start control or standby and wait until it decides."""
+        self.begin(name)
+        self.until(lambda: self.status(name).get("ok") is True)
+
+    def begin(self, name: str) -> None:
+        """Start a process of ours."""
         command = (sys.executable, "-c", SERVE, services.SERVICES[name])
         self.start(name, command, **services.environment(self.settings))
-        self.until(lambda: self.status(name).get("ok") is True)
 
     def status(self, name: str) -> dict[str, Any]:
         """Ask control or standby how it is; empty when it does not answer."""
@@ -329,7 +334,8 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
         pbx.start("backup", backup, TERM="dumb")
         pbx.start("asterisk", asterisk.start_command(settings, asterisk.private(debian_root)))
         for name in ("control", "standby"):
-            pbx.serve(name)
+            pbx.begin(name)
+        pbx.until(lambda: pbx.status("standby").get("ok") is True)
         pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
         pbx.note_complaints()
         yield pbx

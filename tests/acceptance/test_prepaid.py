@@ -23,7 +23,7 @@ from pbxcore.practice import sipp
 from pbxcore.published import Index
 from rating import money
 from rating.store import credit, stream
-from tests.acceptance.conftest import SERVE, asked, hung_up, press
+from tests.acceptance.conftest import CLOCKS_S, SERVE, asked, hung_up, press
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -198,7 +198,7 @@ async def test_a_call_ends_when_the_money_does(prepaid: Prepaid, runs: Runs) -> 
     await prepaid.set_balance(3 * SECOND_MICRO + 7)
     before = len(await prepaid.rated())
     runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=15_000))
-    assert _talked(await run.wait()) == pytest.approx(3.0, abs=0.5)
+    assert _talked(await run.wait()) == pytest.approx(3.0, abs=CLOCKS_S)
     standing = await prepaid.until(lambda now: now.balance_micro == 7)
     assert (standing.reserved_micro, standing.calls) == (0, 0)
     (leg,) = (await prepaid.rated())[before:]
@@ -212,7 +212,7 @@ async def test_a_call_goes_on_as_long_as_there_is_credit(prepaid: Prepaid, runs:
     talk_s = SLICE_S + 3
     assert EVERY_S < SLICE_S
     runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=talk_s * 1_000))
-    assert _talked(await run.wait()) == pytest.approx(talk_s, abs=0.5)
+    assert _talked(await run.wait()) == pytest.approx(talk_s, abs=CLOCKS_S)
     await prepaid.until(lambda now: now.calls == 0)
     (leg,) = (await prepaid.rated())[before:]
     assert SLICE_S < talk_s <= leg.billable_s <= 60  # a started minute, as far as it was authorised
@@ -249,7 +249,7 @@ async def test_a_call_ends_when_a_spend_limit_is_reached(prepaid: Prepaid, runs:
     before = [entry.amount_micro for entry in await prepaid.rated()]
     async with prepaid.limited("acme/10", sum(before) + 3 * SECOND_MICRO + 7):
         runs.append(run := await (await prepaid.phone()).call(MOBILE, talk_ms=15_000))
-        assert _talked(await run.wait()) == pytest.approx(3.0, abs=0.5)
+        assert _talked(await run.wait()) == pytest.approx(3.0, abs=CLOCKS_S)
         await prepaid.until(lambda now: now.calls == 0)
         (leg,) = (await prepaid.rated())[len(before) :]
         assert (leg.billable_s, leg.amount_micro) == (3, 3 * SECOND_MICRO)

@@ -24,7 +24,7 @@ from pbxcore.machine import services
 from pbxcore.practice import sipp, tone
 from pbxcore.published import Index
 from rating.store import stream
-from tests.acceptance.conftest import SERVE, TENANT
+from tests.acceptance.conftest import CLOCKS_S, SERVE, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ class Paying:
         far = self.pbx.far_end(leg.number)
         answered = next(m.at for m in far if m.status == sipp.OK and m.method == "INVITE")
         ended = next(m.at for m in far if m.start.startswith("BYE"))
-        assert leg.duration_us / 1e6 == pytest.approx(ended - answered, abs=0.5)
+        assert leg.duration_us / 1e6 == pytest.approx(ended - answered, abs=CLOCKS_S)
         return leg.account, leg.payer, leg.why
 
 
@@ -210,7 +210,7 @@ async def test_a_leg_stays_with_who_called_when_a_colleague_takes_over(paying: P
     ended = (await taken.wait())[-1].at
     (leg,) = await paying.rated("+4966411250222")
     assert paying.paid(leg) == ("acme", "acme/10", "call")
-    assert leg.ended_us / 1e6 == pytest.approx(ended, abs=0.5)
+    assert leg.ended_us / 1e6 == pytest.approx(ended, abs=CLOCKS_S)
 
 
 @pytest.mark.parametrize("caller", ["outside", "beta"])

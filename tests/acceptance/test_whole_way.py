@@ -212,7 +212,7 @@ async def test_a_change_leaves_calls_alone(machine: Machine, free_ports: Callabl
     assert code == 0
     assert [(c["id"], c["changed"]) for c in applied["changes"]] == [("acme", True)]
     assert all(one["done"] for one in applied["published"][0]["acknowledged"])
-    assert spoken_us(await call.wait()) == pytest.approx(3_000_000, abs=500_000)
+    assert spoken_us(await call.wait()) == pytest.approx(3_000_000, abs=1_000_000)
     legs = len(machine.rated())
     after = await call_in(machine, free_ports(1)[0], talk_ms=200)
     await after.wait()
@@ -243,8 +243,8 @@ async def test_killed_control_is_not_noticed_by_calls(
     await call.until(status=200)
     os.kill(machine.pid("control"), signal.SIGKILL)
     second = await call_in(machine, free_ports(1)[0], talk_ms=200)
-    assert spoken_us(await second.wait()) == pytest.approx(200_000, abs=500_000)
-    assert spoken_us(await call.wait()) == pytest.approx(2_500_000, abs=500_000)
+    assert spoken_us(await second.wait()) == pytest.approx(200_000, abs=1_000_000)
+    assert spoken_us(await call.wait()) == pytest.approx(2_500_000, abs=1_000_000)
 
 
 async def test_killed_between_hangup_and_rating_nothing_is_lost_or_doubled(

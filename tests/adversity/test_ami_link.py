@@ -86,7 +86,7 @@ async def _linked(manager: Manager, *, wait: bool = True) -> AsyncIterator[ami.L
     running = asyncio.create_task(link.run())
     try:
         if wait:
-            await asyncio.wait_for(link.ready.wait(), 5)
+            await asyncio.wait_for(link.ready.wait(), 60)
         yield link
     finally:
         running.cancel()
@@ -119,7 +119,7 @@ async def test_a_refused_password_keeps_us_out(manager: Manager) -> None:
         with pytest.raises(ami.AmiDownError):
             await link.action("CoreStatus")
         manager.accepts = True
-        await asyncio.wait_for(link.ready.wait(), 5)
+        await asyncio.wait_for(link.ready.wait(), 60)
 
 
 async def test_nothing_is_done_before_asterisk_is_up(manager: Manager) -> None:
@@ -130,7 +130,7 @@ async def test_nothing_is_done_before_asterisk_is_up(manager: Manager) -> None:
         assert manager.logins == 1
         assert not link.ready.is_set()
         manager.writers[-1].write(BOOTED)
-        await asyncio.wait_for(link.ready.wait(), 5)
+        await asyncio.wait_for(link.ready.wait(), 60)
 
 
 async def test_no_action_is_sent_twice(manager: Manager) -> None:
@@ -159,7 +159,7 @@ async def test_a_half_open_link_is_noticed(manager: Manager) -> None:
             while link.ready.is_set():  # noqa: ASYNC110 — there is no event
                 await asyncio.sleep(0.01)
         manager.silent.clear()
-        await asyncio.wait_for(link.ready.wait(), 5)
+        await asyncio.wait_for(link.ready.wait(), 60)
     assert manager.logins >= 2
 
 
@@ -183,7 +183,7 @@ async def test_a_character_split_between_reads_is_whole(manager: Manager) -> Non
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.write(b"\xbcrgen\r\n\r\n")
-        event = await asyncio.wait_for(link.events.get(), 5)
+        event = await asyncio.wait_for(link.events.get(), 60)
         assert event["Text"] == "Jürgen"
 
 
@@ -208,7 +208,7 @@ async def test_what_is_due_is_done_after_each_login(manager: Manager) -> None:
 
     link = ami.Link(host="127.0.0.1", port=manager.port, user="u", secret="s", on_ready=catch_up)
     running = asyncio.create_task(link.run())
-    await asyncio.wait_for(link.ready.wait(), 5)
+    await asyncio.wait_for(link.ready.wait(), 60)
     await manager.cut()
     async with asyncio.timeout(60):
         while len(done) < 2:  # noqa: ASYNC110 — there is no event
