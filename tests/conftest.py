@@ -30,7 +30,14 @@ _TEMPLATE = "template_pbxcore"
 _NUMBERS = count(1)
 _SERVERS: set[int] = set()  # PostgreSQL's process, for the whole session
 
-_LONGEST_FIRST = ("test_apply_killed", "test_without_postgres", "adversity", "acceptance", "integration")
+_LONGEST_FIRST = (
+    "test_apply_killed",
+    "test_without_postgres",
+    "adversity",
+    "acceptance",
+    "integration",
+    "property",
+)
 
 # Workers of pytest-xdist load readline, which writes a screen's size here; consoles would take it for a wish.
 os.environ.pop("COLUMNS", None)
