@@ -132,7 +132,12 @@ class NumberSpec(Document):
 
 
 class NoAnswerSpec(Document):
-    """Where a call goes that nobody answers, and when. A bare target is short for `{to: target}`."""
+    """Where a call goes that nobody answers, and when. A bare target is short for `{to: target}`.
+
+    Attributes:
+        to: where it goes.
+        after_s: how long the phones ring before.
+    """
 
     to: TargetText
     after_s: RingSeconds = RING_S
@@ -146,6 +151,10 @@ class ForwardRuleSpec(Document):
     Attributes:
         callers: who calls, as in `callers` of a number.
         numbers: by which number of the tenant the call came in.
+        always: as beside the rules.
+        busy: as beside the rules.
+        no_answer: as beside the rules, and as late.
+        unreachable: as beside the rules.
     """
 
     callers: Annotated[tuple[Callers, ...], Field(strict=False)] = ()
@@ -188,7 +197,11 @@ class ForwardSpec(Document):
 class VoicemailSpec(Document):
     """A mailbox. It takes what no forward of its owner takes. Without `pin` one is derived and shown.
 
-    Each message is mailed, with its recording (`attach`), and then deleted from the box or not.
+    Attributes:
+        pin: asked for where it is listened to from another phone.
+        mail: address that each message is mailed to.
+        attach: with its recording.
+        delete_after_mail: what was mailed is deleted from the box.
     """
 
     pin: Pin | None = None
@@ -198,7 +211,12 @@ class VoicemailSpec(Document):
 
 
 class DeviceSpec(Document):
-    """A phone; a bare id is short for `{device: id}`. Without `password` one is derived and shown."""
+    """A phone; a bare id is short for `{device: id}`.
+
+    Attributes:
+        device: its id; it registers as `<tenant>-<device>`.
+        password: by which it does. Default: one is derived and shown.
+    """
 
     device: DeviceId
     password: Password | None = None
@@ -239,6 +257,7 @@ class ExtensionSpec(Document):
     """An internal number and the phones it rings.
 
     Attributes:
+        name: shown to whom it calls inside.
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
         hide_number: its calls show none, but to the carrier and to emergency centres; `#31#` before a number
@@ -303,6 +322,7 @@ class GroupSpec(Document):
     """A ring group: the members' phones ring, their personal forwards do not apply unless it says so.
 
     Attributes:
+        name: what people read.
         extension: internal number of the group; it also pays for what `otherwise` sends outside.
         strategy: `simultaneous`, or one member after the other, each for `timeout_s`: in the order written
             (`linear`), beginning with the one after the last call's (`round_robin`), in any order (`random`),
@@ -316,6 +336,8 @@ class GroupSpec(Document):
         ring_tone: name of the ring tone that phones are asked for (header Alert-Info).
         prefix: what phones show before the caller's name.
         while_ringing: what callers hear instead of the ringing tone, as for an extension.
+        timeout_s: how long it rings, or each member where they ring one after the other.
+        caller_id: number that is shown where it sends calls outside.
         otherwise: where a call goes that no member answers.
     """
 
@@ -464,7 +486,7 @@ class EntitlementSpec(Document):
 
     Attributes:
         since: what the clock on the tenant's wall shows, `2026-12-01T00:00`, or a day that it begins with.
-        features: of `dialplan.entitlement.Feature`; without it all of them.
+        features: functions that may be used; without it all of them.
         extensions: how many; without it any number.
         devices: how many phones; without it any number.
     """
@@ -479,6 +501,15 @@ class TenantSpec(Document):
     """One tenant: one PBX.
 
     Attributes:
+        version: of this form of the document.
+        tenant: its id, which never changes.
+        name: what people read.
+        country: whose emergency numbers, short numbers and holidays are its own.
+        region: of the country, for its holidays.
+        area_code: of calls without one.
+        time_zone: whose clock its hours follow.
+        language: that its callers hear unless theirs is known.
+        account: that pays for its calls.
         entitlements: without any, everything may be used. Written by the contract, not by the tenant.
         on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
         blocked: callers from outside whose calls to any number are refused.

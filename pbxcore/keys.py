@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dialplan import spelling
+from dialplan.entitlement import Feature
+from dialplan.spec import TenantSpec
 from pbxcore.settings import Settings
 from rating import catalogue, offer, party, price_list
 from rating.account import AccountSpec, Payer
@@ -55,11 +57,20 @@ PAGES: Mapping[str, Page] = {
             f"Kinds of numbers are {', '.join(f'`{kind.value}`' for kind in Kind)}.",
         ),
     ),
+    "tenant": Page(
+        TenantSpec,
+        "Every key of a tenant",
+        (
+            "One PBX: `config/tenants/*.yaml`, where one is shipped. What can be done with it, by example,",
+            "says [features.md](features.md). A target is `extension 10`, `group sales`, `hours office`,",
+            "`voicemail 10`, `announcement welcome`, `number +436641234567` or `reject`.",
+        ),
+    ),
     "account": Page(
         AccountSpec,
         "Every key of an account",
         (
-            "Who is charged, and what is booked: `config/accounts/*.yaml`.",
+            "Who is charged, and what is booked: `config/accounts/*.yaml`, where one is shipped.",
             "`pbxcore credit ID` shows what is left and used.",
         ),
     ),
@@ -85,10 +96,40 @@ NAMED: tuple[tuple[object, str], ...] = (
     (catalogue.Clock, "time, `08:00`"),
     (catalogue.ClockEnd, "time, `18:00`, or `24:00`"),
     (party.Written, "line of text"),
+    (Payer, "tenant/extension"),
     (spelling.CountryCode, "country, `AT`"),
     (spelling.CalledNumbers, 'list of numbers or beginnings, `"+43*"`'),
     (spelling.TrunkName, "name of a trunk"),
-    (Payer, "tenant/extension"),
+    (spelling.TenantId, "id, `acme`"),
+    (spelling.DeviceId, "id, `p10`"),
+    (spelling.ExtensionId, 'number inside, `"10"`'),
+    (spelling.Name, "name"),
+    (spelling.AreaCode, 'digits, `"30"`'),
+    (spelling.Region, "ISO 3166-2, `BY`"),
+    (spelling.Language, "ISO 639, `de`"),
+    (spelling.Heard, "`announcement NAME`, `music NAME`"),
+    (spelling.Sound, "sound, `vm-goodbye`"),
+    (spelling.SoundFile, "name of a sound"),
+    (spelling.Recorded, "name of a sound, or names by language"),
+    (spelling.SpokenTexts, "text, or texts by language"),
+    (spelling.MailAddress, "mail address"),
+    (spelling.Pin, '4 to 10 digits, `"4711"`'),
+    (spelling.Password, "12 to 64 letters, digits, `_.+=@-`"),
+    (spelling.E164, 'number, `"+493055500100"`'),
+    (spelling.Instant, "instant, `2026-12-01T06:00`"),
+    (spelling.WallClock, "day or instant, `2026-12-01T00:00`"),
+    (spelling.TargetText, "target"),
+    (spelling.Callers, 'callers, `"+4930*"`, `anonymous`, `inside`'),
+    (spelling.Blocked, 'list of callers, `"+49900*"`'),
+    (spelling.FeatureName, ", ".join(f"`{feature.value}`" for feature in Feature)),
+    (spelling.RingTone, "name of a ring tone"),
+    (spelling.TransferKeys, 'keys, `"*1"`'),
+    (spelling.SpansOfDay, '`closed`, or list of spans, `"08:00-12:00"`'),
+    (spelling.SwitchCode, '1 to 3 digits, `"1"`'),
+    (spelling.WeeklyHours, "hours, `Mon-Fri 08:00-18:00`"),
+    (spelling.DayOfYear, 'day, `2026-12-28`, or of each year, `"12-24"`'),
+    (spelling.TimeZone, "time zone, `Europe/Berlin`"),
+    (spelling.RightsText, "`anywhere`, `country`, `inside`, or a name under `rights`"),
 )
 """Types that have a name of their own, and how people write them."""
 
@@ -142,6 +183,7 @@ def _about(model: type[BaseModel]) -> str:
 def _sentence(words: str) -> str:
     """Put words that stand in several lines into one."""
     told = re.sub(r"\s+", " ", words).strip()
+    told = re.sub(r" \(`\w+`(?: in the document)?\)|; `\w+` in the file", "", told)  # the page names it so
     return told[:1].upper() + told[1:]
 
 
@@ -202,7 +244,8 @@ def _what(hint: Any) -> str:  # noqa: ANN401, PLR0911 — any annotation; one an
     if origin is tuple:
         return f"list of {_what(inner[0])}"
     if origin is dict:
-        return f"{_what(inner[1])} by {_what(inner[0])}"
+        value = _what(inner[1])
+        return f"{value}{',' if ',' in value else ''} by {_what(inner[0])}"
     if issubclass(hint, BaseModel):
         return f"[{_title(hint).lower()}](#{_title(hint).lower().replace(' ', '-')})"
     if issubclass(hint, Enum):

@@ -100,7 +100,7 @@ class Smtp(BaseModel):
     Attributes:
         host: its name, as its certificate says.
         port: 587 is where servers take mail with STARTTLS, 465 with TLS from the first byte.
-        sender: address that mail comes from; `from` in the file.
+        sender: address that mail comes from (`from` in the document).
         tls: `none` for a server on this machine.
         user: who logs in; empty: nobody does.
         password: of the user; better given as PBXCORE_SMTP__PASSWORD.

@@ -107,7 +107,7 @@ class SpendLimitsSpec(SpendLimitSpec):
     """The limits of an account as a whole, and those of its extensions beside them.
 
     Attributes:
-        extensions: by `<tenant>/<extension>`.
+        extensions: limits of their own.
     """
 
     extensions: dict[Payer, SpendLimitSpec] = Field(default_factory=dict)
