@@ -14,16 +14,18 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 
 from dialplan.build import routes
 from dialplan.carriers import Carriers
+from dialplan.finding import Finding
 from dialplan.presentation import USUAL, From, Identity, Presentation
 from dialplan.spec import RouteSpec
 from dialplan.spelling import mistake
+from pbxcore.yamltree import Tree, read_trees
 
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
@@ -123,9 +125,45 @@ class Smtp(BaseModel):
         return self
 
 
+class UnreadableError(ValueError):
+    """The file of the settings is no mapping of keys in YAML.
+
+    Attributes:
+        findings: what is wrong with it, each with its line.
+    """
+
+    def __init__(self, findings: tuple[tuple[int, Finding], ...]) -> None:
+        super().__init__("; ".join(one.message for _, one in findings))
+        self.findings = findings
+
+
 def settings_file() -> Path:
     """Return where the settings of this machine stand."""
     return Path(os.environ.get("PBXCORE_CONFIG", "config")) / SETTINGS
+
+
+def written(file: Path) -> Tree:
+    """Read the settings as they are written; a file that is not there says nothing.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    try:
+        trees, findings = read_trees(file.read_text()) if file.is_file() else ((), ())
+    except UnicodeDecodeError:
+        findings, trees = ((1, _unread("the file is not UTF-8", "save it as UTF-8")),), ()
+    if trees and not isinstance(trees[0].value, dict | None):
+        findings = (
+            *findings,
+            (1, _unread("the file holds no keys", "write keys with their values, `bind: …`")),
+        )
+    if findings:
+        raise UnreadableError(findings)
+    return trees[0] if trees and trees[0].value else Tree({}, {(): 1}, "")
+
+
+def _unread(message: str, remedy: str) -> Finding:
+    return Finding(path=(), code="no-settings", message=message, remedy=remedy)
 
 
 class Settings(BaseSettings):
@@ -174,7 +212,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments first, then PBXCORE_* variables, then config/service.yaml."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, settings_file())
+        file = InitSettingsSource(settings_cls, written(settings_file()).value)
+        return init_settings, env_settings, file
 
     @property
     def carriers(self) -> Carriers:

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from typer.exceptions import TyperException
-from yaml import YAMLError
 
 from pbxcore.cli.slips import slips
 from pbxcore.cli.usage import in_words
@@ -48,7 +46,7 @@ def main() -> None:
     """Run a command; what is wrong with command line or settings is told with its place and a remedy."""
     try:
         code = app(standalone_mode=False)
-    except (YAMLError, ValidationError) as error:
+    except ValueError as error:
         wrong = slips(error)
         if not wrong:
             raise

@@ -118,6 +118,11 @@ def _unknown(right: Sequence[Read]) -> Iterator[Note]:
 
 
 def _named(one: Read) -> Iterator[tuple[str, str]]:
+    """Give the documents that another one names, unless what it names is malformed."""
+    return (named for named in _names_of(one) if named[:1] not in one.gaps)
+
+
+def _names_of(one: Read) -> Iterator[tuple[str, str]]:
     if isinstance(one.spec, TenantSpec):
         yield "account", one.spec.account
     if isinstance(one.spec, AccountSpec):

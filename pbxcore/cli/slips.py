@@ -1,24 +1,21 @@
 """What is wrong with the settings of a machine, each with its line in config/service.yaml or its variable.
 
-Owns the way from errors of pydantic and YAML to these places. Refuses to know what is right
+Owns the way from errors of pydantic to these places. Refuses to know what is right
 (`pbxcore.settings` does).
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from pbxcore import form
-from pbxcore.documents import decoded
-from pbxcore.settings import SETTINGS, Settings, settings_file
-from pbxcore.yamltree import Tree, read_trees
+from pbxcore.settings import Settings, UnreadableError, settings_file, written
+from pbxcore.yamltree import Tree
 
-EMPTY = Tree({}, {(): 1}, "")
 PREFIX = "PBXCORE_"
 
 
@@ -29,23 +26,21 @@ class Slip(NamedTuple):
     remedy: str
 
 
-def slips(wrong: Exception) -> tuple[Slip, ...]:
+def slips(wrong: ValueError) -> tuple[Slip, ...]:
     """Say what is wrong with the settings; nothing if the error is about something else."""
-    if isinstance(wrong, ValidationError) and wrong.title == Settings.__name__:
-        tree = _written(settings_file())
-        return tuple(dict.fromkeys(_settings(tree, wrong.errors(include_url=False))))
-    if isinstance(wrong, yaml.YAMLError):
-        return tuple(_no_yaml(wrong))
-    return ()
-
-
-def _no_yaml(wrong: yaml.YAMLError) -> Iterator[Slip]:
-    mark = getattr(wrong, "problem_mark", None)
-    if mark is not None and Path(mark.name).name == SETTINGS:
-        said = getattr(wrong, "problem", "") or "it cannot be read"
-        yield Slip(
-            f"{mark.name}, line {mark.line + 1}, is no YAML: {said}", "mend that line or the one before"
-        )
+    file = settings_file()
+    match wrong:
+        case ValidationError() if wrong.title == Settings.__name__:
+            return tuple(dict.fromkeys(_settings(written(file), wrong.errors(include_url=False))))
+        case UnreadableError():
+            return tuple(
+                Slip(f"{file}, line {line}: {one.message}", one.remedy) for line, one in wrong.findings
+            )
+        case SettingsError():  # of a variable; it names the key between quotes
+            key = str(wrong).split('"')[1]
+            return (Slip(f"{PREFIX}{key.upper()} is no JSON", "write lists and mappings as JSON, [{…}]"),)
+        case _:
+            return ()
 
 
 def _settings(tree: Tree, errors: Sequence[ErrorDetails]) -> Iterator[Slip]:
@@ -69,10 +64,3 @@ def _variable(location: Sequence[str | int]) -> str:
         if name in there:
             return name
     return ""
-
-
-def _written(file: Path) -> Tree:
-    """Read the file once more, now with its lines."""
-    text = decoded(str(file), file.read_bytes()) if file.is_file() else ""
-    trees = read_trees(text)[0] if isinstance(text, str) else ()
-    return trees[0] if trees and isinstance(trees[0].value, dict) else EMPTY

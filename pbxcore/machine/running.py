@@ -7,8 +7,6 @@ import json
 import os
 from typing import Any
 
-from yaml import YAMLError
-
 from dialplan.spec import RouteSpec
 from pbxcore.settings import Ports, Settings, Trunk
 
@@ -40,7 +38,7 @@ def unstarted_trunks(settings: Settings) -> tuple[str, ...]:
     known = {trunk.name for trunk in settings.trunks}
     try:
         written = Settings().trunks
-    except (ValueError, OSError, YAMLError):  # somebody is writing them; the next command says what is wrong
+    except (ValueError, OSError):  # somebody is writing them; the next command says what is wrong
         return ()
     return tuple(trunk.name for trunk in written if trunk.name not in known)
 

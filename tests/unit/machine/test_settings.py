@@ -13,15 +13,15 @@ CARRIER = "{name: carrier, host: 127.0.0.2}"
 @pytest.fixture
 def status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[str], list[str]]:
+) -> Callable[..., list[str]]:
     """Give what a command says, line by line, on a machine with these settings; exit code 2."""
     file = tmp_path / "service.yaml"
     monkeypatch.setenv("PBXCORE_CONFIG", str(tmp_path))
     monkeypatch.setenv("PBXCORE_STATE", str(tmp_path / "state"))
     monkeypatch.setattr("sys.argv", ["pbxcore", "status"])
 
-    def call(written: str) -> list[str]:
-        file.write_text(written)
+    def call(written: str, encoding: str = "utf-8") -> list[str]:
+        file.write_text(written, encoding=encoding)
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 2
@@ -33,13 +33,15 @@ def status(
 @pytest.mark.parametrize(
     ("written", "said", "remedy"),
     [
-        ("bind: 127.0.0.1\ntrunks\n  - a: b\n", "FILE, line 3, is no YAML", "mend that line"),
-        ("trunks: [}\n", "FILE, line 1, is no YAML", "mend that line"),
+        ("bind: 127.0.0.1\ntrunks\n  - a: b\n", "FILE, line 3: this is no YAML", "look at this line"),
+        ("trunks: [}\n", "FILE, line 1: this is no YAML", "look at this line"),
         (
             f"trunks:\n- {CARRIER}\n- {CARRIER}\n",
             "FILE, line 3: two trunks have the name carrier",
             "its own name",
         ),
+        ("- bind\n", "FILE, line 1: the file holds no keys", "write keys"),
+        ("bind: 127.0.0.1\nbind: 127.0.0.2\n", "FILE, line 2: bind is given a second time", "leave one"),
         (
             f"trunks:\n- {CARRIER}\n- {{name: backup, host: 127.0.0.2}}\n",
             "FILE, line 3: two trunks have the host 127.0.0.2",
@@ -97,3 +99,11 @@ def test_a_mistake_in_a_variable_names_the_variable(
     monkeypatch.setenv("PBXCORE_PORTS__HTTP", "eighty")
     said = status("ports: {http: 8080}\n")
     assert said[0] == "✗ PBXCORE_PORTS__HTTP: 'http' is the text 'eighty'"
+    monkeypatch.delenv("PBXCORE_PORTS__HTTP")
+    monkeypatch.setenv("PBXCORE_TRUNKS", "carrier")
+    assert status("")[0] == "✗ PBXCORE_TRUNKS is no JSON"
+
+
+def test_a_file_that_is_no_text_is_told(status: Callable[..., list[str]]) -> None:
+    """Latin letters of another time are one line, too."""
+    assert status("bind: caf\xe9\n", encoding="latin-1")[0] == "✗ FILE, line 1: the file is not UTF-8"
