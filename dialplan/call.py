@@ -61,6 +61,7 @@ class Caller:
         tenant: whose phone it is; empty for a caller from outside.
         endpoint: the phone, which is never rung by its own call.
         keys: what it may press during the call to transfer it; None: nothing.
+        rewritten: its carrier writes the number in a way that no phone could call back.
     """
 
     number: str
@@ -68,6 +69,7 @@ class Caller:
     tenant: str = ""
     endpoint: str = ""
     keys: Keys | None = None
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 from dialplan import numbers
 from dialplan.callers import fitting
 from dialplan.decision import TRUNK, Limit
+from dialplan.notation import Form, Notation
 from dialplan.presentation import From, Identity, Presentation
 
 
@@ -49,11 +50,13 @@ class Carriers:
         capacity: calls at once, in both directions together, by name; a trunk that is missing has no limit.
         routes: for calls of all tenants; the first that fits counts.
         presentation: what they are told of callers, by name, where it is not the usual.
+        notations: how they write numbers, by name, where it is not E.164.
     """
 
     capacity: Mapping[str, int] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     presentation: Mapping[str, Presentation] = field(default_factory=dict)
+    notations: Mapping[str, Notation] = field(default_factory=dict)
 
     def limits(self, trunks: Iterable[str]) -> tuple[Limit, ...]:
         """Give the limits of a leg that leaves by one of some trunks."""
@@ -109,6 +112,7 @@ def to_json(carriers: Carriers) -> dict[str, Any]:
             for route in carriers.routes
         ],
         "presentation": {trunk: [how.caller, how.identity] for trunk, how in carriers.presentation.items()},
+        "notations": {trunk: [how.form, how.country] for trunk, how in carriers.notations.items()},
     }
 
 
@@ -124,6 +128,10 @@ def from_json(written: Mapping[str, Any]) -> Carriers:
         presentation={
             str(trunk): Presentation(From(caller), Identity(identity))
             for trunk, (caller, identity) in written.get("presentation", {}).items()
+        },
+        notations={
+            str(trunk): Notation(Form(form), str(country))
+            for trunk, (form, country) in written.get("notations", {}).items()
         },
     )
 

@@ -16,14 +16,14 @@ from dialplan.facts import Facts, Origin, State
 from dialplan.keys import Keys
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.limit import admit
+from dialplan.notation import read
 from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
 from dialplan.porting import is_reached
-from dialplan.published import Published
+from dialplan.published import TRUNK, Published
 from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
 
-TRUNK = "trunk-"  # endpoints of carriers: what they present is never one of our extensions
 CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes its usual way
 NOBODY = "-"  # version of a decision that no plan made
 
@@ -63,12 +63,12 @@ def decide(published: Published, facts: Facts, state: State, now: datetime) -> D
 
 def _from_trunk(published: Published, facts: Facts, state: State, now: datetime) -> Decision:
     """Answer a carrier: whose number is it?"""
-    number = published.number_brought(facts.dialled)
+    number = published.number_brought(facts.dialled, published.notation_at(facts.endpoint))
     plan = published.plan_of_number(number)
     entry = plan.numbers.get(number) if plan else None
     if plan is None or entry is None:
         return _nobody(published, state, now, Reason.UNKNOWN_NUMBER, f"no tenant has {facts.dialled[:40]!r}")
-    sheet = Sheet(_call(published, facts, state, now, plan, _outsider(facts, plan)))
+    sheet = Sheet(_call(published, facts, state, now, plan, _outsider(published, facts, plan)))
     if not is_reached(entry, number, now):
         text = f"{number} stood for {entry.stands_for}, which was ported; it was released since"
         return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, f"numbers.{number}.porting", text))
@@ -187,7 +187,7 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
     from_outside = facts.endpoint.startswith(TRUNK)
     if not from_outside and facts.caller in plan.extensions:
         return _insider(plan, facts.caller, now, hidden=hidden)
-    return _outsider(facts, plan)
+    return _outsider(published, facts, plan)
 
 
 def _insider(
@@ -200,9 +200,11 @@ def _insider(
     return Caller(number=number, hidden=hides, tenant=plan.tenant, endpoint=endpoint, keys=keys)
 
 
-def _outsider(facts: Facts, plan: Plan) -> Caller:
-    number = numbers.normalise(facts.caller, plan.country) or ""
-    return Caller(number=number, hidden=not number)
+def _outsider(published: Published, facts: Facts, plan: Plan) -> Caller:
+    """Read who calls from outside. Phones show what came, unless nobody could call it back so."""
+    as_it_came = numbers.normalise(facts.caller, plan.country) or ""
+    number = read(facts.caller, published.notation_at(facts.endpoint)) or as_it_came
+    return Caller(number=number, hidden=not number, rewritten=number != as_it_came)
 
 
 def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
@@ -223,7 +225,8 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
 
 def _diverters(published: Published, facts: Facts, plan: Plan) -> tuple[str, ...]:
     """Give the numbers that have diverted a call, each once, as far as they are any."""
-    normal = (published.number_written(number, plan.country) for number in facts.diversions)
+    notation = published.notation_at(facts.endpoint)
+    normal = (published.number_written(number, plan.country, notation) for number in facts.diversions)
     return tuple(dict.fromkeys(number for number in normal if number))
 
 

@@ -10,6 +10,7 @@ Directive (EU) 2018/1972 art. 109), Decision 2007/116/EC (116xxx). A test holds 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -162,6 +163,15 @@ def normalise(dialled: str, country: str, area_code: str = "") -> str | None:
     return number if is_e164(number) else None
 
 
+def national(number: str, country: str) -> str:
+    """Write an E.164 number as it is dialled at home in `country`; nothing for one of another country."""
+    home = COUNTRIES.get(country)
+    if home is None or calling_code(number) != home.calling:
+        return ""
+    digits = number[1 + len(home.calling) :]
+    return digits if _is_service(digits, home) else f"{home.trunk}{digits}"
+
+
 def is_e164(number: str) -> bool:
     """Tell whether `number` is in E.164 form, its country code assigned, its length known there."""
     calling = calling_code(number)
@@ -207,6 +217,13 @@ def emergency_numbers(country: str) -> frozenset[str]:
     """Give the emergency numbers of a country; 112 where the country is not in the table."""
     known = COUNTRIES.get(country)
     return known.emergency if known else frozenset({"112"})
+
+
+def short_numbers(country: Country) -> Iterator[tuple[str, int]]:
+    """Give the beginnings of numbers that no area code precedes, each with every length it may have."""
+    for beginning in country.services:
+        shortest = max(_MIN_SERVICE, len(beginning))
+        yield from ((beginning, digits) for digits in range(shortest, _MAX_SERVICE + 1))
 
 
 def is_harmonised_service(dialled: str) -> bool:

@@ -6,12 +6,13 @@ on-net (`dialplan.route`).
 
 from dialplan import blind, credit, limit
 from dialplan.call import Here, Sender, Sheet, shown
-from dialplan.carriers import chosen
+from dialplan.carriers import Carriers, chosen
 from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
 from dialplan.layout import Node
+from dialplan.notation import E164, written
 from dialplan.plan import Owner, Plan
-from dialplan.presentation import in_words
+from dialplan.presentation import USUAL, in_words
 from dialplan.rights import Refusal, refusal
 
 OUTSIDE_RING_S = 60
@@ -78,14 +79,25 @@ def _trunks(sheet: Sheet, plan: Plan, number: str) -> tuple[tuple[str, ...], str
 
 
 def _note_presentation(sheet: Sheet, step: Outside) -> None:
-    """Write down what carriers are told who want it in another way than most."""
-    special = sheet.call.published.carriers.presentation
-    for trunk in step.trunks if special else ():
-        if trunk in special:
-            told = in_words(
-                special[trunk], presented=step.presented, network=step.network, hidden=step.hidden
-            )
-            sheet.note(f"trunks.{trunk}", f"is told {told}")
+    """Write down what carriers are told who want it in another way, or numbers in another form, than most."""
+    carriers = sheet.call.published.carriers
+    if not (carriers.presentation or carriers.notations):
+        return
+    for trunk in step.trunks:
+        if trunk in carriers.presentation or trunk in carriers.notations:
+            sheet.note(f"trunks.{trunk}", _told(step, carriers, trunk))
+
+
+def _told(step: Outside, carriers: Carriers, trunk: str) -> str:
+    notation = carriers.notations.get(trunk, E164)
+    told = in_words(
+        carriers.presentation.get(trunk, USUAL),
+        presented=written(step.presented, notation),
+        network=written(step.network, notation),
+        hidden=step.hidden,
+    )
+    called = written(step.number, notation)
+    return f"is told {told}" if called == step.number else f"is asked for {called} and told {told}"
 
 
 def _diverting(here: Here, sender: Sender) -> str:

@@ -68,12 +68,13 @@ def confirmation(published: Published, facts: Facts) -> Confirmation | None:
     """
     if facts.origin is not Origin.TRUNK:
         return None
-    brought = published.number_brought(facts.dialled)
+    notation = published.notation_at(facts.endpoint)
+    brought = published.number_brought(facts.dialled, notation)
     plan = published.plan_of_number(brought)
     number = plan.numbers.get(brought) if plan else None
     if plan is None or number is None or number.stands_for != brought:
         return None
-    if any(published.number_written(one, plan.country) == brought for one in facts.diversions):
+    if any(published.number_written(one, plan.country, notation) == brought for one in facts.diversions):
         return None
     if number.planned_at is None or number.released_at is not None:
         return None

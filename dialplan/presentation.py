@@ -10,6 +10,8 @@ name of the way.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dialplan.notation import E164, Notation
+
 
 class From(StrEnum):
     """The number in From."""
@@ -38,9 +40,10 @@ class Presentation:
 USUAL = Presentation()
 
 
-def way_of(wanted: Presentation) -> str:
+def way_of(wanted: Presentation, notation: Notation = E164) -> str:
     """Name the extension of [leg] in extensions.conf that writes it; `s` for what most carriers want."""
-    return "s" if wanted == USUAL else f"{wanted.caller}_{_SHORT[wanted.identity]}"
+    usual = (wanted, notation) == (USUAL, E164)
+    return "s" if usual else f"{wanted.caller}_{_SHORT[wanted.identity]}"
 
 
 def in_words(wanted: Presentation, *, presented: str, network: str, hidden: bool) -> str:

@@ -15,11 +15,13 @@ from dialplan import numbers
 from dialplan.build import build_plan
 from dialplan.carriers import NO_CARRIERS, Carriers
 from dialplan.finding import DialplanError
+from dialplan.notation import E164, Notation, read
 from dialplan.plan import Plan
 from dialplan.shelves import Shelves
 from dialplan.spec import TenantSpec
 
 FORMAT = 1
+TRUNK = "trunk-"  # endpoints of carriers: what they present is never one of our extensions
 
 
 class NumberTaken(DialplanError):  # noqa: N818 — what happened, not that it is an error
@@ -90,16 +92,21 @@ class Published:
         """Give the plan that a number in E.164 form leads into."""
         return self.plans.get(self.numbers.get(number) or "")
 
-    def number_brought(self, dialled: str) -> str:
-        """Read a number as carriers write it, `+49…`, `0049…` or `49…`; nothing where it is nobody's."""
+    def notation_at(self, endpoint: str) -> Notation:
+        """Give how the carrier behind an endpoint writes numbers; nobody else's endpoint has a notation."""
+        notations = self.carriers.notations
+        return notations.get(endpoint.removeprefix(TRUNK), E164) if notations else E164
+
+    def number_brought(self, dialled: str, notation: Notation = E164) -> str:
+        """Read a number as its carrier writes it, or as most do, `+49…`, `0049…`, `49…`; empty: nobody's."""
         if dialled in self.numbers:
             return dialled
-        forms = (f"+{dialled}", f"+{dialled.removeprefix('00')}")
+        forms = (read(dialled, notation), f"+{dialled}", f"+{dialled.removeprefix('00')}")
         return next((form for form in forms if form in self.numbers), "")
 
-    def number_written(self, text: str, country: str) -> str | None:
-        """Read a number of a header: one of ours in any form, any other as people of a country dial."""
-        return self.number_brought(text) or numbers.normalise(text, country)
+    def number_written(self, text: str, country: str, notation: Notation = E164) -> str | None:
+        """Read a number of a header: one of ours in any form, others as the carrier or a country writes."""
+        return self.number_brought(text, notation) or read(text, notation) or numbers.normalise(text, country)
 
     def _numbers_of(self, tenant: str) -> Iterable[str]:
         plan = self.plans.get(tenant)

@@ -90,9 +90,9 @@ def others(sheet: Sheet, endpoints: Sequence[str]) -> tuple[str, ...]:
 
 
 def seen_as(sheet: Sheet, here: Here) -> str:
-    """Give what phones of this tenant are shown of another tenant's phone; nothing: as it came."""
+    """Give what phones are shown of another tenant's phone, or of a rewritten number; nothing: as it came."""
     caller = sheet.call.caller
-    if caller.tenant in {"", here.plan.tenant}:
+    if caller.tenant in {"", here.plan.tenant} and not caller.rewritten:
         return ""
     return "anonymous" if caller.hidden or not caller.number else caller.number
 

@@ -22,9 +22,10 @@ from pydantic_settings import (
 from dialplan.build import routes
 from dialplan.carriers import Carriers
 from dialplan.finding import Finding
+from dialplan.notation import E164, Form, Notation
 from dialplan.presentation import USUAL, From, Identity, Presentation
 from dialplan.spec import RouteSpec
-from dialplan.spelling import mistake
+from dialplan.spelling import CountryCode, mistake
 from pbxcore.yamltree import Tree, read_trees
 
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
@@ -78,6 +79,8 @@ class Trunk(BaseModel):
         caller: what it wants in From: what the caller shows (`user`), or a number of ours (`network`).
         identity: header that carries the other of the two.
         capacity: calls that it carries at once, in both directions together; the next trunk is tried beyond.
+        numbers: how it writes numbers, those that it brings, too: `plus`, `zeros`, `digits` or `national`.
+        country: where `national` is at home.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +92,22 @@ class Trunk(BaseModel):
     caller: From = From.USER
     identity: Identity = Identity.ASSERTED
     capacity: PositiveInt | None = None
+    numbers: Form = Form.PLUS
+    country: CountryCode | None = None
+
+    @model_validator(mode="after")
+    def _national_is_somewhere(self) -> Self:
+        if self.numbers is Form.NATIONAL and self.country is None:
+            raise mistake("no-country", "nobody knows where national numbers are at home", "add country: DE")
+        if self.country is not None and self.numbers is not Form.NATIONAL:
+            message = f"country says nothing where numbers are {self.numbers}"
+            raise mistake("idle-country", message, "remove it, or write numbers: national", ("country",))
+        return self
+
+    @property
+    def notation(self) -> Notation:
+        """How the carrier writes numbers."""
+        return Notation(self.numbers, self.country or "")
 
     @property
     def presentation(self) -> Presentation:
@@ -223,6 +242,7 @@ class Settings(BaseSettings):
             capacity={trunk.name: trunk.capacity for trunk in self.trunks if trunk.capacity},
             routes=tuple(routes(self.routes, names, "service.routes")),
             presentation={t.name: t.presentation for t in self.trunks if t.presentation != USUAL},
+            notations={t.name: t.notation for t in self.trunks if t.notation != E164},
         )
 
     @model_validator(mode="after")

@@ -13,10 +13,9 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge
 
-from dialplan.decide import TRUNK
 from dialplan.facts import State
 from dialplan.hours import local_time
-from dialplan.published import Published
+from dialplan.published import TRUNK, Published
 from pbxcore import lamps, phones
 from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
