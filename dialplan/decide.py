@@ -21,6 +21,7 @@ from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
 from dialplan.porting import is_reached
 from dialplan.published import TRUNK, Published
+from dialplan.ringing import seen_as
 from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
 
@@ -86,7 +87,8 @@ def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -
     if phone not in plan.endpoints:
         return otherwise
     sheet.note("emergency.call_back", f"{phone} called for help and rings first for {CALL_BACK_RING_S} s")
-    node = Node(Ring(endpoints=(phone,), timeout_s=CALL_BACK_RING_S))
+    ringing = Ring(endpoints=(phone,), timeout_s=CALL_BACK_RING_S, caller=seen_as(sheet, Here(plan)))
+    node = Node(ringing)
     node.busy = node.no_answer = node.unreachable = otherwise
     return node
 

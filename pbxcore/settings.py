@@ -98,7 +98,7 @@ class Trunk(BaseModel):
     @model_validator(mode="after")
     def _national_is_somewhere(self) -> Self:
         if self.numbers is Form.NATIONAL and self.country is None:
-            raise mistake("no-country", "nobody knows where national numbers are at home", "add country: DE")
+            raise mistake("country-missing", "national numbers of which country?", "add country: DE")
         if self.country is not None and self.numbers is not Form.NATIONAL:
             message = f"country says nothing where numbers are {self.numbers}"
             raise mistake("idle-country", message, "remove it, or write numbers: national", ("country",))

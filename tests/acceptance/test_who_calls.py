@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dialplan.notation import Form
 from pbxcore import publication
+from pbxcore.machine.asterisk import ways
 from pbxcore.practice import sipp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
@@ -21,6 +27,12 @@ MOBILE, ROUTED = "+436641110031", "+436641110041"
 @pytest.fixture(scope="module")
 def choosy(pbx: Pbx) -> Pbx:
     """Give the PBX with a tenant that does not take every call."""
+    _publish(pbx)
+    return pbx
+
+
+def _publish(pbx: Pbx) -> None:
+    """Put that tenant in force, and what the settings say of trunks."""
     bruno = {
         **pbx.tenant["extensions"]["11"],
         "hide_number": True,
@@ -50,12 +62,14 @@ def choosy(pbx: Pbx) -> Pbx:
     pbx.publish(document, 2)
     said = asyncio.run(publication.announce(pbx.settings.run_dir))
     assert all(one.done for one in said), said
-    return pbx
 
 
-async def _call(pbx: Pbx, runs: Runs, caller: str, headers: str = "") -> int:
+async def _call(
+    pbx: Pbx, runs: Runs, caller: str, headers: str = "", *, number: str = BRUNO, address: str = "127.0.0.2"
+) -> int:
     """Let a caller call Bruno and give the final status."""
-    run = await pbx.carrier.call(BRUNO, port=pbx.port(), caller=caller, headers=headers, talk_ms=300)
+    carrier = dataclasses.replace(pbx.carrier, address=address)
+    run = await carrier.call(number, port=pbx.port(), caller=caller, headers=headers, talk_ms=300)
     runs.append(run)
     return max(m.status for m in await run.wait() if m.method == "INVITE")
 
@@ -188,7 +202,87 @@ async def test_help_is_called_in_the_way_of_its_trunk(choosy: Pbx, runs: Runs, w
     assert (invite.header("P-Asserted-Identity"), invite.header("Privacy")) == ("", "")
 
 
-def _sent_by_backup(pbx: Pbx) -> sipp.SipMessage:
+FORMS = [
+    ("zeros", "004942123456", "00493055500111", "00436641110041"),
+    ("digits", "4942123456", "493055500111", "436641110041"),
+    ("national-de", "042123456", "03055500111", "00436641110041"),
+]
+
+
+@pytest.mark.parametrize(("form", "theirs", "ours", "called"), FORMS)
+async def test_a_trunk_is_told_numbers_as_it_writes_them(  # noqa: PLR0917 — fixtures and the row
+    choosy: Pbx, runs: Runs, written: Callable[[str], None], form: str, theirs: str, ours: str, called: str
+) -> None:
+    """Called number, From, identity and both headers of the diversion; the record of the leg has E.164."""
+    await asyncio.to_thread(written, form)
+    assert await _call(choosy, runs, THEIRS) == 200
+    invite = _sent_by_backup(choosy, called)
+    assert invite.header("From").startswith(f"<sip:{theirs}@")
+    assert invite.header("P-Asserted-Identity").startswith(f"<sip:{ours}@")
+    assert invite.header("Diversion").startswith(f"<sip:{ours}@")
+    assert re.findall(r"<sip:([^@]*)@", invite.header("History-Info")) == [ours, called]
+    decision = next(one for one in reversed(choosy.decisions()) if one["facts"]["caller"] == THEIRS)
+    assert [leg["num"] for leg in choosy.trunk_legs(decision["linkedid"])] == [ROUTED]
+
+
+async def test_help_and_who_calls_back_are_understood_in_the_form_of_the_trunk(
+    choosy: Pbx, runs: Runs, written: Callable[[str], None]
+) -> None:
+    """The centre is asked for by its short number, and told one as the trunk writes; so written, it calls.
+
+    Whoever shows no number is refused here, but is put through to the phone that called for help.
+    """
+    await asyncio.to_thread(written, "national-de")
+    for line in ("WAY_carrier user_pai", "FORM_carrier national-de"):
+        choosy.asterisk(f"dialplan set global {line}")
+    async with choosy.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        await bruno.command("dial", "112")
+        await bruno.until("CALL_ESTABLISHED")
+        await bruno.command("hangup")
+        await bruno.until("CALL_CLOSED")
+        choosy.asterisk("dialplan set global WAY_carrier s")
+        choosy.asterisk('dialplan set global FORM_carrier ""')
+        invite = [m for m in choosy.far_end("112") if m.start.startswith("INVITE")][-1]
+        assert invite.header("From").startswith("<sip:03055500111@")
+        assert invite.header("P-Asserted-Identity").startswith("<sip:03055500111@")
+        assert await _call(choosy, runs, "anonymous", number="03055500111", address="127.0.0.3") == 200
+
+
+async def test_what_a_trunk_brings_is_read_as_it_writes(
+    choosy: Pbx, runs: Runs, written: Callable[[str], None]
+) -> None:
+    """A called number without plus or country is found, and the phone is shown a caller it can call back."""
+    await asyncio.to_thread(written, "national-at")
+    async with choosy.baresip("p11", answers=True) as bruno:
+        await bruno.register()
+        assert await _call(choosy, runs, "015551234", number="00493055500111", address="127.0.0.3") == 200
+        call = await bruno.until("CALL_ESTABLISHED")
+        assert call["peeruri"].startswith("sip:+4315551234@")
+
+
+@pytest.fixture
+def written(choosy: Pbx) -> Iterator[Callable[[str], None]]:
+    """Let the second trunk write, and read, numbers in a form; afterwards in E.164 again."""
+    settings = choosy.settings
+
+    def write(form: str) -> None:
+        numbers, _, country = form.partition("-")
+        notation = {"numbers": Form(numbers), "country": country.upper() or None}
+        carrier, backup = settings.trunks
+        trunks = (carrier, backup.model_copy(update=notation))
+        choosy.settings = settings.model_copy(update={"trunks": trunks})
+        choosy.asterisk('dialplan set global FORM_backup ""')
+        for line in ways(choosy.settings).splitlines()[1:]:
+            choosy.asterisk(f"dialplan set global {line.replace(' = ', ' ')}")
+        _publish(choosy)
+
+    yield write
+    write("plus")
+    choosy.settings = settings
+
+
+def _sent_by_backup(pbx: Pbx, called: str = ROUTED) -> sipp.SipMessage:
     """Give the last INVITE that left by the second trunk."""
     text = (pbx.settings.state / "backup" / "messages.log").read_text(errors="replace")
-    return [m for m in sipp.parse(text) if m.start.startswith(f"INVITE sip:{ROUTED}")][-1]
+    return [m for m in sipp.parse(text) if m.start.startswith(f"INVITE sip:{called}@")][-1]

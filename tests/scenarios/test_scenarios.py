@@ -32,6 +32,7 @@ from dialplan.published import Published
 from dialplan.spec import RouteSpec, TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, from_text
 from pbxcore.documents import read_texts
+from pbxcore.settings import Trunk
 
 TRUNKS = ("carrier",)
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,13 @@ def scenario(path: Path) -> tuple[dict[str, Any], Published]:
     trunks = tuple(content.get("trunks", TRUNKS))
     plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
     routes = (RouteSpec.model_validate(one) for one in content.get("routes", ()))
-    known = Carriers(routes=tuple(build.routes(routes, trunks, "service.routes")))
+    written = (
+        Trunk(host="192.0.2.1", **one) for one in content.get("settings", ())
+    )  # of trunks, but the address
+    known = Carriers(
+        routes=tuple(build.routes(routes, trunks, "service.routes")),
+        notations={trunk.name: trunk.notation for trunk in written},
+    )
     return content, Published(carriers=known).with_plans(plan for plan in plans if plan)
 
 
@@ -74,6 +81,8 @@ def test_the_call_is_decided_as_the_scenario_says(path: Path, index: int) -> Non
     assert steps == call["steps"], call["name"]
     rules = iter(line.rule for line in decision.because)
     assert all(rule in rules for rule in call.get("why", ())), (call["name"], decision.because)
+    said = {f"{line.rule} {line.text}" for line in decision.because}
+    assert said.issuperset(call.get("says", ())), (call["name"], decision.because)
     changes = [f"{one.tenant}/{one.subject} {one.kind} {one.value}".rstrip() for one in decision.changes]
     assert changes == call.get("changes", []), call["name"]
     assert decision.version == call.get("version", decision.version)

@@ -13,6 +13,7 @@ from dialplan.checks import check_tenant
 from dialplan.decide import decide
 from dialplan.decision import Outside, Reason, Reject, Step
 from dialplan.facts import Facts, Origin, State
+from dialplan.notation import Form, Notation
 from dialplan.presentation import USUAL, From, Identity, Presentation, in_words, way_of
 from dialplan.published import Published
 from dialplan.spec import RouteSpec, TenantSpec
@@ -34,6 +35,7 @@ MACHINE = Carriers(
         Route(rule="service.routes.1", trunks=("backup",), costly=True),
     ),
     presentation={"alpine": Presentation(From.NETWORK, Identity.REMOTE_PARTY)},
+    notations={"alpine": Notation(Form.NATIONAL, "AT"), "backup": Notation(Form.ZEROS)},
 )
 
 
