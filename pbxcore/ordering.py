@@ -73,8 +73,8 @@ class Ordered:
     applied: Applied = field(default_factory=Applied)
 
 
-async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf]:
-    """Give a contract and the catalogues as they are in the database.
+async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf, date]:
+    """Give a contract and the catalogues as they are in the database, and today by the clock of its account.
 
     Raises:
         OrderError: there is no such contract.
@@ -83,7 +83,7 @@ async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf
     async with _connected(settings, "show") as connection:
         log, offers = await _read(connection, contract)
         log = await crediting.aware(connection, log, offers)
-    return log.spec, offers
+        return log.spec, offers, await entitling.today(connection, log)
 
 
 async def ask(

@@ -16,13 +16,19 @@ LONGEST_HISTORY = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a history: who changed what, and when."""
+    """One line of a history: who changed what, and when.
+
+    Attributes:
+        revision: of a contract the number of a fact.
+        what: that fact says, and of which day; empty for documents with revisions.
+    """
 
     kind: str
     id: str
     revision: int
     author: str
     created_at: datetime
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,12 @@
 -- name: history
-SELECT kind, id, revision, author, created_at FROM revision
-WHERE id = $1 ORDER BY kind, revision DESC LIMIT $2;
+-- Of every document of this name, a contract's facts among them, and what each of those says.
+SELECT kind, id, revision, author, created_at, '' AS what FROM revision WHERE id = $1
+UNION ALL
+SELECT 'contract', contract, number, author, recorded_at,
+       (SELECT string_agg(key, ' ') FROM json_object_keys(event) AS key WHERE key NOT IN ('on', 'at'))
+       || ' of ' || (event ->> 'on')
+FROM contract_fact WHERE contract = $1
+ORDER BY kind, revision DESC LIMIT $2;
 
 -- name: one
 SELECT kind, id, revision, source, document, entitlements, author, created_at FROM revision

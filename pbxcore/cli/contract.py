@@ -77,7 +77,9 @@ def simulate(
 def show(
     contract: Contract,
     *,
-    on: Annotated[str, typer.Option(help="Day, like 2026-12-24.")],
+    on: Annotated[
+        str | None, typer.Option(help="Day, like 2026-12-24. Default: today, by the clock of its account.")
+    ] = None,
     catalogue: Catalogues = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,8 +87,13 @@ def show(
 
     Exit code 0: shown. 1: there is none, or its document is wrong. 3: the database does not answer.
     """
-    day, file = day_of(on), file_of(contract)
-    spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
+    day, file = day_of(on) if on is not None else None, file_of(contract)
+    if file:
+        spec, offers = read(file, catalogue, as_json=as_json)
+        day = day or date.today()  # noqa: DTZ011 — the day of whoever types it
+    else:
+        spec, offers, today = stored(contract, catalogue)
+        day = day or today
     state = tell(spec, offers, day).states[-1]
     values = {"contract": spec.contract, **report.of_state(state, day)}
     if as_json:
@@ -126,8 +133,8 @@ def file_of(contract: str) -> Path | None:
     return Path(contract) if {".", "/"} & set(contract) else None
 
 
-def stored(contract: str, catalogues: Sequence[Path] | None) -> tuple[ContractSpec, Shelf]:
-    """Read a contract and the catalogues from the database; end the command if it has none."""
+def stored(contract: str, catalogues: Sequence[Path] | None) -> tuple[ContractSpec, Shelf, date]:
+    """Read a contract, the catalogues and its day from the database; end the command if it has none."""
     if catalogues:
         remedy = "leave --catalogue out, or name the contract's document"
         raise fail("a contract in the database goes by the catalogues there", remedy, Exit.USAGE)

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import json
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,24 +17,8 @@ from pbxcore import contracts, database, ordering
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.contract import Catalogues, Contract, day_of, file_of, read, stored
 from pbxcore.cli.database import no_database
-from pbxcore.cli.quotes import show_quote
-from pbxcore.cli.wanted import (
-    Add,
-    Begins,
-    CancelIt,
-    Choose,
-    CustomerFile,
-    Holder,
-    MoveTo,
-    Newest,
-    OldEnds,
-    OpenedBy,
-    Options,
-    Remove,
-    Ticket,
-    WithdrawIt,
-    wanted,
-)
+from pbxcore.cli.quotes import show_quote, words_of
+from pbxcore.cli.wanted import Said, says_what_is_wanted
 from pbxcore.machine.running import settings_of_running
 from pbxcore.ordering import Ordered, OrderError, Sides
 from pbxcore.receipt import UnansweredError
@@ -63,22 +47,11 @@ Signed = Annotated[
 
 
 @app.command(rich_help_panel="Changing")
+@says_what_is_wanted
 def quote(
     contract: Contract,
     *,
-    add: Add = None,
-    remove: Remove = None,
-    choose: Choose = None,
-    newest: Newest = False,
-    begins: Begins = None,
-    old_ends: OldEnds = None,
-    cancel: CancelIt = False,
-    withdraw: WithdrawIt = False,
-    holder: Holder = None,
-    ticket: Ticket = None,
-    opened_by: OpenedBy = None,
-    customer: CustomerFile = None,
-    move_to: MoveTo = None,
+    said: Said,
     on: On = None,
     form: Form = None,
     language: Language = None,
@@ -97,29 +70,13 @@ def quote(
     day = _day(on)
     if form is not None and form.suffix != ".pdf":
         raise fail(f"{form} is no PDF", "name a file that ends in .pdf", Exit.USAGE)
-    said = wanted(
-        Options(
-            add=add,
-            remove=remove,
-            choose=choose,
-            newest=newest,
-            begins=begins,
-            old_ends=old_ends,
-            cancel=cancel,
-            withdraw=withdraw,
-            holder=holder,
-            ticket=ticket,
-            opened_by=opened_by,
-            customer=customer,
-            move_to=move_to,
-        )
-    )
     file = file_of(contract)
     try:
-        spec, offers = read(file, catalogue, as_json=as_json) if file else stored(contract, catalogue)
         if file:
+            spec, offers = read(file, catalogue, as_json=as_json)
             made = quoted(spec, offers, said, day or _today())
         else:
+            spec, *_ = stored(contract, catalogue)
             made = _run(
                 ordering.ask(settings_of_running(), contract, said, day=day, author=getpass.getuser())
             )
@@ -129,6 +86,8 @@ def quote(
         out.print_json(json.dumps(report.of_quote(made)))
     else:
         show_quote(made)
+    if made.refused and form is not None:
+        raise fail("no form is written of what is refused", "quote what can be ordered", Exit.NO)
     if made.refused:
         raise typer.Exit(int(Exit.NO))
     if form is not None and made.deed not in FORMS:
@@ -141,23 +100,12 @@ def quote(
 
 
 @app.command(rich_help_panel="Changing")
+@says_what_is_wanted
 def order(
     contract: Contract,
     *,
     quote: Annotated[str, typer.Option(help="Id of the quote that is ordered.")],
-    add: Add = None,
-    remove: Remove = None,
-    choose: Choose = None,
-    newest: Newest = False,
-    begins: Begins = None,
-    old_ends: OldEnds = None,
-    cancel: CancelIt = False,
-    withdraw: WithdrawIt = False,
-    holder: Holder = None,
-    ticket: Ticket = None,
-    opened_by: OpenedBy = None,
-    customer: CustomerFile = None,
-    move_to: MoveTo = None,
+    said: Said,
     on: On = None,
     signed: Signed = None,
     catalogue: Catalogues = None,
@@ -174,23 +122,6 @@ def order(
     if not QUOTE.fullmatch(quote):
         raise fail(f"{quote!r} is no id of a quote", "name the id that `pbxcore quote` shows", Exit.USAGE)
     day = _day(on)
-    said = wanted(
-        Options(
-            add=add,
-            remove=remove,
-            choose=choose,
-            newest=newest,
-            begins=begins,
-            old_ends=old_ends,
-            cancel=cancel,
-            withdraw=withdraw,
-            holder=holder,
-            ticket=ticket,
-            opened_by=opened_by,
-            customer=customer,
-            move_to=move_to,
-        )
-    )
     file = file_of(contract)
     if file is None:
         _order_stored(contract, quote, said, day, signed, as_json=as_json)
@@ -292,13 +223,13 @@ def _plain(sides: Sides | None) -> dict[str, Any] | None:
 def _show_sides(sides: Sides) -> None:
     """Show what was quoted beside what would be quoted now, and what happened in between."""
     table = Table("", "quoted", "now", box=None, pad_edge=False)
-    for key in ("id", "changes", "once", "effective", "price_per_month", "at_once", "next_invoice"):
-        quoted_then, now = (json.dumps(one[key]) for one in (sides.quoted, sides.now))
-        if quoted_then != now:
-            table.add_row(key, quoted_then, now)
+    quoted_then, now = words_of(sides.quoted), words_of(sides.now)
+    for key, words in now.items():
+        if words != quoted_then[key]:
+            table.add_row(key, quoted_then[key], words)
     out.print(table, markup=False)
     for one in sides.since:
-        line = f"since then: fact {one.number} by {one.author}: {json.dumps(one.event)}"
+        line = f"since then: fact {one.number} by {one.author}: {_written(one.event)}"
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -348,7 +279,7 @@ def _copy(signed: Path | None, file: Path, quote: str) -> contracts.SignedCopy |
 
 def _write(file: Path, event: dict[str, Any], copy: contracts.SignedCopy | None) -> None:
     """Write an event with what it names: the copy first, and not without the event."""
-    line = yaml.safe_dump(event, default_flow_style=True, width=10_000, sort_keys=False).strip()
+    line = _written(event)
     written = False
     try:
         written = copy.keep() if copy is not None else False
@@ -357,6 +288,11 @@ def _write(file: Path, event: dict[str, Any], copy: contracts.SignedCopy | None)
         if written and copy is not None:
             copy.beside.unlink()
         raise fail(error.reason, error.remedy, Exit.NO) from None
+
+
+def _written(event: Mapping[str, Any]) -> str:
+    """Write an event on a line, as a document does."""
+    return yaml.safe_dump(dict(event), default_flow_style=True, width=10_000, sort_keys=False).strip()
 
 
 def _write_form(form: Path, contract: str, made: Quote, language: str | None) -> None:

@@ -3,13 +3,14 @@
 Owns these lines. Refuses to work anything out: a quote says it all (`rating.contract.report`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
 
 from pbxcore.cli.app import out
 from rating.contract import report
+from rating.contract.answer import missing
 from rating.contract.line import amount_text, total
 from rating.contract.quote import Quote
 
@@ -22,18 +23,34 @@ def show_quote(made: Quote) -> None:
     for refusal in values["refusals"]:
         out.print(f"✗ {refusal['message']}\n  → {refusal['remedy']}", markup=False, highlight=False)
     if made.missing_micro:
-        out.print(f"✗ the credit lacks {values['missing']}\n  → top it up first", markup=False)
+        lacking = missing(made.missing_micro)
+        out.print(f"✗ {lacking.message}\n  → {lacking.remedy}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = list(_changes(values))
     if not made.plan.refusals:
         rows += [*_ends(values), *_days(values), *_money(made, values)]
+    if not made.refused:
         rows.append(("id", made.id, (values["button"] or {}).get("en", "")))
     for row in rows:
         table.add_row(*row)
     out.print(table, markup=False)
 
 
-def _changes(values: dict[str, Any]) -> Iterator[Row]:
+def words_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Say in a line each what of a quote may be another one later, for who compares two."""
+    price, invoice = values["price_per_month"], values["next_invoice"]
+    return {
+        "id": str(values["id"]),
+        "changes": "\n".join(f"{what} {day}" for what, day, _ in _changes(values) if what),
+        "once": ", ".join(f"{one['quantity']} {one['product']}" for one in values["once"]),
+        "effective": values["effective"],
+        "a month": f"{price['before']} → {price['after']}",
+        "at once": values["at_once"],
+        "next invoice": f"{invoice['difference']} on {invoice['on']}",
+    }
+
+
+def _changes(values: Mapping[str, Any]) -> Iterator[Row]:
     """Give each change with every step of the way to its day."""
     for part in values["changes"]:
         what = part.get("product") or part.get("choice") or "version"

@@ -1,10 +1,12 @@
 """What is wanted of a contract, as `pbxcore quote` and `pbxcore order` take it from the command line.
 
-Owns these options and the way from them to what an event writes. Refuses to judge any of it
-(`pbxcore.wanting`).
+Owns these options, how a command takes all of them as one, and the way from them to what an event writes.
+Refuses to judge any of it (`pbxcore.wanting`).
 """
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,22 +51,45 @@ MoveTo = Annotated[
 class Options:
     """What was said on the command line."""
 
-    add: Sequence[str] | None
-    remove: Sequence[str] | None
-    choose: Sequence[str] | None
-    newest: bool
-    begins: str | None
-    old_ends: str | None
-    cancel: bool
-    withdraw: bool
-    holder: str | None
-    ticket: str | None
-    opened_by: str | None
-    customer: Path | None
-    move_to: str | None
+    add: Add = None
+    remove: Remove = None
+    choose: Choose = None
+    newest: Newest = False
+    begins: Begins = None
+    old_ends: OldEnds = None
+    cancel: CancelIt = False
+    withdraw: WithdrawIt = False
+    holder: Holder = None
+    ticket: Ticket = None
+    opened_by: OpenedBy = None
+    customer: CustomerFile = None
+    move_to: MoveTo = None
 
 
-def wanted(said: Options) -> dict[str, Any]:
+Said = dict[str, Any]
+"""What is wanted as an event writes it; empty where nothing is."""
+
+
+def says_what_is_wanted(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `Options`; it takes what they come to as `said`.
+
+    Typer reads options from a signature: the command's own, with those in the place of `said`.
+    """
+    own, options = (inspect.signature(one).parameters for one in (command, Options))
+    there = [one for name, one in own.items() if name != "said"]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:  # noqa: ANN401 — whatever an option holds
+        options_given = {name: given.pop(name) for name in options}
+        command(**given, said=wanted(Options(**options_given)))
+
+    signature = inspect.Signature([there[0], *options.values(), *there[1:]])
+    run.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
+    run.__annotations__ = {name: one.annotation for name, one in signature.parameters.items()}
+    return run
+
+
+def wanted(said: Options) -> Said:
     """Give what is wanted as an event writes it; nothing where nothing is."""
     partings = {
         "cancel": {} if said.cancel else None,

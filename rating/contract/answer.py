@@ -60,4 +60,10 @@ def changed(agreed: str, made: Quote) -> Refusal:
 def missing(amount_micro: int) -> Refusal:
     """Say what a credit lacks."""
     amount = amount_text(amount_micro)
-    return Refusal("credit", f"the credit lacks {amount}", f"top up {amount} first")
+    return Refusal("credit", f"the credit lacks {amount}", top_up(amount_micro))
+
+
+def top_up(amount_micro: int) -> str:
+    """Say how something is paid in."""
+    amount = amount_text(amount_micro)
+    return f'top up {amount} first: the event `top_up: "{amount}"`, or a payment into the contract\'s account'

@@ -185,7 +185,11 @@ def _calls(state: State, fact: Fact, deed: facts.Calls, _shelf: Shelf) -> Done:
         paid = min(deed.amount_micro, max(0, state.balance_micro))
         state, movement = move_credit(state, fact.on, "calls", -paid)
         refusals = (
-            (Refusal("credit-used-up", "the calls end when the credit is used up", "top up"),)
+            (
+                Refusal(
+                    "credit-used-up", "the calls end when the credit is used up", 'an event `top_up: "20.00"`'
+                ),
+            )
             if paid < deed.amount_micro
             else ()
         )

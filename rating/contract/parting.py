@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rating.contract import facts
-from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused
+from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused, top_up
 from rating.contract.billing import Booked, Movement, settle, take_back
 from rating.contract.calendar import DAY
 from rating.contract.change import Plan
@@ -154,7 +154,7 @@ def _cancelled(state: State, fact: Fact, _deed: facts.Cancel, _shelf: Shelf) -> 
 
 def _moved(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> _Parting:
     """Go to another catalogue on the day after this contract can end."""
-    refusals = _bound(state)
+    refusals = _given_up(state, deed.catalogue) or _bound(state)
     target = in_force(shelf.get(deed.catalogue, ()), fact.on)
     if target is None:
         known = ", ".join(shelf)
@@ -197,6 +197,16 @@ def _not_for(holder: str, edition: Edition) -> Refusal:
     return Refusal("holder", f"{edition.name} is not for {holder} customers", known)
 
 
+def _given_up(state: State, catalogue: str) -> tuple[Refusal, ...]:
+    """Say that notice was given of a contract: it ends, and what comes then is no part of it."""
+    if not active(state) or state.ending is None:
+        return ()
+    words = f"notice was given on {state.notice}: it ends on {state.last} and does not move"
+    first = state.ending.last + DAY
+    remedy = f"sign a contract of its own under {catalogue} that begins on {first}, for an account of its own"
+    return (Refusal("noticed-already", words, remedy),)
+
+
 def _bound(state: State) -> tuple[Refusal, ...]:
     """Say why a contract cannot be given up at all."""
     if not active(state):
@@ -208,7 +218,7 @@ def _bound(state: State) -> tuple[Refusal, ...]:
     if prepaid is not None and not prepaid.cancel_below_zero and state.balance_micro < 0:
         amount = amount_text(-state.balance_micro)
         words = f"the credit is {amount} below zero"
-        return (Refusal("debt", words, f"top up {amount} first"),)
+        return (Refusal("debt", words, top_up(-state.balance_micro)),)
     return ()
 
 

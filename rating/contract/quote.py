@@ -140,8 +140,23 @@ def come_to(
         once_lines=once,
         has=standing(*ahead),
         chosen=choices(*ahead),
+        dates=_known_end(state),
         holder=state.holder,
         customer=state.customer,
+    )
+
+
+def _known_end(state: State) -> tuple[Step, ...]:
+    """Say that a contract ends of which notice was given: what is ordered now ends with it."""
+    if state.ending is None:
+        return ()
+    last = state.ending.last
+    return (
+        Step(
+            "contract-ends",
+            last,
+            f"notice was given on {state.notice}: the contract ends on {last}, all of it",
+        ),
     )
 
 

@@ -97,7 +97,7 @@ def of_account(state: State) -> Values:
 def of_quote(made: Quote) -> Values:
     """Give what a customer sees before ordering."""
     return {
-        "id": made.id or None,
+        "id": None if made.refused else made.id or None,
         "deed": made.deed,
         "catalogue": made.edition.name,
         "changes": [_part(part) for part in made.plan.parts],
@@ -122,8 +122,13 @@ def of_quote(made: Quote) -> Values:
         "chosen": dict(made.chosen),
         "dates": _dates(made.dates),
         "refusals": [_refusal(one) for one in made.plan.refusals],
-        "button": made.edition.offer.order_button.model_dump() if made.deed in PAID else None,
+        "button": made.edition.offer.order_button.model_dump() if _is_ordered(made) else None,
     }
+
+
+def _is_ordered(made: Quote) -> bool:
+    """Whether there is something to press a button for."""
+    return made.deed in PAID and not made.refused
 
 
 def _turn(made: Quote) -> str:

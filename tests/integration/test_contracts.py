@@ -3,9 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -241,7 +242,25 @@ def test_a_quote_of_a_contract_that_moved_is_refused_with_both_sides(
     assert second["id"].startswith(f"{sides['quoted']['id']}-")
     assert sides["now"]["id"] != sides["quoted"]["id"]
     assert [(one["fact"], one["event"]["order"]["agreed"]) for one in sides["since"]] == [(2, first["id"])]
+    code, told = command("order", "acme", "--quote", second["id"], "--on", "2026-03-02")
+    assert code == 1
+    assert "since then: fact 2 by" in told
+    assert "order: {add: {extension: " in told
+    assert '{"' not in told
     assert len(asyncio.run(facts(signed))) == 2
+
+
+def test_people_see_a_contract_today_and_each_of_its_facts(signed: Settings, command: Command) -> None:
+    """`contract show` needs no day; `history` lists facts with their day among the documents of that name."""
+    assert not asyncio.run(put(signed, notice=HEAD + "  - {on: 2026-03-01, cancel: {}}\n")).findings
+    code, told = command("contract", "show", "acme", "--json")
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    assert (code, json.loads(told)["on"]) == (0, str(today))
+    code, told = command("history", "acme", "--json")
+    lines = [(one["kind"], one["revision"], one["what"]) for one in json.loads(told)]
+    assert (code, lines) == (0, [
+        ("account", 1, ""), ("contract", 2, "cancel of 2026-03-01"), ("contract", 1, "sign of 2026-01-01"),
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize(

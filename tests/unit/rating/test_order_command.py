@@ -72,6 +72,32 @@ def test_a_refused_change_has_no_id(file: Path) -> None:
     assert told["refusals"][0]["code"] == "minimum"
 
 
+def test_no_form_is_written_of_what_is_refused(file: Path) -> None:
+    """Whoever asked for one is told that there is none."""
+    form = file.with_name("form.pdf")
+    refused = ("quote", str(file), f"--catalogue={CATALOGUE}", "--on", "2026-07-11", "--remove", "user=3")
+    result = CliRunner().invoke(app, [*refused, "--form", str(form)])
+    assert (result.exit_code, "no form is written" in result.output, form.exists()) == (1, True, False)
+
+
+def test_a_change_that_changes_nothing_is_refused(file: Path) -> None:
+    """The package that there is already: no id with which nothing would be ordered."""
+    code, told = run("quote", file, "--on", "2026-07-11", "--choose", "package=basic")
+    assert (code, told["id"], [one["code"] for one in told["refusals"]]) == (1, None, ["nothing-changes"])
+
+
+def test_after_notice_a_quote_says_that_all_of_it_ends(file: Path) -> None:
+    """More users may be ordered until the last day; the quote and its form say which day that is."""
+    file.write_text(TEXT + "  - {on: 2026-07-01, cancel: {}}\n")
+    form = file.with_name("form.pdf")
+    code, told = run("quote", file, "--on", "2026-07-11", "--add", "user=1", "--form", str(form))
+    assert (code, told["dates"]["contract-ends"]["day"], form.exists()) == (0, "2026-07-31", True)
+    code, told = run("quote", file, "--on", "2026-07-11", "--move-to", "cloudpbx", "--add", "user=1")
+    (refusal,) = told["refusals"]
+    assert (code, refusal["code"]) == (1, "noticed-already")
+    assert refusal["remedy"].startswith("sign a contract of its own under cloudpbx that begins on 2026-08-01")
+
+
 def test_an_order_is_written_to_the_contract(file: Path) -> None:
     """Ordered by its id, it is the last event, and the contract shows it from its day on."""
     change = ("--on", "2026-07-11", "--choose", "package=plus")

@@ -102,6 +102,15 @@ def test_nothing_is_quoted_for_a_day_before_what_is_known(file: Path, arguments:
     )
 
 
+def test_what_the_credit_lacks_is_told_with_the_event_that_pays_it_in(file: Path) -> None:
+    """Nothing can be ordered with it: no id, no button, and the remedy as a document writes it."""
+    file.write_text(openvoip("14.00"))
+    code, told = run("quote", file, "--choose", "traffic=flat", "--on", "2026-04-11")
+    assert (code, told["missing"], told["id"], told["button"]) == (1, "9.40", None, None)
+    code, told_people = said("quote", str(file), "--choose", "traffic=flat", "--on", "2026-04-11")
+    assert (code, 'top_up: "9.40"' in told_people, "obligation to pay" in told_people) == (1, True, False)
+
+
 @pytest.mark.parametrize("text", ["[1", "- a", "name: ''", "name: A\nshoe: 43"])
 def test_a_customer_that_is_none_is_a_wrong_command(file: Path, text: str) -> None:
     """Who the new holder is stands in a file as below `customer:`."""
