@@ -58,7 +58,14 @@ def deeds(edition: Edition) -> st.SearchStrategy[facts.Deed]:
     use = st.builds(lambda used: facts.Use(counts=used), counts)
     create = st.builds(lambda wanted: facts.Create(counts=wanted, offer="offer"), counts)
     top_up = st.builds(lambda cents: facts.TopUp(amount_micro=cents * 10_000), st.integers(1, 90_000))
-    return weighed(*[order] * 15, calls, use, create, top_up, hands(), st.just(facts.Order(quote="offer")))
+    ledger = st.builds(
+        lambda paid, called: facts.Ledger(paid_micro=paid * 10_000, calls_micro=called),
+        st.integers(0, 9_000),
+        st.integers(0, 30_000_000),
+    )
+    return weighed(
+        *[order] * 15, calls, use, create, top_up, ledger, hands(), st.just(facts.Order(quote="offer"))
+    )
 
 
 @cache
