@@ -1,14 +1,16 @@
-"""Bring a database to the schema of this version. Forward only, all steps in one transaction."""
+"""Bring a database to the schema of this version. Forward only, all steps in one transaction.
+
+Every process of ours connects to the database and only a start migrates it: alembic and SQLAlchemy, a quarter
+of what a process imports, come when they are needed.
+"""
 
 from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING
 
 from pbxcore.database.connection import connect
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -21,6 +23,9 @@ async def migrate(url: str) -> None:
     Raises:
         AWAY: the server cannot be reached now.
     """
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 — as above
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415 — as above
+
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: connect(url, application="pbxcore migrate"),
@@ -31,7 +36,10 @@ async def migrate(url: str) -> None:
     await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: "Connection") -> None:
+    from alembic import command  # noqa: PLC0415 — as above
+    from alembic.config import Config  # noqa: PLC0415 — as above
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -2,11 +2,15 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pbxcore.machine.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("dialplan", "rating", "pbxcore")
@@ -113,6 +117,16 @@ def test_nothing_pure_touches_the_world(name: str, path: Path) -> None:
     assert not {module.partition(".")[0] for module in imported(path)} & IMPURE, path
     calls = [line for line in path.read_text().splitlines() if IMPURE_CALLS.search(line.partition("#")[0])]
     assert not calls, f"{path}: {calls}"
+
+
+def test_what_is_killed_is_back_without_what_migrates() -> None:
+    """Alembic and its engine are a quarter of what a process could load: only one that migrates does."""
+    load = f"import pbxcore.cli, {', '.join(SERVICES.values())}, sys; print(*sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "pbxcore.database.migration" in said.split()
+    assert not {"alembic", "sqlalchemy"} & set(said.split())
 
 
 def test_every_package_is_listed() -> None:
