@@ -12,7 +12,7 @@ OURS := dialplan rating pbxcore tests
 # Tests on real phones mostly wait, so two of them share two cores well. A file's tests stay with one worker.
 WORKERS ?= 2
 
-.PHONY: help setup run demo test check quick soak bench providers keys lint format clean
+.PHONY: help setup run demo test check quick explore soak bench providers keys lint format clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ lint: setup ## Check format, style and types
 
 quick: setup
 	@$(BIN)/pytest -q --hypothesis-profile=short tests/architecture tests/unit tests/property tests/scenarios $(ARGS)
+
+explore: setup ## Hold the laws against many new examples, an hour or so; ARGS="-k contract" for some of them
+	@$(BIN)/pytest -q --numprocesses $(WORKERS) --hypothesis-profile=explore --timeout=3600 tests/property $(ARGS)
 
 format: setup ## Bring the code into form
 	@$(BIN)/ruff check --fix --quiet $(OURS); $(BIN)/ruff format $(OURS)

@@ -6,7 +6,6 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -495,8 +494,6 @@ anything = st.builds(
     caller=st.one_of(st.text(), st.text(alphabet="+0123456789")),
     diversions=st.lists(st.text(), max_size=8).map(tuple),
 )
-
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # as many as the profile says
 
 
 def published(*specs: TenantSpec) -> Published:

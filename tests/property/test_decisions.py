@@ -29,7 +29,6 @@ from tests.property.drawn import (
     published,
     questions,
     questions_of_one,
-    relaxed,
     sound_tenants,
     states,
     switches,
@@ -38,7 +37,6 @@ from tests.property.drawn import (
 )
 
 
-@relaxed
 @given(tenants("one"), tenants("two"), tenants("six"), questions, states, instants)
 def test_every_call_is_decided_whatever_the_documents_say(  # noqa: PLR0917 — what a decision depends on
     one: TenantSpec, two: TenantSpec, six: TenantSpec, facts: Facts, state: State, now: datetime
@@ -50,7 +48,6 @@ def test_every_call_is_decided_whatever_the_documents_say(  # noqa: PLR0917 — 
     assert decide(plans, facts, state, now) == decision
 
 
-@relaxed
 @given(tenants("one"), questions, states, instants)
 def test_what_a_plan_knows_of_a_group_changes_no_call(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
@@ -63,7 +60,6 @@ def test_what_a_plan_knows_of_a_group_changes_no_call(
     assert decide(Published().with_plan(plain), facts, state, now) == known
 
 
-@relaxed
 @given(sound_tenants(), questions_of_one, without_switches, instants)
 def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
@@ -86,7 +82,6 @@ def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
             assert not state.blind or 0 < step.limit_s <= 3600
 
 
-@relaxed
 @given(sound_tenants(), questions_of_one, states, instants)
 def test_whatever_is_switched_a_forward_is_paid_by_its_owner(
     spec: TenantSpec, facts: Facts, state: State, now: datetime
@@ -104,7 +99,6 @@ def test_whatever_is_switched_a_forward_is_paid_by_its_owner(
             assert step.number not in plans.numbers
 
 
-@relaxed
 @given(tenants("one"), tenants("two"), questions, states, switches(list(NUMBERS)), instants)
 def test_a_switch_that_has_run_out_changes_nothing(  # noqa: PLR0917 — what a decision depends on
     one: TenantSpec, two: TenantSpec, facts: Facts, state: State, old: list[Switch], now: datetime
@@ -127,7 +121,6 @@ def test_a_switch_that_has_run_out_changes_nothing(  # noqa: PLR0917 — what a 
     )
 
 
-@relaxed
 @given(tenants("one"), tenants("two"), questions, states, switches(["two"]), instants)
 def test_a_switch_touches_no_other_tenant(  # noqa: PLR0917 — what a decision depends on
     one: TenantSpec, two: TenantSpec, facts: Facts, state: State, changes: list[Switch], now: datetime
@@ -140,7 +133,6 @@ def test_a_switch_touches_no_other_tenant(  # noqa: PLR0917 — what a decision 
         assert decide(plans, facts, changed, now) == decision
 
 
-@relaxed
 @given(tenants("one"), tenants("two"), anything, states, st.datetimes())
 def test_garbage_is_decided_too(
     one: TenantSpec, two: TenantSpec, facts: Facts, state: State, now: datetime
@@ -149,7 +141,6 @@ def test_garbage_is_decided_too(
     assert_bounded(decide(published(one, two), facts, state, now))
 
 
-@relaxed
 @given(tenants("one"), questions, instants, st.integers(0, 86_400))
 def test_a_plan_decides_the_same_after_the_disk(
     spec: TenantSpec, facts: Facts, now: datetime, later_s: int
@@ -163,7 +154,6 @@ def test_a_plan_decides_the_same_after_the_disk(
     )
 
 
-@relaxed
 @given(tenants("one"), tenants("two"))
 def test_findings_point_into_the_document(one: TenantSpec, two: TenantSpec) -> None:
     """Every finding has a code, words, a remedy, and a path whose section stands in the document."""

@@ -35,7 +35,6 @@ from tests.property.drawn import (
     instants,
     published,
     questions_of_one,
-    relaxed,
     sound_tenants,
     states,
 )
@@ -82,7 +81,6 @@ def edges_of(spec: TenantSpec) -> Iterator[datetime]:
                 yield from (local.astimezone(UTC) + timedelta(seconds=second) for second in (-1, 0))
 
 
-@relaxed
 @given(sound_tenants(), questions_of_one, states)
 def test_a_year_of_calls_ends_in_named_outcomes(spec: TenantSpec, facts: Facts, state: State) -> None:
     """A document that compiles decides a call at every instant of a year, in bounded steps to a named end."""
@@ -159,7 +157,6 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
     return line
 
 
-@relaxed
 @given(spoilt(), questions_of_one, states, instants)
 def test_a_document_compiles_or_says_why_with_the_line(
     text: str, facts: Facts, state: State, now: datetime
