@@ -24,11 +24,12 @@ inbound one of these has not come to its CALL_END; its own linkedid alone is the
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from types import MappingProxyType
+
+import numpy as np
 
 from pbxcore.intake.lines import Records
 from pbxcore.intake.page import Page
@@ -183,38 +184,46 @@ class _Desk:
         """Take in records, of a page only those that may tell something."""
         for part in records.parts if isinstance(records, Records) else (tuple(records),):
             if isinstance(part, Page):
-                lines, low = part.telling(self.open)
-                signs = part.signs(lines, low)
-                self._take(signs, part.latest_us(lines, self.last_us), part.record)
+                self._take_page(part)
             else:
-                signs = ((one.sign, one.time_us, one.uniqueid, True, place) for place, one in enumerate(part))
-                latest_us = accumulate((one.time_us for one in part), max, initial=self.last_us)
-                self._take(signs, latest_us, part.__getitem__)
+                self._take_records(part)
 
-    def _take(
-        self,
-        signs: Iterable[tuple[Sign, int, str, bool, int]],
-        latest_us: Iterable[int],
-        record: Callable[[int], Record],
-    ) -> None:
+    def _take_page(self, page: Page) -> None:
+        """Take in what tells something; a start that may be a new one is looked at when it comes."""
+        telling = page.telling(self.open)
+        self.left += page.uniqueids(telling.ended)
+        latest_us, first = page.latest_us(self.last_us), 0
+        for place in np.flatnonzero(telling.low).tolist():
+            self._take(page.signs(telling.lines[first:place]), page.record)
+            line = telling.lines[place : place + 1]
+            self.last_us, first = int(latest_us[line[0]]), place
+            self._notice_new_start(*page.uniqueids(line))
+        self._take(page.signs(telling.lines[first:]), page.record)
+        self.last_us = int(latest_us[-1])
+
+    def _take_records(self, records: Sequence[Record]) -> None:
+        for place, record in enumerate(records):
+            says = record.sign
+            if says is _START:
+                self._notice_new_start(record.uniqueid)
+            elif says is _CALL_END:
+                self.left.append(record.uniqueid)
+            self._take([(says, record.time_us, record.uniqueid, place)], records.__getitem__)
+            self.last_us = max(self.last_us, record.time_us)
+
+    def _take(self, signs: Iterable[tuple[Sign, int, str, int]], record: Callable[[int], Record]) -> None:
         """Take in what records say.
 
         Args:
-            signs: what, when, of which channel; whether it may show a new start; the place of the record.
-            latest_us: the latest time before each of them, and behind all.
+            signs: what, when, of which channel, and the place of the record.
             record: returns the one at a place; most are not needed.
         """
-        latest, on_table = iter(latest_us), self.open
-        for (says, time_us, uniqueid, low, place), self.last_us in zip(signs, latest, strict=False):
-            if low and says is _START:
-                self._notice_new_start(uniqueid)
-            elif says is _CALL_END:
-                self.left.append(uniqueid)
+        on_table = self.open
+        for says, time_us, uniqueid, place in signs:
             if uniqueid in on_table:
                 self._go_on(on_table[uniqueid] or self._take_up(uniqueid), says, time_us, record, place)
             elif says in _BEGINNINGS:
                 self._begin(says, record(place))
-        self.last_us = next(latest)
 
     def _take_up(self, key: str) -> _Leg:
         """Put a leg that was open before on the table."""

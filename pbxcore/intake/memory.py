@@ -46,11 +46,11 @@ async def load(connection: Connection, source: str) -> Memory:
 
 async def save(connection: Connection, source: str, position: Position | None, assembly: Assembly) -> None:
     """Remember what a batch changed."""
-    if assembly.closed:
-        await connection.execute(_SQL["delete_open_legs"], assembly.closed)
-    if assembly.changed:
-        columns = zip(*map(_row_of, assembly.changed), strict=True)
-        await connection.execute(_SQL["write_open_legs"], source, *map(list, columns))
+    rows = [_row_of(source, leg) for leg in assembly.changed]
+    if gone := [*assembly.closed, *(leg.key for leg in assembly.changed)]:
+        await connection.execute(_SQL["delete_open_legs"], gone)
+    if rows:  # COPY takes a third of what an INSERT takes that may turn into an UPDATE
+        await connection.copy_records_to_table("open_leg", records=rows, columns=_COLUMNS)
     if position:
         await connection.execute(
             _SQL["write_position"], source, position.file, position.line_end, assembly.last_us
@@ -69,10 +69,16 @@ async def keep_bad_lines(connection: Connection, source: str, file: str, bad: Se
 _NOBODY = TrunkLeg(payer="", why="", number="", limit_s=0, version="")
 
 
-def _row_of(leg: OpenLeg) -> tuple[object, ...]:
+_COLUMNS = (
+    *("spool", "key", "linkedid", "trunk", "alone", "asked", "answered_us", "seen_us"),
+    *("named", "payer", "why", "number", "limit_s", "version", "credit"),
+)
+
+
+def _row_of(source: str, leg: OpenLeg) -> tuple[object, ...]:
     facts = leg.facts or _NOBODY
     return (
-        *(leg.key, leg.linkedid, leg.trunk, leg.alone, leg.asked, leg.answered_us, leg.seen_us),
+        *(source, leg.key, leg.linkedid, leg.trunk, leg.alone, leg.asked, leg.answered_us, leg.seen_us),
         *(leg.facts is not None, facts.payer, facts.why, facts.number, facts.limit_s, facts.version),
         facts.credit,
     )

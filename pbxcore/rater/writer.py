@@ -70,12 +70,14 @@ class Foreseen:
     Attributes:
         known: by which they hold.
         index: and of which book.
+        accounts: that pay for it.
         position: of the first row.
         priced: what nothing bounds.
     """
 
     known: Known
     index: Index
+    accounts: Mapping[str, Account]
     position: int
     priced: Priced
 
@@ -175,7 +177,7 @@ class Writer:
         if any(leg.credit for leg in legs):  # something is set aside that only the loop may touch
             return None
         priced = self._rate(legs, index, known, position)
-        return Foreseen(known=known, index=index, position=position, priced=priced)
+        return Foreseen(known=known, index=index, accounts=accounts, position=position, priced=priced)
 
     def _rate(self, legs: Sequence[Leg], index: Index, known: Known, position: int) -> Priced:
         with self._rating:
@@ -303,10 +305,11 @@ class Writer:
 
     async def _unknown(self, legs: Sequence[Leg]) -> Sequence[Leg]:
         """Leave out what has been rated or put aside before, so that it draws from no allowance again."""
-        by_key = {leg.key: leg for leg in reversed(legs)}
-        known = await ledger.known(self.connection, list(by_key))
-        if not known and len(by_key) == len(legs):
+        keys = [leg.key for leg in legs]
+        known = await ledger.known(self.connection, keys)
+        if not known and len(set(keys)) == len(keys):
             return legs
+        by_key = {leg.key: leg for leg in reversed(legs)}
         return [leg for leg in legs if leg.key not in known and by_key[leg.key] is leg]
 
     def _unanswered(self, assembly: Assembly) -> list[str]:
@@ -319,7 +322,7 @@ class Writer:
     async def _price(self, legs: Sequence[Leg], position: int, foreseen: Foreseen | None = None) -> Priced:
         """Price legs that nothing bounds, then those that credit or limits do."""
         book = self.index.book
-        accounts = _accounts(legs, book)
+        accounts = _accounts(legs, book) if foreseen is None else foreseen.accounts
         await self._meet(accounts)
         months = Months(book, self.known.first_open)
         bounded = {name for name, account in accounts.items() if account.bounded}

@@ -282,7 +282,10 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
     originals: list[asyncpg.Record] = []
     corrections: dict[str, list[asyncpg.Record]] = {}
     cursor = await connection.cursor(_SQL["open_rows"], account, opened)
-    while page := await cursor.fetch(PAGE):
+    more = True
+    while more:
+        page = await cursor.fetch(PAGE)
+        more = len(page) == PAGE
         for row in page:
             if row["correction"]:
                 corrections.setdefault(row["key"], []).append(row)
