@@ -149,7 +149,7 @@ class Book:
         accounts: id → account.
         payers: tenant → account.
         closes: account → what its closed months have settled; one that is missing has closed none.
-        unread: catalogues of which a version cannot be read: nobody knows all that they say.
+        unread: catalogue → first days of versions that cannot be read: nobody knows what they say.
     """
 
     destinations: Destinations
@@ -157,7 +157,7 @@ class Book:
     accounts: Mapping[str, Account]
     payers: Mapping[str, str]
     closes: Mapping[str, Closes] = field(default_factory=dict)
-    unread: frozenset[str] = frozenset()
+    unread: Mapping[str, frozenset[date]] = field(default_factory=dict)
     # Never changed in place: a thread that asks meanwhile finds all of it or what was there before.
     _stretches: dict[str, tuple[Stretch, ...]] = field(default_factory=dict, compare=False, repr=False)
     _granted_s: dict[PoolKey, int] = field(default_factory=dict, compare=False, repr=False)
@@ -231,6 +231,8 @@ class Book:
         versions = self.tariffs.get(account.catalogue, ())
         days = _days_of_change(today, versions, (*account.bookings, *account.buy_outs))
         days |= {one.first for one in account.top_ups if month_start(one.first) == month_start(today)}
+        lost = self.unread.get(account.catalogue, frozenset())
+        days |= {day for day in lost if month_start(day) == month_start(today)}
         first = max(day for day in days if day <= today)
         behind = min(day for day in days if day > today)
         start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
@@ -243,6 +245,9 @@ class Book:
         buy_out = next((one.buy_out for one in account.buy_outs if holds(one, first)), "")
         if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
             broken = broken or f"{tariff.name} has no buy-out {buy_out}"
+        newest = max((day for day in lost if day <= first), default=None)
+        if newest is not None and (tariff is None or tariff.valid_from < newest):
+            broken = f"{account.catalogue}@{newest.isoformat()} cannot be read"
         return Stretch(
             start_us=start_us,
             end_us=end_us,

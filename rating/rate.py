@@ -336,7 +336,7 @@ def _no_price(leg: Leg, book: Book, account: Account, destination: Destination, 
     stretch = book.stretch(account, at_us)
     in_force = stretch.tariff
     if stretch.broken:
-        detail = f"{stretch.broken}, but account {account.account} has booked it"
+        detail = f"{stretch.broken}, and account {account.account} needs it"
     elif in_force is None:
         detail = f"no version of catalogue {account.catalogue} is in force yet"
     else:

@@ -2,12 +2,14 @@
 
 Owns which revisions are in force, and that a book knows what was closed. Refuses to let one document that
 cannot be read (of another version of this program) stop the others: its legs go to quarantine, and the log
-says why.
+says why. So do the legs that a version of a catalogue would price which cannot be read, not those before its
+first day.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,9 +41,18 @@ async def load_book(connection: Connection, destinations: Destinations) -> Book:
     accounts, _ = await _specs(connection, "account", AccountSpec)
     payers = {row["tenant"]: row["account"] for row in await connection.fetch(_SQL["payers"])}
     book = bind(destinations, catalogues, accounts, payers)
-    book = replace(book, unread=frozenset(name.partition("@")[0] for name in unread))
+    book = replace(book, unread=_first_days(unread))
     rolling = [name for name, account in book.accounts.items() if book.rolls_over(account)]
     return book.with_closes(await closes(connection, sorted({*rolling, *await keepers(connection)})))
+
+
+def _first_days(versions: Iterable[str]) -> Mapping[str, frozenset[date]]:
+    """Return the first days of versions, `<catalogue>@<day>`, by catalogue."""
+    found: dict[str, frozenset[date]] = {}
+    for catalogue, _, day in (version.partition("@") for version in versions):
+        first = date.fromisoformat(day) if day else date.min
+        found[catalogue] = found.get(catalogue, frozenset()) | {first}
+    return found
 
 
 async def pays_otherwise(connection: Connection, book: Book, tenants: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """The kernel, law by law."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from rating import money
 from rating.book import Book, check
 from rating.catalogue import CatalogueSpec, RateSpec
+from rating.columns import Index, legs_of, rate_columns
 from rating.destinations import Destinations
 from rating.leg import Leg
 from rating.periods import from_iso, iso
@@ -86,6 +88,32 @@ def test_a_bundle_that_the_catalogue_lost_holds_the_leg(
     rating = rate([make_leg(DE_FIXED)], make_book("de/S", catalogues=(without,)), {})
     assert rating.quarantined[0].reason is Quarantine.NO_PRICE
     assert "has no bundle de in size S" in rating.quarantined[0].detail
+
+
+def test_a_version_that_cannot_be_read_is_not_passed_over(make_leg: MakeLeg, make_book: MakeBook) -> None:
+    """Law 9: from its first day on nobody knows a price, not even of a call's end; before it they do."""
+    book = replace(make_book("de/S"), unread={"autphone": frozenset({date(2026, 2, 10)})})
+    before, over, behind = (
+        make_leg(DE_FIXED, 120, at=f"2026-02-{at}+01:00")
+        for at in ("09T23:57:00", "09T23:59:00", "10T00:00:00")
+    )
+    assert only(before, book).billable_s == 120
+    legs = [before, over, behind] * 2
+    assert rate_columns(legs_of(legs), Index(book), {}).rating() == rate(legs, book, {})
+    for late in (over, behind):
+        (waiting,) = rate([late], book, {}).quarantined
+        assert (waiting.reason, "autphone@2026-02-10 cannot be read" in waiting.detail) == (
+            Quarantine.NO_PRICE,
+            True,
+        )
+
+
+def test_a_version_that_can_be_read_speaks_after_one_that_cannot(
+    make_leg: MakeLeg, make_book: MakeBook
+) -> None:
+    """What was in force before it does not matter any more."""
+    book = replace(make_book(), unread={"autphone": frozenset({date(2025, 12, 1)})})
+    assert only(make_leg(DE_FIXED, 60, at="2026-02-10T00:00:00+01:00"), book).billable_s == 60
 
 
 @pytest.mark.parametrize(
