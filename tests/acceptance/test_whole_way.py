@@ -69,7 +69,7 @@ class Machine:
         """Send a signal and wait for the end."""
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(30)
+        self.process.wait(60)
 
     @property
     def running(self) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def end_server(server: "subprocess.Popen[bytes]", number: signal.Signals) -> Non
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for pid in (str(server.pid), *children):
         os.kill(int(pid), signal.SIGKILL)
-    server.wait(10)
+    server.wait(60)
 
 
 async def put_documents(url: str) -> None:

@@ -132,7 +132,7 @@ class Machine:
                 assert self.applying.stdin
                 self.applying.stdin.close()
                 own.send_signal(signal.SIGTERM)
-                own.wait(30)
+                own.wait(60)
 
     def said(self) -> str:
         """Give the end of what the machine printed."""

@@ -20,6 +20,8 @@ from pbxcore.settings import Settings, Trunk
 if TYPE_CHECKING:
     from tests.adversity.conftest import Between
 
+pytestmark = pytest.mark.timeout(400)  # half a minute of a machine that does nothing else
+
 CONFIG = Path(__file__).parents[2] / "config"
 DAY = date(2026, 3, 2)
 MOST_MESSAGES = 200

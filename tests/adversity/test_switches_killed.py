@@ -45,7 +45,7 @@ def test_a_killed_writer_loses_nothing_it_confirmed(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
         lines = writer.stdout.read().split()
         writer.stdout.close()
-        writer.wait(10)
+        writer.wait(60)
         confirmed = int(lines[-1]) if lines else first
         kept = [view.look().value("acme", SwitchKind.FORWARD_BUSY, who, NOW) for who in ("10", "11")]
         assert kept in ([f"extension {confirmed}"] * 2, [f"extension {confirmed + 1}"] * 2)

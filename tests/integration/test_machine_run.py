@@ -49,7 +49,7 @@ class Started:
     def end(self, how: int) -> int:
         """Send a signal and wait for the end."""
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def said(self) -> str:
         """Return everything it printed."""
@@ -91,7 +91,7 @@ def test_a_port_set_on_purpose_and_taken_is_one_line(
     (port,) = free_ports(1)
     with socket.create_server(("127.0.0.1", port)):
         machine = start(PBXCORE_PORTS__HTTP=str(port))
-        assert machine.process.wait(20) == 3
+        assert machine.process.wait(60) == 3
     assert f"port {port} (http)" in machine.said()
     assert "PBXCORE_PORTS__HTTP" in machine.said()
     assert not (machine.state / "postgres").exists()
@@ -104,7 +104,7 @@ def test_an_asterisk_that_is_not_there_is_one_line(start: Start) -> None:
     if Path("/usr/sbin/asterisk").exists():
         machine.up()
         return
-    assert machine.process.wait(20) == 3
+    assert machine.process.wait(60) == 3
     assert "PBXCORE_ASTERISK=auto" in machine.said()
     assert machine.left() == []
 
@@ -114,7 +114,7 @@ def test_documents_with_mistakes_do_not_start(start: Start, short_path: Path) ->
     (short_path / "config" / "tenants").mkdir(parents=True)
     (short_path / "config" / "tenants" / "bad.yaml").write_text("version: 1\ntenant: bad\nnumbres: {}\n")
     machine = start(PBXCORE_CONFIG=str(short_path / "config"))
-    assert machine.process.wait(30) == 1
+    assert machine.process.wait(60) == 1
     assert re.search(r"^ *3 +✗ .*numbres", machine.said(), re.MULTILINE)
     assert "numbers" in machine.said(), "what was meant is suggested"
     assert machine.left() == []
@@ -134,7 +134,7 @@ def test_a_machine_lives_and_leaves_nothing(
     assert f"127.0.0.1:{described['ports']['sip']}" in screen
     assert f"http://127.0.0.1:{described['ports']['http']}" in screen
     again = start()
-    assert again.process.wait(20) == 3
+    assert again.process.wait(60) == 3
     assert f"process {machine.process.pid}" in again.said()
     assert machine.end(signal.SIGINT) == 0
     assert machine.left() == []

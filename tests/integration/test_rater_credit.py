@@ -364,7 +364,7 @@ async def test_a_rater_killed_at_any_moment_overspends_nothing(
                     while sum(task.done() for task in asking) < answered:  # noqa: ASYNC110 — of another process
                         await asyncio.sleep(0)
                 process.kill()
-                process.wait(10)
+                process.wait(60)
                 let_out += [one for one in await asyncio.gather(*asking) if one is not None]
                 process = start(settings)
                 await answering(line)
@@ -372,7 +372,7 @@ async def test_a_rater_killed_at_any_moment_overspends_nothing(
             standing = await settled(connection)
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     assert 0 <= standing.balance_micro <= 3_000_000
     rated = {entry.leg.key: entry.leg.billable_s for entry in await stream.rated_since(connection, 0)}
     assert rated.keys() == {lines.key for lines, _ in let_out}

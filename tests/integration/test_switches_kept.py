@@ -64,7 +64,7 @@ def test_what_another_process_keeps_is_known_at_the_next_look(tmp_path: Path) ->
     view = switches.View(path)
     known = view.look()
     for value in ("extension 11", "number +436641234567", ""):
-        assert _writer(path, ("10", value)).wait(30) == 0
+        assert _writer(path, ("10", value)).wait(60) == 0
         assert view.look() is not known
         known = view.look()
         assert view.look() is known

@@ -167,7 +167,7 @@ def test_the_command_ends_when_it_is_told(
     with heard.open("w") as out, subprocess.Popen(command, stdout=out, env=environment) as process:
         until(lambda: heard.read_text().endswith("\n"))
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     (line,) = heard.read_text().splitlines()
     assert json.loads(line)["findings"][0]["code"] == "no-yaml"
 

@@ -173,7 +173,7 @@ def test_metrics_of_every_process_are_shown(
     finally:
         for process in processes:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 async def test_health_says_what_does_not_work(

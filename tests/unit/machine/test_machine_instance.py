@@ -121,7 +121,7 @@ def test_what_a_killed_machine_left_is_ended(settings: Settings, monkeypatch: py
     written = {"ours": [ours.pid, instance._born(ours.pid)], "others": [others.pid, 12345]}
     settings.machine_file.write_text(json.dumps({"processes": written}))
     instance.end_leftovers(settings.machine_file)
-    assert ours.wait(5) == -9
+    assert ours.wait(60) == -9
     assert others.poll() is None
     others.kill()
     others.wait()
