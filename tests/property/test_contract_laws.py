@@ -340,7 +340,7 @@ KINDS = {
     *(f"move from {name}" for name in NAMES),
     *(f"move to {name}" for name in NAMES),
 }
-ENOUGH = 70  # stories of each catalogue
+ENOUGH = 150  # stories of each catalogue
 
 
 def test_stories_hold_everything_that_can_happen() -> None:
