@@ -48,5 +48,7 @@ def read(text: str, notation: Notation) -> str:
     """
     if notation.form is Form.NATIONAL:
         return numbers.normalise(text, notation.country) or ""
-    number = f"+{text}" if notation.form is Form.DIGITS else ""
+    if notation.form is not Form.DIGITS:
+        return ""
+    number = f"+{text}"
     return number if numbers.is_e164(number) else ""
