@@ -144,13 +144,15 @@ def test_a_machine_lives_and_leaves_nothing(
 
 
 def test_two_copies_run_side_by_side(start: Start) -> None:
-    """Without a word of configuration: no port in common, and the second says that it moved."""
+    """Without a word of configuration: no port in common, and whoever moved says so."""
     first = start("one")
     ports = first.up()["ports"]
     second = start("two")
     others = second.up()["ports"]
     assert not set(ports.values()) & set(others.values())
-    assert "moved by" in second.said()
+    assert (
+        "moved by" in first.said() + second.said()
+    )  # the usual ports may be another's when the first starts
     assert second.end(signal.SIGTERM) == 0
     assert first.process.poll() is None
     assert first.end(signal.SIGTERM) == 0
