@@ -59,7 +59,7 @@ class Country:
 
 _TABLE: Final = """
 # code calling trunk digits  emergency                        services     costly
-AT     43      0     4-13    112,122,133,144                  116,118,14   81,82,86,89,90,93,118
+AT     43      0     4-13    112,122,133,144                  116,118      81,82,86,89,90,93,118
 BE     32      0     8-9     112,100,101                      116,1        70,7879,90,1
 BG     359     0     6-12    112,150,160,166                  116,118      700,90,118
 CH     41      0     9-12    112,117,118,144                  1            84,90,18,878
@@ -164,12 +164,13 @@ def normalise(dialled: str, country: str, area_code: str = "") -> str | None:
 
 
 def national(number: str, country: str) -> str:
-    """Write an E.164 number as it is dialled at home in `country`; nothing for one of another country."""
+    """Write an E.164 number as it is dialled at home in `country`; nothing where it would lead elsewhere."""
     home = COUNTRIES.get(country)
     if home is None or calling_code(number) != home.calling:
         return ""
     digits = number[1 + len(home.calling) :]
-    return digits if _is_service(digits, home) else f"{home.trunk}{digits}"
+    dialled = digits if _is_service(digits, home) else f"{home.trunk}{digits}"
+    return "" if dialled.startswith(_INTERNATIONAL) else dialled
 
 
 def is_e164(number: str) -> bool:
@@ -181,6 +182,8 @@ def is_e164(number: str) -> bool:
     national = number[1 + len(calling) :]
     if country is None:
         return _E164.fullmatch(number) is not None
+    if national.startswith(_INTERNATIONAL):  # dialled at home it leads abroad
+        return False
     fits = country.shortest <= len(national) <= country.longest and len(number) <= _E164_MAX
     return (fits and _starts_well(national, country)) or _is_service(national, country)
 
@@ -217,6 +220,12 @@ def emergency_numbers(country: str) -> frozenset[str]:
     """Give the emergency numbers of a country; 112 where the country is not in the table."""
     known = COUNTRIES.get(country)
     return known.emergency if known else frozenset({"112"})
+
+
+def beginnings_abroad(country: Country) -> Iterator[str]:
+    """Give how what follows the calling code begins if, dialled at home, it would lead abroad."""
+    if _INTERNATIONAL.startswith(country.trunk):
+        yield _INTERNATIONAL.removeprefix(country.trunk)
 
 
 def short_numbers(country: Country) -> Iterator[tuple[str, int]]:

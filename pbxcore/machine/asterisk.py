@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dialplan.build import OWN_SOUNDS
 from dialplan.notation import E164, Notation
-from dialplan.numbers import COUNTRIES, Country, short_numbers
+from dialplan.numbers import COUNTRIES, Country, beginnings_abroad, short_numbers
 from dialplan.presentation import way_of
 from pbxcore import lamps, phones, prompts
 from pbxcore.machine import debian
@@ -173,6 +173,8 @@ def _national(country: Country) -> Iterator[str]:
     name, calling, trunk = country.code.lower(), country.calling, country.trunk
     yield f"[written-national-{name}]"
     yield f"exten => _+{calling}X!,1,Return({trunk}${{EXTEN:{len(calling) + 1}}})"
+    for beginning in beginnings_abroad(country):
+        yield f"exten => _+{calling}{beginning}X!,1,Return(00${{EXTEN:1}})"
     for beginning, digits in short_numbers(country):
         more = "X" * (digits - len(beginning))
         yield f"exten => _+{calling}{beginning}{more},1,Return(${{EXTEN:{len(calling) + 1}}})"

@@ -230,6 +230,7 @@ async def test_help_and_who_calls_back_are_understood_in_the_form_of_the_trunk(
 ) -> None:
     """The centre is asked for by its short number, and told one as the trunk writes; so written, it calls.
 
+    With a plus everybody writes it alike, also where national numbers have no prefix that tells them.
     Whoever shows no number is refused here, but is put through to the phone that called for help.
     """
     await asyncio.to_thread(written, "national-de")
@@ -247,6 +248,8 @@ async def test_help_and_who_calls_back_are_understood_in_the_form_of_the_trunk(
         assert invite.header("From").startswith("<sip:03055500111@")
         assert invite.header("P-Asserted-Identity").startswith("<sip:03055500111@")
         assert await _call(choosy, runs, "anonymous", number="03055500111", address="127.0.0.3") == 200
+        await asyncio.to_thread(written, "national-it")
+        assert await _call(choosy, runs, "anonymous", number="+493055500111", address="127.0.0.3") == 200
 
 
 async def test_what_a_trunk_brings_is_read_as_it_writes(

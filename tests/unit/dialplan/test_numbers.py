@@ -25,6 +25,7 @@ NO_NUMBERS = [
     ("+210 123 456 789", "DE", ""),
     ("+49 30 1234567890123", "DE", ""),  # longer than E.164 allows
     ("+49 0", "DE", ""),
+    ("+39 00 252 4123456", "IT", ""),  # a carrier at home would read it as one of Somalia
     ("5550100", "DE", ""),  # local, and nobody said where
     ("99", "DE", "30"),
     ("112", "DE", "30"),  # an emergency number is no local number
