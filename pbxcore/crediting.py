@@ -39,6 +39,8 @@ SQL = named(Path(__file__).with_name("crediting.sql"))
 MARK = "contract/"
 """How the references of a contract's entries begin: `contract/acme/2026-05-01/debit/1`."""
 BINDING = frozenset({"sign", "order", "move"})  # events that must make no debt
+OURS = r"^contract/{}/\d{{4}}-\d\d-\d\d/[a-z-]+/\d+$"
+"""What the references of one contract's entries are like; whatever else begins with `MARK` was paid."""
 Key = tuple[str, str]
 """Day and kind of a movement."""
 
@@ -87,7 +89,7 @@ async def untold(
     state = tell(log.spec, offers, now.date()).states[-1]
     if not state.prepaid:
         return None
-    seen = await _balance(connection, log.spec.account)
+    seen = await _balance(connection, log.spec.account, log.spec.contract)
     told = [one.ledger for one in log.spec.events if one.ledger is not None]
     more = {
         "paid": seen.paid_micro - sum(one.paid for one in told),
@@ -183,7 +185,7 @@ async def _lacking(connection: Connection, log: Log, offers: Shelf) -> tuple[Ent
         return ()
     today = await entitling.today(connection, log)
     entered, numbers = Counter[Key](), Counter[Key]()
-    for row in await connection.fetch(SQL["carried"], account):
+    for row in await connection.fetch(SQL["carried"], account, OURS.format(log.spec.contract)):
         _, _, day, what, _ = row["reference"].split("/")
         entered[day, what] += row["amount_micro"]
         numbers[day, what] += 1
@@ -210,8 +212,8 @@ def _ordered(past: History) -> int:
     return sum(one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "order")
 
 
-async def _balance(connection: Connection, account: str) -> Balance:
-    row = await connection.fetchrow(SQL["balance"], account)
+async def _balance(connection: Connection, account: str, contract: str) -> Balance:
+    row = await connection.fetchrow(SQL["balance"], account, OURS.format(contract))
     assert row is not None, "sums of nothing are 0"
     return Balance(**dict(row))
 

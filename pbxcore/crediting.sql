@@ -1,12 +1,13 @@
 -- name: balance
--- What an account was paid beside its contract, what its calls have cost, and what they have set aside.
-SELECT coalesce(sum(amount_micro) FILTER (WHERE reference NOT LIKE 'leg %' AND reference NOT LIKE 'contract/%'), 0)::bigint AS paid_micro,
+-- What an account was paid beside its contract, what its calls have cost, and what they have set aside. What its
+-- contract entered is named as $2 says.
+SELECT coalesce(sum(amount_micro) FILTER (WHERE reference NOT LIKE 'leg %' AND reference !~ $2), 0)::bigint AS paid_micro,
        coalesce(-sum(amount_micro) FILTER (WHERE reference LIKE 'leg %'), 0)::bigint AS calls_micro,
        (SELECT coalesce(sum(money_micro), 0)::bigint FROM reservation WHERE account = $1) AS held_micro
 FROM credit_entry WHERE account = $1;
 
 -- name: carried
-SELECT reference, amount_micro FROM credit_entry WHERE account = $1 AND reference LIKE 'contract/%' ORDER BY reference;
+SELECT reference, amount_micro FROM credit_entry WHERE account = $1 AND reference ~ $2 ORDER BY reference;
 
 -- name: on_credit
 -- Contracts of prepaid accounts, and their day by the account's clock.

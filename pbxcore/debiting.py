@@ -9,8 +9,6 @@ import logging
 from datetime import date
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pbxcore import crediting, database, metrics, turn
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
@@ -64,9 +62,11 @@ async def _see_to(connection: Connection, contract: str) -> None:
     try:
         async with connection.transaction():
             done = await crediting.see_to(connection, contract, author=AUTHOR)
-    except ValidationError:  # of another version of this program: it holds no other contract up
+    except PUT_OFF:
+        raise
+    except Exception:  # of one contract, as one of another version: it holds up no other, and not `web`
         done = False
-        log.exception("contract %s cannot be read, and is not debited", contract)
+        log.exception("contract %s is not debited today", contract)
     finally:
         await turn.give_back(connection, turn.DOOR)
     if done:

@@ -212,6 +212,57 @@ async def test_what_goes_back_is_what_calls_have_left(machine: Settings, rater: 
     assert -(await rows(machine, refund))[0]["micro"] == micro(before)
 
 
+async def enter(settings: Settings, reference: str, amount_micro: int) -> None:
+    """Book an entry as the rater does."""
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        await connection.execute(
+            "INSERT INTO credit_entry (account, reference, amount_micro, balance_micro, author) "
+            "VALUES ('acme', $1, $2, 0, 'rater')",
+            reference,
+            amount_micro,
+        )
+    finally:
+        await connection.close()
+
+
+async def total(settings: Settings) -> int:
+    """Sum everything that the rater has booked, or will."""
+    (one,) = await rows(settings, "SELECT coalesce(sum(amount_micro), 0)::bigint AS micro FROM credit_entry")
+    return int(one["micro"])
+
+
+@pytest.mark.parametrize(
+    "reference", ["contract/17", "contract/eve/2026-05-01/debit/1", "contract/ada/May/x/y"]
+)
+async def test_a_payment_named_like_an_entry_of_a_contract_is_a_payment(
+    machine: Settings, say: Say, reference: str
+) -> None:
+    """`credit add` took such references once: only what is exactly ours is."""
+    await enter(machine, reference, 5_000_000)
+    assert not (await put(machine, contract=contract("90.00", ago=3))).findings
+    await debiting.look(machine, {})
+    _, shown = await say("contract", "show", "ada", "--on", str(today()))
+    assert micro(shown["balance"]) == await total(machine) > 90_000_000
+
+
+async def test_a_contract_that_cannot_be_told_holds_up_no_other(machine: Settings) -> None:
+    """Its catalogue is gone, the contract behind it has a debit that fell due: that is entered."""
+    account = ACCOUNT.replace("account: acme", "account: zoe")
+    second = contract("90.00").replace("contract: ada", "contract: zoe").replace("acme", "zoe")
+    assert not (await put(machine, contract=contract("90.00"), account=account, second=second)).findings
+    connection = await database.connect(database.url_of(machine), application="test")
+    try:
+        await connection.execute("DELETE FROM credit_entry WHERE reference LIKE '%/debit/%'")
+        gone = """UPDATE contract SET head = head || '{"catalogue": "gone"}' WHERE id = 'ada'"""
+        assert await connection.execute(gone) == "UPDATE 1"
+    finally:
+        await connection.close()
+    await debiting.look(machine, {})
+    entered = await rows(machine, "SELECT account FROM credit_entry WHERE reference LIKE '%/debit/%'")
+    assert {one["account"] for one in entered} == {"zoe"}
+
+
 async def test_an_order_dated_back_spends_nothing_that_calls_have_taken(machine: Settings) -> None:
     """On its own day the credit sufficed; by now calls have had it."""
     assert not (await put(machine, contract=contract("40.00", ago=5))).findings
