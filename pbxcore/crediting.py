@@ -13,7 +13,8 @@ Whoever stores anything here has the turn of the door.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from pbxcore.wanting import LAST_MINUTE
 from rating import money
 from rating.contract.answer import missing
 from rating.contract.billing import BESIDE, Movement
+from rating.contract.calendar import DAY
 from rating.contract.document import minute_of
 from rating.contract.edition import Shelf, shelf
 from rating.contract.history import History
-from rating.contract.state import State
 from rating.contract.story import tell
 from rating.contract.wish import Refusal
 from rating.store import credit
@@ -50,11 +51,13 @@ class Balance:
     """What the balance of an account has seen beside its contract.
 
     Attributes:
-        paid_micro: paid in.
+        paid_before_micro: paid in until the credit was over.
+        paid_micro: paid in since; all of it, if the credit goes on.
         calls_micro: what rated calls have cost.
         held_micro: what calls under way may cost yet.
     """
 
+    paid_before_micro: int
     paid_micro: int
     calls_micro: int
     held_micro: int
@@ -69,46 +72,47 @@ async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool =
         offers: every catalogue.
         held: what calls under way have set aside counts as spent: nobody else may have it.
     """
-    event = await untold(connection, log, offers, held=held)
-    if event is None:
-        return log
-    return replace(log, spec=contract_log.with_events(log.spec, log, [event]))
+    events = await untold(connection, log, offers, held=held)
+    return replace(log, spec=contract_log.with_events(log.spec, log, events)) if events else log
 
 
 async def untold(
     connection: Connection, log: Log, offers: Shelf, *, held: bool = False
-) -> Mapping[str, Any] | None:
-    """Write what the balance has seen and the contract does not know yet as an event; None: it knows all.
+) -> tuple[Mapping[str, Any], ...]:
+    """Write what the balance has seen and the contract does not know yet as events; none: it knows all.
 
-    It is of today, behind what is known of today already; of a contract that has ended it is of its last day,
-    so that what goes back then is what is left.
+    Today, behind what is known of today already. Where the credit is over, calls and what was paid by then
+    are of its last day, so that what goes back is what is left: what was told later is written back to it.
     """
-    if log.spec.account is None:
-        return None
-    now = datetime.now(await entitling.zone(connection, log.spec.account))
-    state = tell(log.spec, offers, now.date()).states[-1]
-    if not state.prepaid:
-        return None
-    seen = await _balance(connection, log.spec.account, log.spec.contract)
-    told = [one.ledger for one in log.spec.events if one.ledger is not None]
-    more = {
-        "paid": seen.paid_micro - sum(one.paid for one in told),
-        "calls": seen.calls_micro - sum(one.calls for one in told) + (seen.held_micro if held else 0),
-    }
-    if not any(more.values()):
-        return None
-    day, minute = _when(log, state, now)
-    said = {key: money.text(micro) for key, micro in more.items() if micro}
-    return {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", "ledger": said}
+    account = log.spec.account
+    if account is None:
+        return ()
+    now = datetime.now(await entitling.zone(connection, account))
+    past = tell(log.spec, offers, now.date())
+    if not any(state.prepaid for state in past.states):
+        return ()
+    last = _last(past)
+    over = None if last is None else datetime.combine(last + DAY, time.min, now.tzinfo)
+    seen = await _balance(connection, account, log.spec.contract, over)
+    calls_micro = seen.calls_micro + (seen.held_micro if held else 0)
+    found, since = [], (seen.paid_micro, calls_micro)
+    if last is not None:
+        found.append(
+            _ledger(last, LAST_MINUTE, (seen.paid_before_micro, calls_micro), _told(past, until=last))
+        )
+        since = seen.paid_micro, 0
+    if past.states[-1].prepaid:
+        found.append(_ledger(now.date(), _minute(log, now), since, _told(past, since=last)))
+    return tuple(event for event in found if event is not None)
 
 
 async def learn(connection: Connection, contract: str, *, author: str) -> None:
     """Tell a contract what its account's balance has seen."""
     log = await contract_log.read(connection, contract)
     assert log is not None, "it was found in this turn"
-    event = await untold(connection, log, shelf(await contract_log.catalogues(connection)))
-    if event is not None:
-        await contract_log.append(connection, contract, len(log.entries) + 1, event, author=author)
+    events = await untold(connection, log, shelf(await contract_log.catalogues(connection)))
+    for number, event in enumerate(events, start=len(log.entries) + 1):
+        await contract_log.append(connection, contract, number, event, author=author)
 
 
 async def carry(connection: Connection, contract: str, *, author: str) -> bool:
@@ -124,13 +128,13 @@ async def carry(connection: Connection, contract: str, *, author: str) -> bool:
 async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
     """Carry what has fallen due by itself, with what the contract must know; tell if anything did.
 
-    What goes back at an end is what calls have left; so a contract that has ended learns of late ones, too.
+    What goes back at an end is what calls have left; so a credit that is over learns of late ones, too.
     """
     log = await contract_log.read(connection, contract)
     assert log is not None, "contracts stay"
     offers = shelf(await contract_log.catalogues(connection))
-    ended = tell(log.spec, offers, await entitling.today(connection, log)).states[-1].ended
-    if ended or await _lacking(connection, log, offers):
+    past = tell(log.spec, offers, await entitling.today(connection, log))
+    if _last(past) is not None or await _lacking(connection, log, offers):
         await learn(connection, contract, author=author)
     return await carry(connection, contract, author=author)
 
@@ -212,15 +216,42 @@ def _ordered(past: History) -> int:
     return sum(one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "order")
 
 
-async def _balance(connection: Connection, account: str, contract: str) -> Balance:
-    row = await connection.fetchrow(SQL["balance"], account, OURS.format(contract))
+async def _balance(connection: Connection, account: str, contract: str, over: datetime | None) -> Balance:
+    row = await connection.fetchrow(SQL["balance"], account, OURS.format(contract), over)
     assert row is not None, "sums of nothing are 0"
     return Balance(**dict(row))
 
 
-def _when(log: Log, state: State, now: datetime) -> tuple[date, int]:
-    """Give the day and the minute of what is told now."""
-    if state.ended and state.last is not None:
-        return state.last, LAST_MINUTE
+def _last(past: History) -> date | None:
+    """Give the last day of a credit that ended, or was left for invoices; None: it goes on, or never was."""
+    state = past.states[-1]
+    if state.prepaid:
+        return state.last if state.ended else None
+    invoiced = tuple(takewhile(lambda one: not one.prepaid, reversed(past.states)))
+    return invoiced[-1].today - DAY if len(invoiced) < len(past.states) else None
+
+
+def _told(past: History, *, since: date | None = None, until: date | None = None) -> tuple[int, int]:
+    """Sum what a contract knows that was paid, and that calls took, behind a day or up to one."""
+    known = [
+        one
+        for one in past.entries
+        if isinstance(one, Movement) and one.what in BESIDE
+        if (since is None or one.on > since) and (until is None or one.on <= until)
+    ]
+    paid_micro = sum(one.amount_micro for one in known if one.what == "paid")
+    return paid_micro, paid_micro - sum(one.amount_micro for one in known)
+
+
+def _ledger(day: date, minute: int, seen: tuple[int, int], told: tuple[int, int]) -> Mapping[str, Any] | None:
+    """Write as an event what was paid and what calls took beyond what was told; None: nothing."""
+    more = {key: one - other for key, one, other in zip(("paid", "calls"), seen, told, strict=True)}
+    said = {key: money.text(micro) for key, micro in more.items() if micro}
+    at = f"{minute // 60:02}:{minute % 60:02}"
+    return {"on": day.isoformat(), "at": at, "ledger": said} if said else None
+
+
+def _minute(log: Log, now: datetime) -> int:
+    """Give the minute of today at which something is told: behind all that is known of today."""
     minutes = [minute_of(event) + 1 for event in log.spec.events if event.on == now.date()]
-    return now.date(), min(max(now.hour * 60 + now.minute, *minutes, 0), LAST_MINUTE)
+    return min(max(now.hour * 60 + now.minute, *minutes, 0), LAST_MINUTE)

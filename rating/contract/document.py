@@ -8,9 +8,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from rating import money
 from rating.contract import calendar, facts
 from rating.contract.edition import Edition, Shelf
 from rating.contract.facts import Fact
@@ -146,11 +155,19 @@ class CallsSpec(_Part):
     what: str = "calls"
 
 
-class LedgerSpec(_Part):
-    """What the account's balance has seen beside this contract; the door writes it, nobody else."""
+Difference = Annotated[
+    int, BeforeValidator(money.parse), PlainSerializer(money.text, return_type=str, when_used="json")
+]
 
-    paid: Amount = 0
-    calls: Amount = 0
+
+class LedgerSpec(_Part):
+    """What the account's balance has seen beside this contract; the door writes it, nobody else.
+
+    With a minus: written back to another day.
+    """
+
+    paid: Difference = 0
+    calls: Difference = 0
 
 
 class EmptySpec(_Part):

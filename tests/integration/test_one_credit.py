@@ -31,6 +31,7 @@ from tests.integration.test_entitled import facts, tenant
 
 ROME = ZoneInfo("Europe/Rome")
 OPENVOIP = (CONFIG / "catalogues/openvoip.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
+AUTPHONE = (CONFIG / "catalogues/autphone.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
 ACCOUNT = (
     "version: 1\naccount: acme\nname: Ada\ncountry: DE\ncatalogue: openvoip\ntime_zone: Europe/Rome\n"
     "payment: prepaid\n"
@@ -261,6 +262,67 @@ async def test_a_contract_that_cannot_be_told_holds_up_no_other(machine: Setting
     await debiting.look(machine, {})
     entered = await rows(machine, "SELECT account FROM credit_entry WHERE reference LIKE '%/debit/%'")
     assert {one["account"] for one in entered} == {"zoe"}
+
+
+def notice(ago: int) -> str:
+    """Write a notice that was given so many days ago."""
+    return HEAD + f"  - {{on: {today() - timedelta(days=ago)}, cancel: {{}}}}\n"
+
+
+async def left(settings: Settings, say: Say) -> int:
+    """What the contract says that is left, once all that fell due is entered; the balance has the same."""
+    await debiting.look(settings, {})
+    _, shown = await say("contract", "show", "ada", "--on", str(today()))
+    assert micro(shown["balance"]) == await total(settings)
+    return micro(shown["balance"])
+
+
+async def test_what_goes_back_at_a_move_to_invoices_is_what_calls_have_left(machine: Settings) -> None:
+    """A move that turns up late ended the credit two days ago."""
+    assert not (await put(machine, autphone=AUTPHONE, contract=contract("90.00", ago=3))).findings
+    await enter(machine, "leg x", -30_000_000)
+    move = "move: {catalogue: autphone, add: {extension: 3}, signed_form: x.pdf}"
+    written = HEAD + f"  - {{on: {today() - timedelta(days=2)}, {move}}}\n"
+    assert not (await put(machine, move=written)).findings
+    for _ in range(2):
+        await debiting.look(machine, {})
+        assert await total(machine) == 0
+
+
+async def test_who_comes_back_pays_by_either_door(machine: Settings, say: Say) -> None:
+    """What is paid behind an end is no refund: it buys the next contract."""
+    assert not (await put(machine, contract=contract("90.00", ago=3))).findings
+    assert not (await put(machine, notice=notice(2))).findings
+    assert (await left(machine, say), await total(machine)) == (0, 0)
+    assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
+    assert await left(machine, say) == 50_000_000
+    wanted = ("--add", "extension=2", "--add", "line=1", "--add", "number=1")
+    code, made = await say("quote", "ada", *wanted)
+    assert (code, made["missing"]) == (0, "0.00")
+    assert (await say("order", "ada", "--quote", made["id"]))[0] == 0
+    assert await left(machine, say) == 50_000_000 - micro(made["at_once"])
+
+
+async def test_a_late_notice_gives_back_nothing_that_calls_took_which_were_told(
+    machine: Settings, say: Say
+) -> None:
+    """They were told on a day behind the end: they are written back to its last day."""
+    assert not (await put(machine, contract=contract("90.00", ago=5))).findings
+    await enter(machine, "leg x", -30_000_000)
+    assert not (await put(machine, paid=HEAD + f"  - {{on: {today()}, top_up: '5.00'}}\n")).findings
+    await debiting.look(machine, {})
+    assert [one["ledger"] for one in await facts(machine) if "ledger" in one] == [{"calls": "30.000000"}]
+    assert not (await put(machine, notice=notice(2))).findings
+    assert await left(machine, say) == 5_000_000  # paid behind the end
+
+
+async def test_an_earlier_letter_gives_back_nothing_that_calls_took(machine: Settings, say: Say) -> None:
+    """The contract ended yesterday and calls were told; an earlier letter turns up."""
+    assert not (await put(machine, contract=contract("90.00", ago=5))).findings
+    await enter(machine, "leg x", -30_000_000)
+    for ago in (1, 3):
+        assert not (await put(machine, notice=notice(ago))).findings
+        assert await left(machine, say) == 0
 
 
 async def test_an_order_dated_back_spends_nothing_that_calls_have_taken(machine: Settings) -> None:
