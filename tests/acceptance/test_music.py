@@ -37,9 +37,10 @@ def _reload(pbx: Pbx) -> dict[str, Any]:
         return dict(json.loads(line.makefile().readline()))
 
 
-def _bring(pbx: Pbx, tmp_path: Path, tenant: str, **files: int) -> None:
+def _bring(pbx: Pbx, tmp_path: Path, tenant: str, *, duration_s: int = 2, **files: int) -> None:
     for name, frequency_hz in files.items():
-        sounds.add(pbx.settings.sounds, tenant, tone.write(tmp_path / f"{name}.wav", frequency_hz))
+        sound = tone.write(tmp_path / f"{name}.wav", frequency_hz, duration_s=duration_s)
+        sounds.add(pbx.settings.sounds, tenant, sound)
 
 
 def _with_music(pbx: Pbx, music: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def _with_announcements(pbx: Pbx) -> dict[str, Any]:
     document["numbers"]["+493055500112"] = {"to": "announcement spoken"}
     document["extensions"]["11"]["while_ringing"] = "announcement wait"
     document["announcements"] = {
-        "welcome": {"recorded": {"en": "brand", "it": "second"}, "then": "extension 11"},
+        "welcome": {"recorded": {"en": "welcome", "it": "benvenuto"}, "then": "extension 11"},
         "wait": {"recorded": "waiting"},
         "spoken": {"spoken": "One moment please, we are connecting you.", "then": "busy"},
     }
@@ -142,9 +143,14 @@ def _with_announcements(pbx: Pbx) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("caller", "welcome"), [("+390612345678", SECOND), ("+4915112345678", BRAND)])
 async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
-    music: Pbx, runs: Runs, caller: str, welcome: int
+    music: Pbx, runs: Runs, tmp_path: Path, caller: str, welcome: int
 ) -> None:
-    """A caller from Italy is welcomed in Italian, others in the tenant's language; then a sound repeats."""
+    """A caller from Italy is welcomed in Italian, others in the tenant's language; then a sound repeats.
+
+    When the extension rings the caller's phone writes what it hears anew: it is read before that, on a busy
+    machine some seconds late.
+    """
+    _bring(music, tmp_path, "acme", duration_s=6, welcome=BRAND, benvenuto=SECOND)
     music.publish(_with_announcements(music), 5)
     assert _reload(music)["asterisk"] == "done"
     bruno = music.phone("p11")
