@@ -66,6 +66,7 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
         holders = {one.contract for one in beside if one.account == spec.account}
         holders |= {await contract_log.of_account(connection, spec.account) or spec.contract}
         found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
+        found += () if found else _rated_already(spec, log, document, offers)
         found += _pays_otherwise(spec, offers, accounts.get(spec.account, ""))
     if not found and log is not None:
         found += undone(spec, log, document, offers)
@@ -192,6 +193,27 @@ def _by_hand(log: Log | None, document: Mapping[str, Any]) -> Iterator[Finding]:
                 code="told-by-the-ledger",
                 message="what a balance has seen is told by the machine itself",
                 remedy="take it out; what somebody pays is `top_up`",
+            )
+
+
+def _rated_already(
+    spec: ContractSpec, log: Log | None, document: Mapping[str, Any], offers: Shelf
+) -> Iterator[Finding]:
+    """Find calls that somebody has written, and that the rater takes from the same credit."""
+    new = contract_log.new_events(log, document)
+    written = [
+        (number, one.on)
+        for number, (one, event) in enumerate(zip(spec.events, document.get("events") or (), strict=True))
+        if one.calls is not None and any(event is other for other in new)
+    ]
+    after = contract_log.with_events(spec, log, new)
+    for number, day in written:
+        if tell(after, offers, day).states[-1].prepaid:
+            yield Finding(
+                path=("events", number, "calls"),
+                code="rated-already",
+                message=f"calls of account {spec.account} are taken from its credit as they are rated",
+                remedy="take it out; `calls` is for contracts without an account",
             )
 
 

@@ -45,8 +45,8 @@ class Movement:
 
 
 Booked = Invoice | Movement
-BESIDE = frozenset({"paid", "rated"})
-"""Movements that the account's balance has had first."""
+BESIDE = frozenset({"paid", "rated", "calls"})
+"""Movements that the account's balance has had first; `calls` of a contract without an account nobody has."""
 
 
 def turn_month(state: State, day: date) -> tuple[State, tuple[Booked, ...]]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pbxcore import database, debiting, ordering
+from pbxcore import contract_log, database, debiting, ordering
 from pbxcore.settings import Settings, Trunk
 from tests.integration.credit_calls import (
     MOBILE,
@@ -316,6 +316,22 @@ async def test_a_late_notice_gives_back_nothing_that_calls_took_which_were_told(
     assert await left(machine, say) == 5_000_000  # paid behind the end
 
 
+async def test_calls_that_were_written_before_they_were_refused_are_not_taken_twice(
+    machine: Settings, say: Say
+) -> None:
+    """The rater has taken them; so the event is told already, and not entered."""
+    assert not (await put(machine, contract=contract("90.00", ago=3))).findings
+    before = await total(machine)
+    await enter(machine, "leg x", -1_200_000)
+    connection = await database.connect(database.url_of(machine), application="test")
+    try:
+        event = {"on": str(today()), "calls": {"amount": "1.20"}}
+        await contract_log.append(connection, "ada", len(await facts(machine)) + 1, event, author="test")
+    finally:
+        await connection.close()
+    assert await left(machine, say) == before - 1_200_000
+
+
 async def test_an_earlier_letter_gives_back_nothing_that_calls_took(machine: Settings, say: Say) -> None:
     """The contract ended yesterday and calls were told; an earlier letter turns up."""
     assert not (await put(machine, contract=contract("90.00", ago=5))).findings
@@ -363,6 +379,7 @@ async def test_an_account_that_had_credit_brings_it_into_its_contract(machine: S
     ("documents", "code"),
     [
         ({"contract": HEAD + "  - {on: 2026-01-01, ledger: {paid: '1.00'}}\n"}, "told-by-the-ledger"),
+        ({"contract": contract("90.00", "calls: {amount: '1.20'}")}, "rated-already"),
         ({"contract": HEAD, "account": ACCOUNT.replace("prepaid", "postpaid")}, "pays-otherwise"),
     ],
 )
