@@ -3,6 +3,7 @@
 The oracle goes day by day from what was agreed and knows nothing of states, lots, lines and cuts.
 """
 
+import contextlib
 import json
 import random
 from collections import defaultdict
@@ -340,20 +341,33 @@ KINDS = {
     *(f"move from {name}" for name in NAMES),
     *(f"move to {name}" for name in NAMES),
 }
-ENOUGH = 150  # stories of each catalogue
+ENOUGH = 600  # stories of each catalogue; a quarter of them hold nearly everything
+
+
+class EverythingSeenError(Exception):
+    """Nothing is missing any more: no further story has to be told."""
 
 
 def test_stories_hold_everything_that_can_happen() -> None:
     """The laws above hold for it: each deed is accepted, and each thing happens, in some of the stories."""
     left = set(KINDS)
 
-    @settings(max_examples=ENOUGH, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(
+        max_examples=ENOUGH,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     @given(st.tuples(*map(stories, NAMES)))
     def look(some: tuple[Story, ...]) -> None:
-        for story in some if left else ():
+        for story in some:
             left.difference_update(_kinds(story))
+        if not left:
+            raise EverythingSeenError
 
-    look()
+    with contextlib.suppress(EverythingSeenError):
+        look()
     assert not left
 
 
