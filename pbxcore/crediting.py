@@ -142,13 +142,13 @@ async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
 async def overdrawn(
     connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
 ) -> tuple[Refusal, ...]:
-    """Find what the credit lacks today for events dated back: calls have had it since then.
+    """Find what the credit lacks today for events of today, or dated back: calls have had it since then.
 
     Debits on the first may make a debt; what is ordered may not.
     """
     since = min(str(event["on"]) for event in events)
 
-    if not any(one.ledger is not None and one.on.isoformat() > since for one in log.spec.events):
+    if not any(one.ledger is not None and one.on.isoformat() >= since for one in log.spec.events):
         return ()
     today = await entitling.today(connection, log)
     told = contract_log.with_events(log.spec, log, events)
