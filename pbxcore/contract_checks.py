@@ -49,7 +49,7 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
     accounts: Mapping[str, str],
     beside: Collection[ContractSpec] = (),
 ) -> tuple[Mistake, ...]:
-    """Find what is wrong with a contract in the company of what is stored.
+    """Find what is wrong with a contract in the company of what is stored; `undone` is asked apart.
 
     Args:
         connection: to the database, while no other change can be stored.
@@ -68,8 +68,6 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
         found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
         found += () if found else _rated_already(spec, log, document, offers)
         found += _pays_otherwise(spec, offers, accounts.get(spec.account, ""))
-    if not found and log is not None:
-        found += undone(spec, log, document, offers)
     return tuple(found)
 
 

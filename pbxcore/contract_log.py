@@ -117,8 +117,10 @@ def with_events(spec: ContractSpec, log: Log | None, events: Iterable[Mapping[st
     return spec.model_copy(update={"events": (*stored, *more)})
 
 
-async def enter(connection: Connection, document: Mapping[str, Any], author: str) -> tuple[int, bool]:
-    """Store the facts of a document that are new.
+async def enter(
+    connection: Connection, document: Mapping[str, Any], author: str, told: Iterable[Mapping[str, Any]] = ()
+) -> tuple[int, bool]:
+    """Store the facts of a document that are new, behind what the machine itself tells before them.
 
     Returns:
         How many facts the contract has, and whether anything is new.
@@ -130,7 +132,7 @@ async def enter(connection: Connection, document: Mapping[str, Any], author: str
         account = document.get("account")
         await connection.execute(SQL["begin"], contract, account, json.dumps(head, default=str), author)
     number = len(log.entries) if log is not None else 0
-    events = new_events(log, document)
+    events = (*told, *new_events(log, document))
     for number, event in enumerate(events, start=number + 1):  # noqa: B020 — goes on counting
         await append(connection, contract, number, event, author=author)
     return number, log is None or bool(events)

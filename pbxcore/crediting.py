@@ -28,7 +28,7 @@ from rating import money
 from rating.contract.answer import missing
 from rating.contract.billing import BESIDE, Movement
 from rating.contract.calendar import DAY
-from rating.contract.document import minute_of
+from rating.contract.document import ContractSpec, minute_of
 from rating.contract.edition import Shelf, shelf
 from rating.contract.history import History
 from rating.contract.story import tell
@@ -40,6 +40,7 @@ SQL = named(Path(__file__).with_name("crediting.sql"))
 MARK = "contract/"
 """How the references of a contract's entries begin: `contract/acme/2026-05-01/debit/1`."""
 BINDING = frozenset({"sign", "order", "move"})  # events that must make no debt
+JUDGED = BINDING | {"cancel", "withdraw"}  # events that the credit may refuse
 OURS = r"^contract/{}/\d{{4}}-\d\d-\d\d/[a-z-]+/\d+$"
 """What the references of one contract's entries are like; whatever else begins with `MARK` was paid."""
 Key = tuple[str, str]
@@ -106,6 +107,62 @@ async def untold(
     return tuple(event for event in found if event is not None)
 
 
+async def beforehand(
+    connection: Connection,
+    spec: ContractSpec,
+    document: Mapping[str, Any],
+    offers: Shelf,
+    *,
+    held: bool = False,
+) -> tuple[Mapping[str, Any], ...]:
+    """Write what a contract must know before new events of a document are judged by its credit.
+
+    What was paid counts for each of these events of today, whatever their minutes: a document often has none.
+    What calls took stays at its minute: it undoes nothing that is agreed (`overdrawn` looks at what is new).
+    Before events dated back nothing is told: an end dated back may be the day on which it must be.
+    """
+    log = await _log(connection, spec)
+    day = (await entitling.today(connection, log)).isoformat()
+    new = [event for event in contract_log.new_events(log, document) if event.keys() & JUDGED]
+    if all(str(one["on"]) < day for one in new):
+        return ()
+    minutes = [str(one.get("at", "00:00")) for one in new if str(one["on"]) == day]
+    found: list[Mapping[str, Any]] = []
+    for event in await untold(connection, log, offers, held=held):
+        first = min([*minutes, event["at"]]) if event["on"] == day else event["at"]
+        found += [event] if first == event["at"] else _apart(event, first)
+    return tuple(found)
+
+
+def _apart(event: Mapping[str, Any], first: str) -> list[Mapping[str, Any]]:
+    """Tell what was paid at an earlier minute than what calls took."""
+    return [
+        {**event, "at": at, "ledger": {key: event["ledger"][key]}}
+        for key, at in (("paid", first), ("calls", event["at"]))
+        if key in event["ledger"]
+    ]
+
+
+async def knowing(
+    connection: Connection,
+    spec: ContractSpec,
+    document: Mapping[str, Any],
+    offers: Shelf,
+    *,
+    held: bool = False,
+) -> Log:
+    """Give the contract to which new events of a document come: `beforehand` is told; nothing is stored."""
+    log = await _log(connection, spec)
+    told = await beforehand(connection, spec, document, offers, held=held)
+    return replace(log, spec=contract_log.with_events(log.spec, log, told))
+
+
+async def _log(connection: Connection, spec: ContractSpec) -> Log:
+    """Give a contract as it is stored; of a new one what stands above its events."""
+    stored = await contract_log.read(connection, spec.contract)
+    return stored or Log(spec=spec.model_copy(update={"events": ()}), entries=())
+
+
 async def learn(connection: Connection, contract: str, *, author: str) -> None:
     """Tell a contract what its account's balance has seen."""
     log = await contract_log.read(connection, contract)
@@ -160,13 +217,13 @@ async def overdrawn(
 
 
 async def unpaid(
-    connection: Connection, contract: str, document: Mapping[str, Any], offers: Shelf
+    connection: Connection, spec: ContractSpec, document: Mapping[str, Any], offers: Shelf
 ) -> tuple[Finding, ...]:
     """Find orders of a document for which the credit does not suffice, as calls have or may have it."""
-    log = await contract_log.read(connection, contract)
-    new = contract_log.new_events(log, document)
-    if log is None or not any(event.keys() & BINDING for event in new):
+    new = contract_log.new_events(await _log(connection, spec), document)
+    if not any(event.keys() & BINDING for event in new):
         return ()
+    log = await knowing(connection, spec, document, offers, held=True)
     log = await aware(connection, log, offers, held=True)
     return tuple(
         Finding(

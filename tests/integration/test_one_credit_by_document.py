@@ -7,8 +7,11 @@ from pbxcore.settings import Settings
 from tests.integration.test_door import codes, put, rows
 from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
     HEAD,
+    SIGN,
+    Say,
     contract,
     machine,
+    micro,
     say,
     settings,
     today,
@@ -43,3 +46,43 @@ async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: S
     written = HEAD + f"  - {{on: {today()}, order: {{add: {{fax: 1}}}}}}\n"
     assert [code for *_, code in codes(await put(machine, order=written))] == ["overdrawn"]
     assert await balance(machine) == 0
+
+
+@pytest.mark.parametrize("at", ["", "at: '23:59', "])
+async def test_what_was_paid_counts_for_an_order_in_a_document(machine: Settings, say: Say, at: str) -> None:  # noqa: F811
+    """A payment by the command is there for a document of today, whether it names a minute or not."""
+    assert not (await put(machine, contract=contract("20.00", ago=0))).findings
+    assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
+    before = await balance(machine)
+    written = HEAD + f"  - {{on: {today()}, {at}order: {{add: {{extension: 100}}}}}}\n"
+    assert not (await put(machine, order=written)).findings
+    after = await balance(machine)
+    _, shown = await say("contract", "show", "ada", "--on", str(today()))
+    assert (shown["products"]["extension"], micro(shown["balance"])) == (102, after)
+    assert 0 <= after < before
+    assert not (await put(machine, order=written)).findings  # the same once more is no other order
+    assert await balance(machine) == after
+
+
+@pytest.mark.parametrize("at", ["", "at: '23:59', "])
+async def test_what_was_paid_before_a_new_contract_pays_its_signing(
+    machine: Settings,  # noqa: F811 — a fixture
+    say: Say,  # noqa: F811 — a fixture
+    at: str,
+) -> None:
+    """What an account had comes first, and what is shown as signed is stored as signed."""
+    assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
+    assert not (await put(machine, contract=HEAD + f"  - {{on: {today()}, {at}{SIGN}}}\n")).findings
+    _, shown = await say("contract", "show", "ada", "--on", str(today()))
+    assert shown["signed"] == str(today())
+    assert micro(shown["balance"]) == await balance(machine) < 50_000_000
+
+
+async def test_notice_by_letter_of_who_has_paid_his_debt_counts(machine: Settings, say: Say) -> None:  # noqa: F811
+    """A debit made a debt and it was paid by the command: the contract ends, and the rest goes back."""
+    assert not (await put(machine, contract=contract("14.00", ago=40))).findings
+    assert await balance(machine) < 0
+    assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
+    assert not (await put(machine, notice=HEAD + f"  - {{on: {today()}, cancel: {{}}}}\n")).findings
+    _, shown = await say("contract", "show", "ada", "--on", str(today()))
+    assert (shown["notice"], shown["ending"] is not None) == (str(today()), True)
