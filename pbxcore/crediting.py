@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dialplan.finding import Finding
-from pbxcore import contract_log, entitling
+from pbxcore import contract_checks, contract_log, entitling
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
@@ -214,6 +214,15 @@ async def overdrawn(
     lacking_micro = min(taken_micro, -after.states[-1].balance_micro)
 
     return (missing(lacking_micro),) if lacking_micro > 0 else ()
+
+
+async def refused(
+    connection: Connection, spec: ContractSpec, document: Mapping[str, Any], offers: Shelf
+) -> tuple[Finding, ...]:
+    """Find what new events of a document would undo, or what the credit lacks for, as they will be stored."""
+    log = await knowing(connection, spec, document, offers)
+    undone = tuple(contract_checks.undone(spec, log, document, offers))
+    return undone or await unpaid(connection, spec, document, offers)
 
 
 async def unpaid(

@@ -58,7 +58,7 @@ from rating.account import AccountSpec
 from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec
-from rating.contract.edition import Shelf, shelf
+from rating.contract.edition import shelf
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -365,18 +365,9 @@ async def _check_contracts(connection: Connection, documents: Sequence[Read]) ->
             accounts=accounts,
             beside=[one for _, one in contracts],
         )
-        told = told or await _check_agreed_before(connection, spec, document, shelf(catalogues))
+        told = told or await crediting.refused(connection, spec, document.tree.value, shelf(catalogues))
         found += locate(document, told)
     return found
-
-
-async def _check_agreed_before(
-    connection: Connection, spec: ContractSpec, document: Read, catalogues: Shelf
-) -> tuple[Mistake, ...]:
-    """Judge new events beside what was agreed and what the credit has left, as they will be stored."""
-    log = await crediting.knowing(connection, spec, document.tree.value, catalogues)
-    undone = tuple(contract_checks.undone(spec, log, document.tree.value, catalogues))
-    return undone or await crediting.unpaid(connection, spec, document.tree.value, catalogues)
 
 
 async def _check_agreed(connection: Connection, documents: Sequence[Read]) -> list[Located]:
