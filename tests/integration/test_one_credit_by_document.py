@@ -2,6 +2,8 @@
 
 import pytest
 
+# ruff: noqa: F811 — fixtures are imported, and named as parameters
+
 from pbxcore import database
 from pbxcore.settings import Settings
 from tests.integration.test_door import codes, put, rows
@@ -20,7 +22,7 @@ from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
 pytestmark = pytest.mark.row("4.5")
 
 
-async def calls(settings: Settings, micro: int | None = None) -> None:  # noqa: F811 — a fixture's name
+async def calls(settings: Settings, micro: int | None = None) -> None:
     """Let calls have taken so much; None: all that is there."""
     connection = await database.connect(database.url_of(settings), application="test")
     try:
@@ -33,13 +35,13 @@ async def calls(settings: Settings, micro: int | None = None) -> None:  # noqa: 
         await connection.close()
 
 
-async def balance(settings: Settings) -> int:  # noqa: F811 — a fixture's name
+async def balance(settings: Settings) -> int:
     """Sum the balance, what waits for the rater with it."""
     (one,) = await rows(settings, "SELECT coalesce(sum(amount_micro), 0)::bigint AS micro FROM credit_entry")
     return int(one["micro"])
 
 
-async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: Settings) -> None:  # noqa: F811
+async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: Settings) -> None:
     """Without a minute it stands before what calls did today, and makes no debt of it."""
     assert not (await put(machine, contract=contract("40.00", ago=5))).findings
     await calls(machine)
@@ -49,7 +51,7 @@ async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: S
 
 
 @pytest.mark.parametrize("at", ["", "at: '23:59', "])
-async def test_what_was_paid_counts_for_an_order_in_a_document(machine: Settings, say: Say, at: str) -> None:  # noqa: F811
+async def test_what_was_paid_counts_for_an_order_in_a_document(machine: Settings, say: Say, at: str) -> None:
     """A payment by the command is there for a document of today, whether it names a minute or not."""
     assert not (await put(machine, contract=contract("20.00", ago=0))).findings
     assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
@@ -66,8 +68,8 @@ async def test_what_was_paid_counts_for_an_order_in_a_document(machine: Settings
 
 @pytest.mark.parametrize("at", ["", "at: '23:59', "])
 async def test_what_was_paid_before_a_new_contract_pays_its_signing(
-    machine: Settings,  # noqa: F811 — a fixture
-    say: Say,  # noqa: F811 — a fixture
+    machine: Settings,
+    say: Say,
     at: str,
 ) -> None:
     """What an account had comes first, and what is shown as signed is stored as signed."""
@@ -78,7 +80,7 @@ async def test_what_was_paid_before_a_new_contract_pays_its_signing(
     assert micro(shown["balance"]) == await balance(machine) < 50_000_000
 
 
-async def test_notice_by_letter_of_who_has_paid_his_debt_counts(machine: Settings, say: Say) -> None:  # noqa: F811
+async def test_notice_by_letter_of_who_has_paid_his_debt_counts(machine: Settings, say: Say) -> None:
     """A debit made a debt and it was paid by the command: the contract ends, and the rest goes back."""
     assert not (await put(machine, contract=contract("14.00", ago=40))).findings
     assert await balance(machine) < 0
