@@ -1,8 +1,8 @@
 """One credit, by document: events are judged by what payments and calls did, as orders of a quote are."""
 
-import pytest
-
 # ruff: noqa: F811 — fixtures are imported, and named as parameters
+
+import pytest
 
 from pbxcore import database
 from pbxcore.settings import Settings
