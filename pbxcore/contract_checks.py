@@ -67,7 +67,9 @@ async def mistakes(  # noqa: PLR0913 — a contract and its company
         holders |= {await contract_log.of_account(connection, spec.account) or spec.contract}
         found += _of_account(spec.account, sorted(holders - {spec.contract}), accounts)
         found += () if found else _rated_already(spec, log, document, offers)
-        found += _pays_otherwise(spec, offers, accounts.get(spec.account, ""))
+        payment = accounts.get(spec.account, "")
+        for catalogue in _newly_under(spec, log, document):
+            found += pays_otherwise(spec.account, payment, catalogue, offers)
     return tuple(found)
 
 
@@ -169,14 +171,22 @@ def _of_account(account: str, others: Collection[str], accounts: Collection[str]
         )
 
 
-def _pays_otherwise(spec: ContractSpec, offers: Shelf, payment: str) -> Iterator[Finding]:
-    """Find a contract on credit whose calls would be invoiced: then they would never use that credit up."""
-    on_credit = any(one.offer.billing.prepaid is not None for one in offers.get(spec.catalogue, ()))
+def _newly_under(spec: ContractSpec, log: Log | None, document: Mapping[str, Any]) -> list[str]:
+    """Name the catalogues under which a contract comes by a document; what it is under already stays."""
+    moves = {
+        event["move"]["catalogue"] for event in contract_log.new_events(log, document) if "move" in event
+    }
+    return sorted(moves | ({spec.catalogue} if log is None else set()))
+
+
+def pays_otherwise(account: str, payment: str, catalogue: str, offers: Shelf) -> Iterator[Finding]:
+    """Find that a contract would be on credit and its calls invoiced: they would never use that credit up."""
+    on_credit = any(one.offer.billing.prepaid is not None for one in offers.get(catalogue, ()))
     if on_credit and payment == "postpaid":
         yield Finding(
             path=("account",),
             code="pays-otherwise",
-            message=f"{spec.catalogue} is paid from a credit, and account {spec.account} is invoiced",
+            message=f"{catalogue} is paid from a credit, and account {account} is invoiced",
             remedy="write `payment: prepaid` in the account's document, or name an account that is",
         )
 

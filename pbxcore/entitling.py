@@ -166,6 +166,11 @@ async def zone(connection: Connection, account: str | None) -> ZoneInfo:
     return ZoneInfo(found or "UTC")
 
 
+async def payment(connection: Connection, account: str | None) -> str:
+    """Give how an account pays; "" where there is none."""
+    return str(await connection.fetchval(SQL["payment"], account) or "") if account else ""
+
+
 def _stored(row: Mapping[str, Any]) -> Stored:
     entries = json.loads(row["entitlements"] or "[]")
     return Stored(revision=row["revision"], spec=_spec(row), entries=entries)

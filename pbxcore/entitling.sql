@@ -18,6 +18,10 @@ WHERE newest.document ->> 'account' = $1 ORDER BY newest.id;
 -- name: zone
 SELECT document ->> 'time_zone' FROM revision WHERE kind = 'account' AND id = $1 ORDER BY revision DESC LIMIT 1;
 
+-- name: payment
+SELECT coalesce(document ->> 'payment', 'postpaid') FROM revision WHERE kind = 'account' AND id = $1
+ORDER BY revision DESC LIMIT 1;
+
 -- name: entitle
 -- The same document once more, with what its contract lets it use from now on.
 INSERT INTO revision (kind, id, revision, document, source, author, entitlements)

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from dialplan.finding import Finding
-from pbxcore import contract_log, crediting, database, door, entitling, turn
+from pbxcore import contract_checks, contract_log, crediting, database, door, entitling, turn
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
 from pbxcore.door import Applied, Change
@@ -104,7 +104,7 @@ async def ask(
         made = quoted(await entitling.judged(connection, log, offers, day), offers, wanted, day)
         if not made.refused:
             event = _event(day, behind(log.spec, day), event_of(made.deed, wanted, made.id))
-            made = refused_by(made, await _too_late(connection, log, offers, event))
+            made = refused_by(made, await _in_the_way(connection, log, offers, event))
         if not made.refused:
             name = await contract_log.keep_quote(
                 connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author
@@ -212,7 +212,7 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     if answer.outcome != "accepted":
         return Ordered(outcome="refused", number=0, answer=answer, sides=_sides(log, kept, answer))
     event = _event(day, minute, event_of(key, wanted, name))
-    lost = await _too_late(connection, known, offers, event)
+    lost = await _in_the_way(connection, known, offers, event)
     if lost:
         answer = replace(answer, outcome="refused", refusals=lost)
         return Ordered(outcome="refused", number=0, answer=answer)
@@ -225,6 +225,19 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
 
 def _event(day: date, minute: int, deed: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"on": day.isoformat(), "at": f"{minute // 60:02}:{minute % 60:02}", **deed}
+
+
+async def _in_the_way(
+    connection: Connection, log: Log, offers: Shelf, event: Mapping[str, Any]
+) -> tuple[Refusal, ...]:
+    """Find what the contract's own rules cannot know: how its account pays, and what has happened since."""
+    if "move" in event and log.spec.account is not None:
+        payment = await entitling.payment(connection, log.spec.account)
+        catalogue = event["move"]["catalogue"]
+        found = contract_checks.pays_otherwise(log.spec.account, payment, catalogue, offers)
+        if refusals := tuple(Refusal(one.code, one.message, one.remedy) for one in found):
+            return refusals
+    return await _too_late(connection, log, offers, event)
 
 
 async def _too_late(

@@ -2,12 +2,15 @@
 
 # ruff: noqa: F811 — fixtures are imported, and named as parameters
 
+from datetime import timedelta
+
 import pytest
 
-from pbxcore import database
+from pbxcore import database, ordering
 from pbxcore.settings import Settings
-from tests.integration.test_door import codes, put, rows
+from tests.integration.test_door import CONFIG, codes, put, rows
 from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
+    ACCOUNT,
     HEAD,
     SIGN,
     Say,
@@ -88,3 +91,26 @@ async def test_notice_by_letter_of_who_has_paid_his_debt_counts(machine: Setting
     assert not (await put(machine, notice=HEAD + f"  - {{on: {today()}, cancel: {{}}}}\n")).findings
     _, shown = await say("contract", "show", "ada", "--on", str(today()))
     assert (shown["notice"], shown["ending"] is not None) == (str(today()), True)
+
+
+async def test_an_invoiced_account_moves_to_no_credit(machine: Settings) -> None:
+    """Neither a document nor an order of a quote brings it to a credit that no call would use."""
+    autphone = (
+        (CONFIG / "catalogues/autphone.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
+    )
+    account = ACCOUNT.replace("prepaid", "postpaid").replace("account: acme", "account: post")
+    head = (
+        HEAD.replace("ada", "bob").replace("openvoip", "autphone").replace("account: acme", "account: post")
+    )
+    signed = today() - timedelta(days=400)
+    sign = head + f"  - {{on: {signed}, sign: {{add: {{extension: 3}}, signed_form: x.pdf}}}}\n"
+    wanted = "move: {catalogue: openvoip, add: {extension: 2, line: 1, number: 1}"
+    move = f"  - {{on: {signed + timedelta(days=3)}, {wanted}, signed_form: x.pdf}}}}\n"
+    assert not (await put(machine, autphone=autphone, account=account)).findings
+    assert [code for *_, code in codes(await put(machine, contract=sign + move))] == ["pays-otherwise"]
+    assert not (await put(machine, contract=sign)).findings
+    assert [code for *_, code in codes(await put(machine, move=head + move))] == ["pays-otherwise"]
+    moves = {"move": {"catalogue": "openvoip", "add": {"extension": 2, "line": 1, "number": 1}}}
+    made = await ordering.ask(machine, "bob", moves, author="test")
+    assert [one.code for one in made.plan.refusals] == ["pays-otherwise"]
+    assert await balance(machine) == 0
