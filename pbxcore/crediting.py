@@ -73,8 +73,18 @@ async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool =
         offers: every catalogue.
         held: what calls under way have set aside counts as spent: nobody else may have it.
     """
-    events = await untold(connection, log, offers, held=held)
+    events = await untold(connection, await of_balance(connection, log), offers, held=held)
     return replace(log, spec=contract_log.with_events(log.spec, log, events)) if events else log
+
+
+async def of_balance(connection: Connection, log: Log) -> Log:
+    """Give a contract without its account where that is invoiced: such a one has a credit of its own.
+
+    None becomes one any more (`pays-otherwise`); those of before must be able to end.
+    """
+    if await entitling.payment(connection, log.spec.account) == "prepaid":
+        return log
+    return replace(log, spec=log.spec.model_copy(update={"account": None}))
 
 
 async def untold(
@@ -128,7 +138,7 @@ async def beforehand(
         return ()
     minutes = [str(one.get("at", "00:00")) for one in new if str(one["on"]) == day]
     found: list[Mapping[str, Any]] = []
-    for event in await untold(connection, log, offers, held=held):
+    for event in await untold(connection, await of_balance(connection, log), offers, held=held):
         first = min([*minutes, event["at"]]) if event["on"] == day else event["at"]
         found += [event] if first == event["at"] else _apart(event, first)
     return tuple(found)
@@ -167,6 +177,7 @@ async def learn(connection: Connection, contract: str, *, author: str) -> None:
     """Tell a contract what its account's balance has seen."""
     log = await contract_log.read(connection, contract)
     assert log is not None, "it was found in this turn"
+    log = await of_balance(connection, log)
     events = await untold(connection, log, shelf(await contract_log.catalogues(connection)))
     for number, event in enumerate(events, start=len(log.entries) + 1):
         await contract_log.append(connection, contract, number, event, author=author)
@@ -176,6 +187,7 @@ async def carry(connection: Connection, contract: str, *, author: str) -> bool:
     """Enter in the balance what a contract has moved until today; tell whether anything was lacking."""
     log = await contract_log.read(connection, contract)
     assert log is not None, "it was found in this turn"
+    log = await of_balance(connection, log)
     lacking = await _lacking(connection, log, shelf(await contract_log.catalogues(connection)))
     for entry in lacking:
         await credit.add(connection, entry, author)
@@ -191,7 +203,7 @@ async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
     assert log is not None, "contracts stay"
     offers = shelf(await contract_log.catalogues(connection))
     past = tell(log.spec, offers, await entitling.today(connection, log))
-    if _last(past) is not None or await _lacking(connection, log, offers):
+    if _last(past) is not None or await _lacking(connection, await of_balance(connection, log), offers):
         await learn(connection, contract, author=author)
     return await carry(connection, contract, author=author)
 

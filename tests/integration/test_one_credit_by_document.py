@@ -114,3 +114,23 @@ async def test_an_invoiced_account_moves_to_no_credit(machine: Settings) -> None
     made = await ordering.ask(machine, "bob", moves, author="test")
     assert [one.code for one in made.plan.refusals] == ["pays-otherwise"]
     assert await balance(machine) == 0
+
+
+async def test_a_contract_of_before_with_an_invoiced_account_can_end(machine: Settings) -> None:
+    """Nothing is entered in a balance that its account has no more, and notice counts."""
+    assert not (await put(machine, contract=contract("90.00", ago=3))).findings
+    connection = await database.connect(database.url_of(machine), application="test")
+    try:  # as an upgrade finds it: such an account was let in, and nothing of the contract was entered
+        await connection.execute(
+            "UPDATE revision SET document = replace(document::text, 'prepaid', 'postpaid')::jsonb "
+            "WHERE kind = 'account'"
+        )
+        await connection.execute("DELETE FROM credit_entry")
+    finally:
+        await connection.close()
+    made = await ordering.ask(machine, "ada", {"add": {"fax": 1}}, author="test")
+    assert (await ordering.order(machine, "ada", made.id, author="test")).outcome == "accepted"
+    assert not (
+        await put(machine, notice=HEAD + f"  - {{on: {today()}, at: '23:59', cancel: {{}}}}\n")
+    ).findings
+    assert not await rows(machine, "SELECT FROM credit_entry")
