@@ -228,11 +228,31 @@ async def overdrawn(
     return (missing(lacking_micro),) if lacking_micro > 0 else ()
 
 
+async def too_early(
+    connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
+) -> tuple[Refusal, ...]:
+    """Find orders for a later day: calls may have had the money by then, and would undo what was agreed."""
+    kept = await of_balance(connection, log)
+    today = await entitling.today(connection, kept)
+    later = [
+        event["on"] for event in events if event.keys() & BINDING and str(event["on"]) > today.isoformat()
+    ]
+    if kept.spec.account is None or not later or not tell(log.spec, offers, today).states[-1].prepaid:
+        return ()
+    message = f"by {max(map(str, later))} calls may have had the money: a credit pays on the day of the order"
+    return (Refusal("too-early", message, "order it on its day"),)
+
+
 async def refused(
     connection: Connection, spec: ContractSpec, document: Mapping[str, Any], offers: Shelf
 ) -> tuple[Finding, ...]:
     """Find what new events of a document would undo, or what the credit lacks for, as they will be stored."""
     log = await knowing(connection, spec, document, offers)
+    early = await too_early(connection, log, offers, contract_log.new_events(log, document))
+    if early:
+        return tuple(
+            Finding(path=("events",), code=one.code, message=one.message, remedy=one.remedy) for one in early
+        )
     undone = tuple(contract_checks.undone(spec, log, document, offers))
     return undone or await unpaid(connection, spec, document, offers)
 

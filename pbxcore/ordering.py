@@ -237,7 +237,8 @@ async def _in_the_way(
         found = contract_checks.pays_otherwise(log.spec.account, payment, catalogue, offers)
         if refusals := tuple(Refusal(one.code, one.message, one.remedy) for one in found):
             return refusals
-    return await _too_late(connection, log, offers, event)
+    early = await crediting.too_early(connection, log, offers, [event])
+    return early or await _too_late(connection, log, offers, event)
 
 
 async def _too_late(

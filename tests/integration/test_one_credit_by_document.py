@@ -134,3 +134,18 @@ async def test_a_contract_of_before_with_an_invoiced_account_can_end(machine: Se
         await put(machine, notice=HEAD + f"  - {{on: {today()}, at: '23:59', cancel: {{}}}}\n")
     ).findings
     assert not await rows(machine, "SELECT FROM credit_entry")
+
+
+async def test_nothing_is_ordered_for_a_later_day(machine: Settings) -> None:
+    """By then calls may have had the money: an order would be undone, or make a debt."""
+    assert not (await put(machine, contract=contract("20.00", ago=5))).findings
+    day = today() + timedelta(days=2)
+    early = await ordering.ask(machine, "ada", {"add": {"fax": 1}}, day=day, author="test")
+    assert [one.code for one in early.plan.refusals] == ["too-early"]
+    made = await ordering.ask(machine, "ada", {"add": {"fax": 1}}, author="test")
+    done = await ordering.order(machine, "ada", made.id, day=day, author="test")
+    assert done.outcome == "refused"
+    written = HEAD + f"  - {{on: {day}, order: {{add: {{fax: 1}}}}}}\n"
+    assert [code for *_, code in codes(await put(machine, order=written))] == ["too-early"]
+    notice = HEAD + f"  - {{on: {day}, cancel: {{}}}}\n"
+    assert not (await put(machine, notice=notice)).findings
