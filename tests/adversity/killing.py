@@ -160,14 +160,27 @@ def start(url: str, state: Path) -> Rater:
 
 
 def end_server(server: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    """End a server by a signal, its children too."""
+    """End a server by a signal, its children too: the next one does not start beside any that is left."""
     if number is signal.SIGINT:
         postgresql.stop(server)
         return
+    server.send_signal(signal.SIGSTOP)  # it begets no further child between the look and the kill
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for pid in (str(server.pid), *children):
         os.kill(int(pid), signal.SIGKILL)
     server.wait(60)
+    deadline = time.monotonic() + 60
+    while any(map(_lives, children)):
+        assert time.monotonic() < deadline, f"of PostgreSQL are left: {children}"
+        time.sleep(0.01)
+
+
+def _lives(pid: str) -> bool:
+    """Tell whether a process is there still; one that is dead and not yet waited for has no words."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 async def put_documents(url: str) -> None:
