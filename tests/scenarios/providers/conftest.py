@@ -149,13 +149,18 @@ def page_of_the_sources() -> str:
 
 
 def marked(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Find the tests of a module that are marked with a row."""
+    """Find the tests of a module that are marked with a row, by themselves or by `pytestmark`."""
+    whole = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+    ]
     for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for mark in node.decorator_list:
-            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row":
-                yield ast.literal_eval(mark.args[0]), node.name
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            for mark in (*whole, *node.decorator_list):
+                for call in mark.elts if isinstance(mark, ast.List) else (mark,):
+                    if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.row":
+                        yield ast.literal_eval(call.args[0]), node.name
 
 
 def page(outcomes: Outcomes) -> str:
