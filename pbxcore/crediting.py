@@ -6,15 +6,15 @@ fact by which it is known, or on its day (`pbxcore.debiting`). What the balance 
 calls) is told to the contract as a fact (`ledger`) before anything is judged by its credit. So both come to
 one sum.
 
+Refuses to know what is told and entered (`rating.contract.ledger`): here both sides are read, and written.
 Refuses to book anything: the rater alone does. A contract without an account has a credit of its own.
 Whoever stores anything here has the turn of the door.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
-from itertools import takewhile
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,12 @@ from pbxcore import contract_checks, contract_log, entitling
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.wanting import LAST_MINUTE
 from rating import money
-from rating.contract.answer import missing
-from rating.contract.billing import BESIDE, Movement
-from rating.contract.calendar import DAY
-from rating.contract.document import ContractSpec, minute_of
+from rating.contract import ledger
+from rating.contract.document import ContractSpec, EventSpec, minute_of
 from rating.contract.edition import Shelf, shelf
-from rating.contract.history import History
+from rating.contract.facts import Fact, Ledger
+from rating.contract.ledger import Balance, Missed
 from rating.contract.story import tell
 from rating.contract.wish import Refusal
 from rating.store import credit
@@ -43,25 +41,20 @@ BINDING = frozenset({"sign", "order", "move"})  # events that must make no debt
 JUDGED = BINDING | {"cancel", "withdraw"}  # events that the credit may refuse
 OURS = r"^contract/{}/\d{{4}}-\d\d-\d\d/[a-z-]+/\d+$"
 """What the references of one contract's entries are like; whatever else begins with `MARK` was paid."""
-Key = tuple[str, str]
-"""Day and kind of a movement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """What the balance of an account has seen beside its contract.
+class _Account:
+    """The account of a contract: its balance, and now by its clock."""
 
-    Attributes:
-        paid_before_micro: paid in until the credit was over.
-        paid_micro: paid in since; all of it, if the credit goes on.
-        calls_micro: what rated calls have cost.
-        held_micro: what calls under way may cost yet.
-    """
+    name: str
+    balance: Balance
+    now: datetime
 
-    paid_before_micro: int
-    paid_micro: int
-    calls_micro: int
-    held_micro: int
+    @property
+    def minute(self) -> int:
+        """Of today."""
+        return self.now.hour * 60 + self.now.minute
 
 
 async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool = False) -> Log:
@@ -73,48 +66,23 @@ async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool =
         offers: every catalogue.
         held: what calls under way have set aside counts as spent: nobody else may have it.
     """
-    events = await untold(connection, await of_balance(connection, log), offers, held=held)
+    events = await untold(connection, log, offers, held=held)
     return replace(log, spec=contract_log.with_events(log.spec, log, events)) if events else log
-
-
-async def of_balance(connection: Connection, log: Log) -> Log:
-    """Give a contract without its account where that is invoiced: such a one has a credit of its own.
-
-    None becomes one any more (`pays-otherwise`); those of before must be able to end.
-    """
-    if await entitling.payment(connection, log.spec.account) == "prepaid":
-        return log
-    return replace(log, spec=log.spec.model_copy(update={"account": None}))
 
 
 async def untold(
     connection: Connection, log: Log, offers: Shelf, *, held: bool = False
 ) -> tuple[Mapping[str, Any], ...]:
-    """Write what the balance has seen and the contract does not know yet as events; none: it knows all.
+    """Write what the balance has seen and the contract does not know yet as events; none: it knows all."""
+    return tuple(map(_event, await _untold(connection, log, offers, held=held)))
 
-    Today, behind what is known of today already. Where the credit is over, calls and what was paid by then
-    are of its last day, so that what goes back is what is left: what was told later is written back to it.
-    """
-    account = log.spec.account
+
+async def _untold(connection: Connection, log: Log, offers: Shelf, *, held: bool = False) -> tuple[Fact, ...]:
+    account = await _account(connection, log)
     if account is None:
         return ()
-    now = datetime.now(await entitling.zone(connection, account))
-    past = tell(log.spec, offers, now.date())
-    if not any(state.prepaid for state in past.states):
-        return ()
-    last = _last(past)
-    over = None if last is None else datetime.combine(last + DAY, time.min, now.tzinfo)
-    seen = await _balance(connection, account, log.spec.contract, over)
-    calls_micro = seen.calls_micro + (seen.held_micro if held else 0)
-    found, since = [], (seen.paid_micro, calls_micro)
-    if last is not None:
-        found.append(
-            _ledger(last, LAST_MINUTE, (seen.paid_before_micro, calls_micro), _told(past, until=last))
-        )
-        since = seen.paid_micro, 0
-    if past.states[-1].prepaid:
-        found.append(_ledger(now.date(), _minute(log, now), since, _told(past, since=last)))
-    return tuple(event for event in found if event is not None)
+    past = tell(log.spec, offers, account.now.date())
+    return ledger.untold(past, account.balance, account.minute, held=held)
 
 
 async def beforehand(
@@ -132,25 +100,15 @@ async def beforehand(
     Before events dated back nothing is told: an end dated back may be the day on which it must be.
     """
     log = await _log(connection, spec)
-    day = (await entitling.today(connection, log)).isoformat()
+    day = await entitling.today(connection, log)
     new = [event for event in contract_log.new_events(log, document) if event.keys() & JUDGED]
-    if all(str(one["on"]) < day for one in new):
+    if all(str(one["on"]) < day.isoformat() for one in new):
         return ()
-    minutes = [str(one.get("at", "00:00")) for one in new if str(one["on"]) == day]
-    found: list[Mapping[str, Any]] = []
-    for event in await untold(connection, await of_balance(connection, log), offers, held=held):
-        first = min([*minutes, event["at"]]) if event["on"] == day else event["at"]
-        found += [event] if first == event["at"] else _apart(event, first)
-    return tuple(found)
-
-
-def _apart(event: Mapping[str, Any], first: str) -> list[Mapping[str, Any]]:
-    """Tell what was paid at an earlier minute than what calls took."""
-    return [
-        {**event, "at": at, "ledger": {key: event["ledger"][key]}}
-        for key, at in (("paid", first), ("calls", event["at"]))
-        if key in event["ledger"]
-    ]
+    today = [EventSpec.model_validate(one) for one in new if str(one["on"]) == day.isoformat()]
+    told = await _untold(connection, log, offers, held=held)
+    return tuple(
+        _event(one) for fact in told for one in ledger.paid_first(fact, day, [*map(minute_of, today)])
+    )
 
 
 async def knowing(
@@ -173,74 +131,45 @@ async def _log(connection: Connection, spec: ContractSpec) -> Log:
     return stored or Log(spec=spec.model_copy(update={"events": ()}), entries=())
 
 
-async def learn(connection: Connection, contract: str, *, author: str) -> None:
-    """Tell a contract what its account's balance has seen."""
-    log = await contract_log.read(connection, contract)
-    assert log is not None, "it was found in this turn"
-    log = await of_balance(connection, log)
-    events = await untold(connection, log, shelf(await contract_log.catalogues(connection)))
-    for number, event in enumerate(events, start=len(log.entries) + 1):
-        await contract_log.append(connection, contract, number, event, author=author)
-
-
-async def carry(connection: Connection, contract: str, *, author: str) -> bool:
-    """Enter in the balance what a contract has moved until today; tell whether anything was lacking."""
-    log = await contract_log.read(connection, contract)
-    assert log is not None, "it was found in this turn"
-    log = await of_balance(connection, log)
-    lacking = await _lacking(connection, log, shelf(await contract_log.catalogues(connection)))
-    for entry in lacking:
-        await credit.add(connection, entry, author)
-    return bool(lacking)
-
-
 async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
-    """Carry what has fallen due by itself, with what the contract must know; tell if anything did.
-
-    What goes back at an end is what calls have left; so a credit that is over learns of late ones, too.
-    """
+    """Tell a contract what it must know, and enter what it has moved until today; tell if it had."""
     log = await contract_log.read(connection, contract)
     assert log is not None, "contracts stay"
+    account = await _account(connection, log)
+    if account is None:
+        return False
     offers = shelf(await contract_log.catalogues(connection))
-    past = tell(log.spec, offers, await entitling.today(connection, log))
-    if _last(past) is not None or await _lacking(connection, await of_balance(connection, log), offers):
-        await learn(connection, contract, author=author)
-    return await carry(connection, contract, author=author)
+    due = ledger.due(log.spec, offers, account.balance, account.now.date(), account.minute)
+    for number, fact in enumerate(due.told, start=len(log.entries) + 1):
+        await contract_log.append(connection, contract, number, _event(fact), author=author)
+    for one in due.missed:
+        entry = Entry(account.name, _reference(contract, one), one.amount_micro)
+        await credit.add(connection, entry, author)
+    return bool(due.missed)
 
 
 async def overdrawn(
     connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
 ) -> tuple[Refusal, ...]:
-    """Find what the credit lacks today for events of today, or dated back: calls have had it since then.
-
-    Debits on the first may make a debt; what is ordered may not.
-    """
-    since = min(str(event["on"]) for event in events)
-
-    if not any(one.ledger is not None and one.on.isoformat() >= since for one in log.spec.events):
-        return ()
+    """Find what the credit lacks today for events of today, or dated back."""
+    since = min(date.fromisoformat(str(event["on"])) for event in events)
     today = await entitling.today(connection, log)
-    told = contract_log.with_events(log.spec, log, events)
-    before, after = (tell(spec, offers, today) for spec in (log.spec, told))
-    taken_micro = _ordered(before) - _ordered(after)
-    lacking_micro = min(taken_micro, -after.states[-1].balance_micro)
-
-    return (missing(lacking_micro),) if lacking_micro > 0 else ()
+    before = tell(log.spec, offers, today)
+    if not ledger.told_since(before, since):
+        return ()
+    after = tell(contract_log.with_events(log.spec, log, events), offers, today)
+    return ledger.overdrawn(before, after)
 
 
 async def too_early(
     connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
 ) -> tuple[Refusal, ...]:
-    """Find orders for a later day: calls may have had the money by then, and would undo what was agreed."""
-    kept = await of_balance(connection, log)
-    today = await entitling.today(connection, kept)
-    later = [
-        event["on"] for event in events if event.keys() & BINDING and str(event["on"]) > today.isoformat()
-    ]
-    if kept.spec.account is None or not later or not tell(log.spec, offers, today).states[-1].prepaid:
+    """Find orders for a later day."""
+    days = [date.fromisoformat(str(event["on"])) for event in events if event.keys() & BINDING]
+    today = await entitling.today(connection, log)
+    if all(day <= today for day in days) or not await _has_balance(connection, log):
         return ()
-    message = f"by {max(map(str, later))} calls may have had the money: a credit pays on the day of the order"
-    return (Refusal("too-early", message, "order it on its day"),)
+    return ledger.too_early(tell(log.spec, offers, today), days)
 
 
 async def refused(
@@ -277,79 +206,45 @@ async def unpaid(
     )
 
 
-async def _lacking(connection: Connection, log: Log, offers: Shelf) -> tuple[Entry, ...]:
-    """Write the entries that an account's balance lacks of what its contract has moved until today.
+async def _has_balance(connection: Connection, log: Log) -> bool:
+    """Tell whether a contract's credit is a balance that calls use.
 
-    A fact that is learned late may change what was moved on a day: then the difference is entered.
+    That of an account that is invoiced is not: such a contract has a credit of its own. None becomes one any
+    more (`pays-otherwise`); those of before must be able to end.
     """
-    account = log.spec.account
-    if account is None:
-        return ()
-    today = await entitling.today(connection, log)
-    entered, numbers = Counter[Key](), Counter[Key]()
-    for row in await connection.fetch(SQL["carried"], account, OURS.format(log.spec.contract)):
+    return await entitling.payment(connection, log.spec.account) == "prepaid"
+
+
+async def _account(connection: Connection, log: Log) -> _Account | None:
+    """Read the account whose balance a contract's credit is; None: it has a credit of its own."""
+    name = log.spec.account
+    if name is None or not await _has_balance(connection, log):
+        return None
+    zone = await entitling.zone(connection, name)
+    balance = await _balance(connection, name, log.spec.contract, zone.key)
+    return _Account(name=name, balance=balance, now=datetime.now(zone))
+
+
+async def _balance(connection: Connection, account: str, contract: str, zone: str) -> Balance:
+    ours = OURS.format(contract)
+    paid = await connection.fetch(SQL["paid"], account, ours, zone)
+    calls = await connection.fetchrow(SQL["calls"], account)
+    assert calls is not None, "sums of nothing are 0"
+    entered = defaultdict[ledger.Key, list[int]](list)
+    for row in await connection.fetch(SQL["entered"], account, ours):
         _, _, day, what, _ = row["reference"].split("/")
-        entered[day, what] += row["amount_micro"]
-        numbers[day, what] += 1
-    lacking = _moved(log, offers, today)
-    lacking.subtract(entered)
-    return tuple(
-        Entry(account, f"{MARK}{log.spec.contract}/{day}/{what}/{numbers[day, what] + 1}", micro)
-        for (day, what), micro in sorted(lacking.items())
-        if micro
-    )
+        entered[date.fromisoformat(day), what].append(row["amount_micro"])
+    return Balance(paid={row["day"]: row["micro"] for row in paid}, entered=dict(entered), **dict(calls))
 
 
-def _moved(log: Log, offers: Shelf, today: date) -> Counter[Key]:
-    """Sum what a contract has moved by itself, by day and kind."""
-    moved = Counter[Key]()
-    for one in tell(log.spec, offers, today).entries:
-        if isinstance(one, Movement) and one.what not in BESIDE:
-            moved[one.on.isoformat(), one.what] += one.amount_micro
-    return moved
+def _reference(contract: str, one: Missed) -> str:
+    return f"{MARK}{contract}/{one.on}/{one.what}/{one.number}"
 
 
-def _ordered(past: History) -> int:
-    """Sum what was taken with orders, with a minus."""
-    return sum(one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "order")
-
-
-async def _balance(connection: Connection, account: str, contract: str, over: datetime | None) -> Balance:
-    row = await connection.fetchrow(SQL["balance"], account, OURS.format(contract), over)
-    assert row is not None, "sums of nothing are 0"
-    return Balance(**dict(row))
-
-
-def _last(past: History) -> date | None:
-    """Give the last day of a credit that ended, or was left for invoices; None: it goes on, or never was."""
-    state = past.states[-1]
-    if state.prepaid:
-        return state.last if state.ended else None
-    invoiced = tuple(takewhile(lambda one: not one.prepaid, reversed(past.states)))
-    return invoiced[-1].today - DAY if len(invoiced) < len(past.states) else None
-
-
-def _told(past: History, *, since: date | None = None, until: date | None = None) -> tuple[int, int]:
-    """Sum what a contract knows that was paid, and that calls took, behind a day or up to one."""
-    known = [
-        one
-        for one in past.entries
-        if isinstance(one, Movement) and one.what in BESIDE
-        if (since is None or one.on > since) and (until is None or one.on <= until)
-    ]
-    paid_micro = sum(one.amount_micro for one in known if one.what == "paid")
-    return paid_micro, paid_micro - sum(one.amount_micro for one in known)
-
-
-def _ledger(day: date, minute: int, seen: tuple[int, int], told: tuple[int, int]) -> Mapping[str, Any] | None:
-    """Write as an event what was paid and what calls took beyond what was told; None: nothing."""
-    more = {key: one - other for key, one, other in zip(("paid", "calls"), seen, told, strict=True)}
-    said = {key: money.text(micro) for key, micro in more.items() if micro}
-    at = f"{minute // 60:02}:{minute % 60:02}"
-    return {"on": day.isoformat(), "at": at, "ledger": said} if said else None
-
-
-def _minute(log: Log, now: datetime) -> int:
-    """Give the minute of today at which something is told: behind all that is known of today."""
-    minutes = [minute_of(event) + 1 for event in log.spec.events if event.on == now.date()]
-    return min(max(now.hour * 60 + now.minute, *minutes, 0), LAST_MINUTE)
+def _event(fact: Fact) -> Mapping[str, Any]:
+    """Write what a contract is told as an event."""
+    assert isinstance(fact.deed, Ledger), "nothing else is told"
+    amounts = (("paid", fact.deed.paid_micro), ("calls", fact.deed.calls_micro))
+    said = {key: money.text(micro) for key, micro in amounts if micro}
+    at = f"{fact.minute // 60:02}:{fact.minute % 60:02}"
+    return {"on": fact.on.isoformat(), "at": at, "ledger": said}

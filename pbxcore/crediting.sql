@@ -1,17 +1,16 @@
--- name: balance
--- What an account was paid beside its contract, before an instant and since (without one: all of it since), what its
--- calls have cost, and what they have set aside. What its contract entered is named as $2 says.
-WITH paid AS (
-    SELECT amount_micro, created_at < coalesce($3::timestamptz, '-infinity') AS before FROM credit_entry
-    WHERE account = $1 AND reference NOT LIKE 'leg %' AND reference !~ $2
-)
-SELECT (SELECT coalesce(sum(amount_micro), 0)::bigint FROM paid WHERE before) AS paid_before_micro,
-       (SELECT coalesce(sum(amount_micro), 0)::bigint FROM paid WHERE NOT before) AS paid_micro,
-       coalesce(-sum(amount_micro) FILTER (WHERE reference LIKE 'leg %'), 0)::bigint AS calls_micro,
-       (SELECT coalesce(sum(money_micro), 0)::bigint FROM reservation WHERE account = $1) AS held_micro
-FROM credit_entry WHERE account = $1;
+-- name: paid
+-- What an account was paid beside its contract, by the day of its clock. What its contract entered is named as $2 says.
+SELECT (created_at AT TIME ZONE $3)::date AS day, sum(amount_micro)::bigint AS micro FROM credit_entry
+WHERE account = $1 AND reference NOT LIKE 'leg %' AND reference !~ $2
+GROUP BY day;
 
--- name: carried
+-- name: calls
+-- What the calls of an account have cost, and what they have set aside.
+SELECT coalesce(-sum(amount_micro), 0)::bigint AS calls_micro,
+       (SELECT coalesce(sum(money_micro), 0)::bigint FROM reservation WHERE account = $1) AS held_micro
+FROM credit_entry WHERE account = $1 AND reference LIKE 'leg %';
+
+-- name: entered
 SELECT reference, amount_micro FROM credit_entry WHERE account = $1 AND reference ~ $2 ORDER BY reference;
 
 -- name: on_credit

@@ -29,11 +29,11 @@ from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.entitlements import GATED, counts, entitlements, features, use
-from pbxcore.wanting import LAST_MINUTE
 from rating.contract.change import in_use_too_much
 from rating.contract.deeds import do
 from rating.contract.document import ContractSpec, facts_of, minute_of
 from rating.contract.edition import Shelf, shelf
+from rating.contract.facts import LAST_MINUTE
 from rating.contract.state import State
 from rating.contract.story import tell, tell_all
 from rating.contract.wish import Refusal

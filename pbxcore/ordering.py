@@ -202,7 +202,7 @@ async def _in_turn(  # noqa: PLR0913 — whose, what, when and by whom
     if before is not None:
         return Ordered(outcome="unchanged", number=before.number)
     day = day or await entitling.today(connection, log)
-    told = await crediting.untold(connection, await crediting.of_balance(connection, log), offers)
+    told = await crediting.untold(connection, log, offers)
     minute = behind(contract_log.with_events(log.spec, log, told), day)
     wanted = with_form(kept.wanted, form)
     known = await crediting.aware(connection, log, offers, held=True)

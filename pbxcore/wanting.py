@@ -24,7 +24,7 @@ from rating.contract.document import (
     minute_of,
 )
 from rating.contract.edition import Shelf
-from rating.contract.facts import Fact
+from rating.contract.facts import LAST_MINUTE, Fact
 from rating.contract.opening import Opening, quote_opening
 from rating.contract.parting import quote_parting
 from rating.contract.quote import Quote
@@ -34,7 +34,6 @@ from rating.contract.story import tell
 
 Wanted: TypeAlias = Mapping[str, Any]
 """An order or signing as an event writes it, or one of `PARTINGS` with what an event writes under it."""
-LAST_MINUTE = 24 * 60 - 1
 CHANGES = frozenset({"add", "remove", "choose", "version"})
 NEW_ONLY = frozenset({"begins", "old_contract_ends"})
 RUNNING_ONLY = frozenset({"remove", "version"})

@@ -13,6 +13,8 @@ from datetime import date
 from rating.contract.wish import Change
 from rating.party import CustomerSpec
 
+LAST_MINUTE = 24 * 60 - 1  # of a day
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUp:

@@ -3,23 +3,25 @@
 Owns this way and the day of the last fact. Refuses files and databases: they bring the document.
 """
 
+from collections.abc import Iterable
 from datetime import date
 
 from rating.contract.calendar import DAY
 from rating.contract.document import ContractSpec, facts_of
 from rating.contract.edition import Shelf
+from rating.contract.facts import Fact
 from rating.contract.history import Customer, History, history
 from rating.contract.state import State
 
 MOST_LOOKS = 10  # ahead: what is ordered, the end, and what a move to another catalogue begins with
 
 
-def tell(spec: ContractSpec, offers: Shelf, until: date) -> History:
-    """Work out a contract's history up to the end of a day."""
+def tell(spec: ContractSpec, offers: Shelf, until: date, told: Iterable[Fact] = ()) -> History:
+    """Work out a contract's history up to the end of a day, perhaps with what it is told besides."""
     customer = Customer(
         catalogue=spec.catalogue, holder=spec.holder, region=spec.region, customer=spec.customer
     )
-    return history(facts_of(spec, offers), offers, customer, until)
+    return history((*facts_of(spec, offers), *told), offers, customer, until)
 
 
 def tell_all(spec: ContractSpec, offers: Shelf) -> History:

@@ -1,0 +1,204 @@
+"""What a contract and the balance of its account must learn of each other, so that both come to one sum.
+
+Owns both ways, as functions of a history and of what the balance has had: what the contract is told
+(`facts.Ledger`), and what is entered in the balance. Refuses to read or write either (`pbxcore.crediting`).
+
+The problem: two books of one credit. A row of the balance never changes, and a fact that is learned late
+changes history. So never single movements are compared, but their sums: by day and kind what the contract
+moved, before and since the end of the credit what it was told. What differs is told, or entered, beside.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import takewhile
+
+from rating.contract.answer import missing
+from rating.contract.billing import BESIDE, Movement
+from rating.contract.calendar import DAY
+from rating.contract.document import ContractSpec
+from rating.contract.edition import Shelf
+from rating.contract.facts import LAST_MINUTE, Fact, Ledger
+from rating.contract.history import History
+from rating.contract.story import tell
+from rating.contract.wish import Refusal
+
+Key = tuple[date, str]
+"""Day and kind of a movement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What the balance of an account has had, by whom it came.
+
+    Attributes:
+        paid: what was paid in beside the contract, by the day of the account's clock.
+        calls_micro: what rated calls have cost.
+        held_micro: what calls under way may cost yet.
+        entered: what the contract entered, one amount an entry, by day and kind of what it moved.
+    """
+
+    paid: Mapping[date, int] = field(default_factory=dict)
+    calls_micro: int = 0
+    held_micro: int = 0
+    entered: Mapping[Key, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """What the balance lacks of what its contract moved on a day.
+
+    Attributes:
+        number: of the entry among those of this day and kind, from 1.
+        amount_micro: with a minus what is taken.
+    """
+
+    on: date
+    what: str
+    number: int
+    amount_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What makes one sum of both: what the contract is told, and what the balance is given."""
+
+    told: tuple[Fact, ...]
+    missed: tuple[Missed, ...]
+
+
+def due(spec: ContractSpec, offers: Shelf, balance: Balance, day: date, minute: int) -> Due:
+    """Find what has fallen due until a day, with what the contract must know for that.
+
+    What goes back at an end is what calls have left; so a credit that is over learns of late ones, too.
+    """
+    past = tell(spec, offers, day)
+    told: tuple[Fact, ...] = ()
+    if last_day(past) is not None or missed(past, balance):
+        told = untold(past, balance, minute)
+    if told:
+        past = tell(spec, offers, day, told)
+    return Due(told=told, missed=missed(past, balance))
+
+
+def untold(past: History, balance: Balance, minute: int, *, held: bool = False) -> tuple[Fact, ...]:
+    """Write what the balance has seen and the contract does not know yet as facts; none: it knows all.
+
+    Of the day up to which the history was told, behind what is known of that day. Where the credit is over,
+    calls and what was paid by then are of its last day, so that what goes back is what is left: what was told
+    later is written back to it.
+
+    Args:
+        past: the contract as it is known.
+        balance: of its account.
+        minute: of the day, now.
+        held: what calls under way have set aside counts as spent: nobody else may have it.
+    """
+    if not any(state.prepaid for state in past.states):
+        return ()
+    last, state = last_day(past), past.states[-1]
+    calls_micro = balance.calls_micro + (balance.held_micro if held else 0)
+    found = []
+    if last is not None:
+        paid_micro = sum(micro for day, micro in balance.paid.items() if day <= last)
+        found += _beyond(last, LAST_MINUTE, (paid_micro, calls_micro), _told(past, until=last))
+        calls_micro = 0
+    if state.prepaid:
+        paid_micro = sum(micro for day, micro in balance.paid.items() if last is None or day > last)
+        minute = _behind(past, state.today, minute)
+        found += _beyond(state.today, minute, (paid_micro, calls_micro), _told(past, since=last))
+    return tuple(found)
+
+
+def paid_first(told: Fact, day: date, minutes: Collection[int]) -> tuple[Fact, ...]:
+    """Tell what was paid at the first of some minutes of a day, and what calls took at its own.
+
+    What was paid counts for whatever is judged on that day. What calls took undoes nothing that is agreed.
+    """
+    deed, first = told.deed, min([*minutes, told.minute])
+    assert isinstance(deed, Ledger), "nothing else is told"
+    if told.on != day or first == told.minute:
+        return (told,)
+    apart = ((first, Ledger(paid_micro=deed.paid_micro)), (told.minute, Ledger(calls_micro=deed.calls_micro)))
+    return tuple(Fact(on=day, minute=minute, deed=one) for minute, one in apart if one != Ledger())
+
+
+def missed(past: History, balance: Balance) -> tuple[Missed, ...]:
+    """Find what a balance lacks of what its contract has moved by itself.
+
+    A fact that is learned late may change what was moved on a day: then the difference is entered.
+    """
+    moved = Counter[Key]()
+    for one in past.entries:
+        if isinstance(one, Movement) and one.what not in BESIDE:
+            moved[one.on, one.what] += one.amount_micro
+    moved.subtract({key: sum(amounts) for key, amounts in balance.entered.items()})
+    return tuple(
+        Missed(on=on, what=what, number=len(balance.entered.get((on, what), ())) + 1, amount_micro=micro)
+        for (on, what), micro in sorted(moved.items())
+        if micro
+    )
+
+
+def told_since(past: History, day: date) -> bool:
+    """Tell whether a contract was told on a day, or since, what its balance has seen."""
+    return any(isinstance(one.fact.deed, Ledger) and one.fact.on >= day for one in past.answers)
+
+
+def overdrawn(before: History, after: History) -> tuple[Refusal, ...]:
+    """Find what a credit lacks today for what is new, if it is dated back: calls have had it since then.
+
+    Debits on the first may make a debt; what is ordered may not.
+    """
+    taken_micro = _ordered(before) - _ordered(after)
+    lacking_micro = min(taken_micro, -after.states[-1].balance_micro)
+    return (missing(lacking_micro),) if lacking_micro > 0 else ()
+
+
+def too_early(past: History, days: Collection[date]) -> tuple[Refusal, ...]:
+    """Find orders for a later day: calls may have had the money by then, and would undo what was agreed."""
+    later = [day for day in days if day > past.states[-1].today]
+    if not later or not past.states[-1].prepaid:
+        return ()
+    message = f"by {max(later)} calls may have had the money: a credit pays on the day of the order"
+    return (Refusal("too-early", message, "order it on its day"),)
+
+
+def last_day(past: History) -> date | None:
+    """Give the last day of a credit that ended, or was left for invoices; None: it goes on, or never was."""
+    state = past.states[-1]
+    if state.prepaid:
+        return state.last if state.ended else None
+    invoiced = tuple(takewhile(lambda one: not one.prepaid, reversed(past.states)))
+    return invoiced[-1].today - DAY if len(invoiced) < len(past.states) else None
+
+
+def _told(past: History, *, since: date | None = None, until: date | None = None) -> tuple[int, int]:
+    """Sum what a contract knows that was paid, and that calls took, behind a day or up to one."""
+    known = [
+        one
+        for one in past.entries
+        if isinstance(one, Movement) and one.what in BESIDE
+        if (since is None or one.on > since) and (until is None or one.on <= until)
+    ]
+    paid_micro = sum(one.amount_micro for one in known if one.what == "paid")
+    return paid_micro, paid_micro - sum(one.amount_micro for one in known)
+
+
+def _beyond(day: date, minute: int, seen: tuple[int, int], told: tuple[int, int]) -> list[Fact]:
+    """Write as a fact what was paid and what calls took beyond what was told."""
+    paid_micro, calls_micro = (one - other for one, other in zip(seen, told, strict=True))
+    deed = Ledger(paid_micro=paid_micro, calls_micro=calls_micro)
+    return [Fact(on=day, minute=minute, deed=deed)] if deed != Ledger() else []
+
+
+def _behind(past: History, day: date, minute: int) -> int:
+    """Give the minute at which something is told: behind all that is known of its day."""
+    known = (one.fact.minute + 1 for one in past.answers if one.fact.on == day)
+    return min(max(minute, *known, 0), LAST_MINUTE)
+
+
+def _ordered(past: History) -> int:
+    """Sum what was taken with orders, with a minus."""
+    return sum(one.amount_micro for one in past.entries if isinstance(one, Movement) and one.what == "order")
