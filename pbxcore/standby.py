@@ -17,6 +17,6 @@ async def serve(settings: Settings) -> None:
     process = Process(
         name="standby", settings=settings, state=State(blind=True, longest_call_s=settings.max_call_s)
     )
+    process.first = lambda _plans: settle()
     async with process.running(settings.ports.standby_agi):
-        settle()
         await asyncio.Event().wait()

@@ -68,6 +68,11 @@ async def serve(settings: Settings) -> None:
         changed.set()
         return {"asterisk": said}
 
+    def first(plans: Published) -> None:
+        turns.load(frozenset(plans.plans))
+        settle()
+
+    process.first = first
     confirmations = Confirmations(settings)
     process.notice = confirmations.notice
     line = CreditLine(path_of(settings.run_dir), settings.credit_deadline_ms / 1_000)
@@ -78,8 +83,6 @@ async def serve(settings: Settings) -> None:
         "credit": "up" if line.is_up else "down",
     }
     async with process.running(settings.ports.agi) as tasks:
-        settle()
-        turns.load(frozenset(process.plans.plans))
         held = [
             tasks.create_task(link.run(), name="ami"),
             tasks.create_task(_follow(link, process, turns), name="ami-events"),

@@ -45,6 +45,10 @@ BEHIND = Gauge("pbxcore_plans_behind", "Tenants whose published plan this proces
 log = logging.getLogger(__name__)
 
 
+def nothing_first(_plans: Published) -> None:
+    """Do nothing before the first question."""
+
+
 def notice_nothing(_plans: Published, _facts: Facts) -> None:
     """Learn nothing from a question."""
 
@@ -63,6 +67,8 @@ class Process:
         plans: in force; swapped whole.
         switches: what users switched, as this process knows it.
         turns: what is remembered of ring groups; None: every call is the first one.
+        first: what is done once plans are read, before anybody can ask: the supervisor calls whose port
+            answers started, and holds what stands still then for silence.
         notice: learns from a question that was decided; it must not wait.
         credit: asks the rater; the standby has nobody to ask.
         after_reload: what else a change needs; its result joins the acknowledgement.
@@ -75,6 +81,7 @@ class Process:
     switches: View = field(init=False)
     turns: Turns | None = None
     started: float = field(default_factory=time.time)
+    first: Callable[[Published], None] = nothing_first
     notice: Callable[[Published, Facts], None] = notice_nothing
     credit: AskCredit | None = None
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
@@ -128,6 +135,7 @@ class Process:
         TENANTS.set(len(self.plans.plans))
         decisions = DecisionLog(self.settings.decisions / f"{self.name}.ndjson")
         self.switches.look()  # what takes longer, reading all of them, is done before the first call
+        self.first(self.plans)
         answer = answering(self.decide, decisions, self.keep, self.pay)
         async with (
             asyncio.TaskGroup() as tasks,

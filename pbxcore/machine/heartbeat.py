@@ -50,6 +50,10 @@ class Pulse:
         """Close the writing end here, so that the pipe ends with the child."""
         os.close(self.write)
 
+    def beat_since(self, instant: float) -> bool:
+        """Tell whether a byte was seen after an instant of the monotonic clock."""
+        return self.last is not None and self.last > instant
+
     def silent_for(self) -> float:
         """Return seconds since the last byte; 0 before the first."""
         return 0.0 if self.last is None else time.monotonic() - self.last

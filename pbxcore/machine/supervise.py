@@ -6,6 +6,8 @@ Owns their lives: order of start and end, restarts, heartbeats, logs. Refuses to
 * A child that ends by itself is started again, at once if it had lived for a while, else after a pause that
   doubles up to 5 s. No attempt is the last: a telephone system that gives up is worse than one that tries.
 * A child that has to show a heartbeat and does not is killed and started again.
+* To start is not to be silent: a child that starts may stand still for as long as a start may take, and take
+  longer while it beats. Its silence counts from its first beat after it is ready.
 * One that cannot be started in the first place ends the whole start, with the end of its log.
 """
 
@@ -26,6 +28,7 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 CHECK_S = 0.05
 SETTLED_S = 0.1  # what cannot start ends sooner
+LONGEST_START_S = 300.0  # control reads a thousand plans in 6 s; in 43 s where twelve others want the core
 WE_SLEPT_S = 0.5
 LOG_LIMIT_BYTES = 20_000_000  # then it is put aside once, so that a log takes twice this at most
 
@@ -50,7 +53,8 @@ class Child:
         environment: variables besides ours.
         folder: where it runs; ours if none is named.
         ready: whether it does its work; without it, being alive after 0.1 s is enough.
-        ready_limit_s: how long that may take.
+        ready_limit_s: how long that may take; where there is a heartbeat, the longest silence meanwhile.
+        start_limit_s: how long it may take where there is a heartbeat, however much alive it seems.
         heartbeat_s: longest silence before it is killed, 0 for no heartbeat.
         stop_signal: what ends it in good order.
         stop_limit_s: how long that may take before it is killed.
@@ -64,6 +68,7 @@ class Child:
     folder: Path | None = None
     ready: Ready | None = None
     ready_limit_s: float = 30.0
+    start_limit_s: float = LONGEST_START_S
     heartbeat_s: float = 0.0
     stop_signal: int = signal.SIGTERM
     stop_limit_s: float = 10.0
@@ -201,19 +206,43 @@ class _Life:
                     self._pulse.child_has_it()
 
     async def _until_ready(self) -> str:
-        """Wait until the child works; return what went wrong, empty for nothing."""
+        """Wait until the child works; return what went wrong, empty for nothing.
+
+        A port answers as soon as it is open, whatever its process does next. So one with a heartbeat has to
+        beat once more: from there on its silence counts, and nothing that it did before.
+        """
         process = self._living()
         self._born = time.monotonic()
+        ready_at: float | None = None
         while True:
             if process.returncode is not None:
                 return f"ended at once ({_ended(process.returncode)})"
-            age = time.monotonic() - self._born
-            settled = age > SETTLED_S if self._pulse is None else self._pulse.last is not None
-            if settled and (self.child.ready is None or await self.child.ready(process.pid)):
+            if ready_at is None and self._has_settled() and await self._is_ready(process.pid):
+                ready_at = time.monotonic()
+            if ready_at is not None and (self._pulse is None or self._pulse.beat_since(ready_at)):
                 return ""
-            if age > self.child.ready_limit_s:
-                return f"was not ready after {self.child.ready_limit_s:g} s"
+            if problem := self._takes_too_long():
+                return problem
             await asyncio.sleep(CHECK_S)
+
+    def _has_settled(self) -> bool:
+        if self._pulse is None:
+            return time.monotonic() - self._born > SETTLED_S
+        return self._pulse.beat_since(self._born)
+
+    async def _is_ready(self, pid: int) -> bool:
+        return self.child.ready is None or await self.child.ready(pid)
+
+    def _takes_too_long(self) -> str:
+        """Say by which limit a start has failed; empty while it has not."""
+        child, age = self.child, time.monotonic() - self._born
+        beats = self._pulse is not None and self._pulse.beat_since(self._born)
+        silent = self._pulse.silent_for() if self._pulse is not None and beats else age
+        if silent > child.ready_limit_s:
+            return f"was not ready after {child.ready_limit_s:g} s"
+        if age > child.start_limit_s:
+            return f"was not ready after {child.start_limit_s:g} s"
+        return ""
 
     async def _until_gone(self) -> str:
         """Wait until the child has ended or fallen silent; return which."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,20 @@ BEATING = (
     "        await asyncio.sleep(0.05)\n"
     "        if os.path.exists(sys.argv[1]):\n"
     "            os.unlink(sys.argv[1]); import time; time.sleep(60)\n"
+    "asyncio.run(main())\n"
+)
+# Beats once, is ready, and stands still in its start; then beats, unless it hangs.
+STARTING = (
+    "import asyncio, sys, time\n"
+    "from pathlib import Path\n"
+    "from pbxcore.machine.heartbeat import beat\n"
+    "async def main():\n"
+    "    task = asyncio.create_task(beat())\n"
+    "    await asyncio.sleep(0)\n"
+    "    Path(sys.argv[1]).touch()\n"
+    "    time.sleep(float(sys.argv[2]))\n"
+    "    Path(sys.argv[1]).with_suffix('.started').touch()\n"
+    "    await asyncio.sleep(60)\n"
     "asyncio.run(main())\n"
 )
 STUBBORN = (
@@ -142,6 +157,52 @@ async def test_a_stuck_event_loop_is_killed_within_the_limit(tmp_path: Path) -> 
         await crew.end()
     assert SILENCE_S - 0.3 < took < 2 * SILENCE_S
     assert "no sign of life" in told[0].what
+
+
+def starting(tmp_path: Path, stands_still_s: float, **more: object) -> Child:
+    """One that is ready before it has started: the file it leaves is there, as a port is open."""
+    open_port = tmp_path / "port"
+
+    async def ready(pid: int) -> bool:
+        del pid
+        return open_port.exists()
+
+    command = (sys.executable, "-c", STARTING, str(open_port), str(stands_still_s))
+    return child(tmp_path, *command, ready=ready, **more)
+
+
+async def test_to_start_is_not_to_be_silent(tmp_path: Path) -> None:
+    """One that stands still in its start for longer than it may be silent later is not killed for it."""
+    told: list[Event] = []
+    async with asyncio.TaskGroup() as tasks:
+        crew = Crew(tasks, told.append)
+        await crew.start(starting(tmp_path, 2 * SILENCE_S, heartbeat_s=SILENCE_S))
+        assert (tmp_path / "port.started").exists(), "it is said to work before it has started"
+        await crew.end()
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("stands_still_s", "limits"),
+    [(60, {"ready_limit_s": 0.5}), (0, {"ready_limit_s": 60.0, "start_limit_s": 0.5, "ready": None})],
+)
+async def test_one_that_hangs_in_its_start_is_ended(
+    tmp_path: Path, stands_still_s: float, limits: dict[str, object]
+) -> None:
+    """However long a start may take: silence in it has a limit, and one that beats and gets nowhere, too."""
+
+    async def never(pid: int) -> bool:
+        pids.append(pid)
+        return False
+
+    pids: list[int] = []
+    hanging = starting(tmp_path, stands_still_s, heartbeat_s=SILENCE_S)
+    hanging = replace(hanging, **{key: value or never for key, value in limits.items()})  # type: ignore[arg-type]  # the test names them
+    with pytest.raises(ExceptionGroup) as group:
+        async with asyncio.TaskGroup() as tasks:
+            await Crew(tasks, print).start(hanging)
+    assert "not ready after 0.5 s" in str(group.value.exceptions[0])
+    assert not any(map(alive, pids))
 
 
 async def test_the_end_comes_in_the_opposite_order_and_within_its_limit(tmp_path: Path) -> None:

@@ -95,6 +95,19 @@ async def test_a_reload_swaps_what_the_index_says(settings: Settings) -> None:
     assert not (settings.run_dir / "control.sock").exists()
 
 
+async def test_what_comes_first_is_done_before_anybody_can_ask(settings: Settings) -> None:
+    """Plans are read, and no socket is there yet: who reaches one reaches a process that has started."""
+    _publish(settings.published, _plan(1))
+    process = Process(name="control", settings=settings, state=State())
+    seen: list[tuple[set[str], bool]] = []
+    process.first = lambda plans: seen.append(
+        (set(plans.plans), (settings.run_dir / "control.sock").exists())
+    )
+    async with process.running(0):
+        assert seen == [({"acme"}, False)]
+        assert (settings.run_dir / "control.sock").exists()
+
+
 async def test_the_collector_is_spared_many_new_plans(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
