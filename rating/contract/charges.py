@@ -4,11 +4,12 @@ Owns which units are charged on which days at which price. Refuses to know what 
 (`rating.contract.billing`) and when anybody is asked for it.
 
 The problem: within a month units come and go, options change and with them prices, and a price of tiers
-follows the number of all units. So a month is cut where anything changes; each lot is charged by its
-stretches, and stretches that meet at one price become one line: a whole month costs exactly its price.
+follows the number of all units. So a month is cut, product by product, where its price may change; each lot
+is charged by its stretches, and stretches that meet at one price become one line: a whole month costs exactly
+its price. A contract of years has many lots that a month cannot tell apart: to it they are one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -16,7 +17,7 @@ from itertools import groupby
 from rating.contract.calendar import DAY, month_end
 from rating.contract.edition import Edition, unit_price
 from rating.contract.line import Line, monthly
-from rating.contract.state import Lot, Period, State, period, quantity
+from rating.contract.state import Lot, Period, State, period, quantities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +40,32 @@ class Standing:
         return self.paid * self.price_micro
 
 
+_Alike = tuple[str, date, date, date | None, date | None, bool, int | None]
+"""All that a month is told of a lot: its product, its first day and the first that is charged, the last ones,
+whether it is void; and the place of one that stays apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What a unit costs a month by an edition; so many of them cost nothing, the oldest ones."""
+
+    edition: Edition
+    micro: int
+    included: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Days of a month on which units of a product have one price."""
+
+    price: _Price
+    first: date
+    last: date
+
+
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Days of a month on which units of a lot have one price."""
+    """Days of a month on which units of a lot are charged at one price."""
 
     edition: Edition
     product: str
@@ -57,10 +81,13 @@ def month_lines(state: State, month: date) -> tuple[Line, ...]:
     A day before a lot began, charged because its first month is charged in full, has the price of its first
     day; a day after its end that of its last one.
     """
+    along = _along(state)
     stretches: list[_Stretch] = []
-    for lot in state.lots:
-        if not lot.void:
-            stretches += _joined(_stretches(state, lot, month))
+    for product, lots in _seen(state, month).items():
+        for name in (product, *along.get(product, ())):
+            spans = _spans(state, lots, name, month)
+            for lot in lots:
+                stretches += _stretches(name, lots, lot, spans) if not lot.void else ()
     stretches.sort(key=_identity)
     lines = []
     for (product, first, last, price, _), same in groupby(stretches, key=_identity):
@@ -72,15 +99,7 @@ def month_lines(state: State, month: date) -> tuple[Line, ...]:
 
 def month_price(state: State, day: date) -> int:
     """What a whole month would cost as things are on a day, in micro-units."""
-    found = period(state, day)
-    if found is None:
-        return 0
-    return sum(
-        units * price
-        for lot in state.lots
-        if lot.runs(day) and not lot.void
-        for _, price, units in _prices(state, lot, found, day)
-    )
+    return sum(units * price for units, price in _paid(state, day).values())
 
 
 def standing(state: State, day: date) -> tuple[Standing, ...]:
@@ -88,17 +107,11 @@ def standing(state: State, day: date) -> tuple[Standing, ...]:
     found = period(state, day)
     if found is None:
         return ()
-    paid: dict[str, int] = {}
-    prices: dict[str, int] = {}
-    for lot in state.lots:
-        if lot.runs(day) and not lot.void:
-            for product, price, units in _prices(state, lot, found, day):
-                paid[product] = paid.get(product, 0) + units
-                prices[product] = price
-    there = {name: quantity(state, name, day) for name in found.edition.offer.products}
+    paid = _paid(state, day)
     return tuple(
-        Standing(product=name, units=units, paid=paid.get(name, 0), price_micro=prices.get(name, 0))
-        for name, units in there.items()
+        Standing(product=name, units=units, paid=charged, price_micro=price)
+        for name, units in quantities(state, found.edition.offer.products, day).items()
+        for charged, price in (paid.get(name, (0, 0)),)
         if units
     )
 
@@ -107,88 +120,139 @@ def _identity(stretch: _Stretch) -> tuple[str, date, date, int, str]:
     return stretch.product, stretch.first, stretch.last, stretch.price_micro, stretch.edition.name
 
 
-def _stretches(state: State, lot: Lot, month: date) -> Iterator[_Stretch]:
-    until = lot.charged_until or lot.last
-    first = max(lot.charged_from, month)
-    last = min(month_end(month), until) if until is not None else month_end(month)
-    for begins, ends in _cut(state, first, last):
-        day = max(begins, lot.first)
-        day = min(day, lot.last) if lot.last is not None else day
-        found = period(state, day)
-        if found is None:
-            continue
-        for product, price, units in _prices(state, lot, found, day):
-            yield _Stretch(found.edition, product, price, units, begins, ends)
-
-
-def _cut(state: State, first: date, last: date) -> Iterator[tuple[date, date]]:
-    """Divide days where a lot begins or has ended, or a period begins."""
-    if first > last:
-        return
-    days = {one.first for one in state.periods}
+def _paid(state: State, day: date) -> dict[str, tuple[int, int]]:
+    """Give units and price of each product that costs something on a day."""
+    found, running = period(state, day), dict[str, list[Lot]]()
+    if found is None:
+        return {}
     for lot in state.lots:
-        days.add(lot.first)
-        if lot.last is not None:
-            days.add(lot.last + DAY)
-    begins = [first, *sorted(day for day in days if first < day <= last)]
-    for day, following in zip(begins, [*begins[1:], last + DAY], strict=True):
+        if lot.runs(day):
+            running.setdefault(lot.product, []).append(lot)
+    along, paid = _along(state), dict[str, tuple[int, int]]()
+    for product, lots in running.items():
+        for name in (product, *along.get(product, ())):
+            price = _price(found, lots, name, day)
+            units = sum(_units(lots, lot, price.included, day) for lot in lots if not lot.void)
+            if price.micro and units:
+                paid[name] = units, price.micro
+    return paid
+
+
+def _seen(state: State, month: date) -> Mapping[str, Sequence[Lot]]:
+    """Give the lots of each product as a month sees them: those that begin and end alike in it are one.
+
+    Where units are included the oldest lots stay apart, until so many units run all month: which of these
+    are the free ones may change within it.
+    """
+    end, free, alike = month_end(month), _included(state), dict[_Alike, int]()
+    for place, lot in enumerate(state.lots):
+        if lot.first > end or (lot.last is not None and lot.last < month):
+            continue
+        ends = lot.last is not None and lot.last < end
+        first, last = max(lot.first, month), lot.last if ends else None
+        until = min(lot.charged_until or end, end) if ends else None
+        apart = place if free.get(lot.product, 0) > 0 else None
+        one = lot.product, first, max(lot.charged_from, month), last, until, lot.void, apart
+        alike[one] = alike.get(one, 0) + lot.quantity
+        if apart is not None and first == month and not ends:
+            free[lot.product] -= lot.quantity
+    seen: dict[str, list[Lot]] = {}
+    for (product, first, charged_from, last, until, void, _), quantity in alike.items():
+        seen.setdefault(product, []).append(
+            Lot(
+                product=product,
+                quantity=quantity,
+                first=first,
+                charged_from=charged_from,
+                last=last,
+                charged_until=until,
+                void=void,
+            )
+        )
+    return seen
+
+
+def _included(state: State) -> dict[str, int]:
+    """Give the most units of a product that are included in any edition of the contract."""
+    most: dict[str, int] = {}
+    for edition in _editions(state):
+        for name, spec in edition.offer.products.items():
+            if spec.included:
+                most[name] = max(most.get(name, 0), spec.included)
+    return most
+
+
+def _along(state: State) -> Mapping[str, Iterable[str]]:
+    """Name what goes along with a product in any edition of the contract."""
+    along: dict[str, dict[str, None]] = {}
+    for edition in _editions(state):
+        for name, spec in edition.offer.products.items():
+            if spec.per is not None:
+                along.setdefault(spec.per, {})[name] = None
+    return along
+
+
+def _editions(state: State) -> Iterable[Edition]:
+    return dict.fromkeys(one.edition for one in state.periods)
+
+
+def _spans(state: State, lots: Sequence[Lot], name: str, month: date) -> Sequence[_Span]:
+    """Divide a month where a unit of a product, or of what goes along with it, costs something else.
+
+    Where units are included it is divided wherever a lot begins or has ended: others may be free then.
+    """
+    cut = [
+        _Span(_price(found, lots, name, first), first, last)
+        for first, last in _cut(state, lots, month)
+        if (found := period(state, first)) is not None
+    ]
+    spans = []
+    for (price, _), same in groupby(
+        cut, key=lambda one: (one.price, one.first if one.price.included else None)
+    ):
+        days = list(same)
+        spans.append(_Span(price, days[0].first, days[-1].last))
+    return spans
+
+
+def _cut(state: State, lots: Sequence[Lot], month: date) -> Iterator[tuple[date, date]]:
+    """Divide a month where a lot begins or has ended, or a period begins."""
+    end = month_end(month)
+    days = {one.first for one in state.periods} | {lot.first for lot in lots}
+    days |= {lot.last + DAY for lot in lots if lot.last is not None}
+    begins = [month, *sorted(day for day in days if month < day <= end)]
+    for day, following in zip(begins, [*begins[1:], end + DAY], strict=True):
         yield day, following - DAY
 
 
-def _prices(state: State, lot: Lot, found: Period, day: date) -> Iterator[tuple[str, int, int]]:
-    """Product, price and units that a lot is charged for on a day: its own, and what goes along with it."""
-    products = found.edition.offer.products
-    own = products.get(lot.product)
-    if own is None:
-        return
-    units = _paid_units(state, lot, day, own.included)
-    price = unit_price(found.edition, own, found.choices, _running(state, lot.product, day))
-    if price and units:
-        yield lot.product, price, units
-    for name, product in products.items():
-        if product.per == lot.product:
-            price = unit_price(found.edition, product, found.choices, _running(state, lot.product, day))
-            if price:
-                yield name, price, lot.quantity
+def _price(found: Period, lots: Sequence[Lot], name: str, day: date) -> _Price:
+    """Price a unit of a product, or of what goes along with it, by all units that are there on a day."""
+    product, products = lots[0].product, found.edition.offer.products
+    spec = products.get(name)
+    if spec is None or product not in products or product not in (name, spec.per):
+        return _Price(found.edition, 0, 0)
+    there = sum(lot.quantity for lot in lots if lot.runs(day))
+    micro = unit_price(found.edition, spec, found.choices, there)
+    return _Price(found.edition, micro or 0, spec.included if name == product else 0)
 
 
-def _running(state: State, product: str, day: date) -> int:
-    return sum(lot.quantity for lot in state.lots if lot.product == product and lot.runs(day))
-
-
-def _paid_units(state: State, lot: Lot, day: date, included: int) -> int:
+def _units(lots: Sequence[Lot], lot: Lot, included: int, day: date) -> int:
     """Units of a lot that are not included: the oldest ones are."""
-    if not included:
-        return lot.quantity
     older = 0
-    for other in state.lots:
-        if other is lot:
+    for other in lots:
+        if other is lot or older >= included:
             break
-        older += other.quantity if other.product == lot.product and other.runs(day) else 0
+        older += other.quantity if other.runs(day) else 0
     return max(0, lot.quantity - max(0, included - older))
 
 
-def _joined(stretches: Iterator[_Stretch]) -> list[_Stretch]:
-    """Join stretches that meet at one price."""
-    joined: list[_Stretch] = []
-    open_: dict[str, int] = {}
-    for one in stretches:
-        place = open_.get(one.product)
-        before = joined[place] if place is not None else None
-        if before is not None and place is not None and _continues(before, one):
-            joined[place] = _Stretch(
-                one.edition, one.product, one.price_micro, one.quantity, before.first, one.last
-            )
-        else:
-            open_[one.product] = len(joined)
-            joined.append(one)
-    return joined
-
-
-def _continues(before: _Stretch, one: _Stretch) -> bool:
-    return (
-        before.last + DAY == one.first
-        and before.price_micro == one.price_micro
-        and before.quantity == one.quantity
-        and before.edition is one.edition
-    )
+def _stretches(name: str, lots: Sequence[Lot], lot: Lot, spans: Sequence[_Span]) -> Iterator[_Stretch]:
+    """Charge a lot for its days of a month; stretches that meet at one price are one."""
+    own = [one for one in spans if lot.first <= one.last and (lot.last is None or one.first <= lot.last)]
+    units = [_units(lots, lot, one.price.included, max(one.first, lot.first)) for one in own]
+    for (price, paid), same in groupby(zip(own, units, strict=True), key=lambda one: (one[0].price, one[1])):
+        days = [span for span, _ in same]
+        if price.micro and paid:
+            first = lot.charged_from if days[0] is own[0] else days[0].first
+            last = lot.charged_until if days[-1] is own[-1] else None
+            yield _Stretch(price.edition, name, price.micro, paid, first, last or days[-1].last)

@@ -20,7 +20,7 @@ from rating.contract.history import History, timeline
 from rating.contract.line import Line, amount_text
 from rating.contract.passing import Happened
 from rating.contract.quote import Quote
-from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, choices, quantity, rights
+from rating.contract.state import ChoicePart, Part, ProductPart, Rights, State, choices, quantities, rights
 from rating.contract.wish import Refusal
 from rating.party import CustomerSpec
 from rating.periods import month_start
@@ -46,8 +46,7 @@ def of_history(past: History) -> Values:
 
 def of_state(state: State, day: date) -> Values:
     """Give a contract as it is on a day."""
-    products = state.edition.offer.products
-    units = {name: quantity(state, name, day) for name in products}
+    units = quantities(state, state.edition.offer.products, day)
     return {
         "on": day.isoformat(),
         "catalogue": state.edition.name,

@@ -3,7 +3,7 @@
 Owns the shape of a state and what can be read from one. Refuses to change any (`rating.contract.history`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -188,8 +188,8 @@ def active(state: State) -> bool:
 
 def period(state: State, day: date) -> Period | None:
     """What holds on a day."""
-    begun = [one for one in state.periods if one.first <= day]
-    return begun[-1] if begun else (state.periods[0] if state.periods else None)
+    begun = (one for one in reversed(state.periods) if one.first <= day)
+    return next(begun, state.periods[0] if state.periods else None)
 
 
 def choices(state: State, day: date) -> Mapping[str, str]:
@@ -198,12 +198,28 @@ def choices(state: State, day: date) -> Mapping[str, str]:
     return found.choices if found is not None else {}
 
 
-def quantity(state: State, product: str, day: date) -> int:
-    """Units of a product that run on a day; what is `per` another product has as many as that."""
-    spec = state.edition.offer.products.get(product)
-    if spec is not None and spec.per is not None:
-        return quantity(state, spec.per, day) if holds(spec.when, choices(state, day)) else 0
-    return sum(lot.quantity for lot in state.lots if lot.product == product and lot.runs(day))
+def quantities(state: State, products: Iterable[str], day: date) -> dict[str, int]:
+    """Units of each product that run on a day; what is `per` another product has as many as that.
+
+    All lots are gone through once for all products: a contract of years has many.
+    """
+    there, chosen = _running(state, day), choices(state, day)
+    return {name: _there(state.edition.offer, name, there, chosen) for name in products}
+
+
+def _running(state: State, day: date) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for lot in state.lots:
+        if lot.runs(day):
+            units[lot.product] = units.get(lot.product, 0) + lot.quantity
+    return units
+
+
+def _there(offer: OfferSpec, product: str, running: Mapping[str, int], chosen: Mapping[str, str]) -> int:
+    spec = offer.products.get(product)
+    if spec is None or spec.per is None:
+        return running.get(product, 0)
+    return _there(offer, spec.per, running, chosen) if holds(spec.when, chosen) else 0
 
 
 def kept(state: State, product: str) -> int:
@@ -237,9 +253,10 @@ def rights(state: State, day: date) -> Rights:
         spec = offer.choices[choice].options[option]
         administers |= set(spec.administers)
         _add(limits, spec.grants, 1)
+    there = quantities(state, offer.products, day)
     for name, product in offer.products.items():
-        _add(limits, product.grants, quantity(state, name, day) + _early(state, name, day))
-    features = [name for name, feature in offer.features.items() if _open(state, feature, chosen, day)]
+        _add(limits, product.grants, there[name] + _early(state, name, day))
+    features = [name for name, feature in offer.features.items() if _open(feature, chosen, there)]
     return Rights(
         features=tuple(sorted(features)),
         limits=dict(sorted(limits.items())),
@@ -264,10 +281,8 @@ def _early(state: State, product: str, day: date) -> int:
     )
 
 
-def _open(state: State, feature: FeatureSpec, chosen: Mapping[str, str], day: date) -> bool:
-    return holds(feature.when, chosen) and (
-        feature.product is None or quantity(state, feature.product, day) > 0
-    )
+def _open(feature: FeatureSpec, chosen: Mapping[str, str], there: Mapping[str, int]) -> bool:
+    return holds(feature.when, chosen) and (feature.product is None or there[feature.product] > 0)
 
 
 def _add(limits: dict[str, int], grants: Mapping[str, int], times: int) -> None:
