@@ -81,6 +81,7 @@ PAGES: Mapping[str, Page] = {
             "Of one machine: `config/service.yaml`. They are read when the machine starts.",
             "Each can be set by a variable instead, which speaks before the file: `PBXCORE_PORTS__SIP=5080`",
             "for `sip` of `ports`; JSON for lists, `PBXCORE_TRUNKS='[…]'`.",
+            "One that is no setting is a mistake.",
         ),
     ),
 }

@@ -1,19 +1,22 @@
 """The settings of one machine: where things listen, where state lives, which trunks there are.
 
 Owns `config/service.yaml` and the `PBXCORE_*` variables. Refuses anything about tenants, prices or numbers.
-An unknown key is an error. What a running machine really uses tells `pbxcore.machine.running`.
+An unknown key is an error, in the file and as a variable. What a running machine really uses tells
+`pbxcore.machine.running`.
 """
 
 import hashlib
 import os
+import re
 import tempfile
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -28,6 +31,24 @@ from dialplan.spec import RouteSpec
 from dialplan.spelling import CountryCode, mistake
 from pbxcore.yamltree import Tree, read_trees
 
+PREFIX = "PBXCORE_"
+BELOW = "__"  # PBXCORE_PORTS__SIP is `sip` of `ports`
+NO_SETTINGS = frozenset(
+    {
+        "PBXCORE_DEBIAN_MIRROR",  # where packages come from (`pbxcore.machine.mirror`)
+        "PBXCORE_HEARTBEAT_FD",  # from a supervisor to its child (`pbxcore.machine.heartbeat`)
+        "PBXCORE_KEEP",  # of tests and benchmarks: leave the state folder; and what they mark processes with
+        "PBXCORE_CI_MARK",
+        "PBXCORE_TEST_MARK",
+        "PBXCORE_TEST_ROOT",
+        "PBXCORE_TEST_SESSION",
+    }
+)
+# What Kubernetes and linked containers set where a service is named pbxcore, or pbxcore-something.
+_OF_A_SERVICE = re.compile(
+    r"PBXCORE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=\w+://.*"
+    r"|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*)"
+)
 LONGEST_RUN_DIR = 76  # bytes: a socket's address has 107, its name in the folder takes up to 30
 
 
@@ -185,6 +206,32 @@ def _unread(message: str, remedy: str) -> Finding:
     return Finding(path=(), code="no-settings", message=message, remedy=remedy)
 
 
+class _Variables(EnvSettingsSource):
+    """The `PBXCORE_*` variables, with those that are no setting: a slip in a name is no silence."""
+
+    def __call__(self) -> dict[str, Any]:
+        unknown = {
+            name.upper().removeprefix(PREFIX).lower(): value
+            for name, value in os.environ.items()
+            if name.upper().startswith(PREFIX) and not _is_known(name.upper(), value)
+        }
+        return {**unknown, **super().__call__()}
+
+
+def _is_known(name: str, value: str) -> bool:
+    """Tell whether a variable is a setting, or something else that we or a container know it for."""
+    head, *below = name.removeprefix(PREFIX).lower().split(BELOW)
+    field = Settings.model_fields.get(head)
+    if field is not None and (not below or _has_parts(field.annotation)):
+        return True
+    return name in NO_SETTINGS or _OF_A_SERVICE.fullmatch(f"{name}={value}") is not None
+
+
+def _has_parts(annotation: Any) -> bool:  # noqa: ANN401 — any annotation
+    is_part = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return is_part or any(map(_has_parts, get_args(annotation)))
+
+
 class Settings(BaseSettings):
     """Settings of one machine; immutable once read.
 
@@ -203,7 +250,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="PBXCORE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter=BELOW, extra="forbid", frozen=True
     )
 
     version: Literal[1] = 1
@@ -230,9 +277,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments first, then PBXCORE_* variables, then config/service.yaml."""
-        del dotenv_settings, file_secret_settings
+        del env_settings, dotenv_settings, file_secret_settings
         file = InitSettingsSource(settings_cls, written(settings_file()).value)
-        return init_settings, env_settings, file
+        return init_settings, _Variables(settings_cls), file
 
     @property
     def carriers(self) -> Carriers:

@@ -51,7 +51,7 @@ def main() -> None:
         if not wrong:
             raise
         for one in wrong:
-            fail(one.message, one.remedy, Exit.USAGE)
+            fail(escape(one.message), escape(one.remedy), Exit.USAGE)
         code = Exit.USAGE
     except TyperException as error:
         if error.exit_code == Exit.USAGE and str(error):

@@ -1,11 +1,13 @@
 """Mistakes in config/service.yaml end every command with their lines and remedies, never with a traceback."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pbxcore.cli.app import main
+from pbxcore.settings import NO_SETTINGS, Ports, Settings
 
 CARRIER = "{name: carrier, host: 127.0.0.2}"
 
@@ -102,6 +104,69 @@ def test_a_mistake_in_a_variable_names_the_variable(
     monkeypatch.delenv("PBXCORE_PORTS__HTTP")
     monkeypatch.setenv("PBXCORE_TRUNKS", "carrier")
     assert status("")[0] == "✗ PBXCORE_TRUNKS is no JSON"
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("PBXCORE_MAX_CAL_S", "did you mean PBXCORE_MAX_CALL_S?"),
+        ("PBXCORE_PORTS_HTTP", "did you mean PBXCORE_PORTS__HTTP?"),
+        ("PBXCORE_PORTS__HTPP", "did you mean PBXCORE_PORTS__HTTP?"),
+        ("PBXCORE_SMTP__FORM", "did you mean PBXCORE_SMTP__FROM?"),
+        ("PBXCORE_BIND__SIP", "did you mean PBXCORE_BIND?"),
+        ("PBXCORE_PORT", "did you mean PBXCORE_PORTS?"),
+        ("pbxcore_max_cal_s", "did you mean PBXCORE_MAX_CALL_S?"),
+        ("PBXCORE_ZZZ", "unset it; docs/settings.md lists the settings"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_told(
+    status: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch, name: str, remedy: str
+) -> None:
+    """A slip in a name does not leave the machine with another setting than its operator believes."""
+    monkeypatch.setenv(name, "5080")
+    said = status("smtp: {host: mail, from: a@b}\n")
+    assert said == [f"✗ {name.upper()} is no setting", f"  → {remedy}"]
+
+
+def test_variables_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those of the supervisor, of tests and of containers that are linked to a service of our name."""
+    monkeypatch.setenv("PBXCORE_CONFIG", str(tmp_path))
+    for name in (*NO_SETTINGS, "PBXCORE_SERVICE_HOST", "PBXCORE_SERVICE_PORT_SIP", "PBXCORE_WEB_SERVICE_PORT",
+                 "PBXCORE_PORT_5060_UDP_ADDR"):  # fmt: skip
+        monkeypatch.setenv(name, "10.0.0.1")
+    monkeypatch.setenv("PBXCORE_PORT", "tcp://10.0.0.1:8080")
+    assert Settings().ports == Ports()
+
+
+def test_every_variable_of_the_house_is_known() -> None:
+    """Whatever stands in code, tests and pages is a setting or is named as none."""
+    house = Path(__file__).parents[3]
+    files = [file for folder in ("pbxcore", "docs", ".ci", "tests") for file in (house / folder).rglob("*")]
+    texts = [file.read_text() for file in files if file.suffix in {".py", ".md", ""} and file.is_file()
+             and file != Path(__file__)]  # fmt: skip
+    named = {name for text in texts for name in re.findall(r"\bPBXCORE_[A-Z_]*[A-Z]", text)}
+    heads = {name.removeprefix("PBXCORE_").partition("__")[0].lower() for name in named - NO_SETTINGS}
+    assert "PBXCORE_HEARTBEAT_FD" in named
+    assert heads <= Settings.model_fields.keys()
+
+
+def test_what_is_missing_beside_a_variable_names_the_variable(
+    status: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file says nothing of a mail server; the line of something else in it would lead astray."""
+    monkeypatch.setenv("PBXCORE_SMTP__PASSWORD", "secret")
+    assert status("bind: 127.0.0.1\n") == [
+        "✗ PBXCORE_SMTP__PASSWORD: 'host' is missing",
+        "  → set PBXCORE_SMTP__HOST, too, or write `smtp` in FILE",
+        "✗ PBXCORE_SMTP__PASSWORD: 'from' is missing",
+        "  → set PBXCORE_SMTP__FROM, too, or write `smtp` in FILE",
+    ]
+    assert status("smtp:\n  host: mail\n")[0] == "✗ FILE, line 1: 'from' is missing"
+
+
+def test_a_remedy_ends_with_its_example(status: Callable[[str], list[str]]) -> None:
+    """Brackets are no markup."""
+    assert status("trunks: carrier\n")[1] == "  → write a list: [first, second]"
 
 
 def test_a_file_that_is_no_text_is_told(status: Callable[..., list[str]]) -> None:
