@@ -6,12 +6,14 @@ Owns the questions and their limits. Refuses to mend anything.
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pbxcore import database, metrics, phones, publication, published, trunks
 from pbxcore.database.queries import named
+from pbxcore.machine import credit
 from pbxcore.machine.services import answers
 from pbxcore.mail import boxes, ledger
 from pbxcore.mail.ledger import State
@@ -22,6 +24,7 @@ from pbxcore.trunks import TrunkState
 SQL = named(Path(__file__).with_name("revisions.sql"))
 HEALTH = named(Path(__file__).parent / "web" / "queries.sql")["health"]
 ASK_LIMIT_S = 2.0
+UNASKED = "control cannot ask it, so calls on credit are refused"
 DECIDING = ("control", "standby")
 
 Newest = Mapping[str, tuple[int, datetime | None]]
@@ -115,9 +118,12 @@ async def status(settings: Settings) -> Status:
     stored, detail, rater = await _stored(settings)
     newest = stored if stored is not None else {tenant: (n, None) for tenant, n in index.items()}
     deciding = await asyncio.gather(*(_deciding(settings, name, newest) for name in DECIDING))
+    asks = [said["credit"] for _, said in deciding if "credit" in said]
+    if asks == ["down"] and rater.alive and credit.is_wanted(settings):
+        rater = replace(rater, alive=False, detail=f"{rater.detail}; {UNASKED}")
     table = await asyncio.to_thread(_phones, settings)
     asterisk = Asterisk(
-        alive=any(up for _, up in deciding),
+        alive=any(said.get("asterisk") == "up" for _, said in deciding),
         published=table.published if table else None,
         unexpired=table.unexpired if table else None,
         registered=await asyncio.to_thread(registered, settings),
@@ -199,8 +205,8 @@ async def _stored(settings: Settings) -> tuple[Newest | None, str, Process]:
     return newest, "", Process(name="rater", alive=writes, detail=said)
 
 
-async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Process, bool]:
-    """Ask a process that decides; tell too whether it has a link to Asterisk."""
+async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Process, Mapping[str, Any]]:
+    """Ask a process that decides; give too what it said, of its links to Asterisk and to the rater."""
     try:
         socket = settings.run_dir / f"{name}.sock"
         said = await publication.ask(socket, {"do": "status"}, timeout_s=ASK_LIMIT_S)
@@ -209,11 +215,11 @@ async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Proc
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
         reason = "does not run" if gone else f"does not answer ({error or 'time-out'})"
-        return Process(name=name, alive=False, detail=reason, behind=tuple(newest)), False
+        return Process(name=name, alive=False, detail=reason, behind=tuple(newest)), {}
     behind = tuple(tenant for tenant, (number, _) in newest.items() if there.get(tenant) != number)
     since = [at for tenant in behind if (at := newest[tenant][1])]
     lag = int((datetime.now(UTC) - min(since)).total_seconds()) if since else 0
     process = Process(
         name=name, alive=True, detail=f"process {pid}", in_force=len(there), behind=behind, lag_s=max(lag, 0)
     )
-    return process, said.get("asterisk") == "up"
+    return process, said

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from pbxcore import database, door, publication
 from pbxcore.documents import Located
-from pbxcore.machine import asterisk, debian, ports, postgres
+from pbxcore.machine import asterisk, credit, debian, ports, postgres
 from pbxcore.machine.asterisk import Installation
 from pbxcore.machine.errors import DatabaseError, MachineError
 from pbxcore.machine.instance import Instance, alone
@@ -149,6 +149,10 @@ async def _bring_up(instance: Instance, crew: Crew, story: Story) -> None:
             with story.step("Carrier") as step:
                 await crew.start(_practice_carrier(settings, trunk))
                 step.note(f"{trunk.name} is played by this machine at {trunk.host}:{trunk.port}")
+    if credit.is_wanted(settings):
+        with story.step("Credit") as step:
+            answered = await credit.until_up(settings)
+            step.note("the rater answers" if answered else "calls on it are refused until the rater answers")
     instance.processes = crew.pids()
     instance.up = True
     instance.write()

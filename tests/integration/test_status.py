@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from pbxcore import door, metrics, publication, trunks
 from pbxcore.cli import app
 from pbxcore.control import process
 from pbxcore.control.process import Process
-from pbxcore.published import load
+from pbxcore.machine import credit
+from pbxcore.published import load, read_index
 from pbxcore.registrations import registered
 from pbxcore.settings import Ports, Settings
 from pbxcore.status import Status, status
@@ -108,6 +110,33 @@ async def test_a_process_that_lags_is_named_with_its_lag(
         assert await ledger.take_turn(connection)
         assert asked(await status(settings))["rater"] == (True, ())
         await connection.close()
+
+
+async def test_calls_on_credit_need_a_rater_that_can_be_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes, and control has no line to it: said once a tenant is on credit. A start waits for it."""
+    connection = await db.connect(settings.database, application="test")
+    assert await ledger.take_turn(connection)
+    one = Process(name="control", settings=settings, state=State(), also=lambda: {"credit": "down"})
+    async with one.running(settings.ports.agi):
+        assert not credit.is_wanted(settings)
+        assert asked(await status(settings))["rater"] == (True, ())
+        index = replace(read_index(settings.published), prepaid=frozenset({"acme"}))
+        publication.write_index(settings.published, index)
+        assert credit.is_wanted(settings)
+        found = await status(settings)
+        (rater,) = [one for one in found.processes if one.name == "rater"]
+        assert (rater.alive, "calls on credit are refused" in rater.detail) == (False, True)
+        assert not await credit.until_up(settings, limit_s=0)
+        asks = iter(("down", "down", "up"))
+        monkeypatch.setattr(one, "also", lambda: {"credit": next(asks)})
+        assert await credit.until_up(settings)
+        assert next(asks, "") == "", "it went on after it was answered no"
+        monkeypatch.setattr(one, "also", lambda: {"credit": "up"})
+        assert asked(await status(settings))["rater"] == (True, ())
+    assert not await credit.is_up(settings)
+    await connection.close()
 
 
 async def test_without_a_database_the_index_is_the_measure(settings: Settings) -> None:
