@@ -148,6 +148,13 @@ async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
     return bool(due.missed)
 
 
+async def see_to_account(connection: Connection, account: str, *, author: str) -> None:
+    """See to the contract of an account, if it has one, before the account has no balance any more."""
+    contract = await contract_log.of_account(connection, account)
+    if contract is not None:
+        await see_to(connection, contract, author=author)
+
+
 async def overdrawn(
     connection: Connection, log: Log, offers: Shelf, events: Sequence[Mapping[str, Any]]
 ) -> tuple[Refusal, ...]:

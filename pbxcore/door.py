@@ -36,6 +36,7 @@ from pbxcore import (
     entitling,
     lasting,
     offers,
+    paying,
     publication,
     revisions,
     speaking,
@@ -58,7 +59,9 @@ from rating.account import AccountSpec
 from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec
+from rating.contract.document import check as unknown_names
 from rating.contract.edition import shelf
+from rating.contract.ending import Step
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -153,7 +156,15 @@ async def apply(
     return await enter(settings, documents, author=author, base=base, first=first)
 
 
-async def compare(settings: Settings, documents: Sequence[Read]) -> tuple[Located, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What documents come to beside those in force: what is wrong, and what is to be done for accounts."""
+
+    findings: tuple[Located, ...]
+    to_do: tuple[Step, ...] = ()
+
+
+async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
     """Find what is wrong with documents in the company of those in force now; nothing waits for it.
 
     Raises:
@@ -163,7 +174,16 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> tuple[Locate
     connection = await database.connect(database.url_of(settings), application="pbxcore check")
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await _check_against_stored(settings, connection, documents, frozenset(bases))
+            findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
+            if findings:
+                return Compared(findings=findings)
+            offers = shelf(await contract_log.catalogues(connection))
+            known = [
+                (one.spec, one.tree.value)
+                for one in documents
+                if isinstance(one.spec, ContractSpec) and not unknown_names(one.spec, offers)
+            ]
+            return Compared(findings=(), to_do=await paying.to_do(connection, known, offers))
     finally:
         connection.terminate()
 
@@ -339,7 +359,9 @@ async def _check_lasting(
     found: list[Located] = []
     for document in documents:
         if isinstance(document.spec, AccountSpec):
-            found += locate(document, await lasting.payment_changed(connection, document.spec))
+            told = await lasting.payment_changed(connection, document.spec)
+            told = told or await paying.leaves_its_contract(connection, document.spec)
+            found += locate(document, told)
         elif isinstance(document.spec, TenantSpec) and key(document) not in based:
             found += locate(document, await lasting.portings_forgotten(connection, document.spec))
     return found
@@ -492,6 +514,9 @@ async def _store(
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
     in_order = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
+    for document in documents:
+        if isinstance(document.spec, AccountSpec) and document.spec.payment == "postpaid":
+            await crediting.see_to_account(connection, document.spec.account, author=author)
     before = [
         await _store_one(connection, document, author) for document in in_order if document.kind != "tenant"
     ]

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from dialplan.finding import Finding
-from pbxcore import contract_checks, contract_log, crediting, database, door, entitling, turn
+from pbxcore import contract_checks, contract_log, crediting, database, door, entitling, paying, turn
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
 from pbxcore.door import Applied, Change
@@ -26,6 +26,7 @@ from rating.contract.answer import Answer
 from rating.contract.deeds import do
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf, shelf
+from rating.contract.ending import Step
 from rating.contract.facts import Fact
 from rating.contract.quote import Quote, refused_by
 from rating.contract.story import tell
@@ -73,8 +74,24 @@ class Ordered:
     applied: Applied = field(default_factory=Applied)
 
 
-async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf, date]:
-    """Give a contract and the catalogues as they are in the database, and today by the clock of its account.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A contract as it is in the database.
+
+    Attributes:
+        offers: every catalogue.
+        today: by the clock of its account.
+        to_do: for its account, and from which day on.
+    """
+
+    spec: ContractSpec
+    offers: Shelf
+    today: date
+    to_do: tuple[Step, ...]
+
+
+async def stored(settings: Settings, contract: str) -> Stored:
+    """Give a contract as it is in the database, with what its account's balance has seen.
 
     Raises:
         OrderError: there is no such contract.
@@ -83,7 +100,9 @@ async def stored(settings: Settings, contract: str) -> tuple[ContractSpec, Shelf
     async with _connected(settings, "show") as connection:
         log, offers = await _read(connection, contract)
         log = await crediting.aware(connection, log, offers)
-        return log.spec, offers, await entitling.today(connection, log)
+        today = await entitling.today(connection, log)
+        step = await paying.stays_on_credit(connection, log, offers)
+        return Stored(spec=log.spec, offers=offers, today=today, to_do=() if step is None else (step,))
 
 
 async def ask(
@@ -105,6 +124,10 @@ async def ask(
         if not made.refused:
             event = _event(day, behind(log.spec, day), event_of(made.deed, wanted, made.id))
             made = refused_by(made, await _in_the_way(connection, log, offers, event))
+        if not made.refused and "move" in wanted:
+            told = replace(log, spec=contract_log.with_events(log.spec, log, [event]))
+            step = await paying.stays_on_credit(connection, told, offers)
+            made = replace(made, dates=(*made.dates, *filter(None, [step])))
         if not made.refused:
             name = await contract_log.keep_quote(
                 connection, log, id=made.id, wanted=wanted, said=report.of_quote(made), author=author

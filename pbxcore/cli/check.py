@@ -100,9 +100,12 @@ def _compared(
     if not complete or not judged:
         return alone, ()
     try:
-        return asyncio.run(door.compare(settings, judged)), ()
+        compared = asyncio.run(door.compare(settings, judged))
     except database.AWAY:
         return alone, tuple(_unknown(judged))
+    return compared.findings, tuple(
+        Note(one.text, "until it is done, `pbxcore contract show` says so, too") for one in compared.to_do
+    )
 
 
 def _unknown(right: Sequence[Read]) -> Iterator[Note]:

@@ -19,7 +19,7 @@ from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
 from pbxcore.entitlements import entitlements as entitled
 from pbxcore.machine.running import settings_of_running
-from pbxcore.ordering import OrderError
+from pbxcore.ordering import OrderError, Stored
 from pbxcore.settings import Settings
 from rating.catalogue import CatalogueSpec
 from rating.contract import document as contracts
@@ -88,14 +88,15 @@ def show(
     Exit code 0: shown. 1: there is none, or its document is wrong. 3: the database does not answer.
     """
     day, file = day_of(on) if on is not None else None, file_of(contract)
+    to_do: list[dict[str, Any]] = []
     if file:
         spec, offers = read(file, catalogue, as_json=as_json)
         day = day or date.today()  # noqa: DTZ011 — the day of whoever types it
     else:
-        spec, offers, today = stored(contract, catalogue)
-        day = day or today
+        found = stored(contract, catalogue)
+        spec, offers, day, to_do = found.spec, found.offers, day or found.today, report.of_steps(found.to_do)
     state = tell(spec, offers, day).states[-1]
-    values = {"contract": spec.contract, **report.of_state(state, day)}
+    values = {"contract": spec.contract, **report.of_state(state, day), "to_do": to_do}
     if as_json:
         out.print_json(json.dumps(values))
         return
@@ -133,8 +134,8 @@ def file_of(contract: str) -> Path | None:
     return Path(contract) if {".", "/"} & set(contract) else None
 
 
-def stored(contract: str, catalogues: Sequence[Path] | None) -> tuple[ContractSpec, Shelf, date]:
-    """Read a contract, the catalogues and its day from the database; end the command if it has none."""
+def stored(contract: str, catalogues: Sequence[Path] | None) -> Stored:
+    """Read a contract and the catalogues from the database; end the command if it has none."""
     if catalogues:
         remedy = "leave --catalogue out, or name the contract's document"
         raise fail("a contract in the database goes by the catalogues there", remedy, Exit.USAGE)
@@ -231,7 +232,7 @@ def _shown(key: str, value: Any) -> list[str]:  # noqa: ANN401 — whatever a st
     """Write what a contract is on a day; a computed day with every step of the way to it."""
     if key == "ending" and value is not None:
         return _ending(value)
-    if key == "term":
+    if key in {"term", "to_do"}:
         return [step["why"] for step in value]
     if key == "pending":
         return [

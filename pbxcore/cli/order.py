@@ -76,7 +76,7 @@ def quote(
             spec, offers = read(file, catalogue, as_json=as_json)
             made = quoted(spec, offers, said, day or _today())
         else:
-            spec, *_ = stored(contract, catalogue)
+            spec = stored(contract, catalogue).spec
             made = _run(
                 ordering.ask(settings_of_running(), contract, said, day=day, author=getpass.getuser())
             )

@@ -174,6 +174,17 @@ def last_day(past: History) -> date | None:
     return invoiced[-1].today - DAY if len(invoiced) < len(past.states) else None
 
 
+def invoiced_from(past: History) -> date | None:
+    """Give the first day on which a contract is invoiced that was on credit; None: it never leaves it."""
+    last = last_day(past)
+    return None if last is None or past.states[-1].prepaid else last + DAY
+
+
+def on_credit(past: History, day: date) -> bool:
+    """Tell whether a contract is paid from a credit on a day or will be, if it is signed (again)."""
+    return past.on(day).prepaid or any(one.prepaid for one in past.states if one.today > day)
+
+
 def _told(past: History, *, since: date | None = None, until: date | None = None) -> tuple[int, int]:
     """Sum what a contract knows that was paid, and that calls took, behind a day or up to one."""
     known = [

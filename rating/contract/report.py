@@ -3,7 +3,7 @@
 Owns these words. Refuses to work anything out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any
@@ -291,6 +291,11 @@ def _part(part: Part) -> Values:
 
 def _step(step: Step) -> Values:
     return {"rule": step.rule, "day": step.day.isoformat(), "why": step.text}
+
+
+def of_steps(steps: Iterable[Step]) -> list[Values]:
+    """Give days that somebody must know, each with its reason."""
+    return [_step(step) for step in steps]
 
 
 def _ending(found: Ending | None) -> Values | None:

@@ -440,8 +440,8 @@ async def test_in_the_last_minute_of_a_day_the_most_is_known_and_nothing_is_told
     known = []
     for count in (9, 10, 10, 8, 8):
         assert not (await put(settings, tenant=tenant(count))).findings
-        spec, offers, _ = await ordering.stored(settings, "beta")
-        in_use = tell(spec, offers, today).states[-1].in_use
+        found = await ordering.stored(settings, "beta")
+        in_use = tell(found.spec, found.offers, today).states[-1].in_use
         known.append((in_use["extensions"], len(await facts(settings))))
     assert known == [(9, 3), (10, 4), (10, 4), (10, 4), (10, 4)]
 
