@@ -12,7 +12,7 @@ Whoever stores anything here has the turn of the door.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +23,9 @@ from pbxcore import contract_checks, contract_log, entitling
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
+from pbxcore.documents import Read
 from rating import money
+from rating.account import AccountSpec
 from rating.contract import ledger
 from rating.contract.document import ContractSpec, EventSpec, minute_of
 from rating.contract.edition import Shelf, shelf
@@ -148,11 +150,13 @@ async def see_to(connection: Connection, contract: str, *, author: str) -> bool:
     return bool(due.missed)
 
 
-async def see_to_account(connection: Connection, account: str, *, author: str) -> None:
-    """See to the contract of an account, if it has one, before the account has no balance any more."""
-    contract = await contract_log.of_account(connection, account)
-    if contract is not None:
-        await see_to(connection, contract, author=author)
+async def let_go(connection: Connection, documents: Iterable[Read], *, author: str) -> None:
+    """See to the contracts of accounts that are invoiced with a change: from then on they have no balance."""
+    for document in documents:
+        if isinstance(document.spec, AccountSpec) and document.spec.payment == "postpaid":
+            contract = await contract_log.of_account(connection, document.spec.account)
+            if contract is not None:
+                await see_to(connection, contract, author=author)
 
 
 async def overdrawn(

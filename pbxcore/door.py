@@ -59,9 +59,7 @@ from rating.account import AccountSpec
 from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.contract.document import ContractSpec
-from rating.contract.document import check as unknown_names
 from rating.contract.edition import shelf
-from rating.contract.ending import Step
 from rating.destinations.load import load
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -156,16 +154,8 @@ async def apply(
     return await enter(settings, documents, author=author, base=base, first=first)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """What documents come to beside those in force: what is wrong, and what is to be done for accounts."""
-
-    findings: tuple[Located, ...]
-    to_do: tuple[Step, ...] = ()
-
-
-async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
-    """Find what is wrong with documents in the company of those in force now; nothing waits for it.
+async def compare(settings: Settings, documents: Sequence[Read]) -> paying.Compared:
+    """Find what is wrong with documents beside those in force, else what is to be done for accounts.
 
     Raises:
         database.AWAY: the database cannot be reached.
@@ -175,15 +165,7 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
-            if findings:
-                return Compared(findings=findings)
-            offers = shelf(await contract_log.catalogues(connection))
-            known = [
-                (one.spec, one.tree.value)
-                for one in documents
-                if isinstance(one.spec, ContractSpec) and not unknown_names(one.spec, offers)
-            ]
-            return Compared(findings=(), to_do=await paying.to_do(connection, known, offers))
+            return findings, () if findings else await paying.to_do(connection, documents)
     finally:
         connection.terminate()
 
@@ -359,9 +341,7 @@ async def _check_lasting(
     found: list[Located] = []
     for document in documents:
         if isinstance(document.spec, AccountSpec):
-            told = await lasting.payment_changed(connection, document.spec)
-            told = told or await paying.leaves_its_contract(connection, document.spec)
-            found += locate(document, told)
+            found += locate(document, await paying.changed(connection, document.spec))
         elif isinstance(document.spec, TenantSpec) and key(document) not in based:
             found += locate(document, await lasting.portings_forgotten(connection, document.spec))
     return found
@@ -514,9 +494,7 @@ async def _store(
     await connection.execute(SQL["defer"])  # a number may move between two documents of one change
     in_order = sorted(documents, key=lambda document: (ORDER.index(document.kind), id_of(document)))
     tenants = {document.id: document.spec for document in documents if isinstance(document.spec, TenantSpec)}
-    for document in documents:
-        if isinstance(document.spec, AccountSpec) and document.spec.payment == "postpaid":
-            await crediting.see_to_account(connection, document.spec.account, author=author)
+    await crediting.let_go(connection, documents, author=author)
     before = [
         await _store_one(connection, document, author) for document in in_order if document.kind != "tenant"
     ]

@@ -5,28 +5,35 @@ done where the contract leaves it. Refuses to change an account: who pays how is
 contract comes to an invoiced account is refused beside it (`contract_checks.pays_otherwise`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from dialplan.finding import Finding
-from pbxcore import contract_log, entitling
+from pbxcore import contract_log, entitling, lasting
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
+from pbxcore.documents import Located, Read
 from rating.account import AccountSpec
 from rating.contract import ledger
-from rating.contract.document import ContractSpec
+from rating.contract.document import ContractSpec, check
 from rating.contract.edition import Shelf, shelf
 from rating.contract.ending import Step
 from rating.contract.story import tell_all
 
 SQL = named(Path(__file__).with_name("lasting.sql"))
+Compared = tuple[tuple[Located, ...], tuple[Step, ...]]
+"""What documents come to: mistakes; where there are none, what is to be done for accounts."""
 
 
-async def leaves_its_contract(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
+async def changed(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
+    """Find why an account may not pay in another way."""
+    return await lasting.payment_changed(connection, spec) or await _leaves_its_contract(connection, spec)
+
+
+async def _leaves_its_contract(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
     """Find that an account would be invoiced whose contract is on credit: calls would never use that up.
 
     By what is stored: what a contract still moves must be in the balance before its account has none.
@@ -63,21 +70,17 @@ async def stays_on_credit(connection: Connection, log: Log, offers: Shelf) -> St
     return Step("account", day, _of_rated(account, day) if has_legs else _to_apply(account, day))
 
 
-async def to_do(
-    connection: Connection, contracts: Iterable[tuple[ContractSpec, Mapping[str, Any]]], offers: Shelf
-) -> tuple[Step, ...]:
-    """Find what is to be done for accounts, as contracts will stand with their documents.
-
-    Args:
-        connection: to the database.
-        contracts: what each document says, and its values as they were written.
-        offers: every catalogue.
-    """
+async def to_do(connection: Connection, documents: Iterable[Read]) -> tuple[Step, ...]:
+    """Find what is to be done for accounts, as contracts will stand with their documents."""
+    offers = shelf(await contract_log.catalogues(connection))
     found = []
-    for spec, document in contracts:
+    for document in documents:
+        spec = document.spec
+        if not isinstance(spec, ContractSpec) or check(spec, offers):
+            continue
         stored = await contract_log.read(connection, spec.contract)
         log = stored or Log(spec=spec.model_copy(update={"events": ()}), entries=())
-        new = contract_log.new_events(log, document)
+        new = contract_log.new_events(log, document.tree.value)
         told = replace(log, spec=contract_log.with_events(log.spec, log, new))
         found.append(await stays_on_credit(connection, told, offers))
     return tuple(step for step in found if step is not None)

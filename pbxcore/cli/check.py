@@ -100,12 +100,11 @@ def _compared(
     if not complete or not judged:
         return alone, ()
     try:
-        compared = asyncio.run(door.compare(settings, judged))
+        told, to_do = asyncio.run(door.compare(settings, judged))
     except database.AWAY:
         return alone, tuple(_unknown(judged))
-    return compared.findings, tuple(
-        Note(one.text, "until it is done, `pbxcore contract show` says so, too") for one in compared.to_do
-    )
+    remedy = "until it is done, `pbxcore contract show` says so, too"
+    return told, tuple(Note(one.text, remedy) for one in to_do)
 
 
 def _unknown(right: Sequence[Read]) -> Iterator[Note]:
