@@ -123,7 +123,7 @@ class Stretch:
         if self.tariff is None or self.broken:
             return None
         price = self.tariff.price(destination, self.account.country, self.bands, listed)
-        if price is None:
+        if price is None or price.absurd:
             return None
         if self.buy_out:
             free = self.tariff.bought_out(price, destination, self.account.country, self.buy_out)

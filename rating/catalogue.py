@@ -16,8 +16,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    NonNegativeInt,
-    PositiveInt,
     Tag,
 )
 
@@ -32,7 +30,9 @@ HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
 MOST_ROLL_OVER_MONTHS = 12  # nobody promises more; and each month is a pool that every call asks first
+MOST_MINUTES = 1_000_000_000  # of an allowance: 20,000 lines that talk for a whole month; sums stay in 64 bits
 ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
+NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
 
 
@@ -59,6 +59,7 @@ Name = offers.Name
 CountryCode = Annotated[str, AfterValidator(_country_code)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 IncrementS = Annotated[int, Field(ge=1, le=3600)]
+Minutes = Annotated[int, Field(ge=0, le=MOST_MINUTES)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -133,8 +134,8 @@ class SizeSpec(_Part):
     """
 
     price_per_month: Amount
-    fixed_minutes: NonNegativeInt
-    mobile_minutes: NonNegativeInt
+    fixed_minutes: Minutes
+    mobile_minutes: Minutes
 
 
 class TopUpSpec(_Part):
@@ -147,8 +148,8 @@ class TopUpSpec(_Part):
     """
 
     price: Amount
-    fixed_minutes: NonNegativeInt = 0
-    mobile_minutes: NonNegativeInt = 0
+    fixed_minutes: Minutes = 0
+    mobile_minutes: Minutes = 0
 
 
 class BundleSpec(_Part):
@@ -244,8 +245,8 @@ class CatalogueSpec(_Part):
     valid_from: date
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     rounding: money.Rounding
-    first_increment_s: PositiveInt
-    next_increment_s: PositiveInt
+    first_increment_s: IncrementS
+    next_increment_s: IncrementS
     zones: dict[Name, ZoneSpec] = Field(min_length=1)
     rates: tuple[RateSpec, ...] = Field(min_length=1)
     counts_as: dict[Kind, Kind] = Field(default_factory=dict)
@@ -274,6 +275,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_prices(spec),
         *_check_tax_classes(spec),
         *_check_counts_as(spec),
+        *_check_always_priced(spec),
         *_check_bundles(spec),
         *_check_buy_outs(spec),
         *price_list.check(spec.price_lists, spec.files, spec.zones),
@@ -397,13 +399,25 @@ def _check_price(rate: RateSpec, path: tuple[str | int, ...]) -> Iterator[Findin
                 message=f"{rate.zone}/{rate.kind} has a price per minute and one per second",
                 remedy="keep one of them",
             )
-        case [only] if not rate.per_minute_micro and rate.zone != HOME and rate.kind is not Kind.FREEPHONE:
+        case [only] if not rate.per_minute_micro and not _may_be_free(rate):
             yield Finding(
                 path=(*path, only),
                 code="free-of-charge",
                 message=f"calls to {rate.zone}/{rate.kind} would cost nothing",
                 remedy="set a price; what is included belongs into a bundle",
             )
+        case [only] if rate.per_minute_micro > money.MOST_MICRO:
+            yield Finding(
+                path=(*path, only),
+                code="price-too-high",
+                message=f"a minute to {rate.zone}/{rate.kind} would cost {money.text(rate.per_minute_micro)}",
+                remedy=f"{money.text(money.MOST_MICRO)} is the most a minute can cost",
+            )
+
+
+def _may_be_free(rate: RateSpec) -> bool:
+    """Freephone; at home everything but what others charge us for."""
+    return rate.kind is Kind.FREEPHONE or (rate.zone == HOME and rate.kind not in ALWAYS_PRICED)
 
 
 def _check_prices(spec: CatalogueSpec) -> Iterator[Finding]:
@@ -466,6 +480,46 @@ def _check_counts_as(spec: CatalogueSpec) -> Iterator[Finding]:
                 message=" counts as ".join([*visited, kind]),
                 remedy="let one of them have a price of its own",
             )
+
+
+def _check_always_priced(spec: CatalogueSpec) -> Iterator[Finding]:
+    """Nothing may come to cost nothing by what it counts as."""
+    for kind, other in spec.counts_as.items():
+        if other is Kind.FREEPHONE:
+            yield Finding(
+                path=("counts_as", kind.value),
+                code="counts-as-freephone",
+                message=f"{kind} calls would cost as little as freephone",
+                remedy="let it count as fixed, or give it a price of its own",
+            )
+    for kind in sorted(ALWAYS_PRICED & spec.counts_as.keys()):
+        for_nothing = _free_at_home(spec, kind)
+        if for_nothing is not None:
+            yield Finding(
+                path=("counts_as", kind.value),
+                code="always-priced",
+                message=f"{kind} calls at home would cost nothing, as {for_nothing} calls do",
+                remedy=f"add a row for any/{kind} with a price",
+            )
+
+
+def _free_at_home(spec: CatalogueSpec, kind: Kind) -> Kind | None:
+    """Find what a kind counts as that costs nothing at home, if no row before it is certain to speak."""
+    prices: dict[tuple[str, Kind], int] = {}
+    for rate in spec.rates:  # of several bands, the cheapest
+        known = prices.get((rate.zone, rate.kind), rate.per_minute_micro)
+        prices[rate.zone, rate.kind] = min(known, rate.per_minute_micro)
+    counts_as = {**NOT_TOLD, **spec.counts_as}
+    following: Kind | None = kind
+    for _ in Kind:  # a chain is no longer than there are kinds
+        if following is None:
+            return None
+        if (HOME, following) in prices:
+            return None if prices[HOME, following] else following
+        if (ANY, following) in prices or all((zone, following) in prices for zone in spec.zones):
+            return None
+        following = counts_as.get(following)
+    return None
 
 
 def _check_bundles(spec: CatalogueSpec) -> Iterator[Finding]:

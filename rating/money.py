@@ -10,6 +10,7 @@ from enum import StrEnum
 
 MICRO = 1_000_000
 SECONDS_PER_MINUTE = 60
+MOST_MICRO = 1_000_000_000 * MICRO  # of an amount that people write: the longest call at it a minute fits 64 bits
 
 _DECIMAL = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 
@@ -39,6 +40,17 @@ def parse(written: object) -> int:
     sign, whole, fraction = match.groups()
     micro = int(whole) * MICRO + int((fraction or "").ljust(6, "0"))
     return -micro if sign else micro
+
+
+def meant(micro: int) -> int:
+    """Return an amount that people wrote, if they can have meant it.
+
+    Raises:
+        ValueError: it is more than the most.
+    """
+    if micro > MOST_MICRO:
+        raise ValueError(f"{text(micro)} is no amount that anybody means: {text(MOST_MICRO)} is the most")
+    return micro
 
 
 def text(micro: int) -> str:

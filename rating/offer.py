@@ -28,11 +28,12 @@ NONE = "none"  # option of a bundle: not booked
 
 def _amount(written: object) -> int:
     try:
-        return money.parse(written)
+        micro = money.parse(written)
     except ValueError as wrong:
         raise ValueError(
             f"write {_example(written)}, in quotes, with a point and up to six decimals"
         ) from wrong
+    return money.meant(micro)
 
 
 def _example(written: object) -> str:

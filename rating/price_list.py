@@ -255,7 +255,7 @@ def _amount(written: str) -> int:
     micro = money.parse(written)
     if micro < 0:
         raise ValueError(f"{written!r} is below zero")
-    return micro
+    return money.meant(micro)
 
 
 def _increment(written: str) -> int:

@@ -341,5 +341,7 @@ def _no_price(leg: Leg, book: Book, account: Account, destination: Destination, 
         detail = f"no version of catalogue {account.catalogue} is in force yet"
     else:
         zone = in_force.zone(destination.country) or "no zone"
-        detail = f"{in_force.name} has no price for {destination.country}, {destination.kind} ({zone})"
+        price = in_force.price(destination, account.country, stretch.bands, stretch.listed(leg.number))
+        has = "no price" if price is None else "a price beyond what anybody means"
+        detail = f"{in_force.name} has {has} for {destination.country}, {destination.kind} ({zone})"
     return Quarantined(key=leg.key, reason=Quarantine.NO_PRICE, detail=f"{leg.number}: {detail}")

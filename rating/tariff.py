@@ -14,6 +14,7 @@ from rating.catalogue import (
     ALWAYS_PRICED,
     ANY,
     HOME,
+    NOT_TOLD,
     REST,
     WEEKDAYS,
     BandSpec,
@@ -30,7 +31,6 @@ from rating.price_table import Listed, PriceList, PriceTable, price_list
 
 ALWAYS = ""  # stands for a band in the rows that have none
 _WHOLE_WORLD = 1_000  # breadth of a bundle that covers the rest of the world: more than there are countries
-_NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,11 @@ class Price:
     rounding: money.Rounding
     tax_class: str
     rule: str
+
+    @property
+    def absurd(self) -> bool:
+        """Whether somebody must have mistyped it: a call could cost more than a ledger can hold."""
+        return max(self.price_per_minute_micro, self.connection_micro, self.minimum_micro) > money.MOST_MICRO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +216,7 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         },
         rest=next((zone_id for zone_id, zone in spec.zones.items() if zone.countries == REST), ""),
         prices={(rate.zone, rate.kind, rate.band or ALWAYS): _price(rate, spec, name) for rate in spec.rates},
-        counts_as={**_NOT_TOLD, **spec.counts_as},
+        counts_as={**NOT_TOLD, **spec.counts_as},
         bundles={bundle_id: _bundle(bundle_id, bundle, spec) for bundle_id, bundle in spec.bundles.items()},
         buy_outs={buy_out_id: frozenset(one.kinds) for buy_out_id, one in spec.buy_outs.items()},
         timetable=_timetable(spec),

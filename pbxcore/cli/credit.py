@@ -121,7 +121,7 @@ def _allowance_as_values(one: AllowanceUse) -> dict[str, object]:
 
 def _parsed(amount: str) -> int:
     try:
-        micro = money.parse(amount)
+        micro = money.meant(money.parse(amount))
     except ValueError as error:
         raise fail(str(error), "write it like 10.00", Exit.USAGE) from None
     if micro <= 0:

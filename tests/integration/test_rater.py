@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,34 @@ async def test_what_cannot_be_rated_waits_and_is_rated_when_released(
     assert (entries[second.leg.key].payer, entries[second.leg.key].billable_s) == ("newco/1", 120)
     assert await quarantine.waiting(connection, 10) == []
     assert not await quarantine.release(connection, first.leg.key, by="test", correction=Correction())
+
+
+async def test_a_price_that_no_ledger_holds_stops_nobody(
+    connection: Connection, spool: Path, rater: Running
+) -> None:
+    """Calls at a mistyped price that was stored before the check knew it wait; the others are rated."""
+    document = yaml.safe_load((CONFIG / "catalogues/autphone.yaml").read_text())
+    dear = {**document, "catalogue": "dear", "rates": deepcopy(document["rates"]), "bundles": {}}
+    del dear["offer"]
+    for row in dear["rates"]:
+        if row.pop("price_per_minute") != "0":
+            row["price_per_second"] = "999999999"
+        else:
+            row["price_per_second"] = "0"
+    await put(connection, "catalogue", "dear@2026-01-01", dear)
+    account = yaml.safe_load((CONFIG / "accounts/acme.yaml").read_text())
+    account |= {"account": "newco", "catalogue": "dear", "bundles": []}
+    await put(connection, "account", "newco", account)
+    await put(connection, "tenant", "newco", {"account": "newco"})
+    write(spool, "".join(records(20, World(payers=("newco/1", "acme/11")))))
+    async with rater():
+        await read_to_the_end(connection, spool)
+        waiting = await quarantine.waiting(connection, 100)
+        assert waiting
+        assert {(one.reason, one.leg.payer) for one in waiting} == {(Quarantine.NO_PRICE, "newco/1")}
+        assert all("beyond what anybody means" in one.detail for one in waiting)
+    entries = await stream.rated_since(connection, 0, 100)
+    assert {entry.leg.payer for entry in entries if entry.leg.amount_micro} == {"acme/11"}
 
 
 async def test_a_tenant_that_moves_to_another_account_is_billed_there(

@@ -485,11 +485,11 @@ def test_rows_are_those_of_the_store() -> None:
 
 def test_what_does_not_fit_a_column_is_rated_all_the_same() -> None:
     """A price beyond what a column holds is charged as the plain kernel says."""
-    book, leg = dear(10**18), many_legs(1, seed=1)[1][0]
+    book, leg = dear(10**15), many_legs(1, seed=1)[1][0]
     leg = replace(leg, payer="t0/1", number=NUMBERS[0], why="call", indeterminate=False)
     legs = [replace(leg, key=str(number)) for number in range(FEW + 1)]
     plain = rate(legs, book, {})
-    assert plain.rated[0].amount_micro >= 10**18
+    assert plain.rated[0].amount_micro >= 10**15
     months = Months(book, {})
     assert list(price(legs, Index(book, TABLE), {}, 1, months).rows) == [
         row_of(position, one, months.of(one.account, one.ended_us))
@@ -506,7 +506,7 @@ def dear(price_micro: int) -> Book:
 
 @pytest.mark.parametrize(
     ("price_micro", "balances"),
-    [(10**18, {}), (-1, {}), (19_000, {("a0", "de/fixed/2026-10-01"): -1})],
+    [(10**15, {}), (-1, {}), (19_000, {("a0", "de/fixed/2026-10-01"): -1})],
     ids=["price", "below nothing", "balance"],
 )
 def test_what_does_not_fit_is_refused(price_micro: int, balances: dict[PoolKey, int]) -> None:

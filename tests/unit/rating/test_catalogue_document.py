@@ -52,6 +52,7 @@ def changed(values: Mapping[str, Any], path: tuple[str | int, ...], value: objec
         (("rounding",), "somehow"),
         (("first_increment_s",), 0),
         (("next_increment_s",), -1),
+        (("first_increment_s",), 3601),
         (("unknown",), 1),
         (("zones", "DE", "countries"), ["de"]),
         (("zones", "DE", "countries"), [False]),
@@ -59,6 +60,8 @@ def changed(values: Mapping[str, Any], path: tuple[str | int, ...], value: objec
         (("rates", 0, "price_per_minute"), 19),
         (("rates", 0, "price_per_minute"), "-0.019"),
         (("rates", 0, "price_per_minute"), "0.0000001"),
+        (("rates", 0, "price_per_minute"), "1000000000.000001"),
+        (("bundles", "de", "sizes", "S", "fixed_minutes"), 1_000_000_001),
         (("rates", 0, "kind"), "landline"),
         (("rates", 0, "price"), "0.019"),
         (("rates", 0, "price_per_second"), 0.0003),
@@ -114,6 +117,20 @@ def test_a_catalogue_of_another_form_is_refused(
             "free-of-charge",
             ("rates", 0, "price_per_second"),
         ),
+        (
+            ("rates", 0),
+            {"zone": "DE", "kind": "fixed", "price_per_second": "999999999"},
+            "price-too-high",
+            ("rates", 0, "price_per_second"),
+        ),
+        (
+            ("rates", 15),
+            {"zone": "home", "kind": "premium", "price_per_minute": "0"},
+            "free-of-charge",
+            ("rates", 15, "price_per_minute"),
+        ),
+        (("counts_as", "premium"), "freephone", "counts-as-freephone", ("counts_as", "premium")),
+        (("counts_as", "satellite"), "freephone", "counts-as-freephone", ("counts_as", "satellite")),
         (("counts_as", "fixed"), "fixed", "circular", ("counts_as", "fixed")),
         (("rates", 0, "band"), "night", "unknown-band", ("rates", 0, "band")),
         (("rates", 0, "band"), "night", "band-without-base", ("rates", 0, "band")),
@@ -158,6 +175,38 @@ def test_what_a_catalogue_gets_wrong_is_found(  # noqa: PLR0917 — a table and 
     }
     assert (code, at) in found
     assert found[code, at].remedy
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts_as", "found"),
+    [
+        ([("home", "fixed", None, "0")], {"premium": "fixed"}, True),
+        ([("home", "fixed", None, "0")], {"premium": "uan", "uan": "fixed"}, True),
+        ([("home", "fixed", None, "0")], {"premium": "fixed_or_mobile"}, True),
+        ([("home", "fixed", None, "0.01"), ("home", "fixed", "night", "0")], {"premium": "fixed"}, True),
+        ([("home", "fixed", None, "0.01")], {"premium": "fixed"}, False),
+        ([("home", "fixed", None, "0"), ("any", "premium", None, "1.99")], {"premium": "fixed"}, False),
+        ([("home", "fixed", None, "0"), ("any", "uan", None, "1.99")], {"premium": "uan"}, False),
+        ([("home", "fixed", None, "0")], {"personal": "fixed"}, False),
+    ],
+)
+def test_others_services_never_come_to_cost_nothing(
+    autphone_values: Mapping[str, Any],
+    destinations: Destinations,
+    rows: list[tuple[str, str, str | None, str]],
+    counts_as: dict[str, str],
+    found: bool,  # noqa: FBT001 — a table
+) -> None:
+    """What premium and shared-cost calls count as is not free at home; other kinds may be."""
+    kept = [row for row in autphone_values["rates"] if row["kind"] not in {"premium", "personal"}]
+    keys = ("zone", "kind", "band", "price_per_minute")
+    written = [{key: one for key, one in zip(keys, row, strict=True) if one} for row in rows]
+    values = {**autphone_values, "rates": kept + written, "bands": [NIGHT], "time_zone": "Europe/Berlin"}
+    values["counts_as"] = {**autphone_values["counts_as"], **counts_as}
+    findings = catalogues.check(CatalogueSpec.model_validate(values), destinations.countries)
+    assert [(one.code, one.path) for one in findings] == (
+        [("always-priced", ("counts_as", "premium"))] if found else []
+    )
 
 
 def test_all_mistakes_are_found_at_once(

@@ -226,6 +226,31 @@ def test_a_row_says_what_a_call_costs(  # noqa: PLR0917 — a table and three fi
     assert (rated.billable_s, money.text(rated.amount_micro)) == (billable_s, amount)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"price_per_second": "999999999"},
+        {"price_per_minute": "0.019", "connection_fee": 2 * money.MOST_MICRO},
+        {"price_per_minute": "0.019", "minimum_charge": 2 * money.MOST_MICRO},
+    ],
+)
+def test_a_price_that_no_ledger_holds_is_none(
+    make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec, row: dict[str, Any]
+) -> None:
+    """A mistyped price holds the legs that need it, in both kernels, and draws nothing; others are rated."""
+    micro = {name: value for name, value in row.items() if isinstance(value, int)}
+    spec = with_row(autphone, **{name: value for name, value in row.items() if name not in micro})
+    rates = (spec.rates[0].model_copy(update=micro), *spec.rates[1:])
+    book = make_book("de/S", catalogues=(spec.model_copy(update={"rates": rates}),))
+    legs = [make_leg(DE_FIXED, key="pbx-1.1"), make_leg(AT_MOBILE, key="pbx-1.2")]
+    rating = rate(legs, book, {})
+    assert [leg.key for leg in rating.rated] == ["pbx-1.2"]
+    assert [one.reason for one in rating.quarantined] == [Quarantine.NO_PRICE]
+    assert "beyond what anybody means" in rating.quarantined[0].detail
+    assert rating.used == {}
+    assert rate_columns(legs_of(legs), Index(book), {}).rating() == rating
+
+
 def test_the_minimum_charge_is_a_piece_of_its_own(
     make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec
 ) -> None:

@@ -65,6 +65,7 @@ def only(book: Book, leg: Leg) -> RatedLeg:
         ("prefix,name,price_per_minute\n33,France,3e-2\n", 2, "wrong-value"),
         ("prefix,name,price_per_minute\n33,France,-0.03\n", 2, "wrong-value"),
         ("prefix,name,price_per_minute\n33,France,0.0000003\n", 2, "wrong-value"),
+        ("prefix,name,price_per_minute\n33,France,999999999999\n", 2, "wrong-value"),
         ("prefix,name,price_per_minute\n33,France,0\n", 2, "free-of-charge"),
         (HEADING + "33,France,0.03,0,,,,\n", 2, "wrong-value"),
         (HEADING + "33,France,0.03,,3601,,,\n", 2, "wrong-value"),
