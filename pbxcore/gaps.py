@@ -23,6 +23,7 @@ NAMED: Mapping[str, tuple[Path, int]] = {
 JUDGED_BY: Mapping[str, tuple[str, ...]] = {
     "zone-without-price": ("rates", "price_lists"),
     "band-without-base": ("rates",),
+    "counts-as-free": ("rates", "zones"),
     "bundles-without-terms": ("bundles", "offer"),
     "not-booked": ("bundles",),
 }

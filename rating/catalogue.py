@@ -30,7 +30,9 @@ HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
 MOST_ROLL_OVER_MONTHS = 12  # nobody promises more; and each month is a pool that every call asks first
-MOST_MINUTES = 1_000_000_000  # of an allowance: 20,000 lines that talk for a whole month; sums stay in 64 bits
+MOST_MINUTES = (
+    1_000_000_000  # of an allowance: 20,000 lines that talk for a whole month; sums stay in 64 bits
+)
 ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
 NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
@@ -497,7 +499,7 @@ def _check_always_priced(spec: CatalogueSpec) -> Iterator[Finding]:
         if for_nothing is not None:
             yield Finding(
                 path=("counts_as", kind.value),
-                code="always-priced",
+                code="counts-as-free",
                 message=f"{kind} calls at home would cost nothing, as {for_nothing} calls do",
                 remedy=f"add a row for any/{kind} with a price",
             )

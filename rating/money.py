@@ -10,7 +10,7 @@ from enum import StrEnum
 
 MICRO = 1_000_000
 SECONDS_PER_MINUTE = 60
-MOST_MICRO = 1_000_000_000 * MICRO  # of an amount that people write: the longest call at it a minute fits 64 bits
+MOST_MICRO = 1_000_000_000 * MICRO  # that people write: the longest call at as much a minute fits 64 bits
 
 _DECIMAL = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
 

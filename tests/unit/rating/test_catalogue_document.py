@@ -205,7 +205,7 @@ def test_others_services_never_come_to_cost_nothing(
     values["counts_as"] = {**autphone_values["counts_as"], **counts_as}
     findings = catalogues.check(CatalogueSpec.model_validate(values), destinations.countries)
     assert [(one.code, one.path) for one in findings] == (
-        [("always-priced", ("counts_as", "premium"))] if found else []
+        [("counts-as-free", ("counts_as", "premium"))] if found else []
     )
 
 
