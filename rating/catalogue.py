@@ -30,9 +30,7 @@ HOME = "home"  # in a rate: inside the account's own country
 ANY = "any"  # in a rate: wherever no other row speaks
 REST = "rest"  # in a zone: every country that no other zone names
 MOST_ROLL_OVER_MONTHS = 12  # nobody promises more; and each month is a pool that every call asks first
-MOST_MINUTES = (
-    1_000_000_000  # of an allowance: 20,000 lines that talk for a whole month; sums stay in 64 bits
-)
+MOST_MINUTES = 1_000_000_000  # of an allowance: 20,000 lines that talk all month; sums stay in 64 bits
 ALWAYS_PRICED = frozenset({Kind.PREMIUM, Kind.SHARED_COST})  # no buy-out covers these: others' services
 NOT_TOLD = {Kind.FIXED_OR_MOBILE: Kind.FIXED}  # where a numbering plan does not tell, it counts as fixed
 RESERVED = frozenset({HOME, ANY, REST, "emergency"})
