@@ -37,7 +37,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, speech, switches, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
-from pbxcore.published import Index, UnpublishedError, file_of, read, read_index
+from pbxcore.published import Index, UnpublishedError, file_of, read, read_index, without_file
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -110,8 +110,9 @@ async def is_complete(settings: Settings, connection: Connection) -> bool:
         there, settings
     ):  # somebody with other trunks than this machine has published
         return False
+    revisions = _whole(settings, there)
     newest = await connection.fetch(SQL["tenants_in_force"])
-    if any(there.revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
+    if any(revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
         return False
     return (there.prepaid, there.limited) == await _on_credit(connection)
 
@@ -146,7 +147,7 @@ async def _behind(settings: Settings, connection: Connection) -> _Behind:
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
-    there = index.revisions if _is_of(index, settings) and phones.is_current(settings) else {}
+    there = _whole(settings, index) if _is_of(index, settings) and phones.is_current(settings) else {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         newest = await connection.fetch(SQL["tenants_in_force"])
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
@@ -176,6 +177,12 @@ async def _said_before(
     return {
         tenant: frozenset(int(row["revision"]) for row in rows if row["id"] == tenant) for tenant in asking
     }
+
+
+def _whole(settings: Settings, index: Index) -> Mapping[str, int]:
+    """Give the revisions in force whose plan is there for who starts; a lost one is published again."""
+    lost = without_file(settings.published, index.revisions)
+    return {tenant: revision for tenant, revision in index.revisions.items() if tenant not in lost}
 
 
 def _is_of(index: Index, settings: Settings) -> bool:

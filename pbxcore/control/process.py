@@ -33,6 +33,7 @@ from pbxcore.control.deciding import answering
 from pbxcore.control.decision_log import DecisionLog
 from pbxcore.control.turns import Turns
 from pbxcore.machine.collector import settle
+from pbxcore.published import Unread
 from pbxcore.settings import Settings
 from pbxcore.switches import View
 
@@ -88,6 +89,7 @@ class Process:
     also: Callable[[], dict[str, Any]] = dict
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _fresh: int = 0
+    _unread: Mapping[str, Unread] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.switches = View(self.settings.switches_db)
@@ -130,9 +132,8 @@ class Process:
     @contextlib.asynccontextmanager
     async def running(self, port: int) -> AsyncIterator[asyncio.TaskGroup]:
         """Serve while the block runs; its task group owns every task of the process."""
-        seen = await asyncio.to_thread(_age, self.settings.published / "index.json")
-        self.plans = await asyncio.to_thread(published_plans.load, self.settings.published)
-        TENANTS.set(len(self.plans.plans))
+        seen = await asyncio.to_thread(self._ages)
+        self._take(*await asyncio.to_thread(published_plans.reload, self.plans, self.settings.published))
         decisions = DecisionLog(self.settings.decisions / f"{self.name}.ndjson")
         self.switches.look()  # what takes longer, reading all of them, is done before the first call
         self.first(self.plans)
@@ -179,23 +180,30 @@ class Process:
         try:
             async with self._turn:
                 before = self.plans
-                self.plans, unread = await asyncio.to_thread(
+                plans, unread = await asyncio.to_thread(
                     published_plans.reload, before, self.settings.published
                 )
+                self._take(plans, unread)
                 self._spare(before)
         except published_plans.UnpublishedError as error:
+            log.error("plans stay as they are: %s", error)  # noqa: TRY400 — its words say enough
             return {"ok": False, "error": str(error)}
-        TENANTS.set(len(self.plans.plans))
-        BEHIND.set(len(unread))
         asterisk = await self.after_reload()
         if unread:
-            log.error("some published plans cannot be used: %s", unread)
             return {
                 "ok": False,
-                "error": "; ".join(f"{t}: {e}" for t, e in list(unread.items())[:5]),
+                "error": "; ".join(f"{t}: {one.reason}" for t, one in list(unread.items())[:5]),
                 **asterisk,
             }
         return {"ok": True, **asterisk}
+
+    def _take(self, plans: Published, unread: Mapping[str, Unread]) -> None:
+        """Decide by these plans from now on; tell of those that cannot be used, once."""
+        if unread and unread != self._unread:
+            log.error("some published plans cannot be used: %s", {t: one.reason for t, one in unread.items()})
+        self.plans, self._unread = plans, unread
+        TENANTS.set(len(plans.plans))
+        BEHIND.set(len(unread))
 
     def _spare(self, before: Published) -> None:
         """Spare the collector the plans that came since it was spared last, as soon as they are many."""
@@ -204,15 +212,19 @@ class Process:
             self._fresh = 0
             settle()
 
-    async def _watch(self, seen: int) -> None:
-        """Notice what was published while nobody could tell us: each second one look at the index's age."""
-        index = self.settings.published / "index.json"
+    async def _watch(self, seen: tuple[int, ...]) -> None:
+        """Notice what was published while nobody could tell us: each second one look at how old it is."""
         while True:
             await asyncio.sleep(WATCH_S)
-            now = await asyncio.to_thread(_age, index)
+            now = await asyncio.to_thread(self._ages)
             if now != seen:
                 seen = now
                 await self._reload()
+
+    def _ages(self) -> tuple[int, ...]:
+        """Tell how old the index is, and each plan that could not be used: somebody may put it back."""
+        unread = (one.file for one in self._unread.values())
+        return tuple(_age(file) for file in (self.settings.published / "index.json", *unread))
 
 
 def drawn(call: str) -> int:

@@ -16,12 +16,12 @@ from dialplan.build import build_plan
 from dialplan.decision import Because, Decision, Joined, Next, Reason, Reject, Ring
 from dialplan.facts import Facts, Origin, State
 from dialplan.plan import Plan
-from dialplan.published import plan_to_json
+from dialplan.published import Published, plan_to_json
 from dialplan.spec import TenantSpec
 from dialplan.switch import Switch, SwitchKind
 from pbxcore import publication, published
 from pbxcore.control import decision_log
-from pbxcore.control.process import Process
+from pbxcore.control.process import BEHIND, Process
 from pbxcore.published import Index
 from pbxcore.settings import Settings
 
@@ -70,6 +70,34 @@ def test_one_bad_plan_leaves_out_one_tenant(settings: Settings, caplog: pytest.L
     (settings.published / "tenants" / "acme.1.json").write_text('{"format": 1')
     assert list(published.load(settings.published).plans) == ["beta"]
     assert "acme" in caplog.text
+
+
+@pytest.mark.parametrize("text", [None, "", '{"format": 1'], ids=["lost", "empty", "torn"])
+def test_who_starts_takes_the_revision_before_of_a_lost_plan(settings: Settings, text: str | None) -> None:
+    """Calls go on by what was in force before; nobody's number is taken for that."""
+    _publish(settings.published, _plan(1), _plan(1, "beta", "+493055500200"))
+    _publish(settings.published, _plan(2), _plan(2, "beta", "+493055500200"))
+    lost = published.file_of(settings.published, "acme", 2)
+    lost.unlink()
+    if text is not None:
+        lost.write_text(text)
+    plans, unread = published.reload(Published(), settings.published)
+    assert {plan.tenant: plan.revision for plan in plans.plans.values()} == {"acme": 1, "beta": 2}
+    assert unread["acme"].file == lost
+    assert unread["acme"].reason.endswith("; revision 1 is in force instead")
+    publication.write_plan(settings.published, _plan(2, "beta", "+493055500100"))  # acme's until 1
+    plans, unread = published.reload(Published(), settings.published)
+    assert [plan.tenant for plan in plans.plans.values()] == ["beta"]
+    assert unread["acme"].reason.endswith("; its calls are refused")
+
+
+def test_plans_that_who_starts_could_not_read_are_named(settings: Settings) -> None:
+    """Missing or empty: by that the machine finds what it has to publish again."""
+    plans = [_plan(1, tenant, f"+4930555002{number:02}") for number, tenant in enumerate(("a", "b", "c"))]
+    _publish(settings.published, *plans)
+    published.file_of(settings.published, "a", 1).unlink()
+    published.file_of(settings.published, "b", 1).write_text("")
+    assert published.without_file(settings.published, {"a": 1, "b": 1, "c": 1}) == {"a", "b"}
 
 
 async def _ask(settings: Settings, request: object) -> dict[str, Any]:
@@ -133,6 +161,39 @@ async def test_an_index_that_cannot_be_read_changes_nothing(settings: Settings) 
         (settings.published / "index.json").mkdir()
         assert (await _ask(settings, {"do": "reload"}))["ok"] is False
         assert (await _ask(settings, {"do": "status"}))["revisions"] == {"acme": 1}
+
+
+async def test_an_index_that_vanishes_takes_nobody_out_of_force(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All plans stay until it is back, and the process says what is missing."""
+    _publish(settings.published, _plan(1))
+    process = Process(name="control", settings=settings, state=State())
+    index = settings.published / "index.json"
+    async with process.running(0), asyncio.timeout(60):
+        publication.write_plan(settings.published, _plan(2))
+        index.unlink()
+        answer = await _ask(settings, {"do": "reload"})
+        assert (answer["ok"], "is gone" in answer["error"]) == (False, True)
+        assert process.status()["revisions"] == {"acme": 1}
+        assert "is gone" in caplog.text
+        publication.write_index(settings.published, Index(revisions={"acme": 2}))
+        while process.status()["revisions"] != {"acme": 2}:  # noqa: ASYNC110 — the process watches a file
+            await asyncio.sleep(0.05)
+
+
+async def test_a_plan_that_was_put_back_is_noticed(settings: Settings) -> None:
+    """It could not be read at the start; the index says nothing new when it can be."""
+    _publish(settings.published, _plan(1))
+    lost = published.file_of(settings.published, "acme", 1)
+    lost.rename(lost.with_suffix(".aside"))
+    process = Process(name="control", settings=settings, state=State())
+    async with process.running(0), asyncio.timeout(60):
+        assert (process.status()["revisions"], BEHIND._value.get()) == ({}, 1)
+        lost.with_suffix(".aside").rename(lost)
+        while process.status()["revisions"] != {"acme": 1}:  # noqa: ASYNC110 — the process watches a file
+            await asyncio.sleep(0.05)
+        assert BEHIND._value.get() == 0
 
 
 async def test_a_number_moves_in_one_swap(settings: Settings) -> None:
