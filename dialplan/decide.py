@@ -12,6 +12,7 @@ from datetime import datetime
 from dialplan import codes, numbers
 from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
 from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
+from dialplan.deflection import deflected
 from dialplan.facts import Facts, Origin, State
 from dialplan.keys import Keys
 from dialplan.layout import Node, lay_out, rings_first
@@ -104,8 +105,10 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
     sheet.enter(plan)
     _note_presentation(sheet, facts, plan, hidden=hidden)
     if dialled.startswith(("*", "#")):
-        return _finish(sheet, _code(sheet, facts, plan, extension, dialled))
-    return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
+        node: Node | None = _code(sheet, facts, plan, extension, dialled)
+    else:
+        node = _dialled(sheet, Here(plan), extension, dialled, facts.origin)
+    return _finish(sheet, deflected(sheet, facts.group, node) if node and facts.group else node)
 
 
 def _note_presentation(sheet: Sheet, facts: Facts, plan: Plan, *, hidden: bool | None) -> None:
@@ -213,13 +216,14 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
     published: Published, facts: Facts, state: State, now: datetime, plan: Plan, caller: Caller
 ) -> Call:
     known = _diverters(published, facts, plan) if facts.diversions else ()
+    sent_on = max(0, len(facts.trail) - 1)  # by phones of ours before the one that does it now
     return Call(
         published=published,
         state=state,
         now=now,
         caller=caller,
         diverted=frozenset([*facts.diversions, *known]),
-        diversions=max(len(facts.diversions), facts.diversion_count),
+        diversions=max(len(facts.diversions), facts.diversion_count) + sent_on,
         diverters=known[:MAX_DIVERSIONS],
         trail=facts.trail or ((facts.actor,) if facts.origin is Origin.FORWARD else ()),
     )

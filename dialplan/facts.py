@@ -31,7 +31,8 @@ class Facts:
         call: UniqueID of the asking channel, `<systemname>-<epoch>.<sequence>`.
         linkedid: groups the legs of one call.
         origin: how the channel came to ask.
-        endpoint: PJSIP endpoint of the asking channel, `<tenant>-<device>` or `trunk-<name>`.
+        endpoint: PJSIP endpoint of the asking channel, `<tenant>-<device>` or `trunk-<name>`; for FORWARD of
+            the channel that the forwarding phone was rung for.
         actor: endpoint that caused the question and whose rights and account apply: the endpoint itself for
             PHONE, TRUNK and CONSULT, the transferer for TRANSFER, the forwarding device for FORWARD.
         dialled: what was dialled, untouched: an extension, a feature code, a national or an E.164 number.
@@ -41,6 +42,7 @@ class Facts:
         trail: endpoints of phones of ours that sent the call on by a 302, the latest, the actor, first.
         helped: endpoint of the phone that called for help a short while ago and showed the number that is
             called now; empty: none did.
+        group: for FORWARD the ring group whose call rang the phone, as in `Ring.group`; empty: none.
     """
 
     call: str
@@ -54,6 +56,7 @@ class Facts:
     diversion_count: int = 0
     trail: tuple[str, ...] = ()
     helped: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

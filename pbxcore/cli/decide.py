@@ -65,6 +65,9 @@ _TRANSFERRED = typer.Option(
     "--transferred-by", help="Phone that transfers the call: its rights, its account."
 )
 _FORWARDED = typer.Option("--forwarded-by", help="Phone that answered with a 302: its rights, its account.")
+_GROUP = typer.Option(
+    "--rung-for", help="Group, acme/sales, whose call rang the phone that answered with a 302."
+)
 _HELPED = typer.Option(
     "--called-for-help",
     help="Phone that called for help lately and showed the number that is called.",
@@ -94,6 +97,7 @@ def decide(
     diverted_by: Annotated[list[str] | None, _DIVERTED] = None,
     transferred_by: Annotated[str, _TRANSFERRED] = "",
     forwarded_by: Annotated[str, _FORWARDED] = "",
+    rung_for: Annotated[str, _GROUP] = "",
     called_for_help: Annotated[str, _HELPED] = "",
     at: Annotated[str, _AT] = "",
     switch: Annotated[list[str] | None, _SWITCH] = None,
@@ -122,6 +126,7 @@ def decide(
         diversions=tuple(diverted_by or ()),
         transferrer=transferred_by,
         forwarder=forwarded_by,
+        group=rung_for,
         helped=called_for_help,
     )
     _require_trunk(trunk, plans)
@@ -189,6 +194,7 @@ def _facts(
     diversions: tuple[str, ...],
     transferrer: str,
     forwarder: str,
+    group: str,
     helped: str,
 ) -> Facts:
     origin = Origin.TRUNK if endpoint.startswith("trunk-") else Origin.PHONE
@@ -206,6 +212,7 @@ def _facts(
         caller=caller,
         diversions=diversions,
         helped=helped,
+        group=group,
     )
 
 

@@ -33,8 +33,8 @@ from dialplan.keys import Keys
 from pbxcore.control.diversion import Diverted, read
 from pbxcore.music import class_of
 
-PROTOCOL = "2"
-FIELDS = 11  # in one argument: Asterisk writes each into a line, and each line to the socket by itself
+PROTOCOL = "3"
+FIELDS = 12  # in one argument: Asterisk writes each into a line, and each line to the socket by itself
 BETWEEN = "|"  # stands in no field
 ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
@@ -88,12 +88,14 @@ def question(headers: Mapping[str, str]) -> Question:
     fields = headers.get("agi_arg_1", "").split(BETWEEN)
     if (fields[0], len(fields)) != (PROTOCOL, FIELDS):
         raise BadQuestionError(f"{len(fields)} fields of protocol {fields[0][:20]!r}, not of {PROTOCOL}")
-    _, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail, helped = fields
+    _, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail, helped, group = fields
     if not _NONCE.fullmatch(nonce):
         raise BadQuestionError("the nonce is none")
     call = headers.get("agi_uniqueid", "")
     _check_arguments((call, linkedid, origin, endpoint, actor, dialled, caller, helped), MAX_ARGUMENT)
     _check_arguments((trail,), MAX_TRAIL)
+    if group and not (len(group) <= MAX_ARGUMENT and _SAFE.fullmatch(group)):
+        raise BadQuestionError(f"the group {group[:30]!r} is too long or holds other characters")
     diverted = _diverted(diversion)
     if not call or not dialled or origin not in _ORIGINS:
         raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
@@ -109,6 +111,7 @@ def question(headers: Mapping[str, str]) -> Question:
         diversion_count=diverted.count,
         trail=tuple(phone for phone in trail.split(":") if phone),
         helped=helped,
+        group=group,
     )
     return Question(nonce=nonce, facts=facts)
 

@@ -32,7 +32,15 @@ BETA: dict[str, Any] = {
     "language": "en",
     "numbers": {"+493055520020": {"to": "extension 20"}},
     "extensions": {str(n): {"name": f"Phone {n}", "devices": [{"device": f"p{n}"}]} for n in range(20, 24)},
-    "groups": {"all": {"extension": "70", "name": "All", "members": ["20", "21", "22"], "timeout_s": 5}},
+    "groups": {
+        "all": {
+            "extension": "70",
+            "name": "All",
+            "members": ["20", "21", "22"],
+            "timeout_s": 5,
+            "members_forward": "obey",
+        },
+    },
 }
 MOST_CHANNELS = 30
 RINGS_S = 5.0  # a phone that is there

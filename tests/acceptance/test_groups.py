@@ -32,7 +32,7 @@ Runs = list[sipp.Run]
 BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
 MEMBERS = tuple(str(number) for number in range(20, 30))
-OBEYS = "+493055530023"
+OBEYS, WITH_21_FIRST = "+493055530023", "+493055530024"
 LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
 PROMPT = 1000  # Hz, in place of what is spoken
 NUMBERS = {strategy: f"+4930555300{index:02}" for index, strategy in enumerate(Strategy, 10)}
@@ -52,6 +52,7 @@ CREW: dict[str, Any] = {
         OUTSIDE: {"to": "group mobile"},
         OFFICE: {"to": "hours office"},
         OBEYS: {"to": "group obeying"},
+        WITH_21_FIRST: {"to": "group first"},
     },
     "hours": {
         "office": {
@@ -87,6 +88,7 @@ CREW: dict[str, Any] = {
             "prefix": "Verkauf:",
             "otherwise": "busy",
         },
+        "first": {"name": "First", "strategy": "linear", "members": ["21", "20"], "timeout_s": 10},
         "obeying": {"name": "Obeying", "members": ["20", "23"], "members_forward": "obey", "timeout_s": 10},
         "free": {
             "name": "Free",
@@ -312,6 +314,20 @@ async def _rung_by_a_call(pbx: Pbx, taken: dict[str, sipp.Run]) -> list[str]:
     ]
 
 
+async def test_who_is_back_rings_though_the_clock_was_set_back(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """It left when the clock was an hour ahead, and came back: what stands of that silences nobody."""
+    del crew
+    await _take(pbx, runs, {"20": sipp.answering(ring_ms=100), "21": BUSY})
+    for name in ("LEFT", "LEFT_crew-p20_"):
+        pbx.asterisk(f"dialplan set global {name} {int(time.time()) + 3_600}")
+    await _dial(pbx, runs, "p20", "*51")
+    runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=300))
+    said = await caller.wait()
+    for name in ("LEFT", "LEFT_crew-p20_"):
+        pbx.asterisk(f"dialplan set global {name} 0")
+    assert max(m.status for m in said if m.method == "INVITE") == 200
+
+
 async def test_a_member_rings_later_and_not_as_long(pbx: Pbx, crew: Plan, runs: Runs) -> None:
     """Each phone rings once, without a break, from its own beginning to its own end, with tone and prefix."""
     del crew
@@ -474,6 +490,45 @@ async def test_who_presses_1_outside_has_the_call(
     await _dial(pbx, runs, "p23", "*73")
     assert (leg["payer"], leg["num"]) == (payer, MOBILE)
     assert leg["seconds"] == pytest.approx(over - answered, abs=CLOCKS_S)
+
+
+async def test_a_302_where_forwards_are_ignored_leads_nowhere(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """A member whose phone answers with a 302 is as one that is busy: the next one rings, no mobile does."""
+    del crew
+    before = len(pbx.far_end(MOBILE))
+    await _take(pbx, runs, {"20": sipp.answering(ring_ms=1_000), "21": _deflecting(pbx)})
+    runs.append(caller := await pbx.carrier.call(WITH_21_FIRST, port=pbx.port(), talk_ms=500))
+    said = await caller.wait()
+    assert max(m.status for m in said if m.method == "INVITE") == 200
+    asked = next(one for one in pbx.decisions() if one["facts"]["group"] == "crew/first")
+    assert asked["decision"]["steps"] == [{"do": "reject", "cause": 21, "reason": "not-allowed"}]
+    assert len(pbx.far_end(MOBILE)) == before
+
+
+@pytest.mark.parametrize("pressed", ["", "1"])
+async def test_a_302_where_forwards_are_obeyed_asks_for_a_key(
+    pbx: Pbx, crew: Plan, runs: Runs, pressed: str
+) -> None:
+    """Who answers outside without pressing 1 has no call, and another phone takes it; with it, he has it."""
+    del crew
+    await _take(pbx, runs, {"20": sipp.answering(ring_ms=3_000), "23": _deflecting(pbx)})
+    mobile = sipp.answering(ring_ms=0, press=pressed, refer_after_ms=500, talk_ms=sipp.LONG_MS)
+    async with _carrier(pbx, mobile) as carrier:
+        runs.append(caller := await pbx.carrier.call(OBEYS, port=pbx.port(), talk_ms=500))
+        said = await caller.wait()
+        leg = await _ended_leg(pbx)
+        invite = next(m for m in carrier.messages() if m.start.startswith("INVITE"))
+        answered_outside = next(m.at for m in carrier.messages() if m.status == 200 and m.method == "INVITE")
+    answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
+    assert (leg["payer"], leg["why"], leg["num"]) == ("crew/23", "forward", MOBILE)
+    assert answer - answered_outside > (0.4 if pressed else 1.5)
+    assert "sip:+4915112345678@" in invite.header("From")
+
+
+def _deflecting(pbx: Pbx) -> str:
+    """Answer every call with a 302 to the mobile."""
+    contact = f"Contact: <sip:{MOBILE}@{pbx.server[0]}>\n"
+    return sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)
 
 
 async def test_who_is_called_outside_is_asked_in_the_tenants_language(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Runs = list[sipp.Run]
 BRUNO = "+493055500111"
 MOBILE = "+496641110007"
+SAID = "Diversion: <sip:+4933112345@x.y>;reason=user-busy;counter=3\n"
 CONFIRM_MS = 6_000  # more than two words take; Asterisk hangs up after them
 
 
@@ -135,6 +136,28 @@ async def test_a_302_obeys_what_is_switched(clear: Pbx, runs: Runs) -> None:
     await _call_in(clear, runs, BRUNO)
     steps = _last(clear)["decision"]["steps"]
     assert (steps[0]["do"], steps[0]["reason"]) == ("reject", "busy")
+
+
+async def test_after_a_302_the_far_end_sees_who_calls(clear: Pbx, runs: Runs) -> None:
+    """Not the phone that sent it on: that diverted it, once, behind what the carrier said of others."""
+    bruno, server = clear.phone("p11"), clear.server[0]
+    await bruno.register()
+    headers = f"Contact: <sip:{MOBILE}@{server}>\n"
+    scenario = sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=headers)
+    runs.append(await bruno.take(scenario, calls=0))
+    seen = []
+    for caller, said in (("+4940123456", ""), ("anonymous", ""), ("+4940123456", SAID)):
+        before = len(clear.far_end(MOBILE))
+        call = await clear.carrier.call(BRUNO, port=clear.port(), caller=caller, talk_ms=500, headers=said)
+        runs.append(call)
+        await call.wait()
+        invite = next(m for m in clear.far_end(MOBILE)[before:] if m.start.startswith("INVITE"))
+        diversions = [line for line in invite.text.splitlines() if line.startswith("Diversion")]
+        counts = [int(line.rpartition("=")[2]) for line in diversions]
+        seen.append((invite.header("From").partition("sip:")[2].partition("@")[0], counts))
+    assert seen == [("+4940123456", [1]), ("anonymous", [1]), ("+4940123456", [1, 3])]
+    await _call_in(clear, runs, BRUNO, SAID.replace("counter=3", "counter=5"))
+    assert _last(clear)["decision"]["steps"][0]["reason"] == "loop"
 
 
 async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx, runs: Runs) -> None:

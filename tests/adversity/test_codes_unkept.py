@@ -42,7 +42,7 @@ def both(short_path: Path) -> tuple[Process, Process]:
 
 async def _dial(process: Process, dialled: str, phone: str = "acme-p10") -> list[str]:
     """Ask as the dialplan does and give the commands of the answer."""
-    fields = ("2", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", "", "")
+    fields = ("3", NONCE, "pbx-1.0", "phone", phone, phone, dialled, "", ":", "", "", "")
     headers = {"agi_network_script": "decide", "agi_uniqueid": "pbx-1.0", "agi_arg_1": "|".join(fields)}
     answer = answering(process.decide, DecisionLog(process.settings.decisions / "x"), process.keep)
     said = answer(headers)

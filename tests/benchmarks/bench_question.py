@@ -58,7 +58,7 @@ def _asked(port: int, number: int) -> float:
 def _headers(number: int) -> list[bytes]:
     tenant = number % TENANTS
     phone, call = f"t{tenant}-p{number % bench_decide.EXTENSIONS}", f"m-1.{number}"
-    fields = ("2", f"{number:08x}", call, "phone", phone, phone, "00436641234567", "200", "", "", "")
+    fields = ("3", f"{number:08x}", call, "phone", phone, phone, "00436641234567", "200", "", "", "", "")
     around = [f"agi_around_{index}: something that is there" for index in range(AROUND)]
     lines = ["agi_network: yes", "agi_network_script: decide", "agi_request: agi://127.0.0.1/decide",
              f"agi_uniqueid: {call}", *around, f"agi_arg_1: {'|'.join(fields)}", ""]  # fmt: skip

@@ -121,6 +121,7 @@ def facts(call: dict[str, Any]) -> Facts:
         diversions=tuple(call.get("diverted_by", ())),
         diversion_count=call.get("diversion_count", 0),
         helped=call.get("helped", ""),
+        group=call.get("rung_for", ""),
         trail=tuple(call.get("sent_on_by", ())),
     )
 

@@ -89,11 +89,14 @@ def test_the_dialplan_knows_every_step_of_the_wire() -> None:
 
 
 def test_no_variable_of_ours_is_inherited() -> None:
-    """Nothing that decides or pays goes on to another channel by itself but the phones of a 302.
+    """Nothing that decides or pays goes on to another channel by itself but what a 302 has to know of a call.
 
-    The step of a group's member, its version and its age go one channel far: to the one made for the member.
+    The step of a group's member, its version, its age and its group go one channel far: to the member's own.
     """
-    assert set(re.findall(r"_+PBX\w*", DIALPLAN)) == {"__PBX_TRAIL", "_PBX_M", "_PBX_OF", "_PBX_SINCE"}
+    whole_way, one_channel = {"TRAIL", "CALLER", "HIDES", "DIVERTED"}, {"M", "OF", "SINCE", "RINGS"}
+    assert set(re.findall(r"_+PBX\w*", DIALPLAN)) == {f"__PBX_{name}" for name in whole_way} | {
+        f"_PBX_{name}" for name in one_channel
+    }
 
 
 def test_the_dialplan_and_the_decision_count_to_the_same_number() -> None:

@@ -30,8 +30,9 @@ from pbxcore.control import wire
 
 NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
 FIELDS = {
-    "protocol": "2", "nonce": NONCE, "linkedid": "pbx-1.0", "origin": "phone", "endpoint": "acme-p10",
+    "protocol": "3", "nonce": NONCE, "linkedid": "pbx-1.0", "origin": "phone", "endpoint": "acme-p10",
     "actor": "acme-p10", "dialled": "+4930", "caller": "10", "diversion": ":", "trail": "", "helped": "",
+    "group": "",
 }  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def _headers(call: str = "pbx-1.0", **changed: str) -> dict[str, str]:
         {"helped": "acme p10"},
         {"trail": ":a" * 301},
         {"helped": "acme-p10|"},
+        {"group": "acme/sales,"},
+        {"group": "acme/" + "s" * 100},
         {"call": ""},
     ],
 )
@@ -70,7 +73,7 @@ def test_a_question_of_another_kind_is_refused(changed: dict[str, str]) -> None:
 
 def test_missing_arguments_are_no_question() -> None:
     """A request without arguments, or with some of them, is refused, not an error of ours."""
-    for said in ({}, {"agi_arg_1": "2"}, {"agi_arg_1": f"2|{NONCE}|pbx-1.0|phone"}):
+    for said in ({}, {"agi_arg_1": "3"}, {"agi_arg_1": f"3|{NONCE}|pbx-1.0|phone"}):
         with pytest.raises(wire.BadQuestionError):
             wire.question({"agi_uniqueid": "pbx-1.0", **said})
 
@@ -92,6 +95,7 @@ def test_phones_that_sent_a_call_on_are_facts() -> None:
     assert wire.question(_headers()).facts.trail == ()
     assert wire.question(_headers(helped="acme-p10")).facts.helped == "acme-p10"
     assert wire.question(_headers()).facts.helped == ""
+    assert wire.question(_headers(group="acme/sales")).facts.group == "acme/sales"
 
 
 def _decision(*steps: Step, version: str = "acme@7") -> Decision:
