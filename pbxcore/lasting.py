@@ -5,8 +5,10 @@ Owns these refusals at the door. Refuses to judge what a document says otherwise
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
@@ -14,6 +16,8 @@ from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.payers import unread_payers
 from rating.account import AccountSpec
+from rating.periods import day_start_us
+from rating.stays import rewritten, stay_on
 
 SQL = named(Path(__file__).with_name("lasting.sql"))
 
@@ -69,3 +73,32 @@ async def payment_changed(connection: Connection, spec: AccountSpec) -> tuple[Fi
         remedy="open another account that pays the other way, and name it in the tenant's document",
     )
     return (told,)
+
+
+async def catalogue_changed(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
+    """Find that open legs stand under another catalogue than a document says of their days from now on.
+
+    They would be priced anew with the close of their month, without anybody having said so: a move has a day.
+    """
+    stored = await connection.fetchval(SQL["newest"], "account", spec.account)
+    before = AccountSpec.model_validate_json(stored).stays if stored else spec.stays
+    since = rewritten(before, spec.stays)
+    if since is None or not await connection.fetchval(SQL["stand_otherwise"], spec.account, *_days(spec)):
+        return ()
+    was, would = stay_on(before, since).catalogue, stay_on(spec.stays, since).catalogue
+    told = Finding(
+        path=("moves",) if spec.moves and was == spec.catalogue else ("catalogue",),
+        code="catalogue-undated",
+        message=f"account {spec.account} has calls of months that are not closed, rated under {was}, which "
+        f"{would} would price anew",
+        remedy=f"say {was} for their days as before, and write the first day of {would}: "
+        f"`moves: [{{catalogue: {would}, from: 2026-12-24}}]`",
+    )
+    return (told,)
+
+
+def _days(spec: AccountSpec) -> tuple[list[str], list[int]]:
+    """Give the catalogues of an account, and the instants from which on it is charged by them."""
+    zone = ZoneInfo(spec.time_zone)
+    firsts = [max(day_start_us(one.first, zone), 0) if one.first > date.min else 0 for one in spec.stays]
+    return [one.catalogue for one in spec.stays], firsts

@@ -5,8 +5,9 @@ prices (the catalogue's) and phones (the tenant's): whether a limited extension 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -17,7 +18,8 @@ from rating.catalogue import CatalogueSpec, Name, TimeZone
 from rating.finding import Finding
 from rating.limits import WHOLE, Limit, Span
 from rating.offer import Amount
-from rating.periods import next_month
+from rating.periods import month_start, next_month
+from rating.stays import Stay, Turn, in_force, stay_on, turns
 
 _PAYER = re.compile(r"[a-z][a-z0-9]{0,19}/[^/\s]{1,64}")
 
@@ -84,6 +86,20 @@ class BuyOutBookingSpec(BaseModel):
     until: date | None = None
 
 
+class MoveSpec(BaseModel):
+    """Another catalogue, from a day on.
+
+    Attributes:
+        catalogue: whose prices are paid from then on.
+        first: first day (`from` in the document); calls of the days before keep the prices that they had.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    catalogue: Name
+    first: date = Field(alias="from")
+
+
 class SpendLimitSpec(BaseModel):
     """The most that calls may cost, net, in the currency of the catalogue; what is left out is not limited.
 
@@ -127,7 +143,8 @@ class AccountSpec(BaseModel):
         version: of this form of the document.
         account: its id, which tenants name; it never changes.
         name: what people read.
-        catalogue: whose prices it pays.
+        catalogue: whose prices it pays; the first one, where it has moved.
+        moves: to other catalogues since, in the order of their days.
         country: where the account's numbers are at home; short numbers and freephone are of this country.
         time_zone: months and tariffs begin at midnight here.
         payment: prepaid accounts call while their credit lasts, postpaid ones are invoiced.
@@ -140,6 +157,7 @@ class AccountSpec(BaseModel):
     account: Name
     name: str
     catalogue: Name
+    moves: tuple[MoveSpec, ...] = ()
     country: str = Field(pattern=r"^[A-Z]{2}$")
     time_zone: TimeZone
     payment: Literal["postpaid", "prepaid"] = "postpaid"
@@ -147,6 +165,16 @@ class AccountSpec(BaseModel):
     buy_outs: tuple[BuyOutBookingSpec, ...] = ()
     top_ups: tuple[TopUpBookingSpec, ...] = ()
     spend_limits: SpendLimitsSpec | None = None
+
+    @property
+    def stays(self) -> tuple[Stay, ...]:
+        """By which catalogue it is charged, and from when on."""
+        return stays(self.catalogue, self.moves)
+
+
+def stays(catalogue: str, moves: Sequence[MoveSpec]) -> tuple[Stay, ...]:
+    """Give the days that an account stays with each catalogue."""
+    return (Stay(date.min, catalogue), *(Stay(one.first, one.catalogue) for one in moves))
 
 
 def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Finding, ...]:
@@ -156,24 +184,60 @@ def check(spec: AccountSpec, catalogues: Sequence[CatalogueSpec]) -> tuple[Findi
         spec: the document.
         catalogues: every version of every catalogue there is.
     """
-    versions = [catalogue for catalogue in catalogues if catalogue.catalogue == spec.catalogue]
-    if not versions:
-        known = sorted({catalogue.catalogue for catalogue in catalogues})
-        return (
-            Finding(
-                path=("catalogue",),
-                code="unknown-catalogue",
-                message=f"there is no catalogue {spec.catalogue}",
-                remedy="use one of " + ", ".join(known) if known else "write its catalogue first",
-            ),
-        )
+    versions: dict[str, list[CatalogueSpec]] = {}
+    for catalogue in catalogues:
+        versions.setdefault(catalogue.catalogue, []).append(catalogue)
+    lost = tuple(_check_catalogues(spec, versions)) or tuple(_check_moves(spec, versions))
+    if lost:
+        return lost
+    laid_out = turns(spec.stays, versions)
     return (
         *_check_dates(spec),
         *_check_overlaps(spec),
-        *_check_products(spec, versions),
-        *_check_top_ups(spec, versions),
+        *_check_products(spec, laid_out),
+        *_check_top_ups(spec, laid_out),
         *_check_limits(spec),
     )
+
+
+def _check_catalogues(spec: AccountSpec, known: Collection[str]) -> Iterator[Finding]:
+    named: list[tuple[tuple[str | int, ...], str]] = [(("catalogue",), spec.catalogue)]
+    named += [(("moves", number, "catalogue"), one.catalogue) for number, one in enumerate(spec.moves)]
+    for path, name in named:
+        if name not in known:
+            yield Finding(
+                path=path,
+                code="unknown-catalogue",
+                message=f"there is no catalogue {name}",
+                remedy="use one of " + ", ".join(sorted(known)) if known else "write its catalogue first",
+            )
+
+
+def _check_moves(spec: AccountSpec, versions: Mapping[str, Sequence[CatalogueSpec]]) -> Iterator[Finding]:
+    for number, (before, one) in enumerate(pairwise(spec.stays)):
+        path = ("moves", number)
+        if one.first <= before.first:
+            yield Finding(
+                path=(*path, "from"),
+                code="moves-backwards",
+                message=f"the move to {one.catalogue} on {one.first} stands behind the one of {before.first}",
+                remedy="write moves in the order of their days, one for each day",
+            )
+        elif one.catalogue == before.catalogue:
+            yield Finding(
+                path=(*path, "catalogue"),
+                code="moves-nowhere",
+                message=f"the account is charged by {one.catalogue} before {one.first} already",
+                remedy="leave the move out, or name another catalogue",
+            )
+        elif in_force(turns([Stay(date.min, one.catalogue)], versions), one.first) is None:
+            first = min(version.valid_from for version in versions[one.catalogue])
+            yield Finding(
+                path=(*path, "from"),
+                code="moves-too-early",
+                message=f"nothing of {one.catalogue} is in force on {one.first}",
+                remedy=f"move on {first}, when its first version begins, or later",
+            )
 
 
 def _check_dates(spec: AccountSpec) -> Iterator[Finding]:
@@ -213,7 +277,9 @@ def _check_overlaps(spec: AccountSpec) -> Iterator[Finding]:
                 )
                 break
     for number, buy_out in enumerate(spec.buy_outs):
-        if any(_overlap(one, buy_out) for one in spec.buy_outs[:number]):
+        stay = stay_on(spec.stays, buy_out.first)
+        beside = (one for one in spec.buy_outs[:number] if stay_on(spec.stays, one.first) == stay)
+        if any(_overlap(one, buy_out) for one in beside):
             yield Finding(
                 path=("buy_outs", number),
                 code="bought-out-twice",
@@ -228,12 +294,12 @@ def _overlap(one: BookingSpec | BuyOutBookingSpec, other: BookingSpec | BuyOutBo
     )
 
 
-def _check_products(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iterator[Finding]:
+def _check_products(spec: AccountSpec, laid_out: Sequence[Turn[CatalogueSpec]]) -> Iterator[Finding]:
     for number, booking in enumerate(spec.bundles):
-        for version in _booked_under(booking, versions):
+        for version in _booked_under(booking, laid_out):
             yield from _check_product(number, booking, version)
     for number, buy_out in enumerate(spec.buy_outs):
-        for version in _booked_under(buy_out, versions):
+        for version in _booked_under(buy_out, laid_out):
             if buy_out.buy_out not in version.buy_outs:
                 yield Finding(
                     path=("buy_outs", number, "buy_out"),
@@ -243,7 +309,7 @@ def _check_products(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Ite
                 )
 
 
-def _check_top_ups(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iterator[Finding]:
+def _check_top_ups(spec: AccountSpec, laid_out: Sequence[Turn[CatalogueSpec]]) -> Iterator[Finding]:
     for number, one in enumerate(spec.top_ups):
         path = ("top_ups", number)
         if one in spec.top_ups[:number]:
@@ -263,14 +329,14 @@ def _check_top_ups(spec: AccountSpec, versions: Sequence[CatalogueSpec]) -> Iter
                 message=f"{one.bundle} is not booked on {one.first}",
                 remedy="book it from that day on, or choose another bundle",
             )
-        begun = [version for version in versions if version.valid_from <= one.first]
-        version = max(begun, key=lambda version: version.valid_from, default=None)
+        version = in_force(laid_out, one.first)
         bundle = version.bundles.get(one.bundle) if version is not None else None
+        catalogue = stay_on(spec.stays, one.first).catalogue
         if bundle is None or one.top_up not in bundle.top_ups:
             yield Finding(
                 path=(*path, "top_up"),
                 code="unknown-top-up",
-                message=f"{spec.catalogue} has no {one.top_up} for {one.bundle} on {one.first}",
+                message=f"{catalogue} has no {one.top_up} for {one.bundle} on {one.first}",
                 remedy="it has " + (", ".join(bundle.top_ups if bundle else ()) or "none at all"),
             )
 
@@ -321,15 +387,24 @@ def _never_reached(path: tuple[str, ...], most_micro: int, first: str) -> Findin
 
 
 def _booked_under(
-    booking: BookingSpec | BuyOutBookingSpec, versions: Sequence[CatalogueSpec]
+    booking: BookingSpec | BuyOutBookingSpec, laid_out: Sequence[Turn[CatalogueSpec]]
 ) -> Iterator[CatalogueSpec]:
-    """Yield the versions that are in force while something is booked."""
-    ordered = sorted(versions, key=lambda version: version.valid_from)
-    for version, following in zip(ordered, [*ordered[1:], None], strict=True):
-        ended = booking.until is not None and booking.until < version.valid_from
-        replaced = following is not None and following.valid_from <= booking.first
-        if not ended and not replaced:
-            yield version
+    """Yield the versions that are in force while something is booked.
+
+    What is booked runs to the end of its month: in the month of a move the new catalogue need not have it.
+    """
+    for turn, following in zip(laid_out, [*laid_out[1:], None], strict=True):
+        kept_until = _month_not_begun(turn.stay.first) if booking.first < turn.stay.first else date.min
+        first = max(turn.first, kept_until)
+        ended = booking.until is not None and booking.until < first
+        replaced = following is not None and following.first <= max(booking.first, first)
+        if turn.version is not None and not ended and not replaced:
+            yield turn.version
+
+
+def _month_not_begun(day: date) -> date:
+    """Give the first of the month that begins on a day or after it."""
+    return day if day == month_start(day) else next_month(day)
 
 
 def _check_product(number: int, booking: BookingSpec, version: CatalogueSpec) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ from rating.account import BookingSpec, BuyOutBookingSpec, TopUpBookingSpec
 from rating.destinations import Kind
 from rating.finding import RatingError
 from rating.periods import month_away, month_start, next_month
-from rating.tariff import Bundle, Tariff, in_force
+from rating.stays import Turn, in_force
+from rating.tariff import Bundle, Tariff
 
 PoolKey = tuple[str, str]
 """(account, identity of the allowance as in `rating.rated.Piece.pool`)."""
@@ -154,14 +155,14 @@ class Grants:
     """All that says which allowances an account has on a day.
 
     Attributes:
-        versions: of its catalogue.
+        turns: the versions it is charged by, of every catalogue it has been with.
         closes: what its closed months have settled.
         tariff_named: finds a version of any catalogue: an account may have moved since. None: there is none.
     """
 
     bookings: Sequence[BookingSpec]
     top_ups: Sequence[TopUpBookingSpec]
-    versions: Sequence[Tariff]
+    turns: Sequence[Turn[Tariff]]
     closes: Closes
     tariff_named: Callable[[str], Tariff | None]
 
@@ -188,7 +189,7 @@ class Grants:
     def _longest_months(self) -> int:
         """For how many months the longest of them stays."""
         booked = {one.bundle for one in self.bookings}
-        bundles = (bundle for one in self.versions for bundle in one.bundles.values())
+        bundles = (bundle for one in self.turns if one.version for bundle in one.version.bundles.values())
         return max((bundle.roll_over_months for bundle in bundles if bundle.bundle in booked), default=0)
 
     def _of_month(self, day: date) -> Iterator[Allowance]:
@@ -220,7 +221,7 @@ class Grants:
             if not holds(booking, day):
                 continue
             begins = max(month, booking.first)
-            granted_by = in_force(self.versions, begins) or in_force(self.versions, day)
+            granted_by = in_force(self.turns, begins) or in_force(self.turns, day)
             if granted_by is None:
                 continue
             bundle = granted_by.bundles.get(booking.bundle)
@@ -234,7 +235,7 @@ class Grants:
                     yield self._topped_up(booking, one)
 
     def _topped_up(self, booking: BookingSpec, one: TopUpBookingSpec) -> Allowance:
-        sold_by = in_force(self.versions, one.first)
+        sold_by = in_force(self.turns, one.first)
         sold = sold_by.bundles.get(one.bundle) if sold_by is not None else None
         if sold_by is None or sold is None or (one.top_up, Kind.FIXED) not in sold.top_ups:
             raise _NotGrantedError(f"no {one.top_up} of bundle {one.bundle} was sold on {one.first}")

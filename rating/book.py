@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rating import account as account_document
 from rating import catalogue as catalogue_document
-from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec, TopUpBookingSpec
+from rating.account import AccountSpec, BookingSpec, BuyOutBookingSpec, MoveSpec, TopUpBookingSpec
 from rating.allowance import NO_CLOSES, Allowance, Closes, Grants, Pool, PoolKey, holds
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations, Kind
@@ -25,7 +25,8 @@ from rating.finding import Finding
 from rating.limits import WHOLE, Limits
 from rating.periods import day_start_us, local_day, month_start, next_month
 from rating.price_table import Listed, PriceTable, find
-from rating.tariff import Price, Tariff, in_force
+from rating.stays import Stay, Turn, in_force, stay_on, turns
+from rating.tariff import Price, Tariff
 from rating.tariff import tariff as compiled
 
 __all__ = ["Account", "Allowance", "Book", "Pool", "PoolKey", "Stretch", "Terms", "bind", "check"]
@@ -61,6 +62,12 @@ class Account:
     top_ups: tuple[TopUpBookingSpec, ...] = ()
     prepaid: bool = False
     limits: Limits = field(default_factory=dict, hash=False)
+    moves: tuple[MoveSpec, ...] = ()
+
+    @property
+    def stays(self) -> tuple[Stay, ...]:
+        """By which catalogue it is charged, and from when on."""
+        return account_document.stays(self.catalogue, self.moves)
 
     @property
     def bounded(self) -> bool:
@@ -200,7 +207,7 @@ class Book:
         return Grants(
             bookings=account.bookings,
             top_ups=account.top_ups,
-            versions=self.tariffs.get(account.catalogue, ()),
+            turns=turns(account.stays, self.tariffs),
             closes=self.closes.get(account.account, NO_CLOSES),
             tariff_named=self._tariff_named,
         )
@@ -228,26 +235,27 @@ class Book:
 
     def _find_stretch(self, account: Account, instant_us: int) -> Stretch:
         today = local_day(instant_us, account.zone)
-        versions = self.tariffs.get(account.catalogue, ())
-        days = _days_of_change(today, versions, (*account.bookings, *account.buy_outs))
+        laid_out = turns(account.stays, self.tariffs)
+        days = _days_of_change(today, laid_out, (*account.bookings, *account.buy_outs))
         days |= {one.first for one in account.top_ups if month_start(one.first) == month_start(today)}
-        lost = self.unread.get(account.catalogue, frozenset())
+        catalogue = stay_on(account.stays, today).catalogue
+        lost = self.unread.get(catalogue, frozenset())
         days |= {day for day in lost if month_start(day) == month_start(today)}
         first = max(day for day in days if day <= today)
         behind = min(day for day in days if day > today)
         start_us, end_us = day_start_us(first, account.zone), day_start_us(behind, account.zone)
-        tariff = in_force(versions, first)
+        tariff = in_force(laid_out, first)
         bands: tuple[str, ...] = ()
         if tariff is not None and tariff.timetable is not None:
             span = tariff.timetable.at(instant_us, first)
             start_us, end_us, bands = max(start_us, span.start_us), min(end_us, span.end_us), span.bands
         allowances, broken = self._grants(account).on(first)
-        buy_out = next((one.buy_out for one in account.buy_outs if holds(one, first)), "")
+        buy_out = _bought_out(account, first)
         if buy_out and tariff is not None and buy_out not in tariff.buy_outs:
             broken = broken or f"{tariff.name} has no buy-out {buy_out}"
         newest = max((day for day in lost if day <= first), default=None)
         if newest is not None and (tariff is None or tariff.valid_from < newest):
-            broken = f"{account.catalogue}@{newest.isoformat()} cannot be read"
+            broken = f"{catalogue}@{newest.isoformat()} cannot be read"
         return Stretch(
             start_us=start_us,
             end_us=end_us,
@@ -302,6 +310,14 @@ def check(
     )
 
 
+def _bought_out(account: Account, day: date) -> str:
+    """Name the buy-out of a day; one that runs to the end of its month ends with its catalogue before."""
+    stay = stay_on(account.stays, day)
+    holding = [one for one in account.buy_outs if holds(one, day)]
+    own = (one for one in holding if stay_on(account.stays, max(one.first, month_start(day))) == stay)
+    return next((one.buy_out for one in own), "")
+
+
 def _start(stretch: Stretch) -> int:
     return stretch.start_us
 
@@ -317,15 +333,17 @@ def _account(spec: AccountSpec) -> Account:
         top_ups=spec.top_ups,
         prepaid=spec.payment == "prepaid",
         limits=spec.spend_limits.by_who() if spec.spend_limits is not None else {},
+        moves=spec.moves,
     )
 
 
 def _days_of_change(
-    today: date, versions: Iterable[Tariff], bookings: Sequence[BookingSpec | BuyOutBookingSpec]
+    today: date, laid_out: Sequence[Turn[Tariff]], bookings: Sequence[BookingSpec | BuyOutBookingSpec]
 ) -> frozenset[date]:
     """Days on which something begins or has ended, from the first of this month to the first of the next."""
     days = {month_start(today), next_month(today)}
-    days.update(version.valid_from for version in versions)
+    days.update(turn.first for turn in laid_out)
+    versions = [turn.version for turn in laid_out if turn.version is not None]
     days.update(day for version in versions for one in version.price_lists for day in one.days)
     days.update(booking.first for booking in bookings)
     days.update(booking.until + timedelta(days=1) for booking in bookings if booking.until is not None)

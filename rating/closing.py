@@ -172,8 +172,9 @@ def not_known(book: Book, account: str, month: date) -> str:
 
 def unread(book: Book, known: Account) -> str:
     """Say in words that an account's catalogue cannot be read, or a version of it; empty where it can."""
-    if known.catalogue in book.unread or known.catalogue not in book.tariffs:
-        return f"catalogue {known.catalogue} is not there, or has a version that cannot be read"
+    for stay in known.stays:
+        if stay.catalogue in book.unread or stay.catalogue not in book.tariffs:
+            return f"catalogue {stay.catalogue} is not there, or has a version that cannot be read"
     return ""
 
 

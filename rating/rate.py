@@ -12,8 +12,9 @@ from rating import money
 from rating.book import Account, Book, Pool, PoolKey, Terms
 from rating.destinations import Destination, Kind
 from rating.leg import Leg
-from rating.periods import FIRST_US, LAST_US, SECOND_US
+from rating.periods import FIRST_US, LAST_US, SECOND_US, local_day
 from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
+from rating.stays import stay_on
 from rating.tariff import Price
 
 EMERGENCY = "emergency"
@@ -338,7 +339,8 @@ def _no_price(leg: Leg, book: Book, account: Account, destination: Destination, 
     if stretch.broken:
         detail = f"{stretch.broken}, and account {account.account} needs it"
     elif in_force is None:
-        detail = f"no version of catalogue {account.catalogue} is in force yet"
+        catalogue = stay_on(account.stays, local_day(at_us, account.zone)).catalogue
+        detail = f"no version of catalogue {catalogue} is in force yet"
     else:
         zone = in_force.zone(destination.country) or "no zone"
         price = in_force.price(destination, account.country, stretch.bands, stretch.listed(leg.number))

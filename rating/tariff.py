@@ -3,7 +3,7 @@
 Owns the meaning of rows, zones and `counts_as`. Refuses accounts and instants.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -224,12 +224,6 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         increments=(spec.first_increment_s, spec.next_increment_s),
         rounding=spec.rounding,
     )
-
-
-def in_force(versions: Iterable[Tariff], on: date) -> Tariff | None:
-    """The version of a catalogue in force on a day: the latest that has begun."""
-    begun = (version for version in versions if version.valid_from <= on)
-    return max(begun, key=lambda version: version.valid_from, default=None)
 
 
 def _tax_class(spec: CatalogueSpec) -> str:

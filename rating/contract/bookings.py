@@ -10,6 +10,7 @@ from datetime import date
 from rating.contract.calendar import DAY, month_end
 from rating.contract.state import Period, State
 from rating.offer_checks import holds
+from rating.stays import Stay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,20 @@ class Booking:
     size: str = ""
     first: date
     until: date | None = None
+
+
+def stays(state: State) -> tuple[Stay, ...]:
+    """Give by which catalogue its calls are charged, and from when on: a move that is agreed, too."""
+    if not state.periods:
+        return (Stay(date.min, state.edition.catalogue),)
+    spans = [(one.first, one.edition) for one in state.periods]
+    if state.moves_to is not None and state.last is not None:
+        spans.append((state.last + DAY, state.moves_to.edition))
+    found = [Stay(date.min, spans[0][1].catalogue)]
+    for first, edition in spans:
+        if edition.catalogue != found[-1].catalogue:
+            found.append(Stay(first, edition.catalogue))
+    return tuple(found)
 
 
 def bundles(state: State) -> tuple[Booking, ...]:

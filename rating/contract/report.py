@@ -80,8 +80,11 @@ def _term(state: State, day: date) -> tuple[Step, ...]:
 
 
 def of_account(state: State) -> Values:
-    """Give what the document of the contract's account books: bundles and buy-outs."""
+    """Give what the document of the contract's account says: by whose prices, and what is booked."""
+    first, *moves = bookings.stays(state)
     return {
+        "catalogue": first.catalogue,
+        "moves": [{"catalogue": one.catalogue, "from": one.first.isoformat()} for one in moves],
         "bundles": [
             {"bundle": one.name, "size": one.size, "from": one.first.isoformat(), "until": _day(one.until)}
             for one in bookings.bundles(state)

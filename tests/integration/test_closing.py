@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from pbxcore.cli import app
@@ -510,3 +511,31 @@ async def test_an_operator_rates_again(
     code, output = await asyncio.to_thread(command, "rerate", "acme", "--confirm")
     assert (code, "0 of" in output) == (0, True), output
     assert await entries_of(connection) == entries
+
+
+async def test_an_account_moves_to_another_catalogue_on_a_day(
+    connection: Connection, writer: Writer, command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """Without a day its open calls would be priced anew: refused. With one, what was called before stays."""
+    await take_in(writer, LEGS)
+    await Closing(connection, writer.index.book).rerate("acme", confirm=True)
+    before = await closing.bill(connection, "acme", FEBRUARY)
+    shipped = json.loads(json.dumps(document("accounts/acme.yaml"), default=str))
+    file, offered = tmp_path / "acme.yaml", yaml.safe_load((CONFIG / "catalogues/cloudpbx.yaml").read_text())
+    await put(connection, "catalogue", "cloudpbx@2026-01-01", offered)
+
+    def applied(**said: object) -> tuple[int, str]:
+        file.write_text(json.dumps({**shipped, **said}))
+        return command("apply", str(file))
+
+    code, told = await asyncio.to_thread(applied, catalogue="cloudpbx", bundles=[])
+    assert (code, "catalogue-undated" in told, "moves: [{catalogue: cloudpbx" in told) == (1, True, True)
+    ended = [{**one, "until": "2026-02-28"} for one in shipped["bundles"]]
+    move = {"catalogue": "cloudpbx", "from": "2026-03-01"}
+    code, told = await asyncio.to_thread(applied, moves=[move], bundles=ended)
+    assert code == 0, told
+    closer = Closing(connection, await load_book(connection, DESTINATIONS))
+    changes = await closer.close("acme", FEBRUARY, now_us=NOW_US, by="test")
+    assert (changes.obstacle, await closing.bill(connection, "acme", FEBRUARY)) == (None, before)
+    code, told = await asyncio.to_thread(applied, bundles=ended)  # taken back, and calls of March stand
+    assert (code, "catalogue-undated" in told) == (1, True)

@@ -20,6 +20,12 @@ def test_row_x_5_from_prepaid_to_invoices(tell: Tell) -> None:
     assert told.invoices == {"2026-05-01": "6.50", "2026-06-01": "19.50"}  # ten of thirty days in April
     assert told.state["catalogue"] == "autphone@2026-01-01"
     assert told.state["first"] == "2026-04-21"
+    assert told.values["account"] == {
+        "catalogue": "openvoip",
+        "moves": [{"catalogue": "autphone", "from": "2026-04-21"}],
+        "bundles": [],
+        "buy_outs": [],
+    }
 
 
 @pytest.mark.row("X.5")

@@ -16,7 +16,8 @@ from rating.book import check
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destinations
 from rating.destinations.load import load
-from rating.tariff import in_force, tariff
+from rating.stays import Stay, in_force, turns
+from rating.tariff import tariff
 
 CONFIG = Path(__file__).parents[3] / "config"
 ACCOUNT: dict[str, Any] = {
@@ -344,7 +345,8 @@ def test_the_tariff_in_force_depends_on_the_catalogue_alone(autphone: CatalogueS
     second = autphone.model_copy(update={"valid_from": date(2026, 7, 1)})
     versions = [tariff(second), tariff(autphone)]
     days = (date(2025, 12, 31), date(2026, 1, 1), date(2026, 6, 30), date(2026, 7, 1), date(2030, 1, 1))
-    found = [in_force(versions, day) for day in days]
+    laid_out = turns([Stay(date.min, "autphone")], {"autphone": versions})
+    found = [in_force(laid_out, day) for day in days]
     first, then = "autphone@2026-01-01", "autphone@2026-07-01"
     assert [one.name if one else None for one in found] == [None, first, first, then, then]
 

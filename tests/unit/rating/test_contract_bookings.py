@@ -48,6 +48,7 @@ def test_bundles_run_from_their_day_to_the_end_of_a_month() -> None:
         ("2026-04-01", order(add={"dach-M": 1})),
         ("2026-12-01", facts.Cancel()),
     )
+    assert (values["catalogue"], values["moves"]) == ("autphone", [])
     assert values["bundles"] == [
         {"bundle": "dach", "size": "S", "from": "2026-03-15", "until": "2026-04-30"},
         {"bundle": "dach", "size": "M", "from": "2026-05-01", "until": "2027-01-31"},
