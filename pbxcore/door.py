@@ -342,7 +342,6 @@ async def _check_lasting(
     for document in documents:
         if isinstance(document.spec, AccountSpec):
             found += locate(document, await paying.changed(connection, document.spec))
-            found += locate(document, await lasting.catalogue_changed(connection, document.spec))
         elif isinstance(document.spec, TenantSpec) and key(document) not in based:
             found += locate(document, await lasting.portings_forgotten(connection, document.spec))
     return found
@@ -469,8 +468,7 @@ async def _standing(
 
 def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]) -> list[Located]:
     """Say of a catalogue what it would break in an account that is in force."""
-    named = {one.catalogue for one in account.stays}
-    if not isinstance(document.spec, CatalogueSpec) or document.id not in named:
+    if not isinstance(document.spec, CatalogueSpec) or document.id not in account.catalogues:
         return []
     whose = f"account {account.account}, which is in force: "
     told = (

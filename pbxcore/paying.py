@@ -29,8 +29,9 @@ Compared = tuple[tuple[Located, ...], tuple[Step, ...]]
 
 
 async def changed(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
-    """Find why an account may not pay in another way."""
-    return await lasting.payment_changed(connection, spec) or await _leaves_its_contract(connection, spec)
+    """Find why an account may not pay in another way, or by another catalogue."""
+    found = await lasting.payment_changed(connection, spec) or await _leaves_its_contract(connection, spec)
+    return (*found, *await lasting.catalogue_changed(connection, spec))
 
 
 async def _leaves_its_contract(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:

@@ -171,6 +171,11 @@ class AccountSpec(BaseModel):
         """By which catalogue it is charged, and from when on."""
         return stays(self.catalogue, self.moves)
 
+    @property
+    def catalogues(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys(one.catalogue for one in self.stays))
+
 
 def stays(catalogue: str, moves: Sequence[MoveSpec]) -> tuple[Stay, ...]:
     """Give the days that an account stays with each catalogue."""

@@ -128,7 +128,7 @@ def _names_of(one: Read) -> Iterator[tuple[str, str]]:
     if isinstance(one.spec, TenantSpec):
         yield "account", one.spec.account
     if isinstance(one.spec, AccountSpec):
-        yield from (("catalogue", name) for name in dict.fromkeys(stay.catalogue for stay in one.spec.stays))
+        yield from (("catalogue", name) for name in one.spec.catalogues)
         yield from (("tenant", tenant) for tenant in sorted(limited_tenants(one.spec)))
     if isinstance(one.spec, ContractSpec) and one.spec.catalogue:
         yield "catalogue", one.spec.catalogue
@@ -155,7 +155,7 @@ def _check_prices(right: Sequence[Read], destinations: Path) -> Iterator[Located
     for one in right:
         if isinstance(one.spec, CatalogueSpec):
             yield from documents.locate(one, catalogue.check(one.spec, countries))
-        if isinstance(one.spec, AccountSpec) and named >= {stay.catalogue for stay in one.spec.stays}:
+        if isinstance(one.spec, AccountSpec) and named.issuperset(one.spec.catalogues):
             yield from documents.locate(one, account.check(one.spec, offered))
         if isinstance(one.spec, ContractSpec) and one.spec.catalogue in named:
             yield from documents.locate(one, contracts.check(one.spec, shelf(offered)))
