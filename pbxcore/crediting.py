@@ -97,20 +97,24 @@ async def beforehand(
 ) -> tuple[Mapping[str, Any], ...]:
     """Write what a contract must know before new events of a document are judged by its credit.
 
-    What was paid counts for each of these events of today, whatever their minutes: a document often has none.
+    What was paid counts for these events of its day, whatever their minutes: a document often has none.
     What calls took stays at its minute: it undoes nothing that is agreed (`overdrawn` looks at what is new).
-    Before events dated back nothing is told: an end dated back may be the day on which it must be.
+    Before events that are all dated back only payments until then are told, not what has happened since: an
+    end dated back may be the day on which that must be.
     """
     log = await _log(connection, spec)
     day = await entitling.today(connection, log)
-    new = [event for event in contract_log.new_events(log, document) if event.keys() & JUDGED]
-    if all(str(one["on"]) < day.isoformat() for one in new):
+    judged = [event for event in contract_log.new_events(log, document) if event.keys() & JUDGED]
+    new = [EventSpec.model_validate(event) for event in judged]
+    if not new:
         return ()
-    today = [EventSpec.model_validate(one) for one in new if str(one["on"]) == day.isoformat()]
     told = await _untold(connection, log, offers, held=held)
-    return tuple(
-        _event(one) for fact in told for one in ledger.paid_first(fact, day, [*map(minute_of, today)])
-    )
+    newest = max(event.on for event in new)
+    minutes = defaultdict[date, list[int]](list)
+    for event in new:
+        minutes[event.on].append(minute_of(event))
+    known = [fact for fact in told if newest >= day or fact.on <= newest]
+    return tuple(_event(one) for fact in known for one in ledger.paid_first(fact, minutes[fact.on]))
 
 
 async def knowing(

@@ -19,7 +19,7 @@ from rating.contract.billing import BESIDE, Movement
 from rating.contract.calendar import DAY
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf
-from rating.contract.facts import LAST_MINUTE, Fact, Ledger
+from rating.contract.facts import LAST_MINUTE, Calls, Fact, Ledger
 from rating.contract.history import History
 from rating.contract.story import tell
 from rating.contract.wish import Refusal
@@ -85,9 +85,10 @@ def due(spec: ContractSpec, offers: Shelf, balance: Balance, day: date, minute: 
 def untold(past: History, balance: Balance, minute: int, *, held: bool = False) -> tuple[Fact, ...]:
     """Write what the balance has seen and the contract does not know yet as facts; none: it knows all.
 
-    Of the day up to which the history was told, behind what is known of that day. Where the credit is over,
-    calls and what was paid by then are of its last day, so that what goes back is what is left: what was told
-    later is written back to it.
+    What was paid is of its own day, as far as that can be told yet: an order that is dated back finds it
+    there. What calls took is of the day up to which the history was told, behind what is known of it. Where
+    the credit is over, calls and what was paid by then are of its last day, so that what goes back is what is
+    left: what was told later is written back to it.
 
     Args:
         past: the contract as it is known.
@@ -105,23 +106,28 @@ def untold(past: History, balance: Balance, minute: int, *, held: bool = False) 
         found += _beyond(last, LAST_MINUTE, (paid_micro, calls_micro), _told(past, until=last))
         calls_micro = 0
     if state.prepaid:
-        paid_micro = sum(micro for day, micro in balance.paid.items() if last is None or day > last)
+        paid = {day: micro for day, micro in balance.paid.items() if last is None or day > last}
+        told_paid_micro, told_calls_micro = _told(past, since=last)
+        days = _by_day(past, paid, sum(paid.values()) - told_paid_micro)
+        of_today_micro = days.pop(state.today)
+        for day in sorted(days):
+            found += _beyond(day, LAST_MINUTE, (days[day], 0), (0, 0))
         minute = _behind(past, state.today, minute)
-        found += _beyond(state.today, minute, (paid_micro, calls_micro), _told(past, since=last))
+        found += _beyond(state.today, minute, (of_today_micro, calls_micro), (0, told_calls_micro))
     return tuple(found)
 
 
-def paid_first(told: Fact, day: date, minutes: Collection[int]) -> tuple[Fact, ...]:
-    """Tell what was paid at the first of some minutes of a day, and what calls took at its own.
+def paid_first(told: Fact, minutes: Collection[int]) -> tuple[Fact, ...]:
+    """Tell what was paid at the first of some minutes of its day, and what calls took at its own.
 
     What was paid counts for whatever is judged on that day. What calls took undoes nothing that is agreed.
     """
     deed, first = told.deed, min([*minutes, told.minute])
     assert isinstance(deed, Ledger), "nothing else is told"
-    if told.on != day or first == told.minute:
+    if first == told.minute:
         return (told,)
     apart = ((first, Ledger(paid_micro=deed.paid_micro)), (told.minute, Ledger(calls_micro=deed.calls_micro)))
-    return tuple(Fact(on=day, minute=minute, deed=one) for minute, one in apart if one != Ledger())
+    return tuple(Fact(on=told.on, minute=minute, deed=one) for minute, one in apart if one != Ledger())
 
 
 def missed(past: History, balance: Balance) -> tuple[Missed, ...]:
@@ -195,6 +201,34 @@ def _told(past: History, *, since: date | None = None, until: date | None = None
     ]
     paid_micro = sum(one.amount_micro for one in known if one.what == "paid")
     return paid_micro, paid_micro - sum(one.amount_micro for one in known)
+
+
+def _by_day(past: History, paid: Mapping[date, int], untold_micro: int) -> Counter[date]:
+    """Spread what was paid and not told over the days of the newest payments; the rest is of today.
+
+    What was told covers the oldest ones: it was told in the order of time.
+    """
+    today = past.states[-1].today
+    found, left_micro = Counter({today: untold_micro}), untold_micro
+    for day in sorted(paid, reverse=True):
+        part_micro = max(0, min(paid[day], left_micro))
+        left_micro -= part_micro
+        if part_micro and _may_be_told(past, day):
+            found[today] -= part_micro
+            found[day] += part_micro
+    return found
+
+
+def _may_be_told(past: History, day: date) -> bool:
+    """Tell whether more money on a day leaves every answer as it is: what was refused stays refused."""
+    state = past.on(day)
+    answered = (one for one in past.answers if one.fact.on >= day)
+    return (
+        day < past.states[-1].today
+        and state.prepaid
+        and state.edition.version <= day
+        and not any(one.outcome == "refused" or isinstance(one.fact.deed, Calls) for one in answered)
+    )
 
 
 def _beyond(day: date, minute: int, seen: tuple[int, int], told: tuple[int, int]) -> list[Fact]:

@@ -19,6 +19,7 @@ from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
     contract,
     enter,
     machine,
+    micro,
     say,
     settings,
     today,
@@ -27,7 +28,51 @@ from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
 
 INVOICED = ACCOUNT.replace("prepaid", "postpaid")
 MOVE = "move: {catalogue: autphone, add: {extension: 3}, signed_form: x.pdf}"
+DATED_BACK = (
+    "UPDATE credit_entry SET created_at = now() - substring(reference FROM 6)::integer * interval '1 day' "
+    "WHERE reference LIKE 'BANK-%'"
+)
 MOVES = ("--move-to", "autphone", "--add", "extension=3")
+
+
+async def pay(settings: Settings, amount_micro: int, ago: int) -> None:
+    """Let somebody have paid so many days ago by the command: the rater has booked it."""
+    await enter(settings, f"BANK-{ago}", amount_micro)
+    await rows(settings, DATED_BACK)
+
+
+@pytest.mark.parametrize("door", ["document", "quote"])
+async def test_an_order_dated_back_has_what_was_paid_by_then(machine: Settings, say: Say, door: str) -> None:
+    """A form of four days ago: the payment of five days ago was there, and nothing has to be paid twice."""
+    assert not (await put(machine, contract=contract("20.00", ago=6))).findings
+    await pay(machine, 500_000_000, ago=5)
+    day = str(today() - timedelta(days=4))
+    if door == "quote":
+        code, made = await say("quote", "ada", "--add", "extension=100", "--on", day)
+        assert (code, made["missing"]) == (0, "0.00")
+        assert (await say("order", "ada", "--quote", made["id"], "--on", day))[0] == 0
+    else:
+        written = HEAD + f"  - {{on: {day}, order: {{add: {{extension: 100}}}}}}\n"
+        assert not (await put(machine, order=written)).findings
+    _, shown = await say("contract", "show", "ada", "--on", day)
+    assert shown["products"]["extension"] == 102
+    _, shown = await say("contract", "show", "ada")
+    assert micro(shown["balance"]) == await total(machine) > 0
+
+
+async def test_an_order_dated_back_has_nothing_that_was_paid_since(machine: Settings, say: Say) -> None:
+    """On its day the credit did not suffice: it is refused, and what is paid later makes no order of it."""
+    assert not (await put(machine, contract=contract("20.00", ago=6))).findings
+    await pay(machine, 500_000_000, ago=3)
+    day = str(today() - timedelta(days=4))
+    code, made = await say("quote", "ada", "--add", "extension=100", "--on", day)
+    assert (code, micro(made["missing"]) > 0) == (1, True)
+    written = HEAD + f"  - {{on: {day}, order: {{add: {{extension: 100}}}}}}\n"
+    assert not (
+        await put(machine, order=written)
+    ).findings  # an answer of the contract: it stands there as refused
+    _, shown = await say("contract", "show", "ada")
+    assert (shown["products"]["extension"], micro(shown["balance"])) == (2, await total(machine))
 
 
 @pytest.mark.parametrize("how", ["unsigned", "signed", "moves"])

@@ -66,10 +66,11 @@ class Books:
 
     def happens(self, deed: Mapping[str, Any], ago: int) -> None:
         """Let something happen to the contract today, or be learned late, and see to what follows."""
-        if ago == 0:
-            told = (one for fact in self.untold() for one in ledger.paid_first(fact, self.today, [0]))
-            self.learn(*map(_event, told))
-        self.learn({"on": max(FIRST, self.today - ago * DAY), **deed})
+        day = max(FIRST, self.today - ago * DAY)
+        known = [fact for fact in self.untold() if fact.on <= day]
+        for fact in known:
+            self.learn(*map(_event, ledger.paid_first(fact, [0] if fact.on == day else [])))
+        self.learn({"on": day, **deed})
         self.look()
 
 

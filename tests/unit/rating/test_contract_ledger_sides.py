@@ -55,7 +55,26 @@ def test_a_contract_that_was_never_on_credit_is_told_nothing() -> None:
     [
         ((), Balance(), ()),
         ((), Balance(held_micro=EURO), ()),
-        ((), Balance(paid={FIRST: 2, SECOND: 3}, calls_micro=4), ((TODAY, NOON, 5, 4),)),
+        # what was paid is of its own day, what calls took of today
+        (
+            (),
+            Balance(paid={FIRST: 2, SECOND: 3, TODAY: 1}, calls_micro=4),
+            ((FIRST, LAST_MINUTE, 2, 0), (SECOND, LAST_MINUTE, 3, 0), (TODAY, NOON, 1, 4)),
+        ),
+        # what was told before covers the oldest payments
+        (
+            (on(LAST, Ledger(paid_micro=3)),),
+            Balance(paid={FIRST: 2, SECOND: 3}),
+            ((SECOND, LAST_MINUTE, 2, 0),),
+        ),
+        # what was refused stays refused: what was paid by then is of today
+        (
+            (on(SECOND, facts.Order(change=Change(add={"extension": 100}))),),
+            Balance(paid={FIRST: 99 * EURO, LAST: 3}),
+            ((LAST, LAST_MINUTE, 3, 0), (TODAY, NOON, 99 * EURO, 0)),
+        ),
+        # before there was an offer nothing can be told
+        ((), Balance(paid={date(2025, 12, 31): 2}), ((TODAY, NOON, 2, 0),)),
         ((on(SECOND, Ledger(paid_micro=5, calls_micro=1)),), Balance(paid={FIRST: 5}, calls_micro=1), ()),
         # what is told less of is written back
         ((on(SECOND, Ledger(calls_micro=9)),), Balance(calls_micro=4), ((TODAY, NOON, 0, -5),)),
@@ -101,7 +120,6 @@ def test_what_calls_have_set_aside_is_told_where_nobody_else_may_have_it() -> No
 @pytest.mark.parametrize(
     ("told", "minutes", "expected"),
     [
-        (on(LAST, Ledger(paid_micro=1), NOON), [0], [(NOON, Ledger(paid_micro=1))]),  # of another day
         (on(TODAY, Ledger(paid_micro=1), NOON), [], [(NOON, Ledger(paid_micro=1))]),
         (on(TODAY, Ledger(paid_micro=1), NOON), [NOON + 1], [(NOON, Ledger(paid_micro=1))]),
         (on(TODAY, Ledger(paid_micro=1), NOON), [9, 5], [(5, Ledger(paid_micro=1))]),
@@ -117,7 +135,7 @@ def test_what_was_paid_comes_before_what_is_judged(
     told: Fact, minutes: list[int], expected: list[tuple[int, Ledger]]
 ) -> None:
     """What calls took stays at its own minute: it undoes nothing that is agreed."""
-    found = ledger.paid_first(told, TODAY, minutes)
+    found = ledger.paid_first(told, minutes)
     assert [(one.minute, one.deed) for one in found] == expected
 
 
