@@ -4,14 +4,17 @@ Owns the file, what a process knows of it, and how a change gets in. Works witho
 them is dead: each reads and writes by itself. Refuses to judge a switch (`dialplan.codes`).
 
 A process looks before each decision whether another connection has written: SQLite keeps a counter of that in
-shared memory (`PRAGMA data_version`), a look costs 5 µs, and only what has changed since is read.
+shared memory (`PRAGMA data_version`), a look costs 5 µs, and only what has changed since is read. Whether the
+file is still the one that is open, it asks once a second: somebody may put another in its place.
 A commit survives the death of any process. It does not wait for the disk: a loss of power may take back the
 last changes, and never tears the file.
 """
 
 import contextlib
 import logging
+import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +27,9 @@ from dialplan.switch import CLEARED, NO_SWITCHES, PERSONAL, Switch, Switches, Sw
 from pbxcore.database.queries import named
 
 WRITE_LIMIT_S = 0.5  # another writer holds the file for less than a millisecond; a caller waits for this one
+SAME_S = (
+    1.0  # until another file in the place of ours is noticed; asking each time would cost as much as a look
+)
 
 UNREAD = Counter(
     "pbxcore_switches_unread_total", "Looks at the switches that failed; the last known ones hold"
@@ -49,24 +55,27 @@ class View:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = os.fspath(path)
         self._db: sqlite3.Connection | None = None
+        self._file = (0, 0)
+        self._same_until = 0.0
         self._version = 0
         self._last = 0  # change
         self._known = NO_SWITCHES
+        self._told = ""
 
     def look(self) -> Switches:
-        """Give what is switched now. If the file cannot be read, what was known last holds."""
+        """Give what is switched now. If the file cannot be read, or is gone, what was known last holds."""
         try:
-            if self._db is None:
-                self._db = _open(self._path)
-            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            db = self._open() if self._db is None or self._is_another() else self._db
+            (version,) = db.execute("PRAGMA data_version").fetchone()
             if version != self._version:
-                self._read(self._db)
-                self._version = version
+                self._read(db)
+                self._version, self._told = version, ""
+        except FileNotFoundError as error:
+            self._unread(error)  # what is open still holds, until there is another
         except (sqlite3.Error, OSError) as error:
-            UNREAD.inc()
-            if self._db is not None:
-                log.warning("the switches cannot be read: %s", error)
+            self._unread(error)
             self.close()
         return self._known
 
@@ -75,12 +84,36 @@ class View:
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
-        self._db, self._version = None, 0
+        self._db, self._version, self._last = None, 0, 0
+
+    def _open(self) -> sqlite3.Connection:
+        self.close()
+        self._db = db = _open(self._path)
+        self._file = _identity(self._name)
+        return db
+
+    def _is_another(self) -> bool:
+        """Tell whether another file stands in the place of the one that is open."""
+        now = time.monotonic()
+        if now < self._same_until:
+            return False
+        self._same_until = now + SAME_S
+        return _identity(self._name) != self._file
 
     def _read(self, db: sqlite3.Connection) -> None:
-        rows = db.execute(_QUERIES["changes"], (self._last,)).fetchall()
-        self._known = self._known.updated(filter(None, map(_switch, rows)))
-        self._last = max((row[-1] for row in rows), default=self._last)
+        """Read what has changed; all of it where that is nothing, for then somebody has put back what was."""
+        rows = db.execute(_QUERIES["changes"], (self._last,)).fetchall() if self._last else []
+        known = self._known if rows else NO_SWITCHES
+        rows = rows or db.execute(_QUERIES["changes"], (0,)).fetchall()
+        self._known = known.updated(filter(None, map(_switch, rows)))
+        self._last = max((row[-1] for row in rows), default=0)
+
+    def _unread(self, error: Exception) -> None:
+        """Count a look in vain, and tell of the first one."""
+        UNREAD.inc()
+        if str(error) != self._told:
+            self._told = str(error)
+            log.warning("the switches in %s cannot be read, the last known ones hold: %s", self._path, error)
 
 
 def read(path: Path) -> Switches:
@@ -111,22 +144,37 @@ def keep(path: Path, changes: Iterable[Switch]) -> None:
         raise UnkeptError(f"the switches cannot be written: {error}") from error
 
 
+def left(path: Path, plans: Iterable[Plan], now: datetime) -> list[Switch]:
+    """Give what the users of extensions switched that plans no longer have.
+
+    Raises:
+        sqlite3.Error: the file cannot be read.
+    """
+    known = read(path)
+    return [
+        one
+        for plan in plans
+        for one in known.of(plan.tenant, now)
+        if one.kind in PERSONAL and one.subject.partition("/")[0] not in plan.extensions
+    ]
+
+
 def forget(path: Path, plans: Iterable[Plan], now: datetime) -> None:
-    """Clear what the users of extensions switched that are gone: who gets the number next starts afresh.
+    """Clear what is left of what is gone: who gets the number next starts afresh.
 
     Raises:
         UnkeptError: as `keep`.
         sqlite3.Error: the file cannot be read.
     """
-    known = read(path)
-    gone = [
-        replace(one, value=CLEARED, since=now, by="document")
-        for plan in plans
-        for one in known.of(plan.tenant, now)
-        if one.kind in PERSONAL and one.subject.partition("/")[0] not in plan.extensions
-    ]
+    gone = [replace(one, value=CLEARED, since=now, by="document") for one in left(path, plans, now)]
     if gone:
         keep(path, gone)
+
+
+def _identity(name: str) -> tuple[int, int]:
+    """Tell a file from one that stands in its place later; while it is open nobody gets its inode."""
+    there = os.stat(name)  # noqa: PTH116 — a Path would cost more than the look
+    return there.st_dev, there.st_ino
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -1,5 +1,6 @@
 """The file of switches between processes: what one keeps, the others know with their next call."""
 
+import contextlib
 import dataclasses
 import sqlite3
 import subprocess
@@ -135,6 +136,68 @@ def test_a_file_that_cannot_be_read_leaves_what_was_known(
     db.close()
     assert _value(view) == "extension 11"
     assert "cannot be read" in caplog.text
+    view.close()
+
+
+@pytest.mark.parametrize("others", [0, 3], ids=["as many changes", "fewer changes"])
+def test_a_file_that_was_made_anew_is_read_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    """Who looked on all the time, who let it go and who comes new know the same; none takes it away."""
+    monkeypatch.setattr(switches, "SAME_S", 0.0)
+    path = tmp_path / "switches.sqlite"
+    looked_on, let_go, first = switches.View(path), switches.View(path), switches.View(path)
+    for one in (looked_on, let_go):
+        switches.keep(path, [dataclasses.replace(ONE, subject=f"1{n}") for n in range(others + 1)])
+        assert _value(one) == "extension 11"
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert _value(looked_on) == "extension 11", "without a file what was known holds"
+    let_go.close()
+    assert first.look() == NO_SWITCHES
+    switches.keep(path, [dataclasses.replace(ONE, subject="20")])
+    for one in (first, looked_on, let_go, first, switches.View(path)):
+        assert [switch.subject for switch in one.look().of("acme", NOW)] == ["20"]
+    switches.keep(path, [dataclasses.replace(ONE, subject="21")])
+    for one in (looked_on, let_go, first):
+        assert [switch.subject for switch in one.look().of("acme", NOW)] == ["20", "21"]
+        one.close()
+    assert [switch.subject for switch in switches.read(path).of("acme", NOW)] == ["20", "21"]
+
+
+def test_what_was_put_back_into_the_file_is_known(tmp_path: Path) -> None:
+    """A backup restored by SQLite's own means: changes that are older than the last one seen."""
+    path, backup = tmp_path / "switches.sqlite", tmp_path / "backup.sqlite"
+    switches.keep(path, [ONE])
+    with (
+        contextlib.closing(sqlite3.connect(path)) as db,
+        contextlib.closing(sqlite3.connect(backup)) as other,
+    ):
+        db.backup(other)
+    view = switches.View(path)
+    switches.keep(path, [dataclasses.replace(ONE, value="")])
+    assert _value(view) == ""
+    with (
+        contextlib.closing(sqlite3.connect(path)) as db,
+        contextlib.closing(sqlite3.connect(backup)) as other,
+    ):
+        other.backup(db)
+    assert _value(view) == "extension 11"
+    view.close()
+
+
+def test_a_file_that_cannot_be_opened_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its name; and once it is away, a new one is read."""
+    path = tmp_path / "switches.sqlite"
+    path.write_bytes(b"garbage" * 2000)
+    view = switches.View(path)
+    assert (view.look(), view.look()) == (NO_SWITCHES, NO_SWITCHES)
+    assert [str(path) in message for message in caplog.messages] == [True]
+    path.unlink()
+    switches.keep(path, [ONE])
+    assert _value(view) == "extension 11"
     view.close()
 
 
