@@ -24,7 +24,6 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
-from pbxcore import phones, speech, switches, turn
+from pbxcore import leavings, phones, speech, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
 from pbxcore.published import Index, UnpublishedError, file_of, read, read_index, without_file
@@ -280,10 +279,13 @@ def finish(settings: Settings) -> tuple[str, ...]:
         DialplanError: the same, of a plan.
     """
     laid = settings.published / NEXT
-    if not laid.exists():
+    if not laid.exists() and not leavings.is_owed(settings):
         return ()
     with _alone(settings.published) as ours:
-        if not ours or not laid.exists():
+        if not ours:
+            return ()
+        if not laid.exists():
+            leavings.clear(settings)
             return ()
         there = _index(settings).revisions if phones.is_current(settings) else {}
         late = {t: r for t, r in read_index(settings.published, NEXT).revisions.items() if there.get(t) != r}
@@ -295,11 +297,13 @@ def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
     """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm."""
     for plan in plans:
         phones.publish(settings, plan)
-    switches.forget(settings.switches_db, plans, datetime.now(UTC))
+    if owed := leavings.of(settings, plans):
+        write_aside(leavings.file_of(settings), json.dumps(sorted(owed)) + "\n")
     before = _index(settings).revisions
     (settings.published / NEXT).replace(settings.published / "index.json")
     _flush(settings.published)
     phones.mark_current(settings)  # all of them were late if they were not current
+    leavings.try_to_clear(settings)  # until now the plans before were in force, with all that is in them
     for plan in plans:
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
         speech.forget(settings.sounds, plan)  # until now the plan before was in force

@@ -18,6 +18,7 @@ from pbxcore import (
     database,
     door,
     lamps,
+    leavings,
     phones,
     prompts,
     publication,
@@ -25,7 +26,6 @@ from pbxcore import (
     revisions,
     sounds,
     speech,
-    switches,
     turn,
     voicemail,
 )
@@ -352,7 +352,7 @@ async def test_a_publication_that_was_cut_off_is_completed(
         (phones, "_replace_mailboxes", 2),
         (phones, "_replace_phones", 2),
         (lamps, "write", 2),
-        (switches, "forget", 2),
+        (leavings, "of", 2),
     ],
 )
 async def test_what_was_cut_off_is_no_mixture_while_the_database_is_away(
