@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rating.contract.calendar import DAY, month_end
-from rating.contract.state import Period, State
+from rating.contract.state import Period, State, period, spans
 from rating.offer_checks import holds
 from rating.stays import Stay
 
@@ -48,7 +48,8 @@ def bundles(state: State) -> tuple[Booking, ...]:
     """Give the bundles that were booked and are; not what was withdrawn."""
     found = []
     for lot in state.lots:
-        named = next((one.edition.bundles.get(lot.product) for one in state.periods), None)
+        by = period(state, lot.first)
+        named = by.edition.bundles.get(lot.product) if by is not None and _is_of(state, by) else None
         if named is not None and not lot.void:
             bundle, size = named
             until = month_end(lot.last) if lot.last is not None else None
@@ -75,16 +76,14 @@ def buy_outs(state: State) -> tuple[Booking, ...]:
 
 
 def _bought_out(state: State) -> Iterator[tuple[date, date | None, str]]:
-    for period, last in _spans(state):
-        if last is not None and last < period.first:
+    for one, last in spans(state):
+        if not _is_of(state, one) or (last is not None and last < one.first):
             continue
-        for product in period.edition.offer.products.values():
-            if product.buy_out is not None and product.when and holds(product.when, period.choices):
-                yield period.first, last, product.buy_out
+        for product in one.edition.offer.products.values():
+            if product.buy_out is not None and product.when and holds(product.when, one.choices):
+                yield one.first, last, product.buy_out
 
 
-def _spans(state: State) -> Iterator[tuple[Period, date | None]]:
-    """Give each period with its last day."""
-    for place, period in enumerate(state.periods):
-        following = state.periods[place + 1 : place + 2]
-        yield period, following[0].first - DAY if following else state.last
+def _is_of(state: State, one: Period) -> bool:
+    """Whether it is of the contract's catalogue: the document of its account books nothing of another."""
+    return one.edition.catalogue == state.edition.catalogue

@@ -3,11 +3,11 @@
 Owns the shape of a state and what can be read from one. Refuses to change any (`rating.contract.history`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from rating.contract.calendar import Calendar
+from rating.contract.calendar import DAY, Calendar
 from rating.contract.edition import Edition
 from rating.contract.ending import Ending, Step
 from rating.contract.line import Line
@@ -190,6 +190,13 @@ def period(state: State, day: date) -> Period | None:
     """What holds on a day."""
     begun = (one for one in reversed(state.periods) if one.first <= day)
     return next(begun, state.periods[0] if state.periods else None)
+
+
+def spans(state: State) -> Iterator[tuple[Period, date | None]]:
+    """Give each period with its last day; None where nothing ends it."""
+    for place, one in enumerate(state.periods):
+        coming = state.periods[place + 1 : place + 2]
+        yield one, coming[0].first - DAY if coming else state.last
 
 
 def choices(state: State, day: date) -> Mapping[str, str]:

@@ -21,16 +21,22 @@ FOLDER = Path(__file__).parents[3] / "config/catalogues"
 
 def booked(catalogue: str, *deeds: tuple[str, facts.Deed]) -> dict[str, Any]:
     """Tell what is booked at the end of 2027, and check it as an account's document."""
-    spec = CatalogueSpec.model_validate(yaml.safe_load((FOLDER / f"{catalogue}.yaml").read_text("utf-8")))
+    read = [CatalogueSpec.model_validate(yaml.safe_load(one.read_text("utf-8"))) for one in FOLDER.glob("*")]
     events = [
         Fact(on=date.fromisoformat(day), minute=minute, deed=deed) for minute, (day, deed) in enumerate(deeds)
     ]
-    past = history(events, shelf([spec]), Customer(catalogue=catalogue), date(2027, 12, 31))
+    past = history(events, shelf(read), Customer(catalogue=catalogue), date(2027, 12, 31))
     assert [one.outcome for one in past.answers] == ["accepted"] * len(events)
     values = report.of_account(past.states[-1])
-    head = {"version": 1, "account": "a", "name": "a", "catalogue": catalogue, "country": "DE"}
+    head = {
+        "version": 1,
+        "account": "a",
+        "name": "a",
+        "catalogue": past.states[-1].edition.catalogue,
+        "country": "DE",
+    }
     document = AccountSpec.model_validate({**head, "time_zone": "Europe/Berlin", **values})
-    assert account.check(document, [spec]) == ()
+    assert account.check(document, read) == ()
     return values
 
 
@@ -71,3 +77,16 @@ def test_call_costs_are_bought_out_while_that_is_chosen(
         *later,
     )
     assert values["buy_outs"] == [{"buy_out": "calls", "from": "2026-04-01", "until": until}]
+
+
+def test_after_a_move_it_books_what_the_other_catalogue_has() -> None:
+    """The bundle with which the new contract begins; not the buy-out that only the old one had."""
+    values = booked(
+        "openvoip",
+        ("2026-01-01", facts.TopUp(amount_micro=50_000_000)),
+        ("2026-01-01", facts.Sign(change=Change(add={"number": 1}))),
+        ("2026-01-02", order(choose={"traffic": ("flat",)})),
+        ("2026-02-10", facts.Move(catalogue="autphone", change=Change(add={"extension": 1, "dach-S": 1}))),
+    )
+    bundle = {"bundle": "dach", "size": "S", "from": "2026-02-11", "until": None}
+    assert values == {"bundles": [bundle], "buy_outs": []}
