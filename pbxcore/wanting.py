@@ -25,7 +25,7 @@ from rating.contract.document import (
 )
 from rating.contract.edition import Shelf
 from rating.contract.facts import LAST_MINUTE, Fact
-from rating.contract.opening import Opening, quote_opening
+from rating.contract.opening import Opening, offered, quote_opening
 from rating.contract.parting import quote_parting
 from rating.contract.quote import Quote
 from rating.contract.quote import quote as make
@@ -74,7 +74,7 @@ def quoted(spec: ContractSpec, offers: Shelf, wanted: Wanted, day: date) -> Quot
         assert deed.change is not None, "what is wanted names its change"
         return make(state, deed.change, offers, day)
     opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
-    return quote_opening(state, opening, day)
+    return quote_opening(offered(state, offers, day), opening, day)
 
 
 def deed_of(

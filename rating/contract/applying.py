@@ -3,18 +3,17 @@
 Owns how lots and periods change. Refuses to judge whether they may.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rating.contract.calendar import DAY
 from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State, VersionPart, period
 
 
-def apply_parts(state: State, parts: Iterable[Part]) -> State:
+def apply_parts(state: State, parts: Sequence[Part]) -> State:
     """Apply what has begun, and keep in mind what has not."""
+    state = replace(state, pending=_replaced(state, parts))
     for part in sorted(parts, key=lambda one: one.begins):
-        if isinstance(part, ChoicePart):
-            state = _without_pending(state, part.choice)
         if part.begins <= state.today:
             state = apply_part(state, part)
         else:
@@ -22,12 +21,9 @@ def apply_parts(state: State, parts: Iterable[Part]) -> State:
     return state
 
 
-def apply_now(state: State, parts: Iterable[Part]) -> State:
+def apply_now(state: State, parts: Sequence[Part]) -> State:
     """Apply everything, as if its days had come: for looking ahead."""
-    replaced = {part.choice for part in parts if isinstance(part, ChoicePart)}
-    pending = [
-        part for part in state.pending if not (isinstance(part, ChoicePart) and part.choice in replaced)
-    ]
+    pending = _replaced(state, parts)
     state = replace(state, pending=())
     for part in sorted((*pending, *parts), key=_order):
         state = apply_part(state, part)
@@ -41,6 +37,8 @@ def apply_part(state: State, part: Part) -> State:
     found = period(state, part.begins)
     assert found is not None, "a contract that has begun has periods"
     if isinstance(part, VersionPart):
+        if part.edition.version <= found.edition.version:
+            return state
         state = replace(state, edition=part.edition)
         given = {name: one.default for name, one in part.edition.offer.choices.items() if one.default}
         chosen = {**given, **found.choices}
@@ -50,16 +48,36 @@ def apply_part(state: State, part: Part) -> State:
 
 
 def _order(part: Part) -> tuple[object, ...]:
-    """By day; what goes before what comes; then by what it is, so that the order never depends on chance."""
+    """By day; what goes, options, their version, what comes; then by name, so that chance says nothing."""
     if isinstance(part, ProductPart):
-        return part.begins, part.quantity > 0, part.product, part.quantity
-    name = part.choice if isinstance(part, ChoicePart) else part.edition.name
-    return part.begins, False, name, 0
+        return part.begins, 3 if part.quantity > 0 else 0, part.product, part.quantity
+    if isinstance(part, ChoicePart):
+        return part.begins, 1, part.choice, 0
+    return part.begins, 2, part.edition.name, 0
 
 
-def _without_pending(state: State, choice: str) -> State:
-    left = (part for part in state.pending if not (isinstance(part, ChoicePart) and part.choice == choice))
-    return replace(state, pending=tuple(left))
+def without_choice(pending: tuple[Part, ...], choice: str) -> tuple[Part, ...]:
+    """Take a choice out of what is pending, and its version, if no other choice was ordered with it."""
+    left = [part for part in pending if not (isinstance(part, ChoicePart) and part.choice == choice)]
+    begins = {part.choice: part.begins for part in left if isinstance(part, ChoicePart)}
+    found: list[Part] = []
+    for part in left:
+        if isinstance(part, VersionPart) and choice in part.along:
+            along = tuple(one for one in part.along if one != choice)
+            if along:
+                found.append(replace(part, along=along, begins=min(begins[one] for one in along)))
+        else:
+            found.append(part)
+    return tuple(sorted(found, key=_order))
+
+
+def _replaced(state: State, parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Give what stays pending when parts are ordered: of a choice the last order counts."""
+    pending = state.pending
+    for part in parts:
+        if isinstance(part, ChoicePart):
+            pending = without_choice(pending, part.choice)
+    return pending
 
 
 def _with_period(state: State, new: Period) -> State:

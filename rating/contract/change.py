@@ -24,6 +24,7 @@ from rating.contract.state import (
     period,
     rights,
 )
+from rating.contract.version import lost
 from rating.contract.wish import Change, Refusal
 from rating.offer import ChangeSpec, ProductSpec
 from rating.periods import month_start, next_month
@@ -67,7 +68,7 @@ def plan(state: State, change: Change, day: date, newest: Edition | None) -> Pla
     for product, units in change.add.items():
         refusals += _not_sold(state, after, product, units, day)
         parts += _more(state, product, units, day, change.remove) if not refusals else ()
-    refusals += _lost(state, newest, parts)
+    refusals += lost(state.edition, apply_now(state, parts), day)
     if not refusals:
         refusals += _in_the_way(state, parts, day, change.creates)
         refusals += _too_late(state, parts)
@@ -194,11 +195,13 @@ def _version(
     state: State, change: Change, day: date, newest: Edition | None, parts: Sequence[Part]
 ) -> Iterator[VersionPart]:
     """Who changes a choice, or asks for it, changes to the version in force; everybody else stays."""
-    if newest is None or newest is state.edition or not (change.newest or parts):
+    changing = [part for part in parts if isinstance(part, ChoicePart) and part.option != part.before]
+    if newest is None or newest is state.edition or not (change.newest or changing):
         return
-    begins = min((part.begins for part in parts), default=day)
+    begins = min((part.begins for part in changing), default=max(day, state.first or day))
     words = f"who changes does so by the version in force: {newest.name} instead of {state.edition.name}"
-    yield VersionPart(edition=newest, begins=begins, steps=(Step("version", begins, words),))
+    along = tuple(part.choice for part in changing)
+    yield VersionPart(edition=newest, begins=begins, steps=(Step("version", begins, words),), along=along)
 
 
 def _less(state: State, product: str, units: int, day: date) -> Iterator[ProductPart]:
@@ -323,9 +326,14 @@ def _not_kept(state: State, product: str, units: int) -> Iterator[Refusal]:
 
 
 def _not_sold(state: State, after: State, product: str, units: int, day: date) -> Iterator[Refusal]:
-    spec = state.edition.offer.products[product]
+    """Find what is not sold by the version and with the options in force on the day of the order."""
     found = period(after, max(day, after.first or day))
-    if found is not None and unit_price(state.edition, spec, found.choices, 1) is None:
+    edition = found.edition if found is not None else state.edition
+    spec = edition.offer.products.get(product)
+    if spec is None:
+        yield Refusal("version-lost", f"{edition.name} has no {product}", f"order without {product}")
+        return
+    if found is not None and unit_price(edition, spec, found.choices, 1) is None:
         yield Refusal("not-sold", f"{product} is not sold with these options", "choose other ones")
     if spec.maximum is not None and kept(state, product) + units > spec.maximum:
         yield Refusal(
@@ -333,24 +341,6 @@ def _not_sold(state: State, after: State, product: str, units: int, day: date) -
             f"{kept(state, product) + units} {product} would be more than {spec.maximum}",
             f"order {max(0, spec.maximum - kept(state, product))} at most",
         )
-
-
-def _lost(state: State, newest: Edition | None, parts: Sequence[Part]) -> Iterator[Refusal]:
-    """Find what the contract has and the version it would change to does not."""
-    if newest is None or not any(isinstance(part, VersionPart) for part in parts):
-        return
-    for product in sorted({lot.product for lot in state.lots if lot.last is None}):
-        if product not in newest.offer.products:
-            yield Refusal("version-lost", f"{newest.name} has no {product}", f"give up {product} first")
-    for name, asked in newest.offer.choices.items():
-        if name not in choices(state, state.today) and asked.default is None:
-            words = f"{newest.name} asks for {name}, of which this contract has none"
-            yield Refusal("version-lost", words, "end this contract and sign a new one")
-    for choice, option in choices(state, state.today).items():
-        known = newest.offer.choices.get(choice)
-        chosen = {part.choice for part in parts if isinstance(part, ChoicePart)}
-        if known is None or (option not in known.options and choice not in chosen):
-            yield Refusal("version-lost", f"{newest.name} has no {choice} {option}", "choose what it has")
 
 
 def _in_the_way(

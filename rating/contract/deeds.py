@@ -14,7 +14,7 @@ from rating.contract.billing import move_credit, settle
 from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
 from rating.contract.offering import Need, smallest
-from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, opened, quote_opening
+from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, offered, opened, quote_opening
 from rating.contract.parting import parting, processed
 from rating.contract.quote import Quote, ordered, quote
 from rating.contract.state import State, active, choices, rights
@@ -50,10 +50,11 @@ def _no_credit(state: State) -> Refusal:
     return Refusal("no-credit", f"{state.edition.name} is paid by invoice", "pay the invoice")
 
 
-def _sign(state: State, fact: Fact, deed: facts.Sign, _shelf: Shelf) -> Done:
+def _sign(state: State, fact: Fact, deed: facts.Sign, shelf: Shelf) -> Done:
     """Sign a contract; if a quote was agreed, the same must be quoted today."""
     if active(state):
         return refused(state, fact, SIGNED_ALREADY)
+    state = offered(state, shelf, fact.on)
     opening = Opening(change=deed.change, begins=deed.begins, old_contract_ends=deed.old_contract_ends)
     made = quote_opening(state, opening, fact.on)
     refusals = made.plan.refusals

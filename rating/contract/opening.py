@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rating.contract.change import Plan, charged_in_full
-from rating.contract.edition import charged_from
+from rating.contract.edition import Shelf, charged_from, in_force
 from rating.contract.ending import Step
 from rating.contract.passing import begin
 from rating.contract.quote import Quote, come_to, identified
@@ -33,6 +33,12 @@ class Opening:
     change: Change
     begins: date | None = None
     old_contract_ends: date | None = None
+
+
+def offered(state: State, shelf: Shelf, day: date) -> State:
+    """Give who has no contract, or no longer one, the version of the day."""
+    newest = in_force(shelf[state.edition.catalogue], day)
+    return state if active(state) or newest is None else replace(state, edition=newest)
 
 
 def quote_opening(state: State, opening: Opening, day: date) -> Quote:

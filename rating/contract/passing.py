@@ -4,16 +4,18 @@ Owns the order of these on one day: an end first, then what begins, then the fir
 people do (`rating.contract.history`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rating.contract.applying import apply_part
+from rating.contract.applying import apply_part, without_choice
 from rating.contract.billing import Booked, charge_once, move_credit, settle, settle_whole, turn_month
 from rating.contract.calendar import DAY, month_end
 from rating.contract.change import in_use_too_much
 from rating.contract.edition import charged_from
 from rating.contract.ending import Step, term_over, term_steps
-from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State
+from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State, VersionPart
+from rating.contract.version import lost
 from rating.contract.wish import Refusal, Selection
 from rating.periods import next_month
 
@@ -109,9 +111,9 @@ def _on(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     if _term(state, day - DAY) == day - DAY:
         entries.append(_prolonged(state, day))
     for part in state.pending:
-        if part.begins <= day:
-            state, happened = _begin_part(state, part, day)
-            entries.append(happened)
+        if part.begins <= day and not (isinstance(part, VersionPart) and part.along):
+            state, more = _begin_part(state, part, day)
+            entries += more
     if day.day == 1:
         state, booked = turn_month(state, day)
         entries += booked
@@ -127,17 +129,43 @@ def _prolonged(state: State, day: date) -> Happened:
     return Happened(on=day, what="prolonged", until=_term(state, day), steps=(over, *steps))
 
 
-def _begin_part(state: State, part: Part, day: date) -> tuple[State, Happened]:
-    """Begin what was ordered, if its conditions hold on its day, too."""
-    state = replace(state, pending=tuple(one for one in state.pending if one is not part))
-    after = apply_part(state, part)
-    gives_up = (isinstance(part, ChoicePart) and not part.up) or (
-        isinstance(part, ProductPart) and part.quantity < 0
+def _begin_part(state: State, part: Part, day: date) -> tuple[State, tuple[Entry, ...]]:
+    """Begin what was ordered, an option with its version, if its conditions hold on its day, too."""
+    version = _along(state, part)
+    left = tuple(one for one in state.pending if one is not part and one is not version)
+    newer = version is not None and version.edition.version > state.edition.version
+    together = (part, version) if version is not None and newer else (part,)
+    after = replace(state, pending=left)
+    for one in together:
+        after = apply_part(after, one)
+    refusals = _in_the_way(replace(state, pending=left), after, together, day)
+    if not refusals:
+        return after, tuple(Happened(on=day, what="begun", part=one) for one in together)
+    pending = tuple(one for one in state.pending if one is not part)
+    pending = without_choice(pending, part.choice) if isinstance(part, ChoicePart) else pending
+    held = together if version is not None and len(version.along) == 1 else (part,)
+    happened = (Happened(on=day, what="held-back", part=one, refusals=refusals) for one in held)
+    return replace(state, pending=pending), tuple(happened)
+
+
+def _along(state: State, part: Part) -> VersionPart | None:
+    """Give the version that was ordered with an option and has not begun with another one."""
+    choice = part.choice if isinstance(part, ChoicePart) else ""
+    versions = (one for one in state.pending if isinstance(one, VersionPart))
+    return next((one for one in versions if choice in one.along), None)
+
+
+def _in_the_way(state: State, after: State, together: Sequence[Part], day: date) -> tuple[Refusal, ...]:
+    """Find what forbids that parts begin: what is in use, or what their version does not have."""
+    version = any(isinstance(one, VersionPart) for one in together)
+    gives_up = any(
+        not one.up if isinstance(one, ChoicePart) else isinstance(one, ProductPart) and one.quantity < 0
+        for one in together
     )
-    refusals = in_use_too_much(replace(state, today=day - DAY), after, day, {}) if gives_up else ()
-    if refusals:
-        return state, Happened(on=day, what="held-back", part=part, refusals=refusals)
-    return after, Happened(on=day, what="begun", part=part)
+    refusals = lost(state.edition, after, day) if version else ()
+    if refusals or not (version or gives_up):
+        return refusals
+    return in_use_too_much(replace(state, today=day - DAY), after, day, {})
 
 
 def lost_by_moving(state: State, day: date) -> tuple[Refusal, ...]:

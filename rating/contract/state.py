@@ -86,11 +86,16 @@ class ChoicePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPart:
-    """Another version of the catalogue, from a day on."""
+    """Another version of the catalogue, from a day on.
+
+    Attributes:
+        along: choices that it was ordered with: it begins with the first of them that does; empty: by itself.
+    """
 
     edition: Edition
     begins: date
     steps: tuple[Step, ...] = ()
+    along: tuple[str, ...] = ()
 
 
 Part = ProductPart | ChoicePart | VersionPart

@@ -143,6 +143,45 @@ def signings(edition: Edition, signed: date) -> st.SearchStrategy[facts.Sign]:
     )
 
 
+@st.composite
+def losing(draw: st.DrawFn, name: str) -> Shelf:
+    """Lay out every catalogue, and of one a version of any day that sells an option or product less."""
+    (first,) = (spec for spec in SPECS if spec.catalogue == name)
+    values = first.model_dump(mode="json")
+    products, choices = values["offer"]["products"], values["offer"]["choices"]
+    needed = {one["per"] for one in products.values()}
+    needed |= {one["product"] for one in values["offer"]["features"].values()}
+    kinds = [("", one) for one in sorted(products.keys() - needed) if len(products) > 1]
+    kinds += [(name, one) for name, choice in choices.items() for one in choice["options"]] * 3
+    choice, gone = draw(st.sampled_from([kind for kind in kinds if kind[1] not in _defaults(choices)]))
+    if choice:
+        del choices[choice]["options"][gone]
+        for product in products.values():
+            product["prices"] = [row for row in product["prices"] if row["when"].get(choice) != gone]
+    else:
+        del products[gone]
+    values["valid_from"] = draw(st.dates(date(2026, 2, 1), date(2027, 6, 30))).isoformat()
+    return shelf([*SPECS, CatalogueSpec.model_validate(values)])
+
+
+def wide(edition: Edition) -> st.SearchStrategy[facts.Deed]:
+    """Give orders of a product and an option at once, or with the newest version."""
+    offer = edition.offer
+    options = [(name, option) for name, choice in offer.choices.items() for option in choice.options]
+    choose = st.sampled_from([{}, *({name: (option,)} for name, option in options)])
+    more = st.sampled_from([{}, *({name: 1} for name, spec in offer.products.items() if not spec.per)])
+    return st.builds(
+        lambda add, chosen, newest: facts.Order(change=Change(add=add, choose=chosen, newest=newest)),
+        more,
+        choose,
+        st.booleans(),
+    )
+
+
+def _defaults(choices: dict[str, Any]) -> set[str]:
+    return {choice["default"] for choice in choices.values()}
+
+
 @dataclass(frozen=True)
 class Story:
     """A customer and what happens."""

@@ -25,7 +25,7 @@ from rating.contract.facts import Fact
 from rating.contract.history import Customer, History, history, timeline
 from rating.contract.line import Line
 from rating.contract.passing import Happened
-from rating.contract.state import ProductPart, Rights, State, choices, rights
+from rating.contract.state import ProductPart, Rights, State, choices, period, rights
 from rating.contract.wish import Change
 from rating.offer import TermSpec
 from tests.property.contract_oracle import Charged, due, once, usage
@@ -38,8 +38,10 @@ from tests.property.contract_stories import (
     UNTIL,
     Story,
     first_change,
+    losing,
     month_days,
     stories,
+    wide,
 )
 
 
@@ -324,6 +326,24 @@ def test_the_past_does_not_depend_on_the_future(story: Story, until: date) -> No
     assert report.of_history(short)["invoices"] == [
         one for one in report.of_history(story.past)["invoices"] if one["on"] <= until.isoformat()
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(st.data())
+def test_a_version_that_sells_less_lets_nothing_run_free(name: str, data: st.DataObject) -> None:
+    """Whatever happens, what runs and is chosen is sold by the version in force, and can be told."""
+    story, offers = data.draw(stories(name)), data.draw(losing(name))
+    orders = st.builds(Fact, on=st.dates(FIRST, date(2027, 12, 31)), deed=wide(SHELF[name][0]))
+    happened = (*story.facts, *data.draw(st.lists(orders, max_size=6)))
+    past = history(happened, offers, story.customer, UNTIL)
+    report.of_history(past)
+    for state in past.states:
+        found = period(state, state.today)
+        if found is None or state.ended:
+            continue
+        offer = found.edition.offer
+        assert {lot.product for lot in state.lots if lot.runs(state.today)} <= offer.products.keys()
+        assert all(option in offer.choices[choice].options for choice, option in found.choices.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
