@@ -31,4 +31,6 @@ def migrate() -> None:
         asyncio.run(postgresql.migrate(postgresql.url_of(settings_of_running())))
     except postgresql.AWAY as away:
         raise no_database(away) from away
+    except postgresql.NewerSchemaError as newer:
+        raise fail(str(newer), newer.remedy, Exit.UNAVAILABLE) from newer
     out.print("[green]✓[/] the schema is that of this version")

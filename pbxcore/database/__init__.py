@@ -4,6 +4,6 @@ Owns connections and migrations (one tree for all tables). Refuses queries: they
 """
 
 from pbxcore.database.connection import AWAY, Connection, connect, pool, url_of, why_away
-from pbxcore.database.migration import migrate
+from pbxcore.database.migration import NewerSchemaError, migrate
 
-__all__ = ["AWAY", "Connection", "connect", "migrate", "pool", "url_of", "why_away"]
+__all__ = ["AWAY", "Connection", "NewerSchemaError", "connect", "migrate", "pool", "url_of", "why_away"]

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+class NewerSchemaError(Exception):
+    """A database that a later version has brought further than this one knows.
+
+    Attributes:
+        remedy: what to do about it.
+    """
+
+    remedy = "start the version that used it last, or restore a backup from before"
+
+
 async def migrate(url: str) -> None:
     """Run every migration that this database has not seen. Processes that do it at once take turns.
 
@@ -22,6 +32,7 @@ async def migrate(url: str) -> None:
 
     Raises:
         AWAY: the server cannot be reached now.
+        NewerSchemaError: it is ahead of us; nothing is done to it.
     """
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 — as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 — as above
@@ -31,16 +42,22 @@ async def migrate(url: str) -> None:
         async_creator=lambda: connect(url, application="pbxcore migrate"),
         poolclass=NullPool,
     )
-    async with engine.connect() as connection:
-        await connection.run_sync(_upgrade)
-    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
 
 
 def _upgrade(connection: "Connection") -> None:
     from alembic import command  # noqa: PLC0415 — as above
     from alembic.config import Config  # noqa: PLC0415 — as above
+    from alembic.util import CommandError  # noqa: PLC0415 — as above
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as unknown:
+        raise NewerSchemaError(f"the database was used by a newer pbxcore: {unknown}") from unknown

@@ -36,6 +36,12 @@ class PortError(MachineError):
     code = "port"
 
 
+class FolderError(MachineError):
+    """A folder that the machine needs is not there, or cannot be made."""
+
+    code = "folder"
+
+
 class RunningError(MachineError):
     """Another `pbxcore run` uses this state folder."""
 

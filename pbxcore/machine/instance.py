@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pbxcore.machine.errors import RunningError
+from pbxcore.machine.errors import FolderError, RunningError
 from pbxcore.publication import write_aside
 from pbxcore.settings import Settings
 
@@ -66,9 +66,16 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold the state folder and make the folder of sockets; remove what must not stay.
 
     Raises:
+        FolderError: it cannot be made.
         RunningError: another machine holds it.
     """
-    settings.state.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+    except OSError as unmade:
+        raise FolderError(
+            f"the state folder {settings.state} cannot be made: {unmade.strerror}",
+            "name another one: PBXCORE_STATE=<folder>, or --state",
+        ) from unmade
     with (settings.state / LOCK).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

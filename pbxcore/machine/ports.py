@@ -1,6 +1,7 @@
 """Which ports this machine takes: the settings' own, or the next block that is free.
 
-Owns the choice and its memory (`<state>/ports.json`). Refuses to move a port that somebody set on purpose.
+Owns the choice and its memory (`<state>/ports.json`). Refuses to move a port that somebody set on purpose, or
+any where phones reach us from elsewhere: they would look for us where we were.
 
 Several copies on one machine settle without a word of configuration: all ports that were not set move
 together by 1,000. A copy holds its ports by names in the kernel (abstract sockets) while it runs, so that two
@@ -8,6 +9,7 @@ copies that start at the same moment do not choose the same block, and one that 
 """
 
 import errno
+import ipaddress
 import json
 import os
 import socket
@@ -35,8 +37,8 @@ class Taken:
 
     Attributes:
         ports: the ports.
-        moved_by: how far they stand from the settings' ports; 0 for not at all.
-        because: the port that was taken, empty when nothing moved.
+        moved_by: how far those that may move stand from the settings' ports; 0 for not at all.
+        because: the port that was taken, or how to get back to where they were; empty when nothing moved.
     """
 
     ports: Ports
@@ -53,15 +55,17 @@ def take(settings: Settings) -> Taken:
     """Choose and hold a block of ports: the remembered one, else the first that is free.
 
     Raises:
-        PortError: this machine does not have the address, a port that was set on purpose is taken, or no
-            block is free.
+        PortError: two are one number, this machine does not have the address, a port is taken that may not
+            move, or no block is free.
     """
+    _refuse_twice(settings.ports)
     if _refused(settings.bind, 0, udp=True, tcp=False) == ELSEWHERE:
         raise PortError(
             f"this machine does not have the address {settings.bind}",
             "set bind in config/service.yaml, or PBXCORE_BIND, to one that it has; 0.0.0.0 is all of them",
         )
-    fixed = explicit(settings.ports)
+    at_home = ipaddress.ip_address(settings.bind).is_loopback
+    fixed = explicit(settings.ports) if at_home else frozenset(Ports.model_fields)
     remembered = _remembered(settings.state / MEMORY)
     blocks = (remembered, *(block for block in range(BLOCKS) if block != remembered))
     first_problem = ""
@@ -71,8 +75,9 @@ def take(settings: Settings) -> Taken:
         problem = _hold(settings, ports, holds)
         if problem is None:
             _remember(settings.state / MEMORY, block)
-            because = first_problem or ("" if block == 0 else "another copy took them at an earlier start")
-            return Taken(ports, block * STEP, because, holds)
+            if ports == settings.ports:
+                return Taken(ports, 0, "", holds)
+            return Taken(ports, block * STEP, first_problem or _back(settings), holds)
         holds.close()
         name, sentence = problem
         if name in fixed:
@@ -84,6 +89,23 @@ def take(settings: Settings) -> Taken:
         f"{BLOCKS} blocks of ports are taken, from the first on: {first_problem}",
         "set each port in config/service.yaml or by PBXCORE_PORTS__<NAME>",
     )
+
+
+def _refuse_twice(ports: Ports) -> None:
+    named: dict[int, str] = {}
+    for name in _SINGLE:
+        number = getattr(ports, name)
+        if number in named:
+            raise PortError(
+                f"port {number} is named twice: {named[number]} and {name}",
+                f"give each its own: ports.{name} in config/service.yaml, or PBXCORE_PORTS__{name.upper()}",
+            )
+        named[number] = name
+
+
+def _back(settings: Settings) -> str:
+    file = settings.state / MEMORY
+    return f"another copy took them at an earlier start; to go back, remove {file} and start again"
 
 
 def explicit(ports: Ports) -> frozenset[str]:
@@ -107,7 +129,7 @@ def _hold(settings: Settings, ports: Ports, holds: ExitStack) -> tuple[str, str]
     """Hold every port by name and see that nobody else listens; return the first that fails, and why."""
     numbers = [getattr(ports, name) for name in _SINGLE]
     for name, number in zip(_SINGLE, numbers, strict=True):
-        if numbers.count(number) > 1:
+        if numbers.count(number) > 1:  # one that moved met one that stays
             return name, f"port {number} is named twice"
         if not _name(number, holds):
             return name, f"port {number} ({name}) is used by another pbxcore"

@@ -19,12 +19,12 @@ from pbxcore import database, door, publication
 from pbxcore.documents import Located
 from pbxcore.machine import asterisk, credit, debian, ports, postgres
 from pbxcore.machine.asterisk import Installation
-from pbxcore.machine.errors import DatabaseError, MachineError
+from pbxcore.machine.errors import DatabaseError, FolderError, MachineError
 from pbxcore.machine.instance import Instance, alone
 from pbxcore.machine.services import SERVICES, service
 from pbxcore.machine.supervise import Child, Crew, Event
 from pbxcore.practice import sipp
-from pbxcore.settings import Settings, Trunk
+from pbxcore.settings import Ports, Settings, Trunk
 
 T = TypeVar("T")
 TREE = "asterisk-root"
@@ -84,6 +84,7 @@ async def machine(settings: Settings, story: Story) -> AsyncIterator[Instance]:
     Raises:
         MachineError: a step cannot work here; what had been started is ended.
     """
+    _need_documents(settings)
     with alone(settings), contextlib.ExitStack() as held:
         settings = _with_ports(settings, story, held)
         settings = settings.model_copy(update={"state": settings.state.absolute()})
@@ -106,6 +107,15 @@ async def machine(settings: Settings, story: Story) -> AsyncIterator[Instance]:
             raise _first(several) from several
 
 
+def _need_documents(settings: Settings) -> None:
+    """Refuse a folder of documents that is not there: the rater needs destinations from it."""
+    if not settings.config.is_dir():
+        raise FolderError(
+            f"there is no folder {settings.config} with service.yaml and documents",
+            "name it: PBXCORE_CONFIG=<folder> or --config, or start where a folder config/ stands",
+        )
+
+
 def _first(error: BaseException) -> BaseException:
     """Return the mistake that came first: the others are its consequences."""
     return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
@@ -120,13 +130,21 @@ def _with_ports(settings: Settings, story: Story, held: contextlib.ExitStack) ->
     with story.step("Ports") as step:
         taken = ports.take(settings)
         held.callback(taken.release)
-        moved = f", moved by {taken.moved_by}: {taken.because}" if taken.moved_by else ""
-        step.note(f"SIP {taken.ports.sip}, HTTP {taken.ports.http}{moved}")
+        step.note(f"SIP {taken.ports.sip}, HTTP {taken.ports.http}{_moved(settings.ports, taken)}")
     trunks = tuple(
         trunk.model_copy(update={"port": taken.ports.carrier}) if trunk.practice else trunk
         for trunk in settings.trunks
     )
     return settings.model_copy(update={"ports": taken.ports, "trunks": trunks})
+
+
+def _moved(wanted: Ports, taken: ports.Taken) -> str:
+    """Say which ports are not the settings' own, and why."""
+    if not taken.moved_by:
+        return ""
+    names = [name for name, number in taken.ports.model_dump().items() if number != getattr(wanted, name)]
+    which = "" if len(names) == len(Ports.model_fields) else f"{', '.join(names)} "
+    return f", {which}moved by {taken.moved_by}: {taken.because}"
 
 
 async def _bring_up(instance: Instance, crew: Crew, story: Story) -> None:
@@ -198,6 +216,8 @@ async def _start_database(settings: Settings, crew: Crew, story: Story) -> None:
                 f"the database does not answer: {error}",
                 "look whether PBXCORE_DATABASE is right and the server runs",
             ) from error
+        except database.NewerSchemaError as newer:
+            raise DatabaseError(str(newer), newer.remedy) from newer
 
 
 async def _publish(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 import pbxcore.database
-from pbxcore.database import connect, migrate
+from pbxcore.database import NewerSchemaError, connect, migrate
 from pbxcore.machine import postgres as postgresql
 
 SCHEMA = Path(pbxcore.database.__file__).parent / "schema.sql"
@@ -44,6 +44,19 @@ def dump(url: str) -> str:
 def test_the_dump_is_the_sum_of_the_migrations(database: str) -> None:
     """`schema.sql` shows the reader what all migrations together make."""
     assert dump(database) == SCHEMA.read_text()
+
+
+def test_a_database_that_is_ahead_is_told_and_left_alone(postgres: postgresql.Server) -> None:
+    """Who goes back to an older version hears what to do; the schema stays the newer one's."""
+    url = postgresql.url(postgres, "ahead")
+    psql = [str(postgresql.binaries() / "psql"), "-qX"]
+    subprocess.run([*psql, postgresql.url(postgres, "postgres"), "-c", "CREATE DATABASE ahead"], check=True)
+    asyncio.run(migrate(url))
+    subprocess.run([*psql, url, "-c", "UPDATE alembic_version SET version_num = '9999'"], check=True)
+    with pytest.raises(NewerSchemaError, match=r"newer pbxcore: .*'9999'") as refused:
+        asyncio.run(migrate(url))
+    assert "restore a backup" in refused.value.remedy
+    assert dump(url) == SCHEMA.read_text()
 
 
 def test_processes_that_migrate_at_once_take_turns(postgres: postgresql.Server) -> None:

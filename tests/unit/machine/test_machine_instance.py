@@ -46,6 +46,20 @@ def test_a_second_machine_on_one_state_is_told_who_runs(settings: Settings) -> N
     assert str(os.getpid()) in second.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """Of the state folder and of documents that are not there: the reason, and the variable to set."""
+    (tmp_path / "file").touch()
+    runner = CliRunner(env={"PBXCORE_CONFIG": str(CONFIG), "PBXCORE_STATE": str(tmp_path / "file" / "state")})
+    said = runner.invoke(app, ["run"])
+    assert (said.exit_code, "PBXCORE_STATE" in said.output) == (3, True), said.output
+    runner = CliRunner(
+        env={"PBXCORE_CONFIG": str(tmp_path / "nowhere"), "PBXCORE_STATE": str(tmp_path / "s")}
+    )
+    said = runner.invoke(app, ["run"])
+    assert (said.exit_code, "PBXCORE_CONFIG" in said.output) == (3, True), said.output
+    assert not (tmp_path / "s").exists()
+
+
 def test_somebody_elses_folder_is_not_used(tmp_path: Path) -> None:
     """A link that waits in the place of the folder of sockets is refused."""
     (tmp_path / "real").mkdir()

@@ -50,13 +50,19 @@ def test_a_port_set_on_purpose_stays_or_says_why(
     assert not (home.state / ports.MEMORY).exists()
 
 
-def test_one_number_for_two_ports_is_refused(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_number_for_two_ports_is_refused(home: Settings) -> None:
     """The same number twice is told before anything listens."""
-    twice = home.model_copy(update={"ports": home.ports.model_copy(update={"ami": home.ports.agi})})
-    monkeypatch.setenv("PBXCORE_PORTS__AMI", str(home.ports.agi))
-    monkeypatch.setenv("PBXCORE_PORTS__AGI", str(home.ports.agi))
-    with pytest.raises(PortError, match="named twice"):
+    twice = home.model_copy(update={"ports": home.ports.model_copy(update={"http": home.ports.sip})})
+    with pytest.raises(PortError, match="named twice: sip and http") as refused:
         ports.take(twice)
+    assert "PBXCORE_PORTS__HTTP" in refused.value.remedy
+
+
+def test_where_phones_are_elsewhere_nothing_moves(home: Settings, listener: Callable[[int], None]) -> None:
+    """A port that is taken stops the start: phones would go on looking for us where we were."""
+    listener(home.ports.ami)
+    with pytest.raises(PortError, match=rf"port {home.ports.ami} \(ami\)"):
+        ports.take(home.model_copy(update={"bind": "0.0.0.0"}))
 
 
 def test_an_address_this_machine_does_not_have_is_told(home: Settings) -> None:
@@ -86,7 +92,18 @@ def test_a_taken_port_moves_all_and_is_remembered(home: Settings, listener: Call
     assert json.loads((home.state / ports.MEMORY).read_text()) == {"block": 1}
     second = ports.take(home)
     assert second.ports == first.ports
+    assert f"remove {home.state / ports.MEMORY}" in second.because
     second.release()
+
+
+def test_what_stays_has_not_moved(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every port was set on purpose, a block that is remembered moves nothing."""
+    home.state.mkdir()
+    (home.state / ports.MEMORY).write_text('{"block": 2}')
+    monkeypatch.setenv("PBXCORE_PORTS", "{}")
+    taken = ports.take(home)
+    assert (taken.ports, taken.moved_by, taken.because) == (home.ports, 0, "")
+    taken.release()
 
 
 def test_two_copies_do_not_meet(home: Settings, tmp_path: Path) -> None:
