@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rating.contract.calendar import DAY, month_end
-from rating.contract.state import Period, State, period, spans
+from rating.contract.state import State, period, spans
 from rating.offer_checks import holds
 from rating.stays import Stay
 
@@ -49,7 +49,7 @@ def bundles(state: State) -> tuple[Booking, ...]:
     found = []
     for lot in state.lots:
         by = period(state, lot.first)
-        named = by.edition.bundles.get(lot.product) if by is not None and _is_of(state, by) else None
+        named = by.edition.bundles.get(lot.product) if by is not None else None
         if named is not None and not lot.void:
             bundle, size = named
             until = month_end(lot.last) if lot.last is not None else None
@@ -77,13 +77,8 @@ def buy_outs(state: State) -> tuple[Booking, ...]:
 
 def _bought_out(state: State) -> Iterator[tuple[date, date | None, str]]:
     for one, last in spans(state):
-        if not _is_of(state, one) or (last is not None and last < one.first):
+        if last is not None and last < one.first:
             continue
         for product in one.edition.offer.products.values():
             if product.buy_out is not None and product.when and holds(product.when, one.choices):
                 yield one.first, last, product.buy_out
-
-
-def _is_of(state: State, one: Period) -> bool:
-    """Whether it is of the contract's catalogue: the document of its account books nothing of another."""
-    return one.edition.catalogue == state.edition.catalogue
