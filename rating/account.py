@@ -101,7 +101,7 @@ class MoveSpec(BaseModel):
 
 
 class SpendLimitSpec(BaseModel):
-    """The most that calls may cost, net, in the currency of the catalogue; what is left out is not limited.
+    """The most that calls may cost, by the prices of the catalogue; what is left out is not limited.
 
     Attributes:
         per_day: of a calendar day in the account's time zone.

@@ -92,7 +92,7 @@ class RateSpec(_Part):
         zone: a zone of this catalogue, `home` or `any`; `home` speaks before the zone, `any` after it.
         kind: kind of the number called.
         band: when it speaks before the row without one; none: always.
-        price_per_minute: net, decimal text; this or `price_per_second`.
+        price_per_minute: decimal text; this or `price_per_second`. Net or gross, as `prices` says.
         price_per_second: sixty of them are a minute, to the micro-unit.
         connection_fee: charged once at the answer.
         first_increment_s: as the catalogue's, unless given.
@@ -128,7 +128,7 @@ class SizeSpec(_Part):
     """A size of a bundle: its price and its minutes for a calendar month, fixed and mobile apart.
 
     Attributes:
-        price_per_month: net.
+        price_per_month: net or gross, as `prices` says.
         fixed_minutes: to fixed numbers.
         mobile_minutes: to mobile numbers.
     """
@@ -142,7 +142,7 @@ class TopUpSpec(_Part):
     """More minutes for the rest of a calendar month, whenever they are bought.
 
     Attributes:
-        price: net, once.
+        price: once; net or gross, as `prices` says.
         fixed_minutes: to fixed numbers.
         mobile_minutes: to mobile numbers.
     """
@@ -176,7 +176,7 @@ class BuyOutSpec(_Part):
 
     Attributes:
         name: what people read.
-        price_per_month: net.
+        price_per_month: net or gross, as `prices` says.
         kinds: what is bought out; a kind that counts as one of these is, too.
     """
 
@@ -225,6 +225,7 @@ class CatalogueSpec(_Part):
         name: what people read.
         valid_from: first day on which it is in force, in each account's own time zone.
         currency: of all its amounts, ISO 4217.
+        prices: whether its amounts contain VAT: as in the offer; without one `net`, unless given.
         rounding: where a fraction of a micro-unit goes.
         first_increment_s: so many seconds are charged at least.
         next_increment_s: the seconds after these are charged by so many at a time.
@@ -244,6 +245,7 @@ class CatalogueSpec(_Part):
     name: str
     valid_from: date
     currency: str = Field(pattern=r"^[A-Z]{3}$")
+    prices: Literal["net", "gross"] | None = None
     rounding: money.Rounding
     first_increment_s: IncrementS
     next_increment_s: IncrementS
@@ -260,6 +262,11 @@ class CatalogueSpec(_Part):
     texts: dict[str, str] = Field(default_factory=dict)
     offer: offers.OfferSpec | None = None
 
+    @property
+    def amounts(self) -> Literal["net", "gross"]:
+        """Whether what is rated by it contains VAT."""
+        return self.prices or (self.offer.prices if self.offer is not None else "net")
+
 
 def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...]:
     """Find what the shape of the document cannot show.
@@ -274,6 +281,7 @@ def check(spec: CatalogueSpec, countries: Collection[str]) -> tuple[Finding, ...
         *_check_bands(spec),
         *_check_prices(spec),
         *_check_tax_classes(spec),
+        *_check_vat(spec),
         *_check_counts_as(spec),
         *_check_always_priced(spec),
         *_check_bundles(spec),
@@ -464,6 +472,17 @@ def _check_tax_classes(spec: CatalogueSpec) -> Iterator[Finding]:
                 message=f"{tax_class} is named twice",
                 remedy="leave it once",
             )
+
+
+def _check_vat(spec: CatalogueSpec) -> Iterator[Finding]:
+    """One invoice, and one credit, pays for minutes and for the rest."""
+    if spec.offer is not None and spec.amounts != spec.offer.prices:
+        yield Finding(
+            path=("prices",),
+            code="prices-apart",
+            message=f"prices are {spec.amounts} here and {spec.offer.prices} in the offer",
+            remedy="write the same in both places, or leave it out here",
+        )
 
 
 def _check_counts_as(spec: CatalogueSpec) -> Iterator[Finding]:

@@ -27,14 +27,15 @@ def difference(before: RatedLeg, after: RatedLeg) -> RatedLeg:
     """Return the correction that turns a leg as it stands into what it should be.
 
     Its seconds, fee and amount are the difference, its pieces those of `before` taken back, then those of
-    `after`; they sum to the whole as those of any leg do. All else is as in `after`; payer and tax class
-    stay: what is taken back was taxed by it.
+    `after`; they sum to the whole as those of any leg do. All else is as in `after`; payer, tax class
+    and whether VAT is in it stay: what is taken back was taxed so.
     """
     assert (before.key, before.account, before.currency) == (after.key, after.account, after.currency)
     return replace(
         after,
         payer=before.payer,
         tax_class=before.tax_class,
+        prices=before.prices,
         billable_s=after.billable_s - before.billable_s,
         connection_micro=after.connection_micro - before.connection_micro,
         amount_micro=after.amount_micro - before.amount_micro,

@@ -59,7 +59,7 @@ class Row:
         line: in the file; the heading is line 1.
         prefix: digits, without `+`.
         name: what people read.
-        price_per_minute_micro: net.
+        price_per_minute_micro: net or gross, as the catalogue says.
         connection_micro: charged once at the answer.
         first_increment_s: 0: as the catalogue's.
         next_increment_s: 0: as the catalogue's.

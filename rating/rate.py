@@ -254,6 +254,7 @@ def _rated(
         currency=terms.tariff.currency,
         limit_s=leg.limit_s,
         tax_class=terms.price.tax_class,
+        prices=terms.tariff.amounts,
         pieces=tuple(pieces),
     )
 

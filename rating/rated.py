@@ -66,6 +66,7 @@ class RatedLeg:
         amount_micro: total.
         currency: ISO 4217.
         tax_class: of the row in force at the answer; empty where the catalogue names none.
+        prices: `net` or `gross`: whether its amounts contain VAT; empty where nothing has a price.
         pieces: in order of time; their seconds add up to `billable_s`.
     """
 
@@ -88,6 +89,7 @@ class RatedLeg:
     currency: str
     limit_s: int = 0
     tax_class: str = ""
+    prices: str = ""
     pieces: tuple[Piece, ...]
 
 

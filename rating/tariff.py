@@ -93,6 +93,7 @@ class Tariff:
 
     Attributes:
         name: `autphone@2026-01-01`.
+        amounts: `net` or `gross`: whether they contain VAT.
         zones: country → zone.
         rest: zone of every other country; empty: they have none.
         prices: (zone, kind, band) → price; the band is empty for what holds always.
@@ -107,6 +108,7 @@ class Tariff:
     catalogue: str
     valid_from: date
     currency: str
+    amounts: str
     zones: Mapping[str, str]
     rest: str
     prices: Mapping[tuple[str, Kind, str], Price]
@@ -208,6 +210,7 @@ def tariff(spec: CatalogueSpec) -> Tariff:
         catalogue=spec.catalogue,
         valid_from=spec.valid_from,
         currency=spec.currency,
+        amounts=spec.amounts,
         zones={
             country: zone_id
             for zone_id, zone in spec.zones.items()

@@ -68,7 +68,7 @@ _RATED_FIELDS: dict[str, type] = {
     "currency": str,
     "pieces": list,
 }
-_RATED_DEFAULTS: Line = {"limit_s": 0, "tax_class": ""}
+_RATED_DEFAULTS: Line = {"limit_s": 0, "tax_class": "", "prices": ""}
 _WHYS = frozenset({"", "call", "forward", "transfer", "emergency"})
 
 
@@ -132,6 +132,7 @@ def rated_to_json(rated: RatedLeg) -> Line:
         "pieces": [piece_to_json(piece) for piece in rated.pieces],
         "limit_s": rated.limit_s,
         "tax_class": rated.tax_class,
+        "prices": rated.prices,
     }
 
 
@@ -170,6 +171,7 @@ def rated_from_json(line: str | bytes) -> RatedLeg:
         currency=read["currency"],
         limit_s=read["limit_s"],
         tax_class=read["tax_class"],
+        prices=read["prices"],
         pieces=tuple(_piece(piece) for piece in read["pieces"]),
     )
 

@@ -233,6 +233,7 @@ CREATE TABLE public.rated_leg (
     corrects bigint,
     correction smallint DEFAULT 0 NOT NULL,
     tax_class text DEFAULT ''::text NOT NULL,
+    prices text DEFAULT ''::text NOT NULL,
     CONSTRAINT rated_leg_billable_s_check CHECK (((billable_s >= 0) OR (correction > 0))),
     CONSTRAINT rated_leg_corrects_check CHECK (((corrects IS NULL) = (correction = 0))),
     CONSTRAINT rated_leg_duration_us_check CHECK ((duration_us >= 0))
@@ -249,6 +250,8 @@ COMMENT ON COLUMN public.rated_leg.corrects IS 'Position of the leg that this ro
 COMMENT ON COLUMN public.rated_leg.correction IS '0: the leg. 1, 2, …: what it costs more or less than the rows before say.';
 
 COMMENT ON COLUMN public.rated_leg.tax_class IS 'Of the row in force at the answer; empty where the catalogue names none.';
+
+COMMENT ON COLUMN public.rated_leg.prices IS 'net or gross: whether its amounts contain VAT; empty where it was not kept, and for emergency calls.';
 
 CREATE TABLE public.reservation (
     id text NOT NULL,

@@ -124,6 +124,7 @@ class Block:
                 currency=terms.tariff.currency,
                 limit_s=limits[row],
                 tax_class=terms.price.tax_class,
+                prices=terms.tariff.amounts,
                 pieces=tuple(pieces[first:end]),
             )
             following = next(priced, None)
@@ -153,6 +154,7 @@ class Block:
             currency=terms.tariff.currency,
             limit_s=leg.limit_s,
             tax_class=terms.price.tax_class,
+            prices=terms.tariff.amounts,
             pieces=tuple(self._pieces(pieces)),
         )
 

@@ -30,7 +30,7 @@ def rows_of(block: Block, position: int, month_of: Callable[[str, int], date]) -
     accounts = [account.account for account in names.accounts]
     places = [(one.tariff.name, one.country, one.kind, one.price.zone) for one in names.terms]
     currencies = [one.tariff.currency for one in names.terms]
-    taxed = [one.price.tax_class for one in names.terms]
+    taxed = [(one.price.tax_class, one.tariff.amounts) for one in names.terms]
     answered, ended, limits = legs.answered_us.tolist(), legs.ended_us.tolist(), legs.limit_s.tolist()
     columns = (
         *(block.row, block.account, block.terms, block.duration_us, block.billable_s),
@@ -41,7 +41,7 @@ def rows_of(block: Block, position: int, month_of: Callable[[str, int], date]) -
         (
             *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
             *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
-            *(connection, amount, currencies[terms], limits[row], taxed[terms], pieces),
+            *(connection, amount, currencies[terms], limits[row], *taxed[terms], pieces),
             month_of(accounts[account], ended[row]),
         )
         for number, (

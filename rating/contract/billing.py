@@ -45,7 +45,8 @@ class Movement:
 
 
 Booked = Invoice | Movement
-BESIDE = frozenset({"paid", "rated", "calls"})
+OF_CALLS = frozenset({"rated", "calls"})
+BESIDE = OF_CALLS | {"paid"}
 """Movements that the account's balance has had first; `calls` of a contract without an account nobody has."""
 
 

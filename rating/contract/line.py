@@ -114,13 +114,19 @@ def vat(lines: Iterable[Line], edition: Edition) -> tuple[int, int, int]:
     return split_vat(total(lines), edition)
 
 
-def split_vat(amount: int, edition: Edition) -> tuple[int, int, int]:
-    """Net, VAT and gross of an amount in the catalogue's prices; VAT is rounded once, half up, to cents."""
+def split_vat(amount: int, edition: Edition, unit_micro: int = CENT_MICRO) -> tuple[int, int, int]:
+    """Net, VAT and gross of an amount in the catalogue's prices; VAT is rounded once, half up, to cents.
+
+    Args:
+        amount: in micro-units.
+        edition: says whether VAT is in it, and how much.
+        unit_micro: to which VAT is rounded; of calls, which cost less than a cent, micro-units.
+    """
     percent = edition.offer.vat_percent
     if edition.offer.prices == "gross":
-        tax = money.divide(amount * percent, (100 + percent) * CENT_MICRO, Rounding.HALF_UP) * CENT_MICRO
+        tax = money.divide(amount * percent, (100 + percent) * unit_micro, Rounding.HALF_UP) * unit_micro
         return amount - tax, tax, amount
-    tax = money.divide(amount * percent, 100 * CENT_MICRO, Rounding.HALF_UP) * CENT_MICRO
+    tax = money.divide(amount * percent, 100 * unit_micro, Rounding.HALF_UP) * unit_micro
     return amount, tax, amount + tax
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from rating.contract import bookings
 from rating.contract import line as lines
 from rating.contract.answer import Answer
-from rating.contract.billing import Invoice, Movement
+from rating.contract.billing import OF_CALLS, Invoice, Movement
 from rating.contract.calendar import DAY
 from rating.contract.charges import Standing, month_price
 from rating.contract.ending import Ending, Step, term_steps
@@ -241,12 +241,12 @@ def _movement(one: Movement) -> Values:
     }
     if one.lines:
         net, tax, _ = lines.vat(one.lines, one.edition)
-        found |= {
-            "lines": [_line(line) for line in one.lines],
-            "net": amount_text(net),
-            "vat": amount_text(tax),
-        }
-    return found
+        found["lines"] = [_line(line) for line in one.lines]
+    elif one.what in OF_CALLS:
+        net, tax, _ = lines.split_vat(-one.amount_micro, one.edition, unit_micro=1)
+    else:  # what is paid in, or back, is no price
+        return found
+    return {**found, "net": amount_text(net), "vat": amount_text(tax)}
 
 
 def _line(line: Line) -> Values:

@@ -84,7 +84,7 @@ SELECT position, rerating FROM stream WHERE shard = $1
 -- A leg of schema 0001 has no limit: what it was charged is the most it may be charged.
 SELECT position, key, linkedid, account, payer, why, number, tariff, country, kind, zone, answered_us, ended_us,
        duration_us, billable_s, connection_micro, amount_micro, currency,
-       coalesce(limit_s, billable_s) AS limit_s, tax_class, pieces, billing_month, correction
+       coalesce(limit_s, billable_s) AS limit_s, tax_class, prices, pieces, billing_month, correction
 FROM rated_leg
 WHERE account = $1 AND billing_month >= $2
 ORDER BY billing_month, ended_us, key, correction

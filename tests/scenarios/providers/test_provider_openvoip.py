@@ -221,6 +221,16 @@ def test_row_4_5_credit_is_gross_and_vat_is_shown(tell: Tell) -> None:
     assert (debit["amount"], debit["net"], debit["vat"]) == ("-13.80", "11.31", "2.49")
 
 
+@pytest.mark.row("4.5")
+@pytest.mark.parametrize("event", ["calls: {amount: '0.019'}", "ledger: {calls: '0.019'}"])
+def test_row_4_5_vat_is_in_what_calls_take(tell: Tell, event: str) -> None:
+    """A minute for 0.019 takes 0.019 of the credit, of which 0.003426 are VAT; what is paid in has none."""
+    told = tell("openvoip", opened() + f"  - {{on: 2026-04-10, {event}}}\n", until="2026-04-30")
+    top_up, calls = told.values["credit"][0], told.values["credit"][-1]
+    assert (calls["amount"], calls["net"], calls["vat"]) == ("-0.019000", "0.015574", "0.003426")
+    assert not {"net", "vat"} & top_up.keys()
+
+
 @pytest.mark.row("4.6")
 def test_row_4_6_services_are_debited_on_the_first_of_each_month(tell: Tell) -> None:
     """Signed on the 16th: half of April at once, whole months on each first."""

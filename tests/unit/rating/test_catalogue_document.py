@@ -132,6 +132,7 @@ def test_a_catalogue_of_another_form_is_refused(
         ),
         (("counts_as", "premium"), "freephone", "counts-as-freephone", ("counts_as", "premium")),
         (("counts_as", "satellite"), "freephone", "counts-as-freephone", ("counts_as", "satellite")),
+        (("prices",), "gross", "prices-apart", ("prices",)),
         (("counts_as", "fixed"), "fixed", "circular", ("counts_as", "fixed")),
         (("rates", 0, "band"), "night", "unknown-band", ("rates", 0, "band")),
         (("rates", 0, "band"), "night", "band-without-base", ("rates", 0, "band")),

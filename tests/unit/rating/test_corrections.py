@@ -141,8 +141,8 @@ def test_corrections_of_corrections_add_up(
 def test_a_correction_is_taxed_as_the_leg_was_told(make_leg: MakeLeg, make_book: MakeBook) -> None:
     """What is taken back was taxed by the class of then; another class alone corrects nothing."""
     rated = rate([make_leg("+33123456789")], make_book(), {}).rated[0]
-    told = replace(rated, tax_class="full")
-    assert not differs(told, replace(told, tax_class="none"))
-    cheaper = replace(rated, tax_class="none", amount_micro=0)
-    assert difference(told, cheaper).tax_class == "full"
-    assert standing(told, [difference(told, cheaper)]).tax_class == "full"
+    told = replace(rated, tax_class="full", prices="net")
+    assert not differs(told, replace(told, tax_class="none", prices="gross"))
+    cheaper = replace(rated, tax_class="none", prices="gross", amount_micro=0)
+    for one in (difference(told, cheaper), standing(told, [difference(told, cheaper)])):
+        assert (one.tax_class, one.prices) == ("full", "net")

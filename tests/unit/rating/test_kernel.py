@@ -1,5 +1,6 @@
 """The kernel, law by law."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rating import money
+from rating import money, wire
 from rating.book import Book, check
 from rating.catalogue import CatalogueSpec, RateSpec
 from rating.columns import Index, legs_of, rate_columns
@@ -224,6 +225,29 @@ def test_a_row_says_what_a_call_costs(  # noqa: PLR0917 — a table and three fi
     book = make_book(catalogues=(with_row(autphone, **row),))
     rated = only(make_leg(DE_FIXED, seconds), book)
     assert (rated.billable_s, money.text(rated.amount_micro)) == (billable_s, amount)
+
+
+@pytest.mark.parametrize(
+    ("prices", "offer", "told"),
+    [(None, None, "net"), ("gross", None, "gross"), (None, "net", "net"), (None, "gross", "gross")],
+)
+def test_a_rated_leg_says_whether_vat_is_in_it(  # noqa: PLR0917 — a table and three fixtures
+    make_leg: MakeLeg,
+    make_book: MakeBook,
+    autphone: CatalogueSpec,
+    prices: str | None,
+    offer: str | None,
+    told: str,
+) -> None:
+    """As the catalogue says, or its offer; both kernels, and what is written and read again, say the same."""
+    sold = autphone.offer.model_copy(update={"prices": offer}) if autphone.offer and offer else None
+    book = make_book(catalogues=(autphone.model_copy(update={"prices": prices, "offer": sold}),))
+    leg = make_leg(DE_FIXED)
+    rated = only(leg, book)
+    assert (rated.prices, rated.amount_micro) == (told, 19_000)
+    assert rate_columns(legs_of([leg]), Index(book), {}).rating().rated == (rated,)
+    assert wire.rated_from_json(json.dumps(wire.rated_to_json(rated))) == rated
+    assert only(make_leg("112"), book).prices == ""  # nothing has a price
 
 
 @pytest.mark.parametrize(

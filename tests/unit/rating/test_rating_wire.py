@@ -100,6 +100,7 @@ def test_the_fields_of_the_stream_keep_their_order(make_leg: MakeLeg, make_book:
         "pieces",
         "limit_s",
         "tax_class",
+        "prices",
     ]
     assert list(line["pieces"][0]) == [
         *("start", "seconds", "source", "pool", "before_s", "after_s", "price_per_minute", "amount"),
