@@ -238,6 +238,9 @@ class Book:
         laid_out = turns(account.stays, self.tariffs)
         days = _days_of_change(today, laid_out, (*account.bookings, *account.buy_outs))
         days |= {one.first for one in account.top_ups if month_start(one.first) == month_start(today)}
+        kept = self.closes.get(account.account, NO_CLOSES).kept  # whatever documents say of these by now
+        begun = (max(one.period, one.booked_from) for one in kept)
+        days |= {day for day in begun if month_start(day) == month_start(today)}
         catalogue = stay_on(account.stays, today).catalogue
         lost = self.unread.get(catalogue, frozenset())
         days |= {day for day in lost if month_start(day) == month_start(today)}

@@ -207,6 +207,29 @@ def test_what_a_close_did_not_keep_does_not_roll_over(
     assert drawn(closed, [late]) == [[("dach/mobile/2026-10-01", 60)]], "its own month still has them"
 
 
+def test_a_top_up_that_was_kept_begins_on_its_day_whatever_documents_say(
+    autphone_values: Mapping[str, Any], make_book: MakeBook, make_leg: Callable[..., Leg]
+) -> None:
+    """Late legs of its month draw from it, from midnight of its day on and not before."""
+    spec = deepcopy(dict(autphone_values))
+    spec["bundles"]["dach"] |= {"roll_over_months": 1}
+    spec["bundles"]["dach"]["top_ups"] = {"more": {"price": "5.00", "mobile_minutes": 2}}
+    catalogues = (CatalogueSpec.model_validate(spec),)
+    more = ({"bundle": "dach", "top_up": "more", "from": "2026-10-20"},)
+    booked = ("dach/S", "2026-10-01")
+    granted = to_keep(make_book(booked, catalogues=catalogues, top_ups=more), "acme", OCTOBER)
+    closes = Closes(opened=NOVEMBER, kept=tuple(kept(one, "acme", {}) for one in granted))
+    spent = {("acme", "dach/mobile/2026-10-01"): 6_000}
+    days = ("19T23:59:00", "20T00:00:00")
+    late = [make_leg(MOBILE, 60, at=f"2026-10-{day}+02:00", key=day) for day in days]
+    found = []
+    for topped_up in (more, ()):  # as it was, and when the document no longer lists it
+        changed = make_book(booked, catalogues=catalogues, top_ups=topped_up)
+        rating = rate(late, changed.with_closes({"acme": closes}), spent)
+        found.append([[(one.pool, one.seconds) for one in leg.pieces] for leg in rating.rated])
+    assert found == [[[("", 60)], [("dach+more/mobile/2026-10-20", 60)]]] * 2
+
+
 def test_what_was_kept_of_a_bundle_that_is_gone_lets_legs_wait(
     make_book: MakeBook, make_leg: Callable[..., Leg]
 ) -> None:
