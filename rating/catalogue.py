@@ -546,6 +546,13 @@ def _check_bundles(spec: CatalogueSpec) -> Iterator[Finding]:
         for number, zone in enumerate(bundle.zones):
             if zone not in spec.zones:
                 yield _unknown_zone(spec, ("bundles", bundle_id, "zones", number), zone)
+            if zone in bundle.zones[:number]:
+                yield Finding(
+                    path=("bundles", bundle_id, "zones", number),
+                    code="zone-twice",
+                    message=f"{bundle_id} covers {zone} already",
+                    remedy="leave it once: how many countries it covers decides which bundle burns first",
+                )
 
 
 def _check_buy_outs(spec: CatalogueSpec) -> Iterator[Finding]:

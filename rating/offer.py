@@ -24,6 +24,14 @@ from rating import money
 from rating.party import IssuerSpec
 
 NONE = "none"  # option of a bundle: not booked
+# The most that terms may say: nobody promises more, and each day of a notice is walked when it is asked for
+# (`rating.contract.ending`, `rating.contract.calendar`).
+NoticeDays = Annotated[int, Field(ge=1, le=730)]
+NoticeMonths = Annotated[int, Field(ge=1, le=24)]
+NoticeWorkingDays = Annotated[int, Field(ge=1, le=500)]
+WorkingDays = Annotated[int, Field(ge=1, le=20)]
+TermMonths = Annotated[int, Field(ge=1, le=120)]
+WithdrawalDays = Annotated[int, Field(ge=1, le=366)]
 
 
 def _amount(written: object) -> int:
@@ -86,10 +94,10 @@ class NoticeSpec(_Part):
         working_days: of the calendar; the day of notice is not counted.
     """
 
-    days: PositiveInt | None = None
-    months: PositiveInt | None = None
-    calendar_months: PositiveInt | None = None
-    working_days: PositiveInt | None = None
+    days: NoticeDays | None = None
+    months: NoticeMonths | None = None
+    calendar_months: NoticeMonths | None = None
+    working_days: NoticeWorkingDays | None = None
 
 
 class StatuteSpec(_Part):
@@ -119,10 +127,10 @@ class TermSpec(_Part):
         statute: what a law gives beside.
     """
 
-    minimum_months: PositiveInt | None = None
-    prolongation_months: PositiveInt | None = None
+    minimum_months: TermMonths | None = None
+    prolongation_months: TermMonths | None = None
     notice: NoticeSpec | None = None
-    processing_working_days: PositiveInt | None = None
+    processing_working_days: WorkingDays | None = None
     ends: Literal["any-day", "month-end", "term-end"]
     week: Literal["mon-fri", "mon-sat"] | None = None
     statute: StatuteSpec | None = None
@@ -327,7 +335,7 @@ class WithdrawalSpec(_Part):
         holders: who may.
     """
 
-    days: PositiveInt
+    days: WithdrawalDays
     holders: tuple[Literal["private", "company"], ...] = Field(min_length=1)
 
 
@@ -363,7 +371,7 @@ class OfferSpec(_Part):
     bundles: BundleTermsSpec | None = None
     features: dict[Name, FeatureSpec] = Field(default_factory=dict)
     withdrawal: WithdrawalSpec | None = None
-    ready_working_days: PositiveInt | None = None
+    ready_working_days: NoticeWorkingDays | None = None
     signed_form: bool = False
     holder_change: Literal["ticket", "order"] = "order"
     order_button: Texts

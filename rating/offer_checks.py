@@ -32,12 +32,25 @@ def check(offer: OfferSpec, bundles: Mapping[str, Bundled], buy_outs: Collection
         buy_outs: of the same catalogue.
     """
     return (
+        *_check_calendar(offer),
         *_check_terms(offer),
         *_check_choices(offer, bundles),
         *_check_products(offer, buy_outs),
         *_check_features(offer),
         *_check_billing(offer),
     )
+
+
+def _check_calendar(offer: OfferSpec) -> Iterator[Finding]:
+    from rating.contract import calendar  # noqa: PLC0415 — holidays of all the world, for who checks alone
+
+    if not calendar.known(offer.calendar.country):
+        yield _finding(
+            (*ROOT, "calendar", "country"),
+            "unknown-country",
+            f"nobody here knows the holidays of {offer.calendar.country}",
+            "write the two letters of a country as in ISO 3166: AT",
+        )
 
 
 def _check_terms(offer: OfferSpec) -> Iterator[Finding]:

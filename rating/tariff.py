@@ -275,7 +275,9 @@ def _window(band: BandSpec, window: WindowSpec) -> Window:
 
 
 def _bundle(bundle_id: str, bundle: BundleSpec, spec: CatalogueSpec) -> Bundle:
-    countries = [spec.zones[zone].countries for zone in bundle.zones]
+    countries = [
+        spec.zones[zone].countries for zone in dict.fromkeys(bundle.zones)
+    ]  # stored, one may be twice
     return Bundle(
         bundle=bundle_id,
         zones=frozenset(bundle.zones),

@@ -83,6 +83,15 @@ def changed(values: Mapping[str, Any], path: tuple[str | int, ...], value: objec
         (("bundles", "de", "roll_over_months"), "one"),
         (("bundles", "de", "top_ups"), {"more": {"fixed_minutes": 10}}),
         (("rates",), []),
+        (("offer", "terms", "notice"), {"days": 99_999_999_999}),
+        (("offer", "terms", "notice"), {"months": 25}),
+        (("offer", "terms", "notice"), {"calendar_months": 25}),
+        (("offer", "terms", "notice"), {"working_days": 5000}),
+        (("offer", "terms", "minimum_months"), 99_999),
+        (("offer", "terms", "prolongation_months"), 121),
+        (("offer", "terms", "processing_working_days"), 21),
+        (("offer", "ready_working_days"), 9000),
+        (("offer", "withdrawal"), {"days": 100_000, "holders": ["private"]}),
     ],
 )
 def test_a_catalogue_of_another_form_is_refused(
@@ -160,6 +169,8 @@ def test_a_catalogue_of_another_form_is_refused(
         ),
         (("counts_as", "fixed"), "uan", "circular", ("counts_as", "fixed")),
         (("bundles", "de", "zones", 1), "Mars", "unknown-zone", ("bundles", "de", "zones", 1)),
+        (("bundles", "de", "zones", 1), "DE", "zone-twice", ("bundles", "de", "zones", 1)),
+        (("offer", "calendar", "country"), "XX", "unknown-country", ("offer", "calendar", "country")),
     ],
 )
 def test_what_a_catalogue_gets_wrong_is_found(  # noqa: PLR0917 — a table and two fixtures

@@ -421,6 +421,16 @@ def test_burn_order(
     assert sum(piece.seconds for piece in rated.pieces) == rated.billable_s == 80_040
 
 
+def test_a_zone_that_a_stored_bundle_names_twice_makes_it_no_broader(
+    make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec
+) -> None:
+    """Countries are counted, not words."""
+    twice = autphone.bundles["de"].model_copy(update={"zones": ("DE",) * 9})
+    catalogue = autphone.model_copy(update={"bundles": {**autphone.bundles, "de": twice}})
+    book = make_book("dach/S", "de/S", catalogues=(catalogue,))
+    assert only(make_leg(DE_FIXED), book).pieces[0].pool.startswith("de/")
+
+
 def test_of_two_equally_narrow_bundles_the_older_burns_first(
     make_leg: MakeLeg, make_book: MakeBook, autphone: CatalogueSpec
 ) -> None:
