@@ -93,7 +93,7 @@ class PortingSpec(Document):
     Attributes:
         planned: when it is to happen. A plan is no fact: nothing changes then.
         rejected: why the old provider refused; there is no day until another is planned.
-        confirmed: when it had happened. From then on the number is ours.
+        confirmed: when it had happened, so no instant that is to come. From then on the number is ours.
         by: who confirmed it: the carrier's message, the first call that a trunk brought, or somebody by hand.
         reference: of the message, or of the call.
         grace_days: how long the temporary number works after that.

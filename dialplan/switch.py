@@ -42,9 +42,6 @@ FORWARDS: Mapping[str, SwitchKind] = {
 }
 """The switch that overrules each personal forward, by the forward's key in the document."""
 
-PERSONAL = frozenset({*FORWARDS.values(), SwitchKind.DO_NOT_DISTURB, SwitchKind.LOGGED_OUT})
-"""What belongs to the user of an extension, and goes with the extension; the subject begins with it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:

@@ -1,7 +1,7 @@
 """Whether a switch may be set: its subject is there, its value is one, and it may lead where it leads.
 
-Owns the check of a switch that comes from elsewhere than a phone's code; a later kind adds its row to
-`_VALUES`. Refuses to set it.
+Owns the check of a switch that comes from elsewhere than a phone's code, where a later kind adds its row to
+`_VALUES`, and which switches go with what a document no longer has. Refuses to set or clear one.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -38,6 +38,21 @@ def mistake(published: Published, state: State, switch: Switch, now: datetime) -
         return Mistake("it would have run out already", "give an instant that is to come")
     sheet = Sheet(Call(published=published, state=state, now=now, caller=Caller(number="")))
     return _VALUES[switch.kind](sheet, plan, switch)
+
+
+def has_place(plan: Plan, switch: Switch) -> bool:
+    """Tell whether a plan has what a switch is of: an extension, its group, a time rule, a special way.
+
+    What has none goes: the next extension, group or rule of that name begins as its document says.
+    """
+    if switch.kind is SwitchKind.HOURS:
+        rule = plan.hours.get(switch.subject)
+        return rule is not None and (switch.value != SPECIAL or rule.special is not None)
+    number, _, group = switch.subject.partition("/")
+    extension = plan.extensions.get(number)
+    if extension is None or not group:
+        return extension is not None
+    return any(one.name == group for one in groups_of(plan, extension))
 
 
 def _do_not_disturb(_sheet: Sheet, plan: Plan, switch: Switch) -> Mistake | None:

@@ -1,4 +1,4 @@
-"""What is left of extensions that are gone: their users' switches, to be cleared once no plan has them.
+"""What is left of extensions, groups and time rules that are gone: switches, to be cleared with them.
 
 Owns the note of the tenants for which that is still to be done, `<state>/published/leavings.json`: it is
 there before their plans are in force and goes when it is done, so that neither a crash in between nor a file
@@ -57,7 +57,7 @@ def try_to_clear(settings: Settings) -> None:
     try:
         clear(settings)
     except NOT_NOW as error:
-        log.warning("what was switched for extensions that are gone is cleared later: %s", error)
+        log.warning("what is switched of what is gone is cleared later: %s", error)
 
 
 def file_of(settings: Settings) -> Path:

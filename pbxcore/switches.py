@@ -23,7 +23,8 @@ from pathlib import Path
 from prometheus_client import Counter
 
 from dialplan.plan import Plan
-from dialplan.switch import CLEARED, NO_SWITCHES, PERSONAL, Switch, Switches, SwitchKind
+from dialplan.switch import CLEARED, NO_SWITCHES, Switch, Switches, SwitchKind
+from dialplan.switchable import has_place
 from pbxcore.database.queries import named
 
 WRITE_LIMIT_S = 0.5  # another writer holds the file for less than a millisecond; a caller waits for this one
@@ -145,22 +146,17 @@ def keep(path: Path, changes: Iterable[Switch]) -> None:
 
 
 def left(path: Path, plans: Iterable[Plan], now: datetime) -> list[Switch]:
-    """Give what the users of extensions switched that plans no longer have.
+    """Give what is switched of extensions, groups and time rules that plans no longer have.
 
     Raises:
         sqlite3.Error: the file cannot be read.
     """
     known = read(path)
-    return [
-        one
-        for plan in plans
-        for one in known.of(plan.tenant, now)
-        if one.kind in PERSONAL and one.subject.partition("/")[0] not in plan.extensions
-    ]
+    return [one for plan in plans for one in known.of(plan.tenant, now) if not has_place(plan, one)]
 
 
 def forget(path: Path, plans: Iterable[Plan], now: datetime) -> None:
-    """Clear what is left of what is gone: who gets the number next starts afresh.
+    """Clear what is left of what is gone: the next one of that name starts afresh.
 
     Raises:
         UnkeptError: as `keep`.

@@ -1,7 +1,9 @@
 """Checks of what is written about portings."""
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
+from dialplan.build import at
 from dialplan.checks.register import check
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
@@ -14,6 +16,22 @@ def portings_that_cannot_be(subject: Subject) -> Iterator[Finding]:
     for number, one in subject.spec.numbers.items():
         if one.porting:
             yield from _of_number(("numbers", number, "porting"), one, one.porting)
+
+
+@check
+def portings_that_are_to_come(subject: Subject) -> Iterator[Finding]:
+    """A confirmation is of what has happened: from then on emergency centres are shown the number."""
+    if subject.at is None or ("time_zone",) in subject.left_out:
+        return
+    for number, one in subject.spec.numbers.items():
+        confirmed = at(one.porting.confirmed, ZoneInfo(subject.spec.time_zone)) if one.porting else None
+        if one.porting and confirmed and confirmed > subject.at:
+            yield Finding(
+                path=("numbers", number, "porting", "confirmed"),
+                code="porting-to-come",
+                message=f"{one.porting.confirmed} is to come, and a confirmation holds at once",
+                remedy="write it as planned; `pbxcore porting confirm`, or a call to it, confirms it",
+            )
 
 
 def _of_number(path: Path, number: NumberSpec, porting: PortingSpec) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ class Subject:
         sounds: the tenant's sounds on this machine and what is wrong with each, nothing for one that can be
             played; None where nobody has looked.
         voices: languages in which this machine can speak a text; None where nobody has looked.
-        at: the instant from which on the document shall be in force; None: its entitlements are not asked.
+        at: the instant from which on the document shall be in force; None: what depends on it is not asked.
         unstarted: trunks that stand in the settings and that the running machine does not know yet.
     """
 

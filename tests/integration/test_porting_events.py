@@ -103,6 +103,21 @@ async def test_a_porting_is_planned_rejected_postponed_and_confirmed(settings: S
     assert after.source.replace(f"    {written}", "") == before.source
 
 
+async def test_a_document_confirms_nothing_that_is_to_come(settings: Settings) -> None:
+    """An emergency centre would be shown a number that still lives elsewhere; the same as a plan is taken."""
+    before = await in_force(settings)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+    file, day = settings.state / "acme.yaml", "    right_of_use: 2026-10-12\n"
+    found = []
+    for key in ("confirmed", "planned"):
+        file.write_text(before.source.replace(day, f'{day}    porting: {{{key}: "{tomorrow}"}}\n'))
+        applied = await door.apply(settings, [file], author="test")
+        found.append([(one.line, one.finding.code) for one in applied.findings])
+        assert callback(settings) == T
+    line = before.source[: before.source.index(day)].count("\n") + 2
+    assert found == [[(line, "porting-to-come")], []]
+
+
 async def test_what_was_confirmed_stays_and_can_be_taken_back(settings: Settings) -> None:
     """A second confirmation changes nothing; a plan contradicts it; to revert is to be before it."""
     confirmed = porting.Confirmed(at=NOW, by="hand")

@@ -201,12 +201,17 @@ def test_a_file_that_cannot_be_opened_is_told_of_once(
     view.close()
 
 
-def test_who_gets_an_extension_next_starts_afresh(tmp_path: Path) -> None:
-    """An extension that a plan no longer has takes its switches with it; others keep theirs."""
+def test_who_gets_a_name_next_starts_afresh(tmp_path: Path) -> None:
+    """Extensions, groups and time rules that a plan no longer has take their switches with them."""
     path = tmp_path / "switches.sqlite"
     spec = {
         "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
         "account": "acme", "extensions": {"11": {"name": "Bruno", "devices": [{"device": "p11"}]}},
+        "groups": {"sales": {"name": "Sales", "extension": "60", "members": ["11"]}},
+        "hours": {
+            name: {"open": ["Mon-Fri 08:00-18:00"], "then": "extension 11", "closed": "busy", **more}
+            for name, more in (("office", {}), ("shop", {"special": "group sales"}))
+        },
     }  # fmt: skip
     plan = build_plan(TenantSpec.model_validate(spec), revision=2, trunks=())
     settings = Settings(state=tmp_path, config=tmp_path)
@@ -216,13 +221,26 @@ def test_who_gets_an_extension_next_starts_afresh(tmp_path: Path) -> None:
     publication._write(settings, change)
     assert not path.exists(), "nothing switched, nothing to forget"
     out = dataclasses.replace(ONE, kind=SwitchKind.LOGGED_OUT, value="on")
-    gone = [ONE, out, dataclasses.replace(out, subject="10/sales")]
-    stays = [
+    night, special = (
+        dataclasses.replace(ONE, kind=SwitchKind.HOURS, subject="office", value=value)
+        for value in ("night", "special")
+    )
+    gone = [
+        *(ONE, out, dataclasses.replace(out, subject="10/sales")),
+        dataclasses.replace(out, subject="11/support"),
+        dataclasses.replace(night, subject="closed"),
+        special,
+    ]
+    stays = {
         dataclasses.replace(ONE, subject="11"),
         dataclasses.replace(out, subject="11/sales"),
+        dataclasses.replace(special, subject="shop"),
         dataclasses.replace(ONE, tenant="beta"),
-    ]
+    }
     switches.keep(path, [*gone, *stays])
     publication._write(settings, change)
     known = switches.read(path)
-    assert [*known.of("acme", NOW), *known.of("beta", NOW)] == stays
+    assert {*known.of("acme", NOW), *known.of("beta", NOW)} == stays
+    switches.keep(path, [night])
+    publication._write(settings, change)
+    assert night in switches.read(path).of("acme", NOW)

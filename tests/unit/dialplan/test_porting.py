@@ -78,6 +78,18 @@ def test_a_porting_that_cannot_be_is_found(number: dict[str, Any], code: str) ->
     assert code in {finding.code for finding in check_tenant(spec(**number), trunks=("carrier",))}
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "wrong"),
+    [("2026-12-01T13:01", True), ("2026-12-01T12:01Z", True), ("2026-12-01T13:00", False), (None, False)],
+)
+def test_what_is_to_come_is_not_confirmed(confirmed: str | None, wrong: bool) -> None:  # noqa: FBT001 — a table
+    """By the tenant's clock; who looks at no instant does not know."""
+    one = spec({"confirmed": confirmed} if confirmed else None)
+    found = [finding.path for finding in check_tenant(one, trunks=("carrier",), at=NOON)]
+    assert found == [("numbers", T, "porting", "confirmed")] * wrong
+    assert not check_tenant(one, trunks=("carrier",))
+
+
 @pytest.mark.parametrize("instant", ["2026-12-01", "2026-13-01T06:00", "1.12.2026", "2026-12-01T06:00+1",
                                      "9999-12-31T23:59", "0001-01-01T00:00"])  # fmt: skip
 def test_what_is_no_instant_is_a_mistake(instant: str) -> None:
