@@ -192,7 +192,8 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     until = month_end(last) if full else last
     lots = tuple(_ended(lot, last, until) if lot.last is None else lot for lot in state.lots)
     pending = () if state.moves_to is None else tuple(p for p in state.pending if p.begins < day)
-    state = replace(state, lots=lots, pending=pending, ended=state.moves_to is None)
+    periods = (*state.periods[:-1], *(replace(one, last=last) for one in state.periods[-1:]))
+    state = replace(state, lots=lots, periods=periods, pending=pending, ended=state.moves_to is None)
     steps = state.ending.steps if state.ending is not None else ()
     entries: list[Entry] = [Happened(on=day, what="ended", until=last, steps=steps)]
     state, booked = settle_whole(state, day)  # before the rest goes back

@@ -44,11 +44,16 @@ class Lot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """From a day on, what the contract has chosen and by which version it is priced."""
+    """From a day on, what the contract has chosen and by which version it is priced.
+
+    Attributes:
+        last: last day of the contract, where it has ended; another one may be signed long after it.
+    """
 
     first: date
     edition: Edition
     choices: Mapping[str, str]
+    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +206,8 @@ def spans(state: State) -> Iterator[tuple[Period, date | None]]:
     """Give each period with its last day; None where nothing ends it."""
     for place, one in enumerate(state.periods):
         coming = state.periods[place + 1 : place + 2]
-        yield one, coming[0].first - DAY if coming else state.last
+        last = coming[0].first - DAY if coming else state.last
+        yield one, one.last if one.last is not None else last
 
 
 def choices(state: State, day: date) -> Mapping[str, str]:

@@ -73,6 +73,14 @@ def test_call_costs_are_bought_out_while_that_is_chosen(
     assert values["buy_outs"] == [{"buy_out": "calls", "from": "2026-04-01", "until": until}]
 
 
+def test_call_costs_are_not_bought_out_between_two_contracts() -> None:
+    """Nobody pays for the time between the end of a contract and the day on which another one is signed."""
+    sign = facts.Sign(change=Change(choose={"care": ("self-managed",), "calls": ("bought-out",)}))
+    metered = facts.Sign(change=Change(choose={"care": ("self-managed",), "calls": ("metered",)}))
+    values = booked("accensys", ("2026-01-15", sign), ("2026-03-10", facts.Cancel()), ("2027-10-10", metered))
+    assert values["buy_outs"] == [{"buy_out": "calls", "from": "2026-01-15", "until": "2027-01-31"}]
+
+
 def test_after_a_move_each_catalogue_books_what_it_has() -> None:
     """The bundle with which the new contract begins; the old one's buy-out to the end of its month."""
     values = booked(
