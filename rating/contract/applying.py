@@ -97,15 +97,16 @@ def _more(state: State, part: ProductPart) -> State:
 
 def _less(state: State, part: ProductPart) -> State:
     """End units, the newest first; a lot of which some stay is divided."""
-    left, lots = -part.quantity, []
-    last = part.begins - DAY
-    for lot in reversed(state.lots):
-        if lot.product != part.product or lot.last is not None or not left:
-            lots.append(lot)
+    left, last = -part.quantity, part.begins - DAY
+    older, newer = list(state.lots), list[Lot]()
+    while left and older:
+        lot = older.pop()
+        if lot.product != part.product or lot.last is not None:
+            newer.append(lot)
             continue
         gone = min(left, lot.quantity)
         left -= gone
-        lots.append(replace(lot, quantity=gone, last=last, charged_until=last))
+        newer.append(replace(lot, quantity=gone, last=last, charged_until=last))
         if gone < lot.quantity:
-            lots.append(replace(lot, quantity=lot.quantity - gone))
-    return replace(state, lots=tuple(reversed(lots)))
+            newer.append(replace(lot, quantity=lot.quantity - gone))
+    return replace(state, lots=(*older, *reversed(newer)))

@@ -84,6 +84,8 @@ def in_use_too_much(state: State, after: State, day: date, creates: Mapping[str,
 
     Two offers are compared by names: what one of them does not name, it neither limits nor withholds.
     """
+    if not (state.in_use or creates or state.features_in_use):
+        return ()
     now, then = rights(state, state.today), rights(after, day)
     named, names = limited(state.edition.offer), limited(after.edition.offer)
     refusals = []

@@ -6,7 +6,7 @@ Owns which units are charged on which days at which price. Refuses to know what 
 The problem: within a month units come and go, options change and with them prices, and a price of tiers
 follows the number of all units. So a month is cut, product by product, where its price may change; each lot
 is charged by its stretches, and stretches that meet at one price become one line: a whole month costs exactly
-its price. A contract of years has many lots that a month cannot tell apart: to it they are one.
+its price. Lots that a month cannot tell apart are one to it (`rating.contract.alike`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from rating.contract.alike import alike
 from rating.contract.calendar import DAY, month_end
 from rating.contract.edition import Edition, unit_price
 from rating.contract.line import Line, monthly
@@ -38,11 +39,6 @@ class Standing:
     def amount_micro(self) -> int:
         """What all of them cost a month."""
         return self.paid * self.price_micro
-
-
-_Alike = tuple[str, date, date, date | None, date | None, bool, int | None]
-"""All that a month is told of a lot: its product, its first day and the first that is charged, the last ones,
-whether it is void; and the place of one that stays apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def month_lines(state: State, month: date) -> tuple[Line, ...]:
     """
     along = _along(state)
     stretches: list[_Stretch] = []
-    for product, lots in _seen(state, month).items():
+    for product, lots in alike(state.lots, month).items():
         for name in (product, *along.get(product, ())):
             spans = _spans(state, lots, name, month)
             for lot in lots:
@@ -132,68 +128,21 @@ def _paid(state: State, day: date) -> dict[str, tuple[int, int]]:
     for product, lots in running.items():
         for name in (product, *along.get(product, ())):
             price = _price(found, lots, name, day)
-            units = sum(_units(lots, lot, price.included, day) for lot in lots if not lot.void)
+            units = sum(lot.quantity for lot in lots if not lot.void)
+            units -= sum(free for lot, free in _free(lots, price.included, day) if not lot.void)
             if price.micro and units:
                 paid[name] = units, price.micro
     return paid
 
 
-def _seen(state: State, month: date) -> Mapping[str, Sequence[Lot]]:
-    """Give the lots of each product as a month sees them: those that begin and end alike in it are one.
-
-    Where units are included the oldest lots stay apart, until so many units run all month: which of these
-    are the free ones may change within it.
-    """
-    end, free, alike = month_end(month), _included(state), dict[_Alike, int]()
-    for place, lot in enumerate(state.lots):
-        if lot.first > end or (lot.last is not None and lot.last < month):
-            continue
-        ends = lot.last is not None and lot.last < end
-        first, last = max(lot.first, month), lot.last if ends else None
-        until = min(lot.charged_until or end, end) if ends else None
-        apart = place if free.get(lot.product, 0) > 0 else None
-        one = lot.product, first, max(lot.charged_from, month), last, until, lot.void, apart
-        alike[one] = alike.get(one, 0) + lot.quantity
-        if apart is not None and first == month and not ends:
-            free[lot.product] -= lot.quantity
-    seen: dict[str, list[Lot]] = {}
-    for (product, first, charged_from, last, until, void, _), quantity in alike.items():
-        seen.setdefault(product, []).append(
-            Lot(
-                product=product,
-                quantity=quantity,
-                first=first,
-                charged_from=charged_from,
-                last=last,
-                charged_until=until,
-                void=void,
-            )
-        )
-    return seen
-
-
-def _included(state: State) -> dict[str, int]:
-    """Give the most units of a product that are included in any edition of the contract."""
-    most: dict[str, int] = {}
-    for edition in _editions(state):
-        for name, spec in edition.offer.products.items():
-            if spec.included:
-                most[name] = max(most.get(name, 0), spec.included)
-    return most
-
-
 def _along(state: State) -> Mapping[str, Iterable[str]]:
     """Name what goes along with a product in any edition of the contract."""
     along: dict[str, dict[str, None]] = {}
-    for edition in _editions(state):
+    for edition in dict.fromkeys(one.edition for one in state.periods):
         for name, spec in edition.offer.products.items():
             if spec.per is not None:
                 along.setdefault(spec.per, {})[name] = None
     return along
-
-
-def _editions(state: State) -> Iterable[Edition]:
-    return dict.fromkeys(one.edition for one in state.periods)
 
 
 def _spans(state: State, lots: Sequence[Lot], name: str, month: date) -> Sequence[_Span]:
@@ -236,23 +185,31 @@ def _price(found: Period, lots: Sequence[Lot], name: str, day: date) -> _Price:
     return _Price(found.edition, micro or 0, spec.included if name == product else 0)
 
 
-def _units(lots: Sequence[Lot], lot: Lot, included: int, day: date) -> int:
-    """Units of a lot that are not included: the oldest ones are."""
-    older = 0
-    for other in lots:
-        if other is lot or older >= included:
+def _free(lots: Sequence[Lot], included: int, day: date) -> Iterator[tuple[Lot, int]]:
+    """Give the units that are included on a day, lot by lot: the oldest ones are."""
+    for lot in lots:
+        if not included:
             break
-        older += other.quantity if other.runs(day) else 0
-    return max(0, lot.quantity - max(0, included - older))
+        if lot.runs(day):
+            free = min(included, lot.quantity)
+            included -= free
+            yield lot, free
 
 
 def _stretches(name: str, lots: Sequence[Lot], lot: Lot, spans: Sequence[_Span]) -> Iterator[_Stretch]:
     """Charge a lot for its days of a month; stretches that meet at one price are one."""
     own = [one for one in spans if lot.first <= one.last and (lot.last is None or one.first <= lot.last)]
-    units = [_units(lots, lot, one.price.included, max(one.first, lot.first)) for one in own]
-    for (price, paid), same in groupby(zip(own, units, strict=True), key=lambda one: (one[0].price, one[1])):
-        days = [span for span, _ in same]
-        if price.micro and paid:
+    for (price, free), same in groupby(own, key=lambda one: (one.price, _free_of(lot, lots, one))):
+        days = list(same)
+        if price.micro and free < lot.quantity:
             first = lot.charged_from if days[0] is own[0] else days[0].first
             last = lot.charged_until if days[-1] is own[-1] else None
-            yield _Stretch(price.edition, name, price.micro, paid, first, last or days[-1].last)
+            yield _Stretch(
+                price.edition, name, price.micro, lot.quantity - free, first, last or days[-1].last
+            )
+
+
+def _free_of(lot: Lot, lots: Sequence[Lot], span: _Span) -> int:
+    """Units of a lot that are included in a span, in which it runs."""
+    free = _free(lots, span.price.included, max(span.first, lot.first))
+    return next((units for one, units in free if one is lot), 0)

@@ -271,9 +271,9 @@ def rights(state: State, day: date) -> Rights:
         spec = offer.choices[choice].options[option]
         administers |= set(spec.administers)
         _add(limits, spec.grants, 1)
-    there = quantities(state, offer.products, day)
+    there, early = quantities(state, offer.products, day), _early(state, day)
     for name, product in offer.products.items():
-        _add(limits, product.grants, there[name] + _early(state, name, day))
+        _add(limits, product.grants, there[name] + early.get(name, 0))
     features = [name for name, feature in offer.features.items() if _open(feature, chosen, there)]
     return Rights(
         features=tuple(sorted(features)),
@@ -289,14 +289,13 @@ def limited(offer: OfferSpec) -> frozenset[str]:
     return frozenset(name for grants in granting for name in grants)
 
 
-def _early(state: State, product: str, day: date) -> int:
-    """Units that are pending and may be used already."""
-    return sum(
-        part.quantity
-        for part in state.pending
-        if isinstance(part, ProductPart) and part.product == product and part.quantity > 0
-        if part.usable <= day < part.begins
-    )
+def _early(state: State, day: date) -> dict[str, int]:
+    """Units of products that are pending and may be used already."""
+    early: dict[str, int] = {}
+    for part in state.pending:
+        if isinstance(part, ProductPart) and part.quantity > 0 and part.usable <= day < part.begins:
+            early[part.product] = early.get(part.product, 0) + part.quantity
+    return early
 
 
 def _open(feature: FeatureSpec, chosen: Mapping[str, str], there: Mapping[str, int]) -> bool:

@@ -58,7 +58,7 @@ async def test_an_order_cut_at_any_message_is_whole_or_nothing(
 ) -> None:
     """An error says that nothing is stored, an outcome that it is; sent again it is ordered once.
 
-    What was not stored is sent again in the next round: a contract of a hundred orders is slow to work out.
+    What was not stored is sent again in the next round: the contract stays as short as it can.
     """
     monkeypatch.setattr(receipt, "AGAIN_S", 0.001)
     outcomes = []
