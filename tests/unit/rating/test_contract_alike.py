@@ -12,7 +12,7 @@ FEBRUARY, END, BEFORE, MIDDLE = date(2026, 2, 1), date(2026, 2, 28), date(2025, 
 BEHIND = date(2026, 3, 1)
 
 
-def lot(quantity: int = 1, first: date = BEFORE, product: str = "seat", **said: Any) -> Lot:  # noqa: ANN401
+def lot(quantity: int = 1, first: date = BEFORE, product: str = "seat", **said: Any) -> Lot:  # noqa: ANN401 — its fields
     """Make a lot that is charged from its first day on, unless something else is said."""
     usual: dict[str, Any] = {"product": product, "quantity": quantity, "first": first, "charged_from": first}
     return Lot(**usual | said)
