@@ -140,8 +140,14 @@ def _forward(asked: Asked, when: str) -> Node:
 
 
 def _no_forward(asked: Asked, when: str) -> Node:
-    """Switch a forward off; one that the document names has to be overruled."""
-    value = OFF if getattr(asked.extension.forwards, when) else CLEARED
+    """Switch a forward off; what would still send such calls on has to be overruled.
+
+    That is the document, for all callers or some, and of unreachable phones what is said of no answer.
+    """
+    cases = (when, "no_answer") if when == "unreachable" else (when,)
+    tenant, number = asked.plan.tenant, asked.extension.number
+    elsewhere = cases[1:] and asked.sheet.switched(tenant, FORWARDS["no_answer"], number)
+    value = OFF if elsewhere or any(map(asked.extension.forwards.names, cases)) else CLEARED
     one = switch(asked, FORWARDS[when], asked.extension.number, value)
     return confirm(asked, [one], _SOUNDS[when], "de-activated")
 

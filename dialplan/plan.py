@@ -115,6 +115,10 @@ class Forwards:
     unreachable: Target | None = None
     ring_s: int
 
+    def names(self, when: str) -> bool:
+        """Tell whether some calls, or all, are sent on in a case."""
+        return bool(getattr(self, when)) or any(when in rule.targets for rule in self.rules)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
