@@ -168,17 +168,22 @@ def _member(spec: TenantSpec, one: MemberSpec) -> Member:
 
 def extensions_of(spec: TenantSpec, number: str) -> tuple[str, ...]:
     """Give the extensions that ring for a member of a group, each once; none for a number outside."""
-    return tuple(dict.fromkeys(_extensions_of(spec, number, frozenset())))
+    return tuple(one for one in members_behind(spec, number) if one in spec.extensions)
 
 
-def _extensions_of(spec: TenantSpec, number: str, inside: frozenset[str]) -> Iterator[str]:
-    """Give the extension of a member; of a group that is one, those of its members."""
-    if number in spec.extensions:
+def members_behind(spec: TenantSpec, number: str) -> tuple[str, ...]:
+    """Give what stands behind a member of a group, extensions and numbers outside, each once."""
+    return tuple(dict.fromkeys(_members_behind(spec, number, frozenset())))
+
+
+def _members_behind(spec: TenantSpec, number: str, inside: frozenset[str]) -> Iterator[str]:
+    """Give a member itself; of a group that is one, its members."""
+    if number in spec.extensions or number.startswith("+"):
         yield number
     nested = next((name for name, group in spec.groups.items() if group.extension == number), "")
     if nested and nested not in inside:
         for inner in spec.groups[nested].members:
-            yield from _extensions_of(spec, str(inner), inside | {nested})
+            yield from _members_behind(spec, str(inner), inside | {nested})
 
 
 def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one: ExtensionSpec) -> Extension:

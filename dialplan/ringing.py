@@ -33,9 +33,10 @@ class Rung:
     """A member that rings.
 
     Attributes:
-        phones: that ring; none for a number outside.
+        phones: of its own that ring; none where it is reached elsewhere.
         busy_level: calls with which they are busy; 0: however many they have, they ring.
-        elsewhere: the step that rings where else the member is reached; None: its own phones ring.
+        elsewhere: the step that rings where else the member is reached, and those that join it; None: its own
+            phones ring.
     """
 
     member: Member
@@ -66,9 +67,10 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
         words = group.strategy.replace("_", " ")
         sheet.note(f"groups.{group.name}.strategy", f"{words}: {', '.join(one.number for one in order)}")
     present = (_present(sheet, here, group, one) for one in order)
-    rung = list(
-        _once(one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach)))
-    )
+    members = [one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach))]
+    if group.strategy is Strategy.SIMULTANEOUS:
+        members = sorted(members, key=_is_elsewhere)  # a member's own phone waits for no forward to it
+    rung = list(_once(members))
     if not rung:
         return []
     shared = _shared(sheet, here, group)
@@ -168,40 +170,83 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
     return Rung(member, timeout_s, member.endpoints, busy_level)
 
 
+def _is_elsewhere(one: Rung) -> bool:
+    return one.elsewhere is not None
+
+
 def _once(rung: Iterable[Rung]) -> Iterator[Rung]:
-    """Leave out phones that ring already, for another member forwards its calls to them."""
-    phones: set[str] = set()
+    """Leave out phones and numbers that ring already, for another member forwards its calls to them."""
+    ringing: set[str] = set()
     for one in rung:
-        if phones.isdisjoint(one.phones):
-            phones.update(one.phones)
-            yield one
-        elif left := tuple(phone for phone in one.phones if phone not in phones):
-            phones.update(left)
-            yield _ringing(one, left)
+        if one.elsewhere:
+            if node := _left(one.elsewhere, ringing):
+                yield replace(one, elsewhere=node)
+        elif phones := _first(one.phones, ringing):
+            yield one if phones == one.phones else replace(one, phones=phones)
 
 
-def _ringing(one: Rung, phones: tuple[str, ...]) -> Rung:
-    """Let fewer phones of a member ring."""
-    match one.elsewhere:
-        case Node(step=Ring() as step):
-            return replace(one, phones=phones, elsewhere=Node(replace(step, endpoints=phones)))
+def _first(reached: Sequence[str], ringing: set[str]) -> tuple[str, ...]:
+    """Leave out what rings already; what is left rings from here on."""
+    first = tuple(one for one in reached if one not in ringing)
+    ringing.update(first)
+    return first
+
+
+def _left(node: Node, ringing: set[str]) -> Node | None:
+    """Leave out of a step, and of those that join it, what rings already; None: nothing is left."""
+    match node.step:
+        case Ring() as step:
+            phones = _first(step.endpoints, ringing)
+            joined = tuple((after_s, left) for after_s, late in node.joined if (left := _left(late, ringing)))
+            return Node(replace(step, endpoints=phones), joined=joined) if phones or joined else None
+        case Outside(number=number):
+            return node if _first([number], ringing) else None
         case _:
-            return replace(one, phones=phones)
+            return node
 
 
 def _elsewhere(here: Here, group: Group, member: Member, timeout_s: int, node: Node | None) -> Rung | None:
     """Ring a member where else it is reached, and only there: a mailbox must not take a group's call."""
     match node:
-        case Node(step=Ring() as step):
-            level = _least(group.busy_level, step.busy_level)
-            shown = replace(step, tone=group.ring_tone, prefix=group.prefix, group=_name(here, group),
-                            timeout_s=timeout_s, busy_level=level)  # fmt: skip
-            return Rung(member, timeout_s, step.endpoints, level, Node(shown))
-        case Node(step=Outside() as step):
-            node = Node(replace(step, timeout_s=timeout_s, confirm=here.plan.language))
-            return Rung(member, timeout_s, (), elsewhere=node)
+        case Node(step=Ring() | Outside() as step):
+            shown = partial(_shown, here, group)
+            joined = tuple(_late(shown, node, ends_s=step.timeout_s, timeout_s=timeout_s))
+            reached = Node(shown(step, timeout_s, prefix=group.prefix), joined=joined)
+            return Rung(member, timeout_s, (), elsewhere=_counted_apart(reached))
         case _:
             return None
+
+
+def _late(
+    shown: Callable[[Ring | Outside, int], Ring | Outside], node: Node, *, ends_s: int, timeout_s: int
+) -> Iterator[Later]:
+    """Let those that join a step ring as long as it does now, if they rang to its end, and never longer."""
+    for after_s, late in node.joined:
+        left_s = timeout_s - after_s
+        if left_s > 0 and isinstance(late.step, Ring | Outside):
+            to_the_end = after_s + late.step.timeout_s >= ends_s
+            yield after_s, Node(shown(late.step, left_s if to_the_end else min(left_s, late.step.timeout_s)))
+
+
+def _shown(
+    here: Here, group: Group, step: Ring | Outside, timeout_s: int, prefix: str = ""
+) -> Ring | Outside:
+    """Let a step that was made for other calls ring as a group's calls do; who is outside must press 1."""
+    if isinstance(step, Outside):
+        return replace(step, timeout_s=timeout_s, confirm=step.confirm or here.plan.language)
+    level = _least(group.busy_level, step.busy_level)
+    return replace(step, tone=group.ring_tone, prefix=prefix, group=_name(here, group),
+                   timeout_s=timeout_s, busy_level=level)  # fmt: skip
+
+
+def _counted_apart(node: Node) -> Node:
+    """Let those that join a step ring though its own phones have calls enough: these join it, too."""
+    match node.step:
+        case Ring(busy_level=level) as step if level and node.joined:
+            own = Node(replace(step, **CALLERS_OWN))
+            return Node(replace(step, endpoints=(), busy_level=0), joined=((0, own), *node.joined))
+        case _:
+            return node
 
 
 def _least(*levels: int) -> int:
@@ -230,40 +275,43 @@ def _all_of(sheet: Sheet, group: Group, shared: Shared, rung: Sequence[Rung]) ->
     """Ring all members in one step; those that need a step of their own join it, and show what it shows."""
     phones = tuple(phone for one in rung if one.is_plain for phone in one.phones)
     joining = partial(shared, **CALLERS_OWN)
-    joined = tuple((one.member.delay_s, _joining(one, joining)) for one in rung if not one.is_plain)
+    joined = tuple(later for one in rung if not one.is_plain for later in _joining(one, joining))
     return _together(sheet, group, shared, phones, joined)
 
 
 def _together(
     sheet: Sheet, group: Group, shared: Shared, phones: tuple[str, ...], joined: Sequence[Later] = ()
 ) -> Node:
-    later = [f"{_words(node)} after {delay_s} s" for delay_s, node in joined]
-    words = ", ".join([*phones, *later] if later else phones)
-    sheet.note(f"groups.{group.name}", f"rings {words} for {group.timeout_s} s")
-    return Node(shared(endpoints=phones, timeout_s=group.timeout_s), joined=tuple(joined))
+    node = Node(shared(endpoints=phones, timeout_s=group.timeout_s), joined=tuple(joined))
+    sheet.note(f"groups.{group.name}", f"rings {_words(node)} for {group.timeout_s} s")
+    return node
 
 
 CALLERS_OWN: Mapping[str, Any] = {"caller": "", "prefix": "", "heard": "", "calling_keys": None}
 """Left to the group's own step, as only the caller's channel can do it: who is shown, what is heard, keys."""
 
 
-def _joining(one: Rung, joining: Shared) -> Node:
-    """Give the step of a member that joins the group's."""
-    match one.elsewhere:
-        case None:
-            return one.alone(joining)
-        case Node(step=Ring() as step):
-            return Node(replace(step, **CALLERS_OWN))
-        case Node(step=Outside() as step):
-            return Node(replace(step, calling_keys=None))
-        case node:
-            return node
+def _joining(one: Rung, joining: Shared) -> Iterator[Later]:
+    """Give the steps of a member that join the group's; none joins another: that is one channel too far."""
+    node, delay_s = one.alone(joining), one.member.delay_s
+    match node.step:
+        case Ring(endpoints=()):
+            pass  # each of those that join it has a step of its own
+        case Ring() as step if one.elsewhere:
+            yield delay_s, Node(replace(step, **CALLERS_OWN))
+        case Outside() as step:
+            yield delay_s, Node(replace(step, calling_keys=None))
+        case _:
+            yield delay_s, node
+    yield from ((delay_s + after_s, late) for after_s, late in node.joined)
 
 
 def _words(node: Node) -> str:
     match node.step:
         case Ring(endpoints=endpoints):
-            return ", ".join(endpoints)
+            return ", ".join(
+                [*endpoints, *(f"{_words(one)} after {delay_s} s" for delay_s, one in node.joined)]
+            )
         case Outside(number=number):
             return number
         case other:

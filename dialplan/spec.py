@@ -330,7 +330,8 @@ class GroupSpec(Document):
             today (`fewest_calls`).
         members: extensions of the tenant, extensions of other groups, and numbers outside.
         members_forward: `obey`: a member who forwards every call is rung where the call would go, another
-            extension or a number outside, which the member pays. Who forwards elsewhere is left out.
+            extension, all that a group rings together (the first in turn, if one rings after another), or a
+            number outside, which the member pays. Who forwards elsewhere is left out.
         busy_level: a member who has so many calls, of whatever kind, counts as busy and is not rung;
             with a level of its own, by the lower of the two.
         ring_tone: name of the ring tone that phones are asked for (header Alert-Info).

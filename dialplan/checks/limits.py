@@ -1,4 +1,4 @@
-"""Checks of limits: each one can be reached and holds wherever its extension is rung."""
+"""Checks of limits, and of groups as members: each holds wherever its extension is rung."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ from dialplan import build
 from dialplan.checks.register import check
 from dialplan.checks.subject import Subject
 from dialplan.finding import Finding, Path
+from dialplan.spec import ExtensionSpec
 
 
 @check
@@ -38,6 +39,39 @@ def levels_within_members(subject: Subject) -> Iterator[Finding]:
                     message=f"member {member} rings as one: the busy_level of {counted[0]} cannot hold",
                     remedy=f"name the extensions of group {member} as members of {name}, one by one",
                 )
+
+
+@check
+def ways_within_members(subject: Subject) -> Iterator[Finding]:
+    """A group that is a member has nobody outside, nor, where forwards are obeyed, who forwards every call.
+
+    It is phones that ring for a member: a number behind it would never ring, and a forward never count.
+    """
+    spec = subject.spec
+    for name, group in spec.groups.items():
+        direct = frozenset(map(str, group.members))
+        for index, member in enumerate(map(str, group.members)):
+            path = ("groups", name, "members", index)
+            inside = () if member in spec.extensions else build.members_behind(spec, member)
+            for number in (one for one in inside if one.startswith("+") and one not in direct):
+                yield Finding(
+                    path=path,
+                    code="outside-within-member",
+                    message=f"member {member} rings as one: its {number} outside would never ring",
+                    remedy=f'add {{number: "{number}"}} to the members of {name}',
+                )
+            forwarding = [one for one in inside if one in spec.extensions and _forwards(spec.extensions[one])]
+            if forwarding and group.members_forward == "obey":
+                yield Finding(
+                    path=path,
+                    code="forward-within-member",
+                    message=f"member {member} rings as one: {forwarding[0]}'s forward would not count",
+                    remedy=f"name the extensions of group {member} as members of {name}, one by one",
+                )
+
+
+def _forwards(extension: ExtensionSpec) -> bool:
+    return bool(extension.forward.always or any(rule.always for rule in extension.forward.rules))
 
 
 def _beyond(path: Path, most: int | None, other: str, others: int | None) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from dialplan.checks.subject import SECTIONS, Subject
 from dialplan.decision import MAX_STEP_BYTES, MAX_STEPS
 from dialplan.finding import Finding, Path
 from dialplan.graph import closure, cycles
+from dialplan.plan import Member
 from dialplan.references import Place
 from dialplan.spec import GroupSpec, TenantSpec
 from dialplan.spelling import MIN_RING_S
@@ -162,24 +163,52 @@ def _steps(subject: Subject, place: Place) -> int:
     ends = {rule.target for rule in subject.ways.get(place, ()) if subject.place(rule.target) is None}
     if place.kind == Kind.NUMBER:
         return 1  # of all its ways, a call takes one
-    return len(ends) + _own_steps(subject.spec, place)
+    return len(ends) + _own_steps(subject, place)
 
 
-def _own_steps(spec: TenantSpec, place: Place) -> int:
-    if place.kind == Kind.GROUP and place.name in spec.groups:
-        group: GroupSpec = spec.groups[place.name]
-        members = build.members(spec, group)
-        alone = group.strategy != "simultaneous" or group.members_forward == "obey" or group.busy_level
-        busy = {number for number, one in spec.extensions.items() if one.busy_level}
-        steps = sum(
-            bool(alone or one.delay_s or one.timeout_s or one.number in busy)
-            for one in members
-            if not one.is_outside
-        )
-        return steps + 1 + (1 if group.voicemail else 0)  # a number outside is a way and counted as one
+def _own_steps(subject: Subject, place: Place) -> int:
+    if place.kind == Kind.GROUP and place.name in subject.spec.groups:
+        group = subject.spec.groups[place.name]
+        steps = sum(1 for one in _apart(subject.spec, group) if not one.is_outside)
+        return steps + 1 + (1 if group.voicemail else 0) + _steps_elsewhere(subject, place)
     if place.kind == Kind.EXTENSION:
         return 2  # its phones, and its mailbox
     return 1
+
+
+def _apart(spec: TenantSpec, group: GroupSpec) -> Iterator[Member]:
+    """Give the members that ring with a step of their own; one outside is also a way, and counted as one."""
+    alone = group.strategy != "simultaneous" or group.members_forward == "obey" or group.busy_level
+    busy = {number for number, one in spec.extensions.items() if one.busy_level}
+    for one in build.members(spec, group):
+        if alone or one.is_outside or one.delay_s or one.timeout_s or one.number in busy:
+            yield one
+
+
+def _steps_elsewhere(subject: Subject, group: Place) -> int:
+    """Count what joins the steps of members that are reached elsewhere; each rings once at most."""
+
+    def at_once(place: Place) -> Iterator[Place]:
+        rules = subject.ways.get(place, ())
+        if place.kind == Kind.EXTENSION:
+            rules = tuple(rule for rule in rules if rule.path[-1] in {"always", "anonymous"})
+        if place.name in subject.spec.groups and place.kind == Kind.GROUP:
+            rules = tuple(rule for rule in rules if "members" in rule.path)
+            yield from _obeyed(subject.spec.groups[place.name])
+        if place.kind != Kind.ANNOUNCEMENT:
+            yield from (onward for rule in rules if (onward := subject.place(rule.target)))
+
+    reached = closure(at_once(group), at_once) - {group}
+    names = {place.name for place in reached if place.kind == Kind.GROUP}
+    groups = (one for name, one in subject.spec.groups.items() if name in names)
+    together = (one for one in groups if one.strategy == "simultaneous")
+    return sum(1 for one in together for _ in _apart(subject.spec, one))
+
+
+def _obeyed(group: GroupSpec) -> Iterator[Place]:
+    """Give the members whose forwards a group obeys."""
+    if group.members_forward == "obey":
+        yield from (Place(Kind.EXTENSION, str(one)) for one in group.members)
 
 
 def _dead_end(path: Path, who: str, what: str) -> Finding:

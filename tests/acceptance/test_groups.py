@@ -466,15 +466,16 @@ async def test_a_mailbox_outside_takes_none_of_120_calls(pbx: Pbx, crew: Plan, r
 
 
 @pytest.mark.parametrize(
-    ("number", "payer"), [(OUTSIDE, "crew/60"), (OBEYS, "crew/23")], ids=["own", "forward"]
+    ("number", "to", "payer"),
+    [(OUTSIDE, MOBILE, "crew/60"), (OBEYS, MOBILE, "crew/23"), (OBEYS, "60", "crew/60")],
 )
 async def test_who_presses_1_outside_has_the_call(
-    pbx: Pbx, crew: Plan, runs: Runs, number: str, payer: str
+    pbx: Pbx, crew: Plan, runs: Runs, *, number: str, to: str, payer: str
 ) -> None:
     """The caller is answered at the key, not before; the phones stop; who sends it outside pays all of it."""
     del crew
     taken = await _take(pbx, runs, {"20": sipp.answering(ring_ms=60_000, start_at="silent")})
-    await _dial(pbx, runs, "p23", f"*72{MOBILE}")
+    await _dial(pbx, runs, "p23", f"*72{to}")
     async with _carrier(pbx, sipp.answering(ring_ms=0, press="1", refer_after_ms=1_000)) as carrier:
         runs.append(caller := await pbx.carrier.call(number, port=pbx.port(), talk_ms=1_000))
         said = await caller.wait()

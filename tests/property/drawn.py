@@ -277,6 +277,14 @@ def enriched(document: dict[str, Any], said: list[tuple[Place, Any]]) -> dict[st
     return document
 
 
+def nest(inner: dict[str, Any], outer: dict[str, Any], extensions: dict[str, dict[str, Any]]) -> None:
+    """Make a group a member of another, as `check` wants it: what else is behind it would not count."""
+    mobiles = [one for one in inner["members"] if isinstance(one, dict) and "number" in one]
+    outer["members"] += [*mobiles, inner["extension"]]
+    if any("always" in one["forward"] for one in extensions.values()):
+        outer["members_forward"] = "ignore"
+
+
 @st.composite
 def sound_tenants(draw: st.DrawFn) -> TenantSpec:
     """Draw a document with nothing wrong in it, and with anything in it that documents can say."""
@@ -292,6 +300,8 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
         }  # fmt: skip
         if draw(st.booleans()):
             del forwards["always"]
+        elif number in {"10", "11"} and draw(st.booleans()):
+            forwards["always"] = "group blue"  # what rings of it must ring for red, too, whose members obey
         if number == "12":  # one such: each case counts as a step, and a decision has only so many
             forwards["unreachable"] = perhaps(place)
             forwards["rules"] = [{"callers": [draw(kinds_of_callers)], "busy": draw(later(place))}]
@@ -305,20 +315,24 @@ def sound_tenants(draw: st.DrawFn) -> TenantSpec:
     timed = st.sampled_from(EXTENSIONS).map(lambda number: {"extension": number, "timeout_s": 7})
     outside = st.sampled_from(OUTSIDE).map(lambda number: {"number": number})
     members = st.lists(st.one_of(st.sampled_from(EXTENSIONS), timed, outside), min_size=1, max_size=4)
+    apart = st.lists(st.one_of(timed, outside), min_size=1, max_size=4)  # each with a step of its own
     strategies = st.sampled_from([str(strategy) for strategy in Strategy])
+    together = st.one_of(st.just(str(Strategy.SIMULTANEOUS)), strategies)
     groups = {
         name: without_none(
             {
                 "name": "G",
                 "extension": number,
-                "members": draw(members) + nested,
+                "members": draw(drawn),
                 "members_forward": draw(st.sampled_from(["ignore", "obey"])),
-                "strategy": draw(strategies),
+                "strategy": draw(together),
                 "otherwise": perhaps(f"group {name}"),
             }
         )
-        for name, number, nested in (("red", "60", ["61"]), ("blue", "61", []))
+        for name, number, drawn in (("red", "60", members), ("blue", "61", st.one_of(members, apart)))
     }
+    if draw(st.booleans()):
+        nest(groups["blue"], groups["red"], extensions)
     office = {
         **{key: draw(written) for key, written in opening.items()},
         "then": draw(later("hours office")),
@@ -501,6 +515,21 @@ def published(*specs: TenantSpec) -> Published:
     return Published().with_plans(build_plan(spec, revision=1, trunks=("carrier",)) for spec in specs)
 
 
+def dialled_inside(spec: TenantSpec) -> list[Facts]:
+    """Give a call from outside to each number of a tenant, and from each phone to whatever has one inside."""
+    phones = [f"{spec.tenant}-p{number}" for number in EXTENSIONS]
+    inside = [*EXTENSIONS, *(group.extension or "" for group in spec.groups.values())]
+    return [
+        Facts(call="c", linkedid="c", origin=origin, endpoint=endpoint, actor=endpoint, dialled=number)
+        for origin, endpoints, numbers in (
+            (Origin.PHONE, phones, inside),
+            (Origin.TRUNK, ["trunk-carrier"], list(spec.numbers)),
+        )
+        for endpoint in endpoints
+        for number in numbers
+    ]
+
+
 def assert_bounded(decision: Decision) -> None:
     """Hold a decision to its shape: some steps, not too many, and every jump leads forward."""
     assert 1 <= len(decision.steps) <= MAX_STEPS
@@ -510,6 +539,8 @@ def assert_bounded(decision: Decision) -> None:
             assert jump == END or number < jump <= len(decision.steps)
         if isinstance(step, Reject):
             assert step.cause == CAUSES[step.reason]
+        if isinstance(step, Ring):
+            assert step.endpoints or step.joined, "a step that rings nobody ends in no named outcome"
 
 
 def jumps(step: object) -> tuple[int, ...]:

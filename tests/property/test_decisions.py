@@ -25,6 +25,7 @@ from tests.property.drawn import (
     NUMBERS,
     anything,
     assert_bounded,
+    dialled_inside,
     instants,
     published,
     questions,
@@ -80,6 +81,16 @@ def test_a_plan_that_compiles_is_never_cut_and_names_only_what_exists(
             assert step.number not in plans.numbers, "own numbers stay on-net"
             assert bool(step.diverting) == (step.why is not Why.CALL)
             assert not state.blind or 0 < step.limit_s <= 3600
+
+
+@given(sound_tenants(), states, instants)
+def test_everybody_in_a_plan_that_compiles_can_be_called(
+    spec: TenantSpec, state: State, now: datetime
+) -> None:
+    """Whoever calls whom in a tenant, the decision is bounded and none of its steps rings nobody."""
+    plans = published(spec)
+    for facts in dialled_inside(spec):
+        assert_bounded(decide(plans, facts, state, now))
 
 
 @given(sound_tenants(), questions_of_one, states, instants)
