@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pbxcore.cli.app import out
 from rating.contract import report
-from rating.contract.answer import missing
+from rating.contract.lacking import missing
 from rating.contract.line import amount_text, total
 from rating.contract.quote import Quote
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rating.contract.ending import Ending, Step
 from rating.contract.facts import Fact
-from rating.contract.line import amount_text
 from rating.contract.passing import Entry
 from rating.contract.quote import Quote
 from rating.contract.state import State
@@ -55,15 +54,3 @@ def changed(agreed: str, made: Quote) -> Refusal:
     """Say that what was agreed would be something else today."""
     words = f"quote {agreed} no longer holds: today it would be {made.id}"
     return Refusal("quote-changed", words, "look at the new one")
-
-
-def missing(amount_micro: int) -> Refusal:
-    """Say what a credit lacks."""
-    amount = amount_text(amount_micro)
-    return Refusal("credit", f"the credit lacks {amount}", top_up(amount_micro))
-
-
-def top_up(amount_micro: int) -> str:
-    """Say how something is paid in."""
-    amount = amount_text(amount_micro)
-    return f'top up {amount} first: the event `top_up: "{amount}"`, or a payment into the contract\'s account'

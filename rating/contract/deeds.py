@@ -9,15 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from rating.contract import facts
-from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, missing, refused
+from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused
 from rating.contract.billing import move_credit, settle
 from rating.contract.edition import Shelf
 from rating.contract.facts import Fact
+from rating.contract.lacking import missing
 from rating.contract.offering import Need, smallest
 from rating.contract.opening import SIGNED_ALREADY, Opening, conditions, offered, opened, quote_opening
 from rating.contract.parting import parting, processed
 from rating.contract.quote import Quote, ordered, quote
-from rating.contract.state import State, active, choices, rights
+from rating.contract.state import State, active, choices, moves_to_credit, rights
 from rating.contract.wish import Agreed, Refusal
 from rating.periods import month_start
 
@@ -28,7 +29,7 @@ def do(state: State, fact: Fact, shelf: Shelf) -> Done:
 
 
 def _top_up(state: State, fact: Fact, deed: facts.TopUp, _shelf: Shelf) -> Done:
-    if not state.prepaid:
+    if not state.prepaid and not moves_to_credit(state):
         return refused(state, fact, _no_credit(state))
     state, movement = move_credit(state, fact.on, "top-up", deed.amount_micro)
     return state, Answer(fact=fact, outcome="accepted"), (movement,)

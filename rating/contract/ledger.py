@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import takewhile
 
-from rating.contract.answer import missing
 from rating.contract.billing import BESIDE, Movement
 from rating.contract.calendar import DAY
 from rating.contract.document import ContractSpec
 from rating.contract.edition import Shelf
 from rating.contract.facts import LAST_MINUTE, Calls, Fact, Ledger
 from rating.contract.history import History
+from rating.contract.lacking import missing
 from rating.contract.story import tell
 from rating.contract.wish import Refusal
 

@@ -6,10 +6,11 @@ as it is (`rating.contract.deeds`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from rating.contract import facts
-from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused, top_up
+from rating.contract.answer import NO_CONTRACT, NOT_SIGNED, Answer, Done, changed, refused
 from rating.contract.billing import Booked, Movement, settle, take_back
 from rating.contract.calendar import DAY
 from rating.contract.change import Plan
@@ -17,9 +18,10 @@ from rating.contract.charges import month_price, standing
 from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.ending import Ending, Step, ending
 from rating.contract.facts import Fact
+from rating.contract.lacking import is_debt, missing, top_up
 from rating.contract.line import amount_text
 from rating.contract.opening import parts_of
-from rating.contract.passing import advance, lost_by_moving
+from rating.contract.passing import advance, lacking_to_move, lost_by_moving
 from rating.contract.quote import Quote, booked_lines, identified, invoice_difference
 from rating.contract.signing import select
 from rating.contract.state import State, active, choices
@@ -104,9 +106,11 @@ def _moving(made: Quote, after: State, chosen: Selection, ends: Ending) -> Quote
     _, entries = advance(after, turn)
     booked = tuple(one for one in entries if isinstance(one, Booked) and one.edition is chosen.edition)
     step = Step("after", first, f"begins when the contract under {made.edition.name} has ended: {first}")
+    last, _ = advance(after, ends.last)
     return replace(
         made,
         edition=chosen.edition,
+        dates=(*made.dates, *_to_pay_in(lacking_to_move(last, first), first)),
         plan=Plan(parts=tuple(parts_of(chosen, first, (*ends.steps, step))), once=chosen.once),
         price_after_micro=month_price(begun, first),
         invoice_on=turn,
@@ -115,6 +119,14 @@ def _moving(made: Quote, after: State, chosen: Selection, ends: Ending) -> Quote
         has=standing(begun, first),
         chosen=choices(begun, first),
     )
+
+
+def _to_pay_in(lacking_micro: int, first: date) -> tuple[Step, ...]:
+    """Say what a credit needs by the day on which the first debit is taken."""
+    if not lacking_micro:
+        return ()
+    words = f"the first debit is taken from a credit on {first}, else the old contract goes on"
+    return (Step("credit", first, f"{words}: {top_up(lacking_micro)}"),)
 
 
 def _refund(after: State, ends: Ending) -> int:
@@ -170,7 +182,11 @@ def _moved(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> _Parting
     after = replace(_with_ending(state, fact), moves_to=chosen)
     assert after.ending is not None, "whoever moves has an end"
     last, _ = advance(after, after.ending.last)
-    refusals = lost_by_moving(last, after.ending.last + DAY)
+    first = after.ending.last + DAY
+    refusals = lost_by_moving(last, first)
+    lacking = lacking_to_move(last, first)
+    if lacking and state.prepaid:  # who is invoiced can pay in from now on, until that day
+        refusals += (missing(lacking),)
     return _Parting(after=state if refusals else after, refusals=refusals)
 
 
@@ -215,7 +231,7 @@ def _bound(state: State) -> tuple[Refusal, ...]:
         words = f"notice was given on {state.notice}, it ends on {state.last}"
         return (Refusal("noticed-already", words, "nothing has to be done"),)
     prepaid = state.edition.offer.billing.prepaid
-    if prepaid is not None and not prepaid.cancel_below_zero and state.balance_micro < 0:
+    if prepaid is not None and not prepaid.cancel_below_zero and is_debt(state.balance_micro):
         amount = amount_text(-state.balance_micro)
         words = f"the credit is {amount} below zero"
         return (Refusal("debt", words, top_up(-state.balance_micro)),)

@@ -9,12 +9,30 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rating.contract.applying import apply_part, without_choice
-from rating.contract.billing import Booked, charge_once, move_credit, settle, settle_whole, turn_month
+from rating.contract.billing import (
+    Booked,
+    Movement,
+    charge_once,
+    move_credit,
+    settle,
+    settle_whole,
+    turn_month,
+)
 from rating.contract.calendar import DAY, month_end
 from rating.contract.change import in_use_too_much
 from rating.contract.edition import charged_from
 from rating.contract.ending import Step, term_over, term_steps
-from rating.contract.state import ChoicePart, Lot, Part, Period, ProductPart, State, VersionPart
+from rating.contract.lacking import fraction, missing
+from rating.contract.state import (
+    ChoicePart,
+    Lot,
+    Part,
+    Period,
+    ProductPart,
+    State,
+    VersionPart,
+    moves_to_credit,
+)
 from rating.contract.version import lost
 from rating.contract.wish import Refusal, Selection
 from rating.periods import next_month
@@ -175,9 +193,19 @@ def lost_by_moving(state: State, day: date) -> tuple[Refusal, ...]:
     return in_use_too_much(state, begin(replace(state, lots=(), pending=()), state.moves_to, day), day, {})
 
 
+def lacking_to_move(state: State, day: date) -> int:
+    """What a credit lacks for what a move takes from it on its day, as a signing would."""
+    if not moves_to_credit(state):
+        return 0
+    after, _ = _end(state, day)
+    return max(0, -after.balance_micro)
+
+
 def _over(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     """End a contract, unless what follows it would take away what is in use: then it goes on."""
     refusals = lost_by_moving(state, day)
+    lacking = lacking_to_move(state, day)
+    refusals += (missing(lacking),) if lacking else ()
     if not refusals or state.moves_to is None:
         return _end(state, day)
     words = f"does not move to {state.moves_to.edition.name}: {state.edition.name} goes on from {day}"
@@ -199,14 +227,26 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     state, booked = settle_whole(state, day)  # before the rest goes back
     entries += booked
     prepaid = state.edition.offer.billing.prepaid
-    if prepaid is not None and prepaid.refund and state.balance_micro > 0:
-        state, movement = move_credit(state, day, "refund", -state.balance_micro)
-        entries.append(movement)
+    if (prepaid is None or prepaid.refund) and not moves_to_credit(state):
+        state, movements = _due_back(state, day)
+        entries += movements
     if state.moves_to is not None:
         state = begin(state, state.moves_to, day)
         state, booked = settle(state, day, "debit")
         entries += booked
     return state, tuple(entries)
+
+
+def _due_back(state: State, day: date) -> tuple[State, tuple[Movement, ...]]:
+    """Give back what is left of a credit in cents; less than one is written off under its own name."""
+    if state.balance_micro <= 0:
+        return state, ()
+    rest_micro, movements = fraction(state.balance_micro), list[Movement]()
+    for what, amount_micro in (("fraction", rest_micro), ("refund", state.balance_micro - rest_micro)):
+        if amount_micro:
+            state, movement = move_credit(state, day, what, -amount_micro)
+            movements.append(movement)
+    return state, tuple(movements)
 
 
 def _ended(lot: Lot, last: date, charged_until: date) -> Lot:

@@ -63,7 +63,7 @@ def of_state(state: State, day: date) -> Values:
         "pending": [_part(part) for part in state.pending],
         "price_per_month": amount_text(month_price(state, day)),
         "rights": _rights(rights(state, day)),
-        "balance": amount_text(state.balance_micro) if state.prepaid else None,
+        "balance": amount_text(state.balance_micro) if state.prepaid or state.balance_micro else None,
         "calls": [
             {"month": month.isoformat(), "amount": amount_text(micro)}
             for (month, _), micro in state.calls.items()
@@ -212,6 +212,7 @@ _MOVED = {
     "debit": "taken on the first of a month, and on the first day of a contract that follows another",
     "calls": "taken as the calls are made",
     "taken-back": "put back: it was charged for what does not come",
+    "fraction": "less than a cent, which nobody can be paid",
     "refund": "due back on the day after the end of the contract",
 }
 

@@ -196,6 +196,11 @@ def active(state: State) -> bool:
     return state.signed is not None and not state.ended
 
 
+def moves_to_credit(state: State) -> bool:
+    """Whether what follows the contract is paid from a credit: it has one sum with the one before."""
+    return state.moves_to is not None and state.moves_to.edition.offer.billing.prepaid is not None
+
+
 def period(state: State, day: date) -> Period | None:
     """What holds on a day."""
     begun = (one for one in reversed(state.periods) if one.first <= day)
@@ -217,7 +222,7 @@ def choices(state: State, day: date) -> Mapping[str, str]:
 
 
 def quantities(state: State, products: Iterable[str], day: date) -> dict[str, int]:
-    """Units of each product that run on a day; what is `per` another product has as many as that.
+    """Units of each product that run and are sold on a day; what is `per` another one has as many as that.
 
     All lots are gone through once for all products: a contract of years has many.
     """
@@ -235,9 +240,11 @@ def _running(state: State, day: date) -> dict[str, int]:
 
 def _there(offer: OfferSpec, product: str, running: Mapping[str, int], chosen: Mapping[str, str]) -> int:
     spec = offer.products.get(product)
+    if spec is not None and not holds(spec.when, chosen):
+        return 0  # not sold with these options: it costs nothing, so it is not there
     if spec is None or spec.per is None:
         return running.get(product, 0)
-    return _there(offer, spec.per, running, chosen) if holds(spec.when, chosen) else 0
+    return _there(offer, spec.per, running, chosen)
 
 
 def kept(state: State, product: str) -> int:

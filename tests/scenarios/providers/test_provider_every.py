@@ -114,3 +114,47 @@ def test_row_x_5_the_other_catalogues_form_is_signed_too(tell: Tell) -> None:
     told = tell("openvoip", OPENED + move, others=("cloudpbx",), until="2026-06-01")
     assert told.why() == ["the signed copy of the order form is missing"]
     assert told.state["catalogue"] == "openvoip@2026-01-01"
+
+
+CLOUD = "  - {on: 2026-01-01, sign: {add: {user: 1}, choose: {package: basic}, signed_form: form.pdf}}\n"
+INTO_CREDIT = "  - {on: 2026-01-10, move: {catalogue: openvoip, add: {number: 1, extension: 50}}}\n"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_a_move_into_a_credit_is_paid_on_its_day(tell: Tell) -> None:
+    """Like a signing it never takes a credit below zero: who has not paid in by then stays, and can again."""
+    told = tell("cloudpbx", CLOUD + INTO_CREDIT, others=("openvoip",), until="2026-05-01")
+    held = next(one for one in told.values["happened"] if one["what"] == "held-back")
+    lacks = [one["message"] for one in held["refusals"]]
+    assert (told.credit, told.state["catalogue"], len(lacks)) == ([], "cloudpbx@2026-01-01", 1)
+    assert lacks[0].startswith("the credit lacks ")
+    amount, on = lacks[0].removeprefix("the credit lacks "), held["on"]
+    paid = f"  - {{on: 2026-01-12, top_up: '{amount}'}}\n"
+    told = tell("cloudpbx", CLOUD + INTO_CREDIT + paid, others=("openvoip",), until="2026-03-02")
+    assert told.credit[:2] == [
+        ("2026-01-12", "top-up", amount, amount),
+        (on, "debit", f"-{amount}", "0.00"),
+    ]
+    assert told.state["catalogue"] == "openvoip@2026-01-01"
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_a_credit_goes_along_from_one_contract_to_the_next(tell: Tell) -> None:
+    """Nothing is due back between two contracts on credit; what lacks for the second one refuses the move."""
+    move = "  - {on: 2026-04-20, move: {catalogue: openvoip, add: {number: 1, extension: %s}}}\n"
+    told = tell("openvoip", OPENED + move % 3, until="2026-04-30")
+    assert {what for _, what, _, _ in told.credit} <= {"top-up", "order", "debit", "taken-back"}
+    assert told.credit[-1][0] == "2026-04-21"
+    told = tell("openvoip", OPENED + move % 500, until="2026-04-30")
+    assert (told.answers[-1], told.why()[0][:17]) == ("refused", "the credit lacks ")
+    assert told.state["first"] == "2026-04-01"
+
+
+@pytest.mark.row("4.4")
+def test_row_4_4_less_than_a_cent_is_neither_paid_back_nor_a_debt(tell: Tell) -> None:
+    """What calls have left of a cent is written off under its own name; a micro below zero holds nobody."""
+    calls = "  - {on: 2026-04-02, calls: {amount: '0.012345'}}\n"
+    told = tell("openvoip", OPENED + calls + "  - {on: 2026-04-20, cancel: {}}\n", until="2026-06-01")
+    (_, last, fraction, _), (_, refund, amount, left) = told.credit[-2:]
+    assert (last, refund, fraction, left) == ("fraction", "refund", "-0.007655", "0.00")
+    assert len(amount.partition(".")[2]) == 2

@@ -23,6 +23,7 @@ SMALL = "{on: 2026-03-01, sign: {choose: {size: '5', edition: classic}}}"
 PRO = SMALL.replace("classic", "pro").replace("}}}", "}, begins: 2026-05-17}}")
 CREDIT = "{on: 2026-03-01, top_up: '50.00'}, {on: 2026-03-01, sign: {add: {number: 1, extension: 2}}}"
 MOVED = SMALL + ", {on: 2026-03-20, move: {catalogue: openvoip, add: {number: 1, extension: 2}}}"
+MOVED += ", {on: 2026-03-21, top_up: '20.00'}"
 GATES = {  # of functions that no catalogue gates
     "groups": {"when": {"edition": "pro"}},
     "hours": {"when": {"edition": "classic", "size": "20"}},
