@@ -102,15 +102,17 @@ def _moving(made: Quote, after: State, chosen: Selection, ends: Ending) -> Quote
     """Say what the contract under the other catalogue is like: its first invoice is what is felt of it."""
     first = ends.last + DAY
     turn = next_month(first)
-    begun, _ = advance(after, first)
-    _, entries = advance(after, turn)
+    last, _ = advance(after, ends.last)
+    lacking = lacking_to_move(last, first)
+    paid = replace(after, balance_micro=after.balance_micro + lacking)  # it is quoted as it begins
+    begun, _ = advance(paid, first)
+    _, entries = advance(paid, turn)
     booked = tuple(one for one in entries if isinstance(one, Booked) and one.edition is chosen.edition)
     step = Step("after", first, f"begins when the contract under {made.edition.name} has ended: {first}")
-    last, _ = advance(after, ends.last)
     return replace(
         made,
         edition=chosen.edition,
-        dates=(*made.dates, *_to_pay_in(lacking_to_move(last, first), first)),
+        dates=(*made.dates, *_to_pay_in(lacking, first)),
         plan=Plan(parts=tuple(parts_of(chosen, first, (*ends.steps, step))), once=chosen.once),
         price_after_micro=month_price(begun, first),
         invoice_on=turn,

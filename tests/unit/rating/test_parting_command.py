@@ -331,3 +331,18 @@ def test_people_read_every_step(file: Path) -> None:
     assert "§ 56 Abs. 3 TKG lets it end on that day already" in words
     _, shown = said("contract", "show", str(file), "--on", "2027-03-10")
     assert "notice received by 2027-02-14 ends it on 2027-03-14" in " ".join(shown.split())
+
+
+@pytest.mark.row("X.5")
+def test_row_x_5_a_move_to_a_credit_is_quoted_with_what_its_first_day_takes(file: Path) -> None:
+    """As it will begin, though nothing is paid in yet; the form names the day of the first debit."""
+    file.write_text(AUTPHONE)
+    code, told = run("quote", file, "--move-to", "openvoip", "--add", "number=1", "--on", "2026-12-01")
+    assert (code, told["catalogue"], told["dates"]["credit"]["day"]) == (
+        0,
+        "openvoip@2026-01-01",
+        "2027-01-15",
+    )
+    form = file.with_name("form.pdf")
+    wanted = ("--move-to", "openvoip", "--add", "number=1", "--on", "2026-12-01")
+    assert said("quote", str(file), *wanted, "--form", str(form))[0] == 0
