@@ -116,10 +116,10 @@ def _note_presentation(sheet: Sheet, facts: Facts, plan: Plan, *, hidden: bool |
     caller = sheet.call.caller
     if hidden is not None and caller.hidden is hidden:
         rule = "features.*31" if hidden else "features.#31"
-        sheet.note(rule, f"the caller's number is {'not ' if hidden else ''}shown")
+        sheet.note(rule, f"the caller's number is {'not ' if hidden else ''}shown outside")
     elif caller.hidden and caller.tenant == plan.tenant:
         number = plan.endpoints.get(facts.endpoint, facts.caller)
-        sheet.note(f"extensions.{number}.hide_number", "the caller's number is not shown")
+        sheet.note(f"extensions.{number}.hide_number", "the caller's number is not shown outside")
 
 
 def _code(sheet: Sheet, facts: Facts, plan: Plan, extension: Extension, dialled: str) -> Node:

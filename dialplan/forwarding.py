@@ -7,6 +7,7 @@ say whether its owner may (`dialplan.outside`).
 from dataclasses import dataclass
 from typing import Literal
 
+from dialplan import blind
 from dialplan.call import Caller, Here, Sheet
 from dialplan.plan import Extension, ForwardRule
 from dialplan.screening import pattern_of
@@ -59,7 +60,10 @@ def _said(sheet: Sheet, here: Here, extension: Extension, when: When) -> Forward
     if switched == OFF:
         return "off"
     target = parse(switched) if switched else None
-    if target:
+    if target and _is_out_of_reach(sheet, here, target):
+        text = f"{blind.refused_words(target.name)}: the switch is passed over"
+        sheet.note(f"switches.{extension.number}.{kind}", text)
+    elif target:
         return Forward(target, f"switches.{extension.number}.{kind}")
     for index, rule in enumerate(extension.forwards.rules):
         if when in rule.targets and _fits(rule, sheet.call.caller, here):
@@ -67,6 +71,17 @@ def _said(sheet: Sheet, here: Here, extension: Extension, when: When) -> Forward
             return Forward(rule.targets[when], path)
     written: Target | None = getattr(extension.forwards, when)
     return Forward(written, f"extensions.{extension.number}.forward.{when}") if written else None
+
+
+def _is_out_of_reach(sheet: Sheet, here: Here, target: Target) -> bool:
+    """Tell whether a user has switched calls to a number outside that may not be called blindly.
+
+    What the document names may be; anybody at a phone can switch, and would so call wherever they like.
+    """
+    if not sheet.call.state.blind or target.kind is not Kind.NUMBER:
+        return False
+    outside = sheet.call.published.plan_of_number(target.name) is None
+    return outside and not blind.may_reach(here.plan, target.name)
 
 
 def _fits(rule: ForwardRule, caller: Caller, here: Here) -> bool:

@@ -260,8 +260,8 @@ class ExtensionSpec(Document):
         name: shown to whom it calls inside.
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
-        hide_number: its calls show none, but to the carrier and to emergency centres; `#31#` before a number
-            shows it in one call, `*31#` hides it in one.
+        hide_number: its calls show none, but to colleagues of the tenant, to the carrier and to emergency
+            centres; `#31#` before a number shows it in one call, `*31#` hides it in one.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
         while_ringing: `announcement welcome` or `music waiting`: what callers hear, over and over, while its
             phones ring. Default: the ringing tone.
@@ -476,7 +476,8 @@ class StandbySpec(Document):
 
     Attributes:
         countries: their ordinary numbers may be called, for an hour at most. Default: the tenant's own
-            country. Numbers that a forward names may always be reached.
+            country. Numbers that the document itself names, in a forward or elsewhere, may always be reached;
+            a forward that somebody has switched to any other is passed over meanwhile, as if it was not set.
     """
 
     countries: Annotated[tuple[CountryCode, ...], Field(strict=False)]
