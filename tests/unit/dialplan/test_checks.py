@@ -364,6 +364,7 @@ ELSEWHERE = {"missing-sound", "not-entitled", "too-many-extensions", "no-voice"}
 HEARD = {"unknown-heard", "not-repeatable"}
 OTHERS = {"unknown-rights", "rights-on-rights", "allowed-and-blocked", "no-open"}  # in files of their own
 OTHERS |= {"limit-without-effect", "unknown-trunk", "unstarted-trunk", "route-for-all"}
+OTHERS |= {"level-within-member", "outside-within-member", "forward-within-member"}
 
 
 def changed(change: dict[str, Any]) -> TenantSpec:
