@@ -178,7 +178,7 @@ def examine(
         else:
             unread.append(text)
         named |= {str(file)} if by_name else set()
-    found = _examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+    found = examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
     told = (one for one in found.findings if one.finding.code != "other-document" or one.file in named)
     return found._replace(findings=in_order([*unread, *told]), complete=found.complete and not unread)
 
@@ -192,11 +192,11 @@ def read_texts(
     unstarted: Collection[str] = (),
 ) -> tuple[tuple[Read, ...], tuple[Located, ...]]:
     """Check documents given as (name of the file, text), as `read` does."""
-    found = _examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
+    found = examine_texts(texts, trunks=trunks, sounds=sounds, at=at, unstarted=unstarted)
     return found.right, found.findings
 
 
-def _examine_texts(
+def examine_texts(
     texts: Iterable[tuple[str, str]],
     *,
     trunks: tuple[str, ...],
@@ -204,6 +204,7 @@ def _examine_texts(
     at: datetime | None,
     unstarted: Collection[str],
 ) -> Examined:
+    """Check documents given as (name of the file, text), as `examine` does."""
     drafts: list[_Draft] = []
     findings: list[Located] = []
     for file, text in texts:

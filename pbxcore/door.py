@@ -20,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -43,10 +44,11 @@ from pbxcore import (
     turn,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
+from pbxcore.beside import Note, broken_by, judge
 from pbxcore.callers import both_sides
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.documents import Located, Mistake, Read, locate, read
+from pbxcore.documents import Examined, Located, Read, examine, in_order, locate
 from pbxcore.entitling import Entries
 from pbxcore.machine.running import unstarted_trunks
 from pbxcore.offers import Offer
@@ -142,16 +144,22 @@ async def apply(
         database.AWAY: the database cannot be reached; nothing is stored.
     """
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, findings = read(
+    found = examine(
         paths,
         trunks=trunks,
         sounds=settings.sounds,
         at=datetime.now(UTC),
         unstarted=unstarted_trunks(settings),
     )
-    if findings:  # told without the database: it may be down
-        return Applied(findings=findings)
-    return await enter(settings, documents, author=author, base=base, first=first)
+    if found.findings:  # told without the database, too: it may be down
+        told, _ = await beside(settings, found)
+        return Applied(findings=in_order([*found.findings, *told]))
+    return await enter(settings, found.right, author=author, base=base, first=first)
+
+
+async def beside(settings: Settings, found: Examined) -> tuple[tuple[Located, ...], tuple[Note, ...]]:
+    """Find what is wrong with documents beside those in force, or beside each other; see `pbxcore.beside`."""
+    return await judge(found, settings.config / "destinations", partial(compare, settings))
 
 
 async def compare(settings: Settings, documents: Sequence[Read]) -> paying.Compared:
@@ -430,7 +438,7 @@ async def _check_prices(
         if own:
             found += locate(own, findings)
         elif isinstance(spec, AccountSpec):  # it was right until a catalogue of this change
-            found += [one for document in documents for one in _broken_by(document, spec, findings)]
+            found += [one for document in documents for one in broken_by(document, spec, findings)]
     return found
 
 
@@ -464,17 +472,6 @@ async def _standing(
     ]
     standing += [document.spec for document in new.values() if isinstance(document.spec, model)]
     return standing
-
-
-def _broken_by(document: Read, account: AccountSpec, findings: Iterable[Mistake]) -> list[Located]:
-    """Say of a catalogue what it would break in an account that is in force."""
-    if not isinstance(document.spec, CatalogueSpec) or document.id not in account.catalogues:
-        return []
-    whose = f"account {account.account}, which is in force: "
-    told = (
-        Finding(path=(), code=one.code, message=whose + one.message, remedy=one.remedy) for one in findings
-    )
-    return list(locate(document, told))
 
 
 async def _store(

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pbxcore import database, door, publication
 from pbxcore.base import key_of
-from pbxcore.documents import Read, decoded, read_texts
+from pbxcore.documents import Read, decoded, examine_texts, in_order
 from pbxcore.door import Applied
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.receipt import UnansweredError
@@ -180,27 +180,28 @@ async def _apply(settings: Settings, folder: Folder, saved: Mapping[Path, bytes]
     texts = [(str(path), decoded(str(path), raw)) for path, raw in sorted(saved.items())]
     right = ((file, text) for file, text in texts if isinstance(text, str))
     trunks = tuple(trunk.name for trunk in settings.trunks)
-    documents, wrong = read_texts(
+    found = examine_texts(
         right,
         trunks=trunks,
         sounds=settings.sounds,
         at=datetime.now(UTC),
         unstarted=unstarted_trunks(settings),
     )
-    unread = (text for _, text in texts if not isinstance(text, str))
-    findings = (*unread, *(one for one in wrong if one.finding.code != "other-document"))
-    keys = {door.key(document): document for document in documents}
+    unread = [text for _, text in texts if not isinstance(text, str)]
+    findings = (*unread, *(one for one in found.findings if one.finding.code != "other-document"))
+    keys = {door.key(document): document for document in found.right}
     await _learn(settings, folder)
     unknown = [document for key, document in keys.items() if key not in folder.bases]
     # Kept even if this is refused: an edit of what a file repeats now starts from there.
     folder.bases |= await _repeated(settings, unknown) if unknown else {}
     if findings:
-        return Applied(findings=findings)
+        told, _ = await door.beside(settings, found._replace(complete=found.complete and not unread))
+        return Applied(findings=in_order([*findings, *told]))
     base = {key: revision for key, revision in folder.bases.items() if key in keys}
     try:
-        return await door.enter(settings, documents, author=author, base=base)
+        return await door.enter(settings, found.right, author=author, base=base)
     except UnansweredError:
-        folder.unanswered = documents
+        folder.unanswered = found.right
         raise
 
 

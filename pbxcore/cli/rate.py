@@ -1,5 +1,6 @@
 """`pbxcore rate`: price legs from a file, without a database."""
 
+import asyncio
 import itertools
 import json
 import sys
@@ -14,17 +15,19 @@ import typer
 from rich.markup import escape
 
 from dialplan.finding import Finding
-from pbxcore import documents
+from pbxcore import beside, documents
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.tables import Table
-from pbxcore.documents import Located, Read
+from pbxcore.documents import Located, Read, in_order
+from pbxcore.paying import Compared
 from pbxcore.settings import Settings
 from rating import book as books
 from rating import money, wire
 from rating.account import AccountSpec
 from rating.book import Book, PoolKey
 from rating.catalogue import CatalogueSpec
+from rating.destinations import Destinations
 from rating.destinations.load import load
 from rating.finding import Finding as RatingFinding
 from rating.leg import Leg
@@ -126,24 +129,33 @@ def _book(
     catalogues: Sequence[Path], accounts: Sequence[Path], payers: Sequence[str], *, as_json: bool
 ) -> Book:
     """Read and check the documents; say everything that is wrong with them."""
-    read, wrong = documents.read([*catalogues, *accounts])
-    offers = [document for document in read if isinstance(document.spec, CatalogueSpec)]
-    charged = [document for document in read if isinstance(document.spec, AccountSpec)]
-    destinations = load(Settings().config / "destinations")
-    offer_specs = [one.spec for one in offers if isinstance(one.spec, CatalogueSpec)]
-    account_specs = [one.spec for one in charged if isinstance(one.spec, AccountSpec)]
-    if not wrong:
-        checked = books.check(destinations, offer_specs, account_specs)
-        wrong = tuple(
-            itertools.chain.from_iterable(
-                _located(document, found)
-                for document, found in zip([*offers, *charged], checked, strict=True)
-            )
-        )
-    if wrong:
+    found = documents.examine([*catalogues, *accounts])
+    folder = Settings().config / "destinations"
+    destinations = load(folder)
+
+    async def compare(judged: Sequence[Read]) -> Compared:
+        return tuple(_compared(judged, destinations)), ()
+
+    told, _ = asyncio.run(beside.judge(found, folder, compare))
+    if wrong := in_order([*found.findings, *told]):
         _show(wrong, as_json=as_json)
         raise typer.Exit(int(Exit.NO))
-    return books.bind(destinations, offer_specs, account_specs, _payers(payers, account_specs))
+    offers, charged = _priced(found.right)
+    return books.bind(destinations, offers, charged, _payers(payers, charged))
+
+
+def _compared(judged: Sequence[Read], destinations: Destinations) -> Iterator[Located]:
+    """Judge catalogues and accounts by each other: there are no others here."""
+    checked = iter(books.check(destinations, *_priced(judged)))
+    for model in (CatalogueSpec, AccountSpec):
+        for document in judged:
+            if isinstance(document.spec, model):
+                yield from _located(document, next(checked))
+
+
+def _priced(read: Sequence[Read]) -> tuple[list[CatalogueSpec], list[AccountSpec]]:
+    offers = [one.spec for one in read if isinstance(one.spec, CatalogueSpec)]
+    return offers, [one.spec for one in read if isinstance(one.spec, AccountSpec)]
 
 
 def _located(document: Read, found: Iterable[RatingFinding]) -> tuple[Located, ...]:

@@ -11,19 +11,20 @@ from tests.integration.examples import CONFIG, OTHER
 from tests.integration.test_door import start
 
 
+@pytest.mark.parametrize("door", ["check", "apply"])
 def test_a_slip_keeps_nobody_from_being_compared(
-    settings: Settings, command: Callable[..., tuple[int, str]]
+    settings: Settings, command: Callable[..., tuple[int, str]], door: str
 ) -> None:
-    """A malformed value, and beside it an account, a bundle and a number that others decide."""
+    """A malformed value, and beside it an account, a bundle and a number that others decide; at each door."""
     asyncio.run(start(settings))
     file, number = settings.state / "other.yaml", '"+493055500191": {to: extension 10}'
     slip = OTHER.replace("name: Ten", "name: 10").replace("account: acme", "account: acmee")
     file.write_text(slip.replace(number, number.replace("191", "100")))
-    code, said = command("check", "--json", str(file))
+    code, said = command(door, "--json", str(file))
     assert (code, found(said)) == (1, {"wrong-type", "unknown-account", "number-taken"})
     account = (CONFIG / "accounts" / "acme.yaml").read_text()
     file.write_text(account.replace("country: DE", "country: de").replace("bundle: dach", "bundle: world"))
-    code, said = command("check", "--json", str(file))
+    code, said = command(door, "--json", str(file))
     assert (code, found(said)) == (1, {"wrong-value", "unknown-bundle"})
 
 

@@ -88,6 +88,16 @@ async def test_a_file_with_mistakes_changes_nothing_and_holds_nobody_back(settin
         assert folder.in_force() == {"acme": 2, "other": 1}
 
 
+async def test_all_mistakes_of_a_save_are_told(settings: Settings) -> None:
+    """A malformed value hides no account that is not there, as `check` would say."""
+    async with watching(settings) as folder:
+        folder.save(
+            "other.yaml", OTHER.replace("name: Ten", "name: 10").replace("account: acme", "account: acmee")
+        )
+        told = [one.finding.code for one in (await folder.next()).findings]
+        assert told == ["unknown-account", "wrong-type"]
+
+
 async def test_what_waits_comes_with_what_it_waited_for(settings: Settings) -> None:
     """A tenant whose account is not there yet is in force as soon as the account's file is saved."""
     async with watching(settings) as folder:

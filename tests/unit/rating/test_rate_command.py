@@ -63,6 +63,18 @@ def test_documents_that_do_not_fit_together_rate_nothing(tmp_path: Path) -> None
     assert "size: XXL" in broken.read_text().splitlines()[found[0]["line"] - 1]
 
 
+def test_a_slip_hides_no_other_mistake(tmp_path: Path) -> None:
+    """A malformed value, and beside it a size that there is not; what hangs on the slip is not told."""
+    text = ACCOUNT.read_text().replace("country: DE", "country: dd").replace("size: S", "size: XXL")
+    broken = tmp_path / "acme.yaml"
+    broken.write_text(text)
+    codes = [one["code"] for one in json.loads(rate("", "--json", account=broken).stdout)["findings"]]
+    assert codes == ["wrong-value", "unknown-size"]
+    broken.write_text(text.replace("catalogue: autphone", "catalogue: 7"))
+    codes = [one["code"] for one in json.loads(rate("", "--json", account=broken).stdout)["findings"]]
+    assert codes == ["wrong-type", "wrong-value"]
+
+
 @pytest.mark.parametrize(
     "more",
     [["--payer", "acme"], ["--payer", "acme=nobody"], ["--payer", "=acme"]],
