@@ -49,7 +49,7 @@ format: setup ## Bring the code into form
 providers: setup ## Write docs/providers.md from a run (two minutes) of the tests that show what the providers promise
 	@$(BIN)/pytest -q -m row --providers-page docs/providers.md tests/scenarios/providers tests
 
-keys: setup ## Write docs/tenant.md, account.md, catalogue.md and settings.md from the specs
+keys: setup ## Write docs/tenant.md, account.md, catalogue.md, contract.md and settings.md from the specs
 	@$(BIN)/python -m pbxcore.keys docs
 
 soak: setup ## Rate 200,000 legs while rater and PostgreSQL are killed by kill -9; LEGS=20000 for fewer

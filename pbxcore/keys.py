@@ -26,6 +26,8 @@ from pbxcore.settings import Settings
 from rating import catalogue, offer, party, price_list
 from rating.account import AccountSpec, Payer
 from rating.catalogue import CatalogueSpec
+from rating.contract import document
+from rating.contract.document import ContractSpec
 from rating.destinations.kind import Kind
 
 MADE = "<!-- Made by `make keys` from the specs; what is written here by hand is lost. -->"
@@ -74,6 +76,16 @@ PAGES: Mapping[str, Page] = {
             "`pbxcore credit ID` shows what is left and used.",
         ),
     ),
+    "contract": Page(
+        ContractSpec,
+        "Every key of a contract",
+        (
+            "What happened to a contract, on which days: `config/contracts/*.yaml`, where one is shipped.",
+            "`pbxcore apply` stores it; `pbxcore contract simulate FILE` tells what follows from any.",
+            "What each deed leads to says [contracts.md](contracts.md); products, choices and options are",
+            "those of the [catalogue](catalogue.md).",
+        ),
+    ),
     "settings": Page(
         Settings,
         "Every key of the settings",
@@ -87,6 +99,13 @@ PAGES: Mapping[str, Page] = {
 }
 
 NAMED: tuple[tuple[object, str], ...] = (
+    (document.Day, "day, `2026-12-24`"),
+    (document.Minute, "time, `08:00`"),
+    (
+        document.Units,
+        "number by name, `{extension: 5}`, or of each option apart, `{phone: {t53: 2, t57: 1}}`",
+    ),
+    (document.Difference, 'amount, `"-10.00"`'),
     (offer.Amount, 'amount, `"0.019"`'),
     (offer.Name, "name"),
     (offer.When, "options by choice"),
@@ -140,7 +159,7 @@ def page(one: Page) -> str:
     parts = [MADE, f"# {one.title}", "\n".join(one.about), _section(one.model)]
     for model, places in parts_of(one.model).items():
         parts += [f"## {_title(model)}", f"At {', '.join(f'`{place}`' for place in places)}. {_about(model)}"]
-        parts.append(_section(model))
+        parts += [_section(model)] if model.model_fields else []
     return "\n\n".join(parts) + "\n"
 
 

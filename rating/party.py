@@ -45,6 +45,10 @@ class IssuerSpec(PartySpec):
 
 
 class CustomerSpec(PartySpec):
-    """Who signs; without a language of theirs the provider's is spoken."""
+    """Who signs; without a language of theirs the provider's is spoken.
+
+    Attributes:
+        language: of what is written to them.
+    """
 
     language: Language | None = None

@@ -32,6 +32,7 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)  # what lies outside 
 MOST_EVENTS = 10_000  # in one document: one a day for more than twenty years
 
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Minute = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Units = dict[Name, PositiveInt | dict[Name, PositiveInt]]
 """Product → units, or units of each option of a choice apart."""
 
@@ -60,6 +61,8 @@ class SignSpec(_Part):
     """What is signed.
 
     Attributes:
+        add: units of products.
+        choose: choice → option.
         begins: first day; none: at once.
         signed_form: file with the signed copy of the order form.
         old_contract_ends: last day at the provider from whom numbers are ported.
@@ -75,7 +78,11 @@ class SignSpec(_Part):
 
 
 class QuoteSpec(ChangeSpec):
-    """A change of which a quote is wanted, under a label."""
+    """A change of which a quote is wanted, under a label.
+
+    Attributes:
+        label: by which a later order of this document names the quote.
+    """
 
     label: Name
 
@@ -95,21 +102,36 @@ class OrderSpec(ChangeSpec):
 
 
 class UseSpec(_Part):
-    """What the tenant has (extensions, devices …) and which functions it uses, from now on."""
+    """What the tenant has (extensions, devices …) and which functions it uses, from now on.
+
+    Attributes:
+        counts: how many it has of each.
+        features: functions that it uses; none named: as before.
+    """
 
     counts: dict[Name, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     features: tuple[Name, ...] | None = None
 
 
 class CreateSpec(_Part):
-    """What the tenant wants to have more of; if it may not yet, an offer is made under this label."""
+    """What the tenant wants to have more of; if it may not yet, an offer is made under this label.
+
+    Attributes:
+        counts: how many more of each.
+        offer: label of the offer, by which an order names it.
+    """
 
     counts: dict[Name, PositiveInt]
     offer: Name = "offer"
 
 
 class EditSpec(_Part):
-    """A part of the system that somebody wants to change."""
+    """A part of the system that somebody wants to change.
+
+    Attributes:
+        what: the part, as `administers` of the catalogue's options names it.
+        by: who wants it: the tenant's own people, or the provider's.
+    """
 
     what: Name
     by: Literal["tenant", "staff"]
@@ -129,8 +151,10 @@ class HolderSpec(PartingSpec):
     """Who holds the contract from now on, and who that is, for paper.
 
     Attributes:
+        kind: what they are by law.
         ticket: number of the ticket by which it was requested.
         opened_by: who opened it.
+        customer: who signs from now on, for paper.
     """
 
     kind: Literal["private", "company"]
@@ -140,7 +164,14 @@ class HolderSpec(PartingSpec):
 
 
 class MoveSpec(PartingSpec):
-    """The catalogue to which the tenant goes, what it begins with there, and the signed copy of its form."""
+    """The catalogue to which the tenant goes, what it begins with there, and the signed copy of its form.
+
+    Attributes:
+        catalogue: its name.
+        signed_form: file with the signed copy of the order form.
+        add: units of products there.
+        choose: choice → option there.
+    """
 
     catalogue: Name
     signed_form: str | None = None
@@ -149,7 +180,12 @@ class MoveSpec(PartingSpec):
 
 
 class CallsSpec(_Part):
-    """What calls cost beyond allowances."""
+    """What calls cost beyond allowances.
+
+    Attributes:
+        amount: what they cost together.
+        what: words for it on the invoice.
+    """
 
     amount: Amount
     what: str = "calls"
@@ -164,6 +200,10 @@ class LedgerSpec(_Part):
     """What the account's balance has seen beside this contract; the door writes it, nobody else.
 
     With a minus: written back to another day.
+
+    Attributes:
+        paid: what was paid in.
+        calls: what calls took.
     """
 
     paid: Difference = 0
@@ -175,10 +215,19 @@ class EmptySpec(_Part):
 
 
 class EventSpec(_Part):
-    """Something that happened: a day, perhaps a time, and one deed."""
+    """Something that happened: a day, perhaps a time, and one deed.
+
+    Attributes:
+        on: the day.
+        at: the time, by the clock of the catalogue's calendar.
+        top_up: what was paid in on the balance of the contract.
+        cancel: notice was given; `{}`.
+        processed: the notice has been processed; `{}`.
+        withdraw: what was signed or ordered is withdrawn, while the law allows it; `{}`.
+    """
 
     on: Day
-    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
+    at: Minute = "00:00"
     top_up: Amount | None = None
     sign: SignSpec | None = None
     use: UseSpec | None = None
@@ -226,6 +275,8 @@ class ContractSpec(_Part):
     """One customer's contract.
 
     Attributes:
+        version: of this form of the document.
+        contract: its id, which never changes.
         catalogue: under which it is signed.
         account: that pays for it; it is under one contract.
         customer: who signs, for paper.
