@@ -421,7 +421,7 @@ CREATE INDEX quarantined_leg_waiting ON public.quarantined_leg USING btree (quar
 
 CREATE INDEX rated_leg_account ON public.rated_leg USING btree (account, billing_month, ended_us, key);
 
-COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
+COMMENT ON INDEX public.rated_leg_account IS 'A month of an account in canonical order: by the end of each leg, then its key.';
 
 CREATE INDEX revision_account ON public.revision USING btree (((document ->> 'account'::text))) WHERE (kind = 'tenant'::text);
 

@@ -1,4 +1,4 @@
-"""The autphone document, row by row of REQUIREMENTS."""
+"""The autphone document, row by row of what the provider publishes."""
 
 from collections.abc import Callable
 

@@ -72,7 +72,7 @@ CREATE TABLE rated_leg (
 );
 CREATE INDEX rated_leg_account ON rated_leg (account, ended_us, key);
 COMMENT ON TABLE rated_leg IS 'The rated stream; rows are added, never changed.';
-COMMENT ON INDEX rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
+COMMENT ON INDEX rated_leg_account IS 'A month of an account in canonical order: by the end of each leg, then its key.';
 
 CREATE TABLE pool_used (
     account text   NOT NULL,

@@ -33,7 +33,7 @@ COMMENT ON COLUMN rated_leg.correction IS '0: the leg. 1, 2, …: what it costs 
 
 DROP INDEX rated_leg_account;
 CREATE INDEX rated_leg_account ON rated_leg (account, billing_month, ended_us, key);
-COMMENT ON INDEX rated_leg_account IS 'A month of an account in canonical order (DESIGN, laws of rating, 7).';
+COMMENT ON INDEX rated_leg_account IS 'A month of an account in canonical order: by the end of each leg, then its key.';
 
 CREATE TABLE closed_month (
     account   text        NOT NULL,
