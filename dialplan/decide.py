@@ -29,7 +29,8 @@ from dialplan.target import Kind, Target
 CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes its usual way
 NOBODY = "-"  # version of a decision that no plan made
 
-HIDE = re.compile(r"^\*31[*#]")  # before a number: do not show mine
+# Before a number: do not show mine. A 302 of a call that hides begins so, whatever the phone wrote itself.
+HIDE = re.compile(r"^(?:\*31[*#])+(?:#31#)?")
 SHOW = "#31#"  # before a number: show mine, though my extension hides it; nobody says so of another's
 
 _INTERNAL = re.compile(r"[0-9]{1,8}")
@@ -192,7 +193,8 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
     from_outside = facts.endpoint.startswith(TRUNK)
     if not from_outside and facts.caller in plan.extensions:
         return _insider(plan, facts.caller, now, hidden=hidden)
-    return _outsider(published, facts, plan)
+    caller = _outsider(published, facts, plan)
+    return replace(caller, hidden=True) if hidden else caller
 
 
 def _insider(

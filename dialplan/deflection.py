@@ -8,7 +8,7 @@ by itself: a mailbox would take it from all the others that ring.
 from dataclasses import replace
 
 from dialplan.call import Sheet
-from dialplan.decision import Outside, Reason, Reject, Ring
+from dialplan.decision import Outside, Reason, Reject, Ring, Why
 from dialplan.layout import Node
 
 
@@ -20,20 +20,28 @@ def deflected(sheet: Sheet, name: str, node: Node) -> Node:
         name: of the group, `<tenant>/<group>`; one that is gone meanwhile obeys no forward.
         node: what would become of a call to that place.
     """
+    if isinstance(node.step, Outside) and node.step.why is Why.EMERGENCY:
+        return node
     tenant, _, short = name.partition("/")
     plan = sheet.call.published.plans.get(tenant)
     group = plan.groups.get(short) if plan else None
     if plan is None or group is None or not group.obeys_forwards:
-        text = f"group {name} lets no member send its calls elsewhere"
-        return sheet.reject(Reason.NOT_ALLOWED, f"groups.{short}.members_forward", text)
+        return _refused(sheet, short, f"group {name} lets no member send its calls elsewhere")
+    node.busy = node.no_answer = node.unreachable = None  # the group goes on when it comes back
     match node.step:
         case Reject():
             return node
         case Ring() as step:
-            return Node(replace(step, group=name), joined=node.joined)
+            node.step = replace(step, group=name)
         case Outside() as step:
             sheet.note(f"groups.{short}.members_forward", "who answers outside has to press 1")
-            return Node(replace(step, confirm=plan.language))
+            node.step = replace(step, confirm=plan.language)
         case _:
-            text = f"nobody but phones takes a call of group {name}"
-            return sheet.reject(Reason.NOT_ALLOWED, f"groups.{short}.members_forward", text)
+            return _refused(sheet, short, f"nobody but phones takes a call of group {name}")
+    return node
+
+
+def _refused(sheet: Sheet, group: str, text: str) -> Node:
+    """Refuse it; no other group's turn passes by a call that does not come to it."""
+    sheet.hunts.clear()
+    return sheet.reject(Reason.NOT_ALLOWED, f"groups.{group}.members_forward", text)

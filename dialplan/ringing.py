@@ -69,7 +69,7 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
     present = (_present(sheet, here, group, one) for one in order)
     members = [one for member in each_once(present) if (one := _rung(sheet, here, group, member, reach))]
     if group.strategy is Strategy.SIMULTANEOUS:
-        members = sorted(members, key=_is_elsewhere)  # a member's own phone waits for no forward to it
+        members = sorted(members, key=_when)
     rung = list(_once(members))
     if not rung:
         return []
@@ -170,8 +170,9 @@ def _rung(sheet: Sheet, here: Here, group: Group, member: Member, reach: Reach) 
     return Rung(member, timeout_s, member.endpoints, busy_level)
 
 
-def _is_elsewhere(one: Rung) -> bool:
-    return one.elsewhere is not None
+def _when(one: Rung) -> tuple[int, bool]:
+    """Order members by when they ring; at one instant a member's own phone comes before a forward to it."""
+    return one.member.delay_s, one.elsewhere is not None
 
 
 def _once(rung: Iterable[Rung]) -> Iterator[Rung]:

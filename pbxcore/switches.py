@@ -89,6 +89,10 @@ class View:
 
     def _open(self) -> sqlite3.Connection:
         self.close()
+        if self._known is not NO_SWITCHES:
+            _identity(
+                self._name
+            )  # gone: whoever keeps the next change makes another, and until then these hold
         self._db = db = _open(self._path)
         self._file = _identity(self._name)
         return db

@@ -235,6 +235,14 @@ def _check_moves(spec: AccountSpec, versions: Mapping[str, Sequence[CatalogueSpe
                 message=f"the account is charged by {one.catalogue} before {one.first} already",
                 remedy="leave the move out, or name another catalogue",
             )
+        elif len({versions[name][0].currency for name in (before.catalogue, one.catalogue)}) > 1:
+            yield Finding(
+                path=(*path, "catalogue"),
+                code="moves-currency",
+                message=f"{one.catalogue} is in {versions[one.catalogue][0].currency}, "
+                f"{before.catalogue} in {versions[before.catalogue][0].currency}",
+                remedy="an account keeps its currency: what is paid in the other one needs another account",
+            )
         elif in_force(turns([Stay(date.min, one.catalogue)], versions), one.first) is None:
             first = min(version.valid_from for version in versions[one.catalogue])
             yield Finding(

@@ -52,7 +52,8 @@ def bundles(state: State) -> tuple[Booking, ...]:
         named = by.edition.bundles.get(lot.product) if by is not None else None
         if named is not None and not lot.void:
             bundle, size = named
-            until = month_end(lot.last) if lot.last is not None else None
+            last = state.last if lot.last is None else lot.last  # an end that is agreed ends it, too
+            until = month_end(last) if last is not None else None
             found.append(Booking(name=bundle, size=size, first=lot.first, until=until))
     return tuple(found)
 

@@ -14,8 +14,13 @@ def missing(amount_micro: int) -> Refusal:
 
 def top_up(amount_micro: int) -> str:
     """Say how something is paid in: whole cents."""
+    return f"{top_up_event(amount_micro)}, or a payment into the contract's account"
+
+
+def top_up_event(amount_micro: int) -> str:
+    """Say how something is paid in to a contract without a credit: its account's is none of it yet."""
     amount = amount_text(-(-amount_micro // CENT_MICRO) * CENT_MICRO)
-    return f'top up {amount} first: the event `top_up: "{amount}"`, or a payment into the contract\'s account'
+    return f'top up {amount} first: the event `top_up: "{amount}"`'
 
 
 def is_debt(balance_micro: int) -> bool:

@@ -18,7 +18,7 @@ from rating.contract.charges import month_price, standing
 from rating.contract.edition import Edition, Shelf, in_force
 from rating.contract.ending import Ending, Step, ending
 from rating.contract.facts import Fact
-from rating.contract.lacking import is_debt, missing, top_up
+from rating.contract.lacking import is_debt, missing, top_up, top_up_event
 from rating.contract.line import amount_text
 from rating.contract.opening import parts_of
 from rating.contract.passing import advance, lacking_to_move, lost_by_moving
@@ -128,7 +128,7 @@ def _to_pay_in(lacking_micro: int, first: date) -> tuple[Step, ...]:
     if not lacking_micro:
         return ()
     words = f"the first debit is taken from a credit on {first}, else the old contract goes on"
-    return (Step("credit", first, f"{words}: {top_up(lacking_micro)}"),)
+    return (Step("credit", first, f"{words}: {top_up_event(lacking_micro)}"),)
 
 
 def _refund(after: State, ends: Ending) -> int:
@@ -177,6 +177,9 @@ def _moved(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> _Parting
     if refusals or target is None:
         return _Parting(after=state, refusals=refusals)
     chosen, refusals = select(target, deed.change)
+    if target.currency != state.edition.currency:
+        words = f"{target.name} is in {target.currency}, the contract in {state.edition.currency}"
+        refusals += (Refusal("other-currency", words, "cancel, and sign the other one with its own account"),)
     if state.holder not in target.offer.holders:
         refusals += (_not_for(state.holder, target),)
     if refusals:

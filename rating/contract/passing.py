@@ -227,7 +227,7 @@ def _end(state: State, day: date) -> tuple[State, tuple[Entry, ...]]:
     state, booked = settle_whole(state, day)  # before the rest goes back
     entries += booked
     prepaid = state.edition.offer.billing.prepaid
-    if (prepaid is None or prepaid.refund) and not moves_to_credit(state):
+    if prepaid is not None and prepaid.refund and not moves_to_credit(state):
         state, movements = _due_back(state, day)
         entries += movements
     if state.moves_to is not None:

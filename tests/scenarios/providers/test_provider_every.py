@@ -29,6 +29,20 @@ def test_row_x_5_from_prepaid_to_invoices(tell: Tell) -> None:
 
 
 @pytest.mark.row("X.5")
+def test_row_x_5_what_was_paid_in_for_a_move_stays(tell: Tell) -> None:
+    """The move lacks money on its day and is held back; when the old contract ends, calls may have had it."""
+    events = (
+        "  - {on: 2026-04-01, sign: {add: {extension: 3}}}\n"
+        "  - {on: 2026-04-20, move: {catalogue: openvoip, add: {extension: 2, line: 1, number: 1}}}\n"
+        "  - {on: 2026-05-01, top_up: '10.00'}\n"
+        "  - {on: 2027-05-01, cancel: {}}\n"
+    )
+    told = tell("autphone", events, others=("openvoip",), until="2028-06-01")
+    assert [(what, amount) for _, what, amount, _ in told.credit] == [("top-up", "10.00")]
+    assert told.state["catalogue"] == "autphone@2026-01-01"
+
+
+@pytest.mark.row("X.5")
 def test_row_x_5_not_before_the_old_contract_can_end(tell: Tell) -> None:
     """A year's term holds: the other catalogue begins on the day after it, with its own choices."""
     signed = "  - {on: 2026-01-15, sign: {add: {extension: 10}}}\n"

@@ -63,6 +63,13 @@ def test_a_move_is_to_another_catalogue_in_force_and_after_the_one_before(
     assert told.remedy
 
 
+def test_a_move_keeps_the_currency(autphone: CatalogueSpec, other: CatalogueSpec) -> None:
+    """A call over the midnight of such a move would cost euros and yen in one sum."""
+    yen = other.model_copy(update={"currency": "JPY"})
+    (told,) = account.check(spec(moves=[MOVE]), [autphone, yen])
+    assert (told.code, told.path) == ("moves-currency", ("moves", 0, "catalogue"))
+
+
 @pytest.mark.parametrize(
     ("booked", "codes"),
     [

@@ -93,3 +93,31 @@ def test_after_a_move_each_catalogue_books_what_it_has() -> None:
     bundle = {"bundle": "dach", "size": "S", "from": "2026-02-11", "until": None}
     assert values["bundles"] == [bundle]
     assert values["buy_outs"] == [{"buy_out": "flat", "from": "2026-01-02", "until": "2026-02-28"}]
+
+
+def test_a_move_that_is_agreed_ends_what_the_other_catalogue_does_not_have() -> None:
+    """The account's document can say it ahead: the bundle goes with the month in which the contract ends."""
+    signed = facts.Sign(change=Change(add={"extension": 1, "dach-S": 1}), signed_form=True)
+    values = booked(
+        "autphone",
+        ("2027-03-01", signed),
+        ("2027-03-02", facts.Move(catalogue="openvoip", change=Change(add={"number": 1}))),
+    )
+    assert values["moves"] == [{"catalogue": "openvoip", "from": "2028-03-01"}]
+    assert values["bundles"] == [{"bundle": "dach", "size": "S", "from": "2027-03-01", "until": "2028-02-29"}]
+
+
+def test_a_contract_keeps_its_currency() -> None:
+    """A credit of 50 euros would go on as 50 francs."""
+    read = [yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8")) for name in ("openvoip", "autphone")]
+    read[1]["currency"] = "CHF"
+    events = [
+        Fact(on=date(2026, 1, 1), deed=facts.TopUp(amount_micro=50_000_000)),
+        Fact(on=date(2026, 1, 1), minute=1, deed=facts.Sign(change=Change(add={"number": 1}))),
+        Fact(
+            on=date(2026, 2, 10), deed=facts.Move(catalogue="autphone", change=Change(add={"extension": 1}))
+        ),
+    ]
+    offers = shelf([CatalogueSpec.model_validate(one) for one in read])
+    past = history(events, offers, Customer(catalogue="openvoip"), date(2026, 12, 31))
+    assert [refusal.code for refusal in past.answers[-1].refusals] == ["other-currency"]
