@@ -84,14 +84,15 @@ async def catch_up(
     Args:
         settings: of this machine.
         connection: to the database.
-        asked_for: tenants that belong to the answer even if another publisher was quicker.
+        asked_for: tenants that belong to the answer even if another publisher was quicker. Lost plans are
+            looked for among them, or among all if there are none: no change waits for a thousand looks.
 
     Raises:
         PUT_OFF: it was cut off, or another publisher does not come to its end; the next one completes it.
     """
     await turn.take(connection, turn.PUBLISHER)
     try:
-        behind = await _behind(settings, connection)
+        behind = await _behind(settings, connection, looked_for=asked_for)
         if behind.any:  # from here on nothing is needed of the database
             await _write_alone(settings, behind)
     finally:
@@ -109,7 +110,7 @@ async def is_complete(settings: Settings, connection: Connection) -> bool:
         there, settings
     ):  # somebody with other trunks than this machine has published
         return False
-    revisions = _whole(settings, there)
+    revisions = _whole(settings, there, there.revisions)
     newest = await connection.fetch(SQL["tenants_in_force"])
     if any(revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
         return False
@@ -142,11 +143,12 @@ class _Behind:
         return bool(self.plans) or self.credit_changed
 
 
-async def _behind(settings: Settings, connection: Connection) -> _Behind:
+async def _behind(settings: Settings, connection: Connection, *, looked_for: Collection[str] = ()) -> _Behind:
     index = _index(settings)
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
-    there = _whole(settings, index) if _is_of(index, settings) and phones.is_current(settings) else {}
+    is_current = _is_of(index, settings) and phones.is_current(settings)
+    there = _whole(settings, index, looked_for or index.revisions) if is_current else {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         newest = await connection.fetch(SQL["tenants_in_force"])
         wanted = {str(row["id"]): int(row["revision"]) for row in newest}
@@ -178,9 +180,10 @@ async def _said_before(
     }
 
 
-def _whole(settings: Settings, index: Index) -> Mapping[str, int]:
-    """Give the revisions in force whose plan is there for who starts; a lost one is published again."""
-    lost = without_file(settings.published, index.revisions)
+def _whole(settings: Settings, index: Index, looked_for: Collection[str]) -> Mapping[str, int]:
+    """Give the revisions in force but those looked for whose plan is lost; it is published again."""
+    looked_at = {tenant: index.revisions[tenant] for tenant in looked_for if tenant in index.revisions}
+    lost = without_file(settings.published, looked_at)
     return {tenant: revision for tenant, revision in index.revisions.items() if tenant not in lost}
 
 

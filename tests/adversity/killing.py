@@ -165,6 +165,10 @@ def end_server(server: "subprocess.Popen[bytes]", number: signal.Signals) -> Non
         postgresql.stop(server)
         return
     server.send_signal(signal.SIGSTOP)  # it begets no further child between the look and the kill
+    stopped = time.monotonic() + 60
+    while Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < stopped, "PostgreSQL does not stop"
+        time.sleep(0.001)
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for pid in (str(server.pid), *children):
         os.kill(int(pid), signal.SIGKILL)

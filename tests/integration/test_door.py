@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -388,8 +388,10 @@ async def test_a_publisher_that_was_overtaken_takes_nothing_back(
     text = (CONFIG / "tenants" / "acme.yaml").read_text()
     real = publication._behind
 
-    async def slow(settings: Settings, connection: database.Connection) -> publication._Behind:
-        found = await real(settings, connection)
+    async def slow(
+        settings: Settings, connection: database.Connection, *, looked_for: Collection[str]
+    ) -> publication._Behind:
+        found = await real(settings, connection, looked_for=looked_for)
         monkeypatch.setattr(publication, "_behind", real)
         await turn.give_back(connection, turn.PUBLISHER)
         await put(settings, acme=text.replace("devices: [p12]", "devices: [p14]"))
