@@ -10,7 +10,7 @@ import logging
 import sqlite3
 
 from dialplan.finding import DialplanError
-from pbxcore import database, metrics, publication
+from pbxcore import database, leavings, metrics, publication
 from pbxcore.database import Connection
 from pbxcore.published import UnpublishedError
 from pbxcore.settings import Settings
@@ -42,13 +42,16 @@ async def _keep_finished(settings: Settings) -> None:
 
 
 async def _finish(settings: Settings) -> None:
-    """Put in force what lies ready, and say so to those who decide."""
+    """Put in force what lies ready, say so to those who decide, and then clear what is left of what is gone."""
     tenants = await asyncio.to_thread(publication.finish, settings)
-    if tenants:
+    owed = leavings.is_owed(settings)  # by who died over it, perhaps before saying anything
+    if tenants or owed:
         await publication.announce(settings.run_dir)
     for tenant in tenants:
         metrics.publications_completed().inc()
         log.info("completed: what was laid down for %s is in force", tenant)
+    if owed:
+        await asyncio.to_thread(publication.clear_leavings, settings)
 
 
 async def _keep_equal(settings: Settings) -> None:

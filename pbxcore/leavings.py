@@ -1,15 +1,16 @@
 """What is left of extensions, groups and time rules that are gone: switches, to be cleared with them.
 
 Owns the note of the tenants for which that is still to be done, `<state>/published/leavings.json`: it is
-there before their plans are in force and goes when it is done, so that neither a crash in between nor a file
-of switches that cannot be read lets whoever gets the number next inherit a forward. Refuses to say what is
-left of whom (`pbxcore.switches`), and to hold a change up.
+there before their plans are in force and goes when it is done, after who decides has taken those plans. So
+neither a crash in between nor a file of switches that cannot be read lets whoever gets the number next
+inherit a forward. Refuses to say what is left of whom (`pbxcore.switches`), and to hold a change up.
 """
 
+import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,10 +53,11 @@ def clear(settings: Settings) -> None:
     file_of(settings).unlink()
 
 
-def try_to_clear(settings: Settings) -> None:
-    """Clear what is left, or say why that has to wait (`pbxcore.completion` comes back to it)."""
+@contextlib.contextmanager
+def later() -> Iterator[None]:
+    """Say why clearing what is left has to wait, and go on (`pbxcore.completion` comes back to it)."""
     try:
-        clear(settings)
+        yield
     except NOT_NOW as error:
         log.warning("what is switched of what is gone is cleared later: %s", error)
 

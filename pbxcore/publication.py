@@ -100,6 +100,8 @@ async def catch_up(
     there = {plan.tenant: plan.revision for plan in behind.plans}
     there |= {tenant: behind.wanted[tenant] for tenant in asked_for}
     said = await announce(settings.run_dir) if there or behind.any else ()
+    with leavings.later():
+        clear_leavings(settings)
     return tuple(Published(tenant=tenant, revision=there[tenant], acknowledged=said) for tenant in there)
 
 
@@ -282,13 +284,10 @@ def finish(settings: Settings) -> tuple[str, ...]:
         DialplanError: the same, of a plan.
     """
     laid = settings.published / NEXT
-    if not laid.exists() and not leavings.is_owed(settings):
+    if not laid.exists():
         return ()
     with _alone(settings.published) as ours:
-        if not ours:
-            return ()
-        if not laid.exists():
-            leavings.clear(settings)
+        if not ours or not laid.exists():
             return ()
         there = _index(settings).revisions if phones.is_current(settings) else {}
         late = {t: r for t, r in read_index(settings.published, NEXT).revisions.items() if there.get(t) != r}
@@ -297,7 +296,13 @@ def finish(settings: Settings) -> tuple[str, ...]:
 
 
 def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
-    """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm."""
+    """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm.
+
+    What is switched of what goes with these plans is noted, and cleared when who decides goes by them. What is
+    owed of the plans before comes first: these may have again what those no longer had.
+    """
+    with leavings.later():
+        leavings.clear(settings)
     for plan in plans:
         phones.publish(settings, plan)
     if owed := leavings.of(settings, plans):
@@ -306,10 +311,23 @@ def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
     (settings.published / NEXT).replace(settings.published / "index.json")
     _flush(settings.published)
     phones.mark_current(settings)  # all of them were late if they were not current
-    leavings.try_to_clear(settings)  # until now the plans before were in force, with all that is in them
     for plan in plans:
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
         speech.forget(settings.sounds, plan)  # until now the plan before was in force
+
+
+def clear_leavings(settings: Settings) -> None:
+    """Clear what is switched of what is gone, after it was announced: until then somebody decides by it.
+
+    While another process writes nothing is done: it clears that, too.
+
+    Raises:
+        leavings.NOT_NOW: it is to be done again.
+    """
+    if leavings.is_owed(settings):
+        with _alone(settings.published) as ours:
+            if ours:
+                leavings.clear(settings)
 
 
 def _index(settings: Settings) -> Index:

@@ -1,12 +1,16 @@
 """Files of the state folder that are lost or damaged: changes come through, and all of them comes back."""
 
 import sqlite3
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from dialplan.switch import Switch, SwitchKind
-from pbxcore import database, leavings, publication, published, switches
+from pbxcore import completion, database, leavings, publication, published, switches
+from pbxcore.control import socket as local_socket
 from pbxcore.settings import Settings
 from tests.integration.test_door import CONFIG, index, put, start
 
@@ -67,11 +71,63 @@ async def test_a_damaged_file_of_switches_holds_no_change_up(
         assert index(settings)["tenants"] == {"acme": revision}
         assert "is cleared later" in caplog.text
     with pytest.raises(sqlite3.Error):
-        publication.finish(settings)
+        await completion._finish(settings)
     backup.replace(settings.switches_db)
-    assert publication.finish(settings) == ()
-    assert list(switches.read(settings.switches_db).of("acme", NOW)) == [OF_BRUNO]
+    await completion._finish(settings)
+    assert left(settings) == [OF_BRUNO]
     assert not leavings.is_owed(settings)
+
+
+class Deciding:
+    """A process that is told of changes, and what was switched when it was."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.switched: list[list[Switch]] = []
+
+    async def answer(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer at the socket."""
+        self.switched.append(left(self.settings))
+        return {"ok": True}
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """Listen there as control does."""
+        return local_socket.listen(self.settings.run_dir / "control.sock", self.answer)
+
+
+def left(settings: Settings) -> list[Switch]:
+    """Give what is switched."""
+    return list(switches.read(settings.switches_db).of("acme", NOW))
+
+
+async def test_what_is_gone_is_cleared_after_who_decides_was_told(settings: Settings) -> None:
+    """Until then calls are decided by the plan before, with all that is switched in it."""
+    await start(settings)
+    switches.keep(settings.switches_db, [OF_ANNA, OF_BRUNO])
+    control = Deciding(settings)
+    async with control.listening():
+        await put(settings, acme=WITHOUT_12)
+    assert control.switched == [[OF_ANNA, OF_BRUNO]]
+    assert left(settings) == [OF_BRUNO]
+
+
+async def test_who_comes_back_before_what_was_left_is_cleared_starts_afresh(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is owed of one change is cleared before the next one is in force, which may have the name again."""
+    await start(settings)
+    switches.keep(settings.switches_db, [OF_ANNA, OF_BRUNO])
+    with monkeypatch.context() as patched:
+        patched.setattr(publication, "clear_leavings", die)
+        with pytest.raises(KeyboardInterrupt):
+            await put(settings, acme=WITHOUT_12)
+    await put(settings, acme=ACME)
+    assert left(settings) == [OF_BRUNO]
+
+
+def die(*_: object, **__: object) -> None:
+    """End as a process that is killed."""
+    raise KeyboardInterrupt
 
 
 async def test_who_dies_before_clearing_what_is_left_leaves_it_to_be_done(
@@ -80,18 +136,14 @@ async def test_who_dies_before_clearing_what_is_left_leaves_it_to_be_done(
     """Nothing is cleared while the plan before is in force; afterwards all of it is, without the database."""
     await start(settings)
     switches.keep(settings.switches_db, [OF_ANNA, OF_BRUNO])
-    in_force = []
-
-    def die(*_: object, **__: object) -> None:
-        in_force.append(index(settings)["tenants"]["acme"])
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr(switches, "forget", die)
         with pytest.raises(KeyboardInterrupt):
             await put(settings, acme=WITHOUT_12)
-    assert in_force == [2]
-    away = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
-    publication.finish(away)
-    assert list(switches.read(settings.switches_db).of("acme", NOW)) == [OF_BRUNO]
+    assert index(settings)["tenants"] == {"acme": 2}
+    control, nowhere = Deciding(settings), "postgresql://nobody@127.0.0.1:1/none"
+    async with control.listening():
+        await completion._finish(settings.model_copy(update={"database": nowhere}))
+    assert control.switched == [[OF_ANNA, OF_BRUNO]], "told first: who died may not have"
+    assert left(settings) == [OF_BRUNO]
     assert not leavings.is_owed(settings)

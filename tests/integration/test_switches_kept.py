@@ -243,6 +243,7 @@ def test_who_gets_a_name_next_starts_afresh(tmp_path: Path) -> None:
     }
     switches.keep(path, [*gone, *stays])
     publication._write(settings, change)
+    publication.clear_leavings(settings)
     known = switches.read(path)
     assert {*known.of("acme", NOW), *known.of("beta", NOW)} == stays
     switches.keep(path, [night])
