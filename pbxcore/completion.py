@@ -42,7 +42,7 @@ async def _keep_finished(settings: Settings) -> None:
 
 
 async def _finish(settings: Settings) -> None:
-    """Put in force what lies ready, say so to those who decide, and then clear what is left of what is gone."""
+    """Put in force what lies ready, say so to those who decide, then clear what is left of what is gone."""
     tenants = await asyncio.to_thread(publication.finish, settings)
     owed = leavings.is_owed(settings)  # by who died over it, perhaps before saying anything
     if tenants or owed:

@@ -36,7 +36,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import leavings, phones, speech, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
-from pbxcore.published import Index, UnpublishedError, file_of, read, read_index, without_file
+from pbxcore.published import Index, UnpublishedError, file_of, former_of, read, read_index, without_file
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("door.sql"))
@@ -298,8 +298,8 @@ def finish(settings: Settings) -> tuple[str, ...]:
 def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
     """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm.
 
-    What is switched of what goes with these plans is noted, and cleared when who decides goes by them. What is
-    owed of the plans before comes first: these may have again what those no longer had.
+    What is switched of what goes with these plans is noted, and cleared when who decides goes by them. What
+    is owed of the plans before comes first: these may have again what those no longer had.
     """
     with leavings.later():
         leavings.clear(settings)
@@ -371,10 +371,14 @@ def remove_old_plans(published: Path, plan: Plan, before: int) -> None:
     Args:
         published: folder of the published plans.
         plan: in force now.
-        before: the revision in force until now; those older than the one before it are gone already. Files
-            are named and not searched for: the folder holds those of all tenants.
+        before: the revision in force until now, which is not always the number before; 0: nobody knows. Of
+            those older than it all but one are gone already.
     """
-    for revision in range(max(1, before - 1), plan.revision - 1):
+    if before == plan.revision:  # it was published again
+        return
+    before = before or former_of(published, plan.tenant, plan.revision)
+    laid_down = range(before + 1, plan.revision)  # by somebody who died: never in force
+    for revision in (former_of(published, plan.tenant, before), *laid_down):
         file_of(published, plan.tenant, revision).unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 Owns the reading side of `<state>/published`. Refuses to write there (`pbxcore.publication`) and to check:
 what was published stays in force. Plans whose index says so are in force; a file that cannot be read concerns
-its tenant alone, never all: the plan it has stays, and who starts takes the revision before.
+its tenant alone, never all: the plan it has stays, and who starts takes the one before.
 """
 
 import json
@@ -91,7 +91,7 @@ def reload(published: Published, folder: Path) -> tuple[Published, Mapping[str, 
         published = published.without(tenant)
     published = _with(published, plans, unread)
     for tenant in unread:
-        published, instead = _with_former(published, folder, tenant, behind[tenant] - 1)
+        published, instead = _with_former(published, folder, tenant, behind[tenant])
         unread[tenant] += f"; {instead}"
     return published, {
         tenant: Unread(file=file_of(folder, tenant, behind[tenant]), reason=reason)
@@ -114,7 +114,7 @@ def _with(published: Published, plans: list[Plan], unread: dict[str, str]) -> Pu
 
 
 def _with_former(published: Published, folder: Path, tenant: str, revision: int) -> tuple[Published, str]:
-    """Give a tenant that has no plan its revision before, which is better than no calls.
+    """Give a tenant whose revision has no plan the one that was in force before: better than no calls.
 
     A number that has moved since is not taken from whoever has it.
 
@@ -124,10 +124,11 @@ def _with_former(published: Published, folder: Path, tenant: str, revision: int)
     if there := published.plans.get(tenant):
         return published, f"revision {there.revision} stays in force"
     try:
-        published = published.with_plan(read(folder, tenant, revision))
+        former = former_of(folder, tenant, revision)
+        published = published.with_plan(read(folder, tenant, former))
     except (UnpublishedError, DialplanError):
         return published, "its calls are refused"
-    return published, f"revision {revision} is in force instead"
+    return published, f"revision {former} is in force instead"
 
 
 def _is(plan: Plan | None, revision: int, trunks: tuple[str, ...]) -> bool:
@@ -179,6 +180,17 @@ def file_of(folder: Path, tenant: str, revision: int) -> Path:
 
 def _name(tenant: str, revision: int) -> str:
     return f"{tenant}.{revision}.json"
+
+
+def former_of(folder: Path, tenant: str, revision: int) -> int:
+    """Give the newest revision before another whose plan has a file; 0: there is none.
+
+    Nearly always it is the first that is looked for, but of changes that were stored while nobody could
+    publish only the last one gets a file. Files of all tenants share a folder, so they are asked for by name.
+    """
+    tenants = os.fspath(folder / "tenants")
+    earlier = range(revision - 1, 0, -1)
+    return next((one for one in earlier if _size(f"{tenants}/{_name(tenant, one)}")), 0)
 
 
 def without_file(folder: Path, revisions: Mapping[str, int]) -> frozenset[str]:

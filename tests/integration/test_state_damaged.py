@@ -114,7 +114,7 @@ async def test_what_is_gone_is_cleared_after_who_decides_was_told(settings: Sett
 async def test_who_comes_back_before_what_was_left_is_cleared_starts_afresh(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is owed of one change is cleared before the next one is in force, which may have the name again."""
+    """What is owed of one change is cleared before the next one, which may have the name again."""
     await start(settings)
     switches.keep(settings.switches_db, [OF_ANNA, OF_BRUNO])
     with monkeypatch.context() as patched:

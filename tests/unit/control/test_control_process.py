@@ -91,6 +91,36 @@ def test_who_starts_takes_the_revision_before_of_a_lost_plan(settings: Settings,
     assert unread["acme"].reason.endswith("; its calls are refused")
 
 
+def _there(folder: Path) -> set[int]:
+    """Revisions that have a file."""
+    return {int(file.name.split(".")[1]) for file in (folder / "tenants").iterdir()}
+
+
+def test_plan_files_of_two_revisions_are_kept(settings: Settings) -> None:
+    """That in force and that before it, whatever numbers lie between; what was laid down in vain goes."""
+    folder = settings.published
+    _publish(folder, _plan(1))
+    for before, revision in ((1, 3), (3, 4), (4, 9)):
+        publication.write_plan(folder, _plan(revision - 1))
+        _publish(folder, _plan(revision))
+        publication.remove_old_plans(folder, _plan(revision), before)
+        assert _there(folder) == {before, revision}
+    publication.remove_old_plans(folder, _plan(9), 9)
+    assert _there(folder) == {4, 9}, "published again: nothing else was in force since"
+
+
+@pytest.mark.parametrize("before", [1, 0], ids=["known", "index lost"])
+def test_a_lost_plan_behind_changes_that_were_never_published(settings: Settings, before: int) -> None:
+    """Who starts takes the one that was in force: those between were stored and never got a file."""
+    _publish(settings.published, _plan(1))
+    _publish(settings.published, _plan(7))
+    publication.remove_old_plans(settings.published, _plan(7), before)
+    published.file_of(settings.published, "acme", 7).unlink()
+    plans, unread = published.reload(Published(), settings.published)
+    assert {plan.revision for plan in plans.plans.values()} == {1}
+    assert unread["acme"].reason.endswith("; revision 1 is in force instead")
+
+
 def test_plans_that_who_starts_could_not_read_are_named(settings: Settings) -> None:
     """Missing or empty: by that the machine finds what it has to publish again."""
     plans = [_plan(1, tenant, f"+4930555002{number:02}") for number, tenant in enumerate(("a", "b", "c"))]
