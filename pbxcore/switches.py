@@ -32,6 +32,8 @@ SAME_S = (
     1.0  # until another file in the place of ours is noticed; asking each time would cost as much as a look
 )
 
+NO_FILE = (0, 0)  # no file has this identity
+
 UNREAD = Counter(
     "pbxcore_switches_unread_total", "Looks at the switches that failed; the last known ones hold"
 )
@@ -58,7 +60,7 @@ class View:
         self._path = path
         self._name = os.fspath(path)
         self._db: sqlite3.Connection | None = None
-        self._file = (0, 0)
+        self._file = NO_FILE
         self._same_until = 0.0
         self._version = 0
         self._last = 0  # change
@@ -88,14 +90,21 @@ class View:
         self._db, self._version, self._last = None, 0, 0
 
     def _open(self) -> sqlite3.Connection:
+        """Open the file, and note which one stood there before that.
+
+        If another takes its place meanwhile, the next question whether it is the same is answered by no,
+        whichever of the two was opened. SQLite does not give its descriptor, and a second one of ours would
+        take its locks away when it is closed.
+        """
         self.close()
-        if self._known is not NO_SWITCHES:
-            _identity(
-                self._name
-            )  # gone: whoever keeps the next change makes another, and until then these hold
-        self._db = db = _open(self._path)
-        self._file = _identity(self._name)
-        return db
+        try:
+            self._file = _identity(self._name)
+        except FileNotFoundError:
+            if self._known is not NO_SWITCHES:
+                raise  # whoever keeps the next change makes another, and until then these hold
+            self._file = NO_FILE
+        self._db = _open(self._path)
+        return self._db
 
     def _is_another(self) -> bool:
         """Tell whether another file stands in the place of the one that is open."""

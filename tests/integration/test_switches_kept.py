@@ -169,6 +169,32 @@ def test_a_file_that_was_made_anew_is_read_from_its_beginning(
     assert [switch.subject for switch in switches.read(path).of("acme", NOW)] == ["20", "21"]
 
 
+def test_a_file_that_takes_the_place_of_one_just_opened_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the instant between opening a file and knowing which one it is, too."""
+    monkeypatch.setattr(switches, "SAME_S", 0.0)
+    path, other = tmp_path / "switches.sqlite", tmp_path / "other" / "switches.sqlite"
+    switches.keep(path, [ONE])
+    switches.keep(other, [dataclasses.replace(ONE, value="extension 12")])
+    real = switches._open
+
+    def replaced_meanwhile(opened: Path) -> sqlite3.Connection:
+        db = real(opened)
+        if other.exists():
+            db.execute("SELECT 1 FROM switches").fetchone()
+            for file in tmp_path.glob("switches.sqlite*"):
+                file.unlink()
+            other.rename(path)
+        return db
+
+    monkeypatch.setattr(switches, "_open", replaced_meanwhile)
+    view = switches.View(path)
+    view.look()
+    assert _value(view) == "extension 12"
+    view.close()
+
+
 def test_what_was_put_back_into_the_file_is_known(tmp_path: Path) -> None:
     """A backup restored by SQLite's own means: changes that are older than the last one seen."""
     path, backup = tmp_path / "switches.sqlite", tmp_path / "backup.sqlite"
