@@ -59,6 +59,24 @@ class _Account:
         return self.now.hour * 60 + self.now.minute
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beforehand:
+    """A contract before new events.
+
+    Attributes:
+        log: as it is stored.
+        told: what it must know beside that before they are judged by its credit, as events.
+    """
+
+    log: Log
+    told: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def known(self) -> Log:
+        """The contract that knows it."""
+        return replace(self.log, spec=contract_log.with_events(self.log.spec, self.log, self.told))
+
+
 async def aware(connection: Connection, log: Log, offers: Shelf, *, held: bool = False) -> Log:
     """Give a contract that knows what its account's balance has seen; nothing is stored.
 
@@ -94,41 +112,25 @@ async def beforehand(
     offers: Shelf,
     *,
     held: bool = False,
-) -> tuple[Mapping[str, Any], ...]:
-    """Write what a contract must know before new events of a document are judged by its credit.
+) -> Beforehand:
+    """Give the contract to which new events of a document come, and what it must know first; none is stored.
 
-    What was paid counts for these events of its day, whatever their minutes: a document often has none.
-    What calls took stays at its minute: it undoes nothing that is agreed (`overdrawn` looks at what is new).
-    Before events that are all dated back only payments until then are told, not what has happened since: an
-    end dated back may be the day on which that must be.
+    Args:
+        connection: to the database.
+        spec: of the contract, as the document has it.
+        document: as it was written.
+        offers: every catalogue.
+        held: what calls under way have set aside counts as spent: nobody else may have it.
     """
     log = await _log(connection, spec)
-    day = await entitling.today(connection, log)
     judged = [event for event in contract_log.new_events(log, document) if event.keys() & JUDGED]
+    if not judged:
+        return Beforehand(log=log)
     new = [EventSpec.model_validate(event) for event in judged]
-    if not new:
-        return ()
     told = await _untold(connection, log, offers, held=held)
-    newest = max(event.on for event in new)
-    minutes = defaultdict[date, list[int]](list)
-    for event in new:
-        minutes[event.on].append(minute_of(event))
-    known = [fact for fact in told if newest >= day or fact.on <= newest]
-    return tuple(_event(one) for fact in known for one in ledger.paid_first(fact, minutes[fact.on]))
-
-
-async def knowing(
-    connection: Connection,
-    spec: ContractSpec,
-    document: Mapping[str, Any],
-    offers: Shelf,
-    *,
-    held: bool = False,
-) -> Log:
-    """Give the contract to which new events of a document come: `beforehand` is told; nothing is stored."""
-    log = await _log(connection, spec)
-    told = await beforehand(connection, spec, document, offers, held=held)
-    return replace(log, spec=contract_log.with_events(log.spec, log, told))
+    today = await entitling.today(connection, log)
+    known = ledger.before(told, [(event.on, minute_of(event)) for event in new], today)
+    return Beforehand(log=log, told=tuple(map(_event, known)))
 
 
 async def _log(connection: Connection, spec: ContractSpec) -> Log:
@@ -191,7 +193,7 @@ async def refused(
     connection: Connection, spec: ContractSpec, document: Mapping[str, Any], offers: Shelf
 ) -> tuple[Finding, ...]:
     """Find what new events of a document would undo, or what the credit lacks for, as they will be stored."""
-    log = await knowing(connection, spec, document, offers)
+    log = (await beforehand(connection, spec, document, offers)).known
     early = await too_early(connection, log, offers, contract_log.new_events(log, document))
     if early:
         return tuple(
@@ -208,7 +210,7 @@ async def unpaid(
     new = contract_log.new_events(await _log(connection, spec), document)
     if not any(event.keys() & BINDING for event in new):
         return ()
-    log = await knowing(connection, spec, document, offers, held=True)
+    log = (await beforehand(connection, spec, document, offers, held=True)).known
     log = await aware(connection, log, offers, held=True)
     return tuple(
         Finding(

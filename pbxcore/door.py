@@ -535,8 +535,8 @@ async def _store_one(connection: Connection, document: Read, author: str, entrie
     if isinstance(document.spec, ContractSpec):
         written = document.tree.value
         catalogues = shelf(await contract_log.catalogues(connection))
-        told = await crediting.beforehand(connection, document.spec, written, catalogues)
-        facts, new = await contract_log.enter(connection, written, author, told)
+        before = await crediting.beforehand(connection, document.spec, written, catalogues)
+        facts, new = await contract_log.enter(connection, written, author, before.told)
         return Change(kind=document.kind, id=name, revision=facts, changed=new, file=document.file)
     revision, same = await _compare(connection, document, entries)
     if not same:

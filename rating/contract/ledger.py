@@ -26,6 +26,8 @@ from rating.contract.wish import Refusal
 
 Key = tuple[date, str]
 """Day and kind of a movement."""
+Instant = tuple[date, int]
+"""Day, and minute of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +119,28 @@ def untold(past: History, balance: Balance, minute: int, *, held: bool = False) 
     return tuple(found)
 
 
-def paid_first(told: Fact, minutes: Collection[int]) -> tuple[Fact, ...]:
+def before(told: Sequence[Fact], judged: Collection[Instant], today: date) -> tuple[Fact, ...]:
+    """Choose what a contract is told before deeds are judged by its credit, and at which minutes.
+
+    Before deeds that are all dated back only payments until then are told, not what has happened since: an
+    end dated back may be the day on which that must be.
+
+    Args:
+        told: what it does not know yet.
+        judged: day and minute of each deed; at least one.
+        today: by its account's clock.
+    """
+    newest = max(day for day, _ in judged)
+    known = [fact for fact in told if newest >= today or fact.on <= newest]
+    minutes = {fact.on: [minute for day, minute in judged if day == fact.on] for fact in known}
+    return tuple(one for fact in known for one in _paid_first(fact, minutes[fact.on]))
+
+
+def _paid_first(told: Fact, minutes: Collection[int]) -> tuple[Fact, ...]:
     """Tell what was paid at the first of some minutes of its day, and what calls took at its own.
 
-    What was paid counts for whatever is judged on that day. What calls took undoes nothing that is agreed.
+    What was paid counts for whatever is judged on that day, whatever its minute: a document often has none.
+    What calls took undoes nothing that is agreed (`overdrawn` looks at what is new).
     """
     deed, first = told.deed, min([*minutes, told.minute])
     assert isinstance(deed, Ledger), "nothing else is told"

@@ -67,9 +67,7 @@ class Books:
     def happens(self, deed: Mapping[str, Any], ago: int) -> None:
         """Let something happen to the contract today, or be learned late, and see to what follows."""
         day = max(FIRST, self.today - ago * DAY)
-        known = [fact for fact in self.untold() if fact.on <= day]
-        for fact in known:
-            self.learn(*map(_event, ledger.paid_first(fact, [0] if fact.on == day else [])))
+        self.learn(*map(_event, ledger.before(self.untold(), [(day, 0)], self.today)))
         self.learn({"on": day, **deed})
         self.look()
 

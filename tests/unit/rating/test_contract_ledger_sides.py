@@ -120,23 +120,40 @@ def test_what_calls_have_set_aside_is_told_where_nobody_else_may_have_it() -> No
 @pytest.mark.parametrize(
     ("told", "minutes", "expected"),
     [
-        (on(TODAY, Ledger(paid_micro=1), NOON), [], [(NOON, Ledger(paid_micro=1))]),
-        (on(TODAY, Ledger(paid_micro=1), NOON), [NOON + 1], [(NOON, Ledger(paid_micro=1))]),
-        (on(TODAY, Ledger(paid_micro=1), NOON), [9, 5], [(5, Ledger(paid_micro=1))]),
-        (on(TODAY, Ledger(calls_micro=1), NOON), [5], [(NOON, Ledger(calls_micro=1))]),
+        (Ledger(paid_micro=1), [NOON + 1], [(NOON, Ledger(paid_micro=1))]),
+        (Ledger(paid_micro=1), [9, 5], [(5, Ledger(paid_micro=1))]),
+        (Ledger(calls_micro=1), [5], [(NOON, Ledger(calls_micro=1))]),
         (
-            on(TODAY, Ledger(paid_micro=1, calls_micro=2), NOON),
+            Ledger(paid_micro=1, calls_micro=2),
             [5],
             [(5, Ledger(paid_micro=1)), (NOON, Ledger(calls_micro=2))],
         ),
     ],
 )
 def test_what_was_paid_comes_before_what_is_judged(
-    told: Fact, minutes: list[int], expected: list[tuple[int, Ledger]]
+    told: Ledger, minutes: list[int], expected: list[tuple[int, Ledger]]
 ) -> None:
     """What calls took stays at its own minute: it undoes nothing that is agreed."""
-    found = ledger.paid_first(told, minutes)
-    assert [(one.minute, one.deed) for one in found] == expected
+    found = ledger.before([on(TODAY, told, NOON)], [(TODAY, minute) for minute in minutes], TODAY)
+    assert [(one.on, one.minute, one.deed) for one in found] == [(TODAY, *one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("judged", "days"),
+    [
+        ([FIRST], [FIRST]),
+        ([FIRST, SECOND], [FIRST, SECOND]),
+        ([FIRST, TODAY], [FIRST, SECOND, TODAY]),
+        ([date(2026, 4, 21)], [FIRST, SECOND, TODAY]),
+    ],
+)
+def test_before_what_is_dated_back_nothing_is_told_that_came_since(
+    judged: list[date], days: list[date]
+) -> None:
+    """As soon as one of the deeds is of today, all is: they are judged together."""
+    told = [on(day, Ledger(paid_micro=1), NOON) for day in (FIRST, SECOND, TODAY)]
+    found = ledger.before(told, [(day, NOON) for day in judged], TODAY)
+    assert [one.on for one in found] == days
 
 
 MOVED = {(FIRST, "top-up"): [50 * EURO], (FIRST, "order"): [-13_800_000]}
