@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from typer.exceptions import TyperException
 
 from pbxcore.cli.slips import slips
+from pbxcore.cli.terminal import Terminal
 from pbxcore.cli.usage import in_words
 
 app = typer.Typer(
@@ -27,8 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-out = Console()
-err = Console(stderr=True)
+out = Terminal()
+err = Terminal(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 
@@ -51,12 +51,12 @@ def main() -> None:
         if not wrong:
             raise
         for one in wrong:
-            fail(escape(one.message), escape(one.remedy), Exit.USAGE)
+            fail(one.message, one.remedy, Exit.USAGE)
         code = Exit.USAGE
     except TyperException as error:
         if error.exit_code == Exit.USAGE and str(error):
             message, remedy = in_words(error)
-            fail(escape(message), escape(remedy), Exit.USAGE)
+            fail(message, remedy, Exit.USAGE)
         code = Exit(error.exit_code)
     except typer.Abort:
         code = Exit.NO
@@ -64,8 +64,11 @@ def main() -> None:
 
 
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:
-    """Print what went wrong and what to do about it; raise what this returns."""
-    err.print(f"[bold red]✗[/] {message}\n  → {remedy}", highlight=False, soft_wrap=True)
+    """Print what went wrong and what to do about it, letter by letter; raise what this returns.
+
+    Neither is markup: a document is quoted here with its [brackets].
+    """
+    err.print(Text.assemble(("✗", "bold red"), f" {message}\n  → {remedy}"), soft_wrap=True)
     if code is Exit.UNAVAILABLE and _is_elsewhere():
         hint = "  → or go to the folder of pbxcore first: there is no config/service.yaml here"
         err.print(hint, highlight=False, soft_wrap=True)

@@ -57,7 +57,7 @@ def check(
     else:
         _show(right, wrong, paths)
         for note in notes:
-            out.print(f"[yellow]! {escape(note.message)}[/]\n  → {note.remedy}", highlight=False)
+            out.print(f"[yellow]! {escape(note.message)}[/]\n  → {escape(note.remedy)}", highlight=False)
     if wrong or not right:
         raise typer.Exit(int(Exit.NO))
 
@@ -83,7 +83,7 @@ def _json(right: tuple[Read, ...], wrong: tuple[Located, ...]) -> dict[str, obje
 def _show(right: tuple[Read, ...], wrong: tuple[Located, ...], paths: list[Path]) -> None:
     findings.show(wrong)
     for document in right:
-        out.print(f"[green]✓[/] {document.kind} [bold]{document.id}[/]  [dim]{document.file}[/]")
+        out.print(f"[green]✓[/] {document.kind} [bold]{document.id}[/]  [dim]{escape(document.file)}[/]")
     if wrong:
         files = len({located.file for located in wrong})
         out.print(f"[bold red]{_count(len(wrong), 'mistake')}[/] in {_count(files, 'file')}")

@@ -150,7 +150,7 @@ def _add(account: str, micro: int, ref: str, *, as_json: bool) -> None:
         )
     else:
         when = "was booked before" if booked else "is booked as soon as the rater sees it"
-        out.print(f"[green]✓[/] {money.text(micro)} to {account}, {ref}: {when}")
+        out.print(f"[green]✓[/] {money.text(micro)} to {escape(account)}, {escape(ref)}: {when}")
 
 
 async def _state(connection: Connection, account: str) -> State | None:
@@ -175,7 +175,7 @@ async def _pay_in(connection: Connection, entry: Entry) -> Entry | None:
 def _unknown(account: str) -> typer.Exit:
     known = ask(lambda connection: names(connection, "account"))
     otherwise = f"name one of: {', '.join(known)}" if known else "`pbxcore apply` stores one"
-    return fail(f"there is no account {escape(account)}", closest(account, known, otherwise), Exit.NO)
+    return fail(f"there is no account {account}", closest(account, known, otherwise), Exit.NO)
 
 
 def _show(state: State) -> None:

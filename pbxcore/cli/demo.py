@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.panel import Panel
 
 from pbxcore import demo as story
@@ -47,7 +48,7 @@ def demo(
     else:
         _show(told)
         for problem in found:
-            err.print(f"[bold red]✗[/] {problem}")
+            err.print(f"[bold red]✗[/] {escape(str(problem))}")
         if not found:
             out.print("[bold green]✓[/] All of it was seen.")
     if found:
@@ -134,7 +135,7 @@ def _balance(leg: dict[str, Any]) -> Panel:
         f"after the call   {after:>6} s of the bundle left, "
         f"{money.text(leg['amount_micro'])} {leg['currency']} to pay"
     )
-    return Panel(body, title=f"Balance of account {leg['account']}", title_align="left")
+    return Panel(body, title=f"Balance of account {leg['account']}", title_align="left", expand=False)
 
 
 def _plain(told: Story) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from dialplan.numbers import normalise
 from pbxcore import documents
@@ -110,7 +111,7 @@ def _as_table(found: list[dict[str, Any]]) -> Table:
         table.add_column(heading, no_wrap=heading != "bundles")
     for entry in found:
         if entry["country"] is None:
-            table.add_row(entry["number"], "[red]unknown[/]")
+            table.add_row(escape(entry["number"]), "[red]unknown[/]")
             continue
         first = (entry["number"], entry["country"], entry["kind"])
         for version in entry["catalogues"] or [None]:

@@ -145,8 +145,10 @@ def _leg(one: Priced) -> dict[str, Any]:
 
 def _show(call: Call | None, priced: Sequence[Priced]) -> None:
     if call:
-        out.print(f"[bold]Call {escape(' + '.join(call.linkedids))}[/]", highlight=False)
-        for _at, line in sorted(_story(call), key=lambda pair: pair[0]):
+        story = sorted(_story(call), key=lambda pair: pair[0])
+        began = f"[dim], {shown(story[0][0])}[/]" if story else ""
+        out.print(f"[bold]Call {escape(' + '.join(call.linkedids))}[/]{began}", highlight=False)
+        for _at, line in story:
             out.print(line, highlight=False)
     if not call or not call.decisions:
         out.print("[dim]no decision about this call is kept on this machine[/]")
@@ -159,14 +161,18 @@ def _story(call: Call) -> Iterator[tuple[datetime, RenderableType]]:
     """Give decisions and happenings with their instants; a decision's reasons stand in its panel."""
     for entry in call.decisions:
         at = datetime.fromisoformat(str(entry["time"]))
-        yield at, f"{_clock(at)} {entry['by']} decides by {escape(str(entry['version']))}"
+        yield at, _line(at, f"{entry['by']} decides by {entry['version']}")
         yield at, decision(entry)
     for one in call.happenings:
-        yield one.at, f"{_clock(one.at)} {escape(in_words(one))}"
+        yield one.at, _line(one.at, in_words(one))
 
 
-def _clock(at: datetime) -> str:
-    return f"[dim]{at.astimezone():%H:%M:%S}.{at.microsecond // 1_000:03}[/]"
+def _line(at: datetime, words: str) -> Table:
+    """Put what happened beside its instant; what is too long goes on below its own words."""
+    line = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    line.add_column(no_wrap=True, style="dim")
+    line.add_row(f"{at.astimezone():%H:%M:%S}.{at.microsecond // 1_000:03}", escape(words))
+    return line
 
 
 def in_words(one: Happening) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from pbxcore.cli.app import out
@@ -19,7 +18,7 @@ def show(findings: Iterable[Located]) -> None:
     """Print findings by file: line, path, what is wrong, and what to do about it."""
     for file, found in groupby(findings, key=lambda located: located.file):
         out.print(Text(file, style="bold underline"))
-        out.print(Padding(_table(found), (0, 0, 1, 1)))
+        out.print(_table(found), "")
 
 
 def as_json(findings: Iterable[Located]) -> list[dict[str, object]]:
@@ -42,7 +41,7 @@ def _table(findings: Iterable[Located]) -> Table:
     table.add_column(justify="right", style="cyan", no_wrap=True)
     table.add_column()
     for located in findings:
-        table.add_row(str(located.line), _words(located))
+        table.add_row(f" {located.line}", _words(located))
     return table
 
 

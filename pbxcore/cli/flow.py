@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.markup import escape
 
 from dialplan.spec import TenantSpec
 from pbxcore import documents, published
@@ -60,7 +61,7 @@ def _write(name: Path, content: bytes) -> None:
         raise fail(
             f"{name} cannot be written: {error.strerror}", "choose another --output", Exit.NO
         ) from error
-    out.print(f"[green]✓[/] {name}", highlight=False)
+    out.print(f"[green]✓[/] {escape(str(name))}", highlight=False)
 
 
 def _of_document(file: Path) -> tuple[TenantSpec, int]:

@@ -6,8 +6,6 @@ tenant's, as in its document.
 
 from datetime import UTC, datetime, tzinfo
 
-from rich.markup import escape
-
 from pbxcore.cli.app import Exit, fail
 
 
@@ -16,7 +14,7 @@ def read_instant(text: str, zone: tzinfo | None = UTC) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as no_instant:
-        message = f"{escape(text)!r} is no instant"
+        message = f"{text!r} is no instant"
         raise fail(
             message, "write it like 2026-12-24T18:00 or 2026-12-24T18:00+01:00", Exit.USAGE
         ) from no_instant

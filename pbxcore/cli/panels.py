@@ -20,11 +20,15 @@ def decision(entry: Mapping[str, Any]) -> Panel:
     rows = Table.grid(padding=(0, 2))
     for because in decision["because"]:
         rows.add_row(f"[dim]{escape(because['rule'])}[/]", escape(because["text"]))
-    steps = "\n".join(f"  {n}. {_step(step)}" for n, step in enumerate(decision["steps"], 1))
+    steps = Table.grid(padding=(0, 1, 0, 0))
+    steps.add_column(justify="right", no_wrap=True)
+    for number, step in enumerate(decision["steps"], 1):
+        steps.add_row(f"  {number}.", escape(_step(step)))
     body = Table.grid()
     body.add_row(rows)
-    body.add_row(f"\nSteps for Asterisk, decided once in {entry['micros']} µs:\n{steps}")
-    return Panel(body, title=f"Decision by {entry['version']}", title_align="left")
+    body.add_row(f"\nSteps for Asterisk, decided once in {entry['micros']} µs:")
+    body.add_row(steps)
+    return Panel(body, title=f"Decision by {entry['version']}", title_align="left", expand=False)
 
 
 def _step(step: Mapping[str, Any]) -> str:
@@ -57,8 +61,9 @@ def _what(step: Mapping[str, Any]) -> str:
 def rated_leg(leg: Mapping[str, Any], *, correction: int = 0) -> Panel:
     """Show a rated leg or a correction of it, its fields by name, piece by piece."""
     table = Table(box=None, pad_edge=False)
-    for column in ("paid from", "seconds", "left before", "left after", "per minute", "amount"):
-        table.add_column(column, justify="left" if column == "paid from" else "right")
+    table.add_column("paid from")
+    for column in ("seconds", "left\nbefore", "left\nafter", "per\nminute", "amount"):
+        table.add_column(column, justify="right", no_wrap=True)
     for piece in leg["pieces"]:
         from_pool = piece["source"] == Source.ALLOWANCE
         table.add_row(
@@ -82,4 +87,4 @@ def rated_leg(leg: Mapping[str, Any], *, correction: int = 0) -> Panel:
     seconds = money.text(leg["duration_us"])
     what = f"Correction {correction} of the leg" if correction else "Rated leg"
     title = f"{what} to {leg['number']} ({leg['country']} {leg['kind']}), {seconds} s, {leg['payer']} pays"
-    return Panel(table, title=title, title_align="left")
+    return Panel(table, title=title, title_align="left", expand=False)

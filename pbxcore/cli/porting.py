@@ -3,10 +3,12 @@
 import asyncio
 import getpass
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from dialplan import porting as life
 from dialplan.hours import local_time
@@ -28,6 +30,8 @@ app.add_typer(portings, name="porting", rich_help_panel="Changing")
 _NUMBER = typer.Argument(help="The number that is ported, or the temporary one that stands for it: +4930…")
 _AT = typer.Option(help="Instant, 2026-12-01T06:00 by the tenant's clock, or with an offset like +01:00.")
 _AUTHOR = typer.Option(help="Who says so; stands in the revision.")
+
+DAYS = ("planned", "released")  # of a number, by the clock of its tenant
 
 Ported = Annotated[str, _NUMBER]
 Author = Annotated[str, _AUTHOR]
@@ -51,13 +55,20 @@ def numbers(
     if as_json:
         out.print_json(json.dumps(rows))
         return
+    out.print(listed(rows, roomy=out.roomy))
+
+
+def listed(rows: Sequence[Mapping[str, str | None]], *, roomy: bool) -> Table:
+    """Give numbers as a table; where there is little room a number's days stand below its state."""
+    columns = ["tenant", "number", "state", "stands_for", *(DAYS if roomy else ()), "to"]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("tenant", "number", "state", "stands_for", "planned", "released", "to"):
-        whole = column in {"tenant", "number", "stands_for"}
-        table.add_column(column.replace("_", " "), no_wrap=whole)
+    for column in columns:
+        table.add_column(column.replace("_", " "), no_wrap=column in {"tenant", "number", "stands_for"})
     for row in rows:
-        table.add_row(*(row[column] or "" for column in row))
-    out.print(table)
+        below = () if roomy else (f"{day}\n{row[day]}" for day in DAYS if row[day])
+        state = "\n".join([row["state"] or "", *below])
+        table.add_row(*(escape({**row, "state": state}[column] or "") for column in columns))
+    return table
 
 
 def _entries(plan: Plan) -> list[Number]:

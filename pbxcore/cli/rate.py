@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
-from rich.markup import escape
 
 from dialplan.finding import Finding
 from pbxcore import beside, documents
@@ -109,7 +108,7 @@ def _legs(lines: Iterable[str], tally: _Tally, origin: str) -> Iterator[Leg]:
         except wire.WireError as broken:
             tally.broken += 1
             if tally.broken <= MOST_COMPLAINTS:
-                fail(escape(f"{origin}, line {number}: {broken}"), LEG_REMEDY, Exit.NO)
+                fail(f"{origin}, line {number}: {broken}", LEG_REMEDY, Exit.NO)
 
 
 def _open(name: str) -> "nullcontext[TextIO] | TextIO":

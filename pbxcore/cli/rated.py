@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.markup import escape
 
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.database import no_database
-from pbxcore.cli.tables import Table
+from pbxcore.cli.tables import Table, shown, without_day
 from pbxcore.database import AWAY, Connection, connect, url_of
 from pbxcore.machine.running import settings_of_running
 from rating import money
@@ -82,7 +83,7 @@ def release(
         raise fail(f"--ended: {error}", "write it like 2026-11-22T10:15:30.000000Z", Exit.USAGE) from None
     if not run(_release(key, correction)):
         raise fail(f"no leg {key} waits", "list those that do: pbxcore quarantine list", Exit.NO)
-    out.print(f"[green]✓[/] {key} is released; the rater takes it up within a second")
+    out.print(f"[green]✓[/] {escape(key)} is released; the rater takes it up within a second")
 
 
 async def _print_lines(since: int, *, follow: bool) -> None:
@@ -154,26 +155,34 @@ def _show(entries: Sequence[Entry]) -> None:
     if not entries:
         out.print("[dim]no rated legs yet[/]")
         return
+    out.print(listed(entries, datetime.now(UTC), roomy=out.roomy))
+
+
+def listed(entries: Sequence[Entry], now: datetime, *, roomy: bool) -> Table:
+    """Give rated legs as a table; its numbers and amounts fit a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False)
     table.add_column("no", justify="right", no_wrap=True)
-    for column in ("ended (UTC)", "payer", "number"):
-        table.add_column(column, no_wrap=True)
+    for column in ("ended", "payer", "number"):
+        table.add_column(column, no_wrap=column != "payer")
     table.add_column("paid from")
     table.add_column("amount", justify="right", no_wrap=True)
     for entry in entries:
         leg = entry.leg
-        ended = datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC).strftime("%m-%d %H:%M:%S")
-        paid = ", ".join(_paid(piece) for piece in leg.pieces)
+        ended = shown(datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC), now)
+        paid = (", " if roomy else "\n").join(_paid(piece, roomy=roomy) for piece in leg.pieces)
         if entry.correction:
             paid = f"[yellow]corrects {entry.corrects}[/] {paid}"
         amount = f"{money.text(leg.amount_micro)} {leg.currency}"
-        table.add_row(str(entry.position), ended, leg.payer, leg.number, paid, amount)
-    out.print(table)
+        table.add_row(str(entry.position), ended, escape(leg.payer), escape(leg.number), paid, amount)
+    return table
 
 
-def _paid(piece: Piece) -> str:
+def _paid(piece: Piece, *, roomy: bool) -> str:
+    """Say who paid a piece; in little room only from which bundle: `explain` has the rest."""
+    if piece.source is Source.ALLOWANCE and not roomy:
+        return f"{piece.seconds} s {escape(without_day(piece.pool))}"
     if piece.source is Source.ALLOWANCE:
-        return f"{piece.seconds} s {piece.pool} [dim]({piece.after_s} left)[/]"
+        return f"{piece.seconds} s {escape(piece.pool)} [dim]({piece.after_s} left)[/]"
     if piece.source is Source.MINIMUM:
         return f"{money.text(piece.amount_micro)} to the least a call costs"
     return f"{piece.seconds} s overflow"

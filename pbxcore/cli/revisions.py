@@ -53,12 +53,13 @@ def history(name: Name, as_json: AsJson = False) -> None:
         return
     if not entries:
         remedy = closest(name, known, "`pbxcore apply` stores one")
-        raise fail(f"no document is named {escape(name)}", remedy, Exit.NO)
+        raise fail(f"no document is named {name}", remedy, Exit.NO)
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "revision", "author", "at", "what"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column in {"kind", "at"})
     for entry in entries:
-        table.add_row(entry.kind, str(entry.revision), entry.author, shown(entry.created_at), entry.what)
+        words = (entry.kind, str(entry.revision), entry.author, shown(entry.created_at), entry.what)
+        table.add_row(*map(escape, words))
     out.print(table)
 
 
@@ -143,7 +144,7 @@ def _with_terms(spec: TenantSpec) -> TenantSpec:
 
 def _stored(kind: str, name: str, number: int | None) -> Revision:
     if kind not in KINDS:
-        message = f"no kind of document with revisions is called {escape(kind)}"
+        message = f"no kind of document with revisions is called {kind}"
         raise fail(message, closest(kind, KINDS, f"name one of: {', '.join(KINDS)}"), Exit.USAGE)
 
     async def looked(connection: Connection) -> tuple[Revision | None, Sequence[str]]:
@@ -152,13 +153,13 @@ def _stored(kind: str, name: str, number: int | None) -> Revision:
 
     found, known = ask(looked)
     if found is None and name in known:
-        message = f"there is no revision {number} of {kind} {escape(name)}"
-        raise fail(message, f"see `pbxcore history {escape(name)}`", Exit.NO)
+        message = f"there is no revision {number} of {kind} {name}"
+        raise fail(message, f"see `pbxcore history {name}`", Exit.NO)
     if found is None:
         dated = [one for one in known if one.startswith(f"{name}@")]
         remedy = closest(name, known, "list tenants: pbxcore tenants")
         remedy = f"name its date, too: {', '.join(dated)}" if dated else remedy
-        raise fail(f"there is no {kind} {escape(name)}", remedy, Exit.NO)
+        raise fail(f"there is no {kind} {name}", remedy, Exit.NO)
     return found
 
 

@@ -109,6 +109,6 @@ def _addresses(settings: Settings) -> Table:
     http = f"http://{settings.bind}:{settings.ports.http}"
     table.add_row("API", f"{http}/docs")
     table.add_row("Metrics", f"{http}/metrics")
-    table.add_row("State, logs", f"{settings.state}, {settings.state / 'log'}")
+    table.add_row("State, logs", escape(f"{settings.state}, {settings.state / 'log'}"))
     table.add_row("Stop", "Ctrl-C")
     return table

@@ -33,14 +33,14 @@ def add(
         try:
             name = sounds.add(folder, tenant, file)
         except sounds.SoundError as refused:
-            raise fail(escape(str(refused)), escape(refused.remedy), Exit.NO) from refused
+            raise fail(str(refused), refused.remedy, Exit.NO) from refused
         except OSError as error:
             message, remedy = (
                 f"{file} cannot be kept: {error.strerror}",
                 f"look at {folder}, its rights and room",
             )
-            raise fail(escape(message), escape(remedy), Exit.UNAVAILABLE) from error
-        out.print(f"[green]✓[/] {tenant} has sound [bold]{name}[/]")
+            raise fail(message, remedy, Exit.UNAVAILABLE) from error
+        out.print(f"[green]✓[/] {escape(tenant)} has sound [bold]{escape(name)}[/]")
 
 
 @commands.command()
@@ -59,7 +59,7 @@ def engine() -> None:
             prompts.speak(settings, language)
     except (TreeError, speech.SpeechError) as failed:
         remedy = failed.remedy if isinstance(failed, TreeError) else "install Debian's package espeak-ng"
-        raise fail(escape(str(failed)), escape(remedy), Exit.UNAVAILABLE) from failed
+        raise fail(str(failed), remedy, Exit.UNAVAILABLE) from failed
     out.print(f"[green]✓[/] speaks {', '.join(sorted(spoken))}", highlight=False)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from pbxcore import revisions, status
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.revisions import ask
-from pbxcore.cli.tables import ROOMY, Table, shown
+from pbxcore.cli.tables import Table, shown
 from pbxcore.machine.running import settings_of_running
 from pbxcore.revisions import Tenant
 from pbxcore.status import Mail, Process, Status
@@ -28,7 +28,7 @@ def tenants(as_json: AsJson = False) -> None:
         out.print_json(json.dumps(plain))
         return
     empty = "[yellow]no tenants[/]\n  → `pbxcore apply config` stores the example"
-    out.print(listed(found, by=out.width >= ROOMY) if found else empty)
+    out.print(listed(found, by=out.roomy) if found else empty)
 
 
 def listed(found: Sequence[Tenant], *, by: bool) -> Table:
@@ -42,8 +42,9 @@ def listed(found: Sequence[Tenant], *, by: bool) -> Table:
     table.add_column("extensions", justify="right")
     for one in found:
         author = (escape(one.author),) if by else ()
+        since = shown(one.since, seconds=False) if by else f"{one.since.astimezone():%Y-%m-%d}"
         counts = (str(len(one.numbers)), str(one.extensions))
-        table.add_row(one.id, escape(one.name), str(one.revision), shown(one.since)[:-3], *author, *counts)
+        table.add_row(one.id, escape(one.name), str(one.revision), since, *author, *counts)
     return table
 
 

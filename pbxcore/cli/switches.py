@@ -74,7 +74,7 @@ def set_(
     )  # fmt: skip
     found = mistake(plans, State(switches=_read(settings)), one, now)
     if found:
-        raise fail(escape(found.message), escape(found.remedy), Exit.NO)
+        raise fail(found.message, found.remedy, Exit.NO)
     _keep(settings, one)
 
 
@@ -97,7 +97,7 @@ def _keep(settings: Settings, one: Switch) -> None:
     try:
         kept.keep(settings.switches_db, (one,))
     except kept.UnkeptError as error:
-        raise fail(escape(str(error)), "look at the disk of the state folder", Exit.UNAVAILABLE) from error
+        raise fail(str(error), "look at the disk of the state folder", Exit.UNAVAILABLE) from error
     out.print(f"[green]✓[/] {one.kind} of {escape(one.subject)}: {escape(one.value) or 'cleared'}")
 
 
@@ -106,13 +106,13 @@ def _read(settings: Settings) -> Switches:
         return kept.read(settings.switches_db) if settings.switches_db.exists() else NO_SWITCHES
     except sqlite3.Error as error:
         message = f"the switches cannot be read: {error}"
-        raise fail(escape(message), "look at the file in the state folder", Exit.UNAVAILABLE) from error
+        raise fail(message, "look at the file in the state folder", Exit.UNAVAILABLE) from error
 
 
 def _plan(settings: Settings, tenant: str) -> Plan:
     plan = _plans(settings).plans.get(tenant)
     if plan is None:
-        raise fail(f"no tenant {escape(tenant)} is in force", "list them: pbxcore tenants", Exit.NO)
+        raise fail(f"no tenant {tenant} is in force", "list them: pbxcore tenants", Exit.NO)
     return plan
 
 
@@ -120,4 +120,4 @@ def _plans(settings: Settings) -> Published:
     try:
         return published.load(settings.published)
     except published.UnpublishedError as error:
-        raise fail(escape(str(error)), "publish with `pbxcore apply`", Exit.NO) from error
+        raise fail(str(error), "publish with `pbxcore apply`", Exit.NO) from error

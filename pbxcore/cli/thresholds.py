@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from pbxcore.cli.app import AsJson, app, out
 from pbxcore.cli.rated import database_connection, run
-from pbxcore.cli.tables import Table
+from pbxcore.cli.tables import Table, shown, without_day
 from rating.store import thresholds as events
 from rating.store.thresholds import Event
 from rating.wire import dump
@@ -27,7 +27,7 @@ def thresholds(since: Annotated[int, _SINCE] = 0, as_json: AsJson = False) -> No
     for event in found if as_json else ():
         sys.stdout.write(dump(events.event_to_json(event)) + "\n")
     if not as_json:
-        out.print(_table_of(found) if found else "[dim]no threshold was reached[/]")
+        out.print(listed(found, roomy=out.roomy) if found else "[dim]no threshold was reached[/]")
 
 
 async def _since(position: int) -> Sequence[Event]:
@@ -35,12 +35,16 @@ async def _since(position: int) -> Sequence[Event]:
         return await events.since(connection, position)
 
 
-def _table_of(found: Sequence[Event]) -> Table:
+def listed(found: Sequence[Event], *, roomy: bool) -> Table:
+    """Give events as a table; its instants and amounts fit a terminal of 80 columns."""
     table = Table(box=None, pad_edge=False)
-    for column in ("no", "at (UTC)", "account", "allowance", "percent", "used", "granted"):
-        table.add_column(column)
+    for column in ("no", "at", "account", "allowance"):
+        table.add_column(column, no_wrap=column in {"no", "at"})
+    for column in ("used", "of", ""):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in found:
-        at = one.raised_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        amounts = (f"{one.percent} %", f"{one.used_s} s", f"{one.granted_s} s")
-        table.add_row(str(one.position), at, one.account, one.pool, *amounts)
+        pool = one.pool if roomy else without_day(one.pool)
+        amounts = (f"{one.used_s} s", f"{one.granted_s} s", f"{one.percent} %")
+        at = shown(one.raised_at, seconds=roomy)
+        table.add_row(str(one.position), at, escape(one.account), escape(pool), *amounts)
     return table

@@ -63,15 +63,15 @@ def fetch(
     try:
         recording = voicemail.sound(settings, mailbox, message)
     except voicemail.VoicemailError as error:
-        raise fail(escape(str(error)), escape(error.remedy), Exit.NO) from error
+        raise fail(str(error), error.remedy, Exit.NO) from error
     file = to or Path(f"{message}.wav")
     if file.exists():
-        raise fail(f"{escape(str(file))} exists", "name another file with --to", Exit.NO)
+        raise fail(f"{file!s} exists", "name another file with --to", Exit.NO)
     try:
         _write(file, recording)
     except OSError as error:
         text = f"{file} cannot be written: {error.strerror}"
-        raise fail(escape(text), "name another file with --to", Exit.NO) from error
+        raise fail(text, "name another file with --to", Exit.NO) from error
     out.print(f"[green]✓[/] {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
@@ -83,11 +83,11 @@ def delete(tenant: Tenant, box: Box, message: Id) -> None:
     try:
         asyncio.run(_delete(settings, voicemail.find(settings, mailbox, message)))
     except voicemail.VoicemailError as error:
-        raise fail(escape(str(error)), escape(error.remedy), Exit.NO) from error
+        raise fail(str(error), error.remedy, Exit.NO) from error
     except AmiError as error:
         text, remedy = f"Asterisk does not answer: {error}", "is it running? see `pbxcore status`"
-        raise fail(escape(text), remedy, Exit.UNAVAILABLE) from error
-    out.print(f"[green]✓[/] {message} is deleted")
+        raise fail(text, remedy, Exit.UNAVAILABLE) from error
+    out.print(f"[green]✓[/] {escape(message)} is deleted")
 
 
 async def _delete(settings: Settings, message: voicemail.Message) -> None:
@@ -101,7 +101,7 @@ def _mailed(settings: Settings, mailbox: str) -> Mapping[str, tuple[State, str]]
         return ledger.of_box(ledger.file_of(settings), mailbox)
     except sqlite3.Error as error:
         message = f"what was mailed cannot be read: {error}"
-        raise fail(escape(message), "look at mail.sqlite in the state folder", Exit.UNAVAILABLE) from error
+        raise fail(message, "look at mail.sqlite in the state folder", Exit.UNAVAILABLE) from error
 
 
 def _mail_of(mailed: Mapping[str, tuple[State, str]], one: voicemail.Message) -> str:
@@ -115,12 +115,12 @@ def _mailbox(settings: Settings, tenant: str, box: str) -> str:
     try:
         plan = published.load(settings.published).plans.get(tenant)
     except published.UnpublishedError as error:
-        raise fail(escape(str(error)), "publish with `pbxcore apply`", Exit.NO) from error
+        raise fail(str(error), "publish with `pbxcore apply`", Exit.NO) from error
     if plan is None:
-        raise fail(f"no tenant {escape(tenant)} is in force", "list them: pbxcore tenants", Exit.NO)
+        raise fail(f"no tenant {tenant} is in force", "list them: pbxcore tenants", Exit.NO)
     if box not in plan.mailboxes:
         known = ", ".join(sorted(plan.mailboxes)) or "none"
-        raise fail(f"{tenant} has no mailbox {escape(box)}", f"it has: {known}", Exit.NO)
+        raise fail(f"{tenant} has no mailbox {box}", f"it has: {known}", Exit.NO)
     return f"{box}@{tenant}"
 
 

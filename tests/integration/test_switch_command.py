@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import publication
 from pbxcore.cli import app
+from pbxcore.cli.terminal import Terminal
 from pbxcore.published import Index
 
 DOCUMENT = {
@@ -90,5 +90,5 @@ def test_a_trial_switches_nothing(run: Run) -> None:
 
 def test_numbers_stay_whole_on_a_narrow_screen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that is cut off names nobody."""
-    monkeypatch.setattr("pbxcore.cli.porting.out", Console(width=40))
+    monkeypatch.setattr("pbxcore.cli.porting.out", Terminal(width=40))
     assert "+493055500100" in run("numbers", "acme")[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pbxcore.cli.app import main
+from pbxcore.cli.app import Exit, fail, main
 
 
 def said(
@@ -50,3 +50,42 @@ def test_what_is_no_mistake_is_told_as_none(
 ) -> None:
     """Help is help, with the exit code that scripts know."""
     assert said(arguments, monkeypatch, capsys) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "quoted"),
+    [
+        ("numbers [bold]", "no tenant [bold] is in force"),
+        ("check --at [red] x", "'[red]' is no instant"),
+        ("check [acme].yaml", "[acme].yaml"),
+        ("contract show ./[acme].yaml", "[acme].yaml"),
+        ("quote [/acme].yaml --add [x]", "'[x]' says not how many"),
+    ],
+)
+def test_what_was_typed_is_quoted_letter_by_letter(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, quoted: str
+) -> None:
+    """Nothing that stands in [brackets] is taken for markup, and nothing gets a backslash."""
+    monkeypatch.setattr("sys.argv", ["pbxcore", *arguments.split()])
+    with pytest.raises(SystemExit):
+        main()
+    told = "".join(capsys.readouterr())
+    assert quoted in told
+    assert max(map(len, told.splitlines())) < 1_000  # no line is filled up to the width of a pipe
+
+
+@pytest.mark.parametrize("fragment", ["[bold]", "[/]", r"C:\[x]", "[1, 2]"])
+def test_an_error_keeps_its_brackets(capsys: pytest.CaptureFixture[str], fragment: str) -> None:
+    """Message and remedy are text, whatever stands in them."""
+    fail(f"it is {fragment}", f"write {fragment} there", Exit.NO)
+    assert capsys.readouterr().err == f"✗ it is {fragment}\n  → write {fragment} there\n"
+
+
+def test_an_unknown_number_is_listed_letter_by_letter(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands in a table is text, too."""
+    monkeypatch.setattr("sys.argv", ["pbxcore", "destinations", "lookup", "[/dim]"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "[/dim]" in capsys.readouterr().out

@@ -2,18 +2,23 @@
 
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from rich.console import Console
 
-from pbxcore.cli import explain, status
-from pbxcore.cli.panels import rated_leg
-from pbxcore.cli.tables import Table
+from pbxcore.cli import explain, porting, rated, status, thresholds
+from pbxcore.cli.panels import decision, rated_leg
+from pbxcore.cli.tables import Table, shown
+from pbxcore.cli.terminal import Terminal
 from pbxcore.recent import Recent
 from pbxcore.revisions import Tenant
+from rating.rated import Piece, RatedLeg, Source
+from rating.store.stream import Entry
+from rating.store.thresholds import Event
 
 NOW = datetime(2026, 11, 26, 18, tzinfo=UTC)
+POOL = "dach/mobile/2026-11-01"
 CALLER, DIALLED, CALL = "+4915112345678", "+493055500100", "pbxqj4e3ukm-1795719209.10"
 
 
@@ -29,6 +34,7 @@ def stands(names: Iterable[str], what: object, width: int = 80) -> None:
     """Make sure that names stand there in one piece, and that nothing is cut."""
     text = written(what, width)
     assert "…" not in text
+    assert [line for line in text.splitlines() if len(line) > width] == []
     assert [name for name in names if name not in text] == []
 
 
@@ -63,3 +69,76 @@ def test_pools_of_a_rated_leg_are_whole() -> None:
     leg = {"number": DIALLED, "country": "DE", "kind": "fixed", "payer": "acme/10", "pieces": [piece],
            "connection_micro": 0, "billable_s": 6, "amount_micro": 0, "duration_us": 6_000_000}  # fmt: skip
     assert "…" not in written(rated_leg(leg))
+
+
+PIECES = (
+    Piece(start_us=0, source=Source.ALLOWANCE, seconds=60, pool=POOL, rule="", before_s=60, after_s=0,
+          price_per_minute_micro=0, amount_micro=0),
+    Piece(start_us=0, source=Source.OVERFLOW, seconds=40, pool="", rule="", before_s=0, after_s=0,
+          price_per_minute_micro=1, amount_micro=1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("ago", [timedelta(minutes=1), timedelta(days=3)], ids=["today", "earlier"])
+def test_rated_legs_are_listed_in_as_few_lines_as_their_pieces(ago: timedelta) -> None:
+    """Where there is little room an allowance stands without its first day, and nothing is broken."""
+    ended_us = round((NOW - ago).timestamp()) * 1_000_000
+    leg = RatedLeg(key="k", linkedid="l", account="acme", payer="acme/10", why="call", number=DIALLED,
+                   tariff="t", country="DE", kind="fixed", zone="de", answered_us=0, ended_us=ended_us,
+                   duration_us=1, billable_s=100, connection_micro=0, amount_micro=12_667, currency="EUR",
+                   pieces=PIECES)  # fmt: skip
+    entries = [Entry(position=101, leg=leg, month=date(2026, 11, 1))]
+    narrow = rated.listed(entries, NOW, roomy=False)
+    stands((DIALLED, "60 s dach/mobile ", "40 s overflow", "0.012667 EUR"), narrow)
+    assert len(written(narrow).splitlines()) == 1 + len(PIECES)
+    stands((f"60 s {POOL} (0 left), 40 s overflow",), rated.listed(entries, NOW, roomy=True), 140)
+
+
+def test_thresholds_are_listed_whole() -> None:
+    """When it was reached, by which clock, and how much of how much."""
+    one = Event(position=12, account="story-6b08d11c", pool=POOL, percent=100, granted_s=60_000,
+                used_s=60_000, rated_position=1, raised_at=NOW)  # fmt: skip
+    at = shown(NOW, seconds=False)
+    stands((at, "story-6b08d11c", "dach/mobile", "60000 s"), thresholds.listed([one], roomy=False))
+    stands((POOL, shown(NOW)), thresholds.listed([one], roomy=True), 120)
+
+
+def test_days_of_a_number_stand_below_its_state_where_there_is_little_room() -> None:
+    """And in columns of their own where there is enough."""
+    row = {"tenant": "acme", "number": DIALLED, "state": "temporary", "stands_for": "+493022200100",
+           "planned": "2026-12-01T06:00+01:00", "released": None, "to": "hours office"}  # fmt: skip
+    stands(
+        (DIALLED, "+493022200100", "planned", "2026-12-01T06:00+01:00"), porting.listed([row], roomy=False)
+    )
+    assert "released" not in written(porting.listed([row], roomy=False))
+    assert "released" in written(porting.listed([row], roomy=True), 140)
+
+
+def test_an_instant_says_by_which_clock() -> None:
+    """A time without a zone is guessed; today's day goes without saying, the zone never does."""
+    zone = NOW.astimezone().strftime("%Z")
+    assert zone
+    texts = (shown(NOW), shown(NOW, NOW), shown(NOW, NOW + timedelta(days=9)), shown(NOW, seconds=False))
+    assert [text for text in texts if not text.endswith(f" {zone}")] == []
+
+
+def test_a_step_goes_on_below_its_own_words() -> None:
+    """A long step of a decision is no second step."""
+    ring = {"do": "ring", "endpoints": [f"acme-p{n}" for n in range(10, 30)], "timeout_s": 9, "then": {}}
+    entry = {"version": "acme@1", "micros": 9, "decision": {"because": [], "steps": [ring]}}
+    below = written(decision(entry)).partition("1. ring ")[2].splitlines()[1]
+    assert below.startswith("│      acme-p")
+
+
+def test_nothing_is_broken_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for grep and awk is one line, however long; COLUMNS says otherwise, and a terminal is one."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table("one", "two", box=None, pad_edge=False)
+    table.add_row("a" * 200, "b b" * 200)
+    pipe = Terminal(file=io.StringIO())
+    pipe.print(table)
+    assert isinstance(pipe.file, io.StringIO)
+    assert len(pipe.file.getvalue().splitlines()) == 2
+    monkeypatch.setenv("COLUMNS", "80")
+    assert Terminal(file=io.StringIO()).width == 80
+    assert Terminal(file=io.StringIO(), width=40).roomy is False
