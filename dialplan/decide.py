@@ -109,7 +109,9 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
         node: Node | None = _code(sheet, facts, plan, extension, dialled)
     else:
         node = _dialled(sheet, Here(plan), extension, dialled, facts.origin)
-    return _finish(sheet, deflected(sheet, facts.group, node) if node and facts.group else node)
+    if node and facts.group and facts.origin is Origin.FORWARD:  # of no other call it means anything
+        node = deflected(sheet, facts.group, node)
+    return _finish(sheet, node)
 
 
 def _note_presentation(sheet: Sheet, facts: Facts, plan: Plan, *, hidden: bool | None) -> None:

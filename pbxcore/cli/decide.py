@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
 
 from dialplan.compile import compile_tenant
 from dialplan.credit import REFUSALS, Credit, questions, with_credit
@@ -31,6 +30,7 @@ from dialplan.decision import (
     Voicemail,
 )
 from dialplan.facts import Facts, Origin, State
+from dialplan.finding import closest
 from dialplan.keys import Keys
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
@@ -130,6 +130,7 @@ def decide(
         helped=called_for_help,
     )
     _require_trunk(trunk, plans)
+    _rang_for(rung_for, forwarded_by, plans)
     now = _now(at, plans, facts)
     here = not (tenant_file or state)
     switched = _switches(switch or (), plans, settings if here else None, now)
@@ -149,16 +150,14 @@ def _credited(
     """Decide as control does when it has heard something of every leg that it asks for."""
     if not said.isdecimal() and said not in REFUSALS:
         known = ", ".join(REFUSALS)
-        raise fail(
-            f"{escape(said)!r} is never said of credit", f"give seconds, or one of {known}", Exit.USAGE
-        )
+        raise fail(f"{said!r} is never said of credit", f"give seconds, or one of {known}", Exit.USAGE)
     asked = () if blind else questions(decision, plans)
     if not asked:
         remedy = "it is asked for calls out of accounts on credit or with limits: give their documents, too"
         raise fail("nobody is asked for credit here", remedy, Exit.USAGE)
     reasons = dict.fromkeys(r for one in asked for r in _reasons(one.payer, plans, accounts))
     if not said.isdecimal() and said not in reasons:
-        message = f"no call of {escape(asked[0].payer)} is ever refused for {said}, as its account stands"
+        message = f"no call of {asked[0].payer} is ever refused for {said}, as its account stands"
         raise fail(message, f"give seconds, or one of {', '.join(reasons)}", Exit.USAGE)
     answer = Credit(int(said), "trial") if said.isdecimal() else Credit(0, refused=said)
     return with_credit(decision, plans, {one.step: answer for one in asked})
@@ -173,9 +172,29 @@ def _reasons(payer: str, plans: Published, accounts: Mapping[str, AccountSpec]) 
 
 
 def _endpoint(phone: str, trunk: str) -> str:
-    if bool(phone) == bool(trunk):
-        raise fail("nobody calls, or two do", "give either --from PHONE or --trunk NAME", Exit.USAGE)
+    """Name what the call comes from; the number that a trunk's call shows is said by --caller."""
+    if phone and trunk:
+        remedy = f"of a call from a trunk say with --caller what it shows: --trunk {trunk} --caller {phone}"
+        raise fail("--from names a phone of ours, and --trunk says that none calls", remedy, Exit.USAGE)
+    if not phone and not trunk:
+        raise fail("nobody calls", "give either --from PHONE or --trunk NAME", Exit.USAGE)
+    if phone.removeprefix("+").isdecimal():
+        remedy = f"name the phone, like --from acme-p10; from outside: --trunk NAME --caller {phone}"
+        raise fail(f"--from {phone} is a number, and no phone", remedy, Exit.USAGE)
     return phone or f"trunk-{trunk}"
+
+
+def _rang_for(group: str, forwarder: str, plans: Published) -> None:
+    """Refuse a group that rang nobody: only a phone of its own sends its call elsewhere by a 302."""
+    if not group:
+        return
+    if not forwarder:
+        remedy = "name the phone that sends the call on, too: --forwarded-by acme-p10"
+        raise fail("--rung-for says for whom a phone rang that answered with a 302", remedy, Exit.USAGE)
+    known = [f"{plan.tenant}/{name}" for plan in plans.plans.values() for name in plan.groups]
+    if group not in known:
+        otherwise = f"name one of: {', '.join(known)}" if known else "no tenant here has a group"
+        raise fail(f"there is no group {group}", closest(group, known, otherwise), Exit.USAGE)
 
 
 def _require_trunk(trunk: str, plans: Published) -> None:
@@ -183,7 +202,7 @@ def _require_trunk(trunk: str, plans: Published) -> None:
     known = {name for plan in plans.plans.values() for name in plan.trunks}
     if trunk and known and trunk not in known:
         names = ", ".join(sorted(known))
-        raise fail(f"there is no trunk {escape(trunk)}", f"name one of: {names}", Exit.USAGE)
+        raise fail(f"there is no trunk {trunk}", f"name one of: {names}", Exit.USAGE)
 
 
 def _facts(
@@ -233,10 +252,10 @@ def _switches(texts: Iterable[str], plans: Published, settings: Settings | None,
     for text in texts:
         trial = from_text(text, now)
         if trial is None:
-            raise fail(f"{escape(text)!r} is no switch", f"write it like {SWITCH_FORMS}", Exit.USAGE)
+            raise fail(f"{text!r} is no switch", f"write it like {SWITCH_FORMS}", Exit.USAGE)
         found = mistake(plans, State(switches=kept), trial, now)
         if found:  # whoever switched it by phone would have been refused
-            raise fail(f"{escape(text)!r}: {escape(found.message)}", escape(found.remedy), Exit.USAGE)
+            raise fail(f"{text!r}: {found.message}", found.remedy, Exit.USAGE)
         kept = kept.updated((trial,))
     return kept
 
@@ -296,18 +315,18 @@ def _show(decision: Decision, facts: Facts, now: datetime) -> None:
     sent = escape(f", sent there by {facts.actor}") if facts.actor != facts.endpoint else ""
     out.print(f"[bold]{who}[/] → [bold]{escape(facts.dialled)}[/]{sent}")
     out.print(f"[dim]decided by {decision.version} for {now.isoformat()}[/]\n")
-    out.print(Padding(_ladder(decision), (0, 0, 1, 1)))
+    out.print(_ladder(decision), "")
     why = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for line in decision.because:
-        why.add_row(f"[cyan]{escape(line.rule)}[/]", escape(line.text))
+        why.add_row(f" [cyan]{escape(line.rule)}[/]", escape(line.text))
     out.print("[bold]why[/]")
-    out.print(Padding(why, (0, 0, 0, 1)))
+    out.print(why)
 
 
 def _ladder(decision: Decision) -> Table:
     ladder = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for number, step in enumerate(decision.steps, 1):
-        ladder.add_row(f"[bold cyan]{number}[/]", *_rung(step))
+        ladder.add_row(f" [bold cyan]{number}[/]", *_rung(step))
     return ladder
 
 

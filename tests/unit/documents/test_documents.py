@@ -262,6 +262,25 @@ def test_decide_says_which_argument_is_missing(arguments: list[str], exit_code: 
     assert CliRunner().invoke(app, ["decide", "-f", str(ACME), *arguments]).exit_code == exit_code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ("--trunk carrier --from +4930123", "--trunk carrier --caller +4930123"),
+        ("--from +4930123", "--caller +4930123"),
+        ("--from acme-p10 --rung-for acme/sales", "--forwarded-by acme-p10"),
+        ("--from acme-p10 --transferred-by acme-p11 --rung-for acme/sales", "--forwarded-by acme-p10"),
+        ("--from acme-p10 --forwarded-by acme-p11 --rung-for acme/sale", "did you mean acme/sales?"),
+        ("--from acme-p10 --forwarded-by acme-p11 --rung-for [b]", "name one of: acme/sales"),
+    ],
+)
+def test_decide_says_what_was_meant(arguments: str, remedy: str) -> None:
+    """Who calls over a trunk is said by --caller, and a group rings for a phone that sends its call on."""
+    call = ["decide", "-f", str(ACME), "--to", "11", *arguments.split()]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 2
+    assert remedy in done.stderr
+
+
 def test_decide_reads_published_plans(tmp_path: Path) -> None:
     """An empty folder of plans is told, and documents with mistakes decide nothing."""
     arguments = ["--to", "11", "--from", "acme-p10"]
