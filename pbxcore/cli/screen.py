@@ -15,6 +15,7 @@ from dialplan.hours import is_open
 from dialplan.hunt import each_once
 from dialplan.plan import Extension, Plan
 from dialplan.target import Kind, Target
+from pbxcore.cli.phones import server_of
 from pbxcore.cli.tables import Table
 from pbxcore.phones import password_of, pin_of
 from pbxcore.settings import Settings
@@ -43,14 +44,17 @@ def show(console: Console, settings: Settings, plans: Sequence[Plan]) -> None:
 
 
 def _accounts(settings: Settings, plan: Plan) -> Table:
-    where = f"{settings.bind}:{settings.ports.sip}"
-    table = Table("SIP account", "password", "extension", "", title=f"Register at {where}, UDP or TCP",
+    where = f"Register at {server_of(settings)}, UDP or TCP"
+    table = Table("SIP account", "password", "extension", "", title=where,
                   title_justify="left", title_style="none", box=None, pad_edge=False)  # fmt: skip
     for phone in plan.phones[:MANY]:
         password = phone.password or password_of(settings, phone.endpoint)
         table.add_row(
             f"[cyan]{phone.endpoint}[/]", f"[green]{password}[/]", phone.extension, escape(phone.name)
         )
+    if len(plan.phones) > MANY:
+        table.caption = f"and {len(plan.phones) - MANY} more: `pbxcore phones {plan.tenant} --show-passwords`"
+        table.caption_justify, table.caption_style = "left", "dim"
     return table
 
 
