@@ -39,13 +39,13 @@ from pbxcore import (
     offers,
     paying,
     publication,
-    revisions,
     speaking,
     turn,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.beside import Note, broken_by, judge
 from pbxcore.callers import both_sides
+from pbxcore.change import Change, told
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Examined, Located, Read, examine, in_order, locate
@@ -55,7 +55,6 @@ from pbxcore.offers import Offer
 from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
 from pbxcore.receipt import Receipt, is_stored, receipt_of
-from pbxcore.revisions import Entry
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
 from rating.book import check
@@ -68,27 +67,6 @@ SQL = named(Path(__file__).with_name("door.sql"))
 Spec = TypeVar("Spec", bound=BaseModel)
 ORDER = ("catalogue", "account", "contract", "tenant")  # each may refer to what stands before it
 GOODBYE_S = 2.0  # a server that does not answer is left without one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What became of one document.
-
-    Attributes:
-        kind: tenant, account, contract or catalogue.
-        id: its immutable id.
-        revision: the revision now in force; of a contract how many facts it has.
-        changed: False: the document in force says the same already.
-        file: where it was read.
-        replaces: the revision that was in force, where somebody else made it and the document named no base.
-    """
-
-    kind: str
-    id: str
-    revision: int
-    changed: bool
-    file: str
-    replaces: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,10 +229,8 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             try:
                 async with connection.transaction():  # a savepoint: all of it, or what refuses it
                     ordered = (await first(connection),) if first else ()
-                    unbased = [(one.kind, id_of(one)) for one in documents if key(one) not in bases]
-                    others = await revisions.made_by_others(connection, unbased, author)
                     stored = await _store(connection, documents, author, ordered)
-                    changes = (*ordered, *(replace(one, replaces=_other(one, others)) for one in stored))
+                    changes = (*ordered, *await told(connection, stored, author=author, bases=bases))
             except offers.NotEntitledError as error:
                 stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
                 offered = await error.offers(connection, author) if stands else ()
@@ -266,10 +242,6 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
         if receipt is None or not await is_stored(settings, receipt):
             raise
     return Applied(changes=changes)
-
-
-def _other(change: Change, others: Mapping[tuple[str, str], Entry]) -> Entry | None:
-    return others.get((change.kind, change.id)) if change.changed else None
 
 
 async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from dialplan.finding import Finding
 from pbxcore import contract_checks, contract_log, crediting, database, door, entitling, paying, turn
+from pbxcore.change import Change
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
-from pbxcore.door import Applied, Change
+from pbxcore.door import Applied
 from pbxcore.receipt import is_stored, receipt_of
 from pbxcore.settings import Settings
 from pbxcore.wanting import Wanted, WantedError, behind, deed_of, event_of, quoted, with_form

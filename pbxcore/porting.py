@@ -20,6 +20,7 @@ from dialplan.block import suffix_of
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
+from pbxcore.change import Change
 from pbxcore.edit import EditError, Scalar, set_entry
 from pbxcore.revisions import Revision
 from pbxcore.settings import Settings
@@ -199,5 +200,5 @@ def _at(at: datetime, zone: ZoneInfo) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
-def _unchanged(stored: Revision) -> door.Change:
-    return door.Change(kind=stored.kind, id=stored.id, revision=stored.revision, changed=False, file="")
+def _unchanged(stored: Revision) -> Change:
+    return Change(kind=stored.kind, id=stored.id, revision=stored.revision, changed=False, file="")

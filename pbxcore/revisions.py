@@ -1,10 +1,11 @@
 """Every document that was ever in force, by number. Owns reading them; the door alone adds one."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from dialplan.spec import TenantSpec
 from pbxcore.database.queries import named
@@ -12,6 +13,7 @@ from rating.store.ledger import Connection
 
 SQL = named(Path(__file__).with_name("revisions.sql"))
 LONGEST_HISTORY = 1_000
+NAMED_PATHS = 4  # of what a revision changed; `pbxcore export` shows all of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Entry:
 
     Attributes:
         revision: of a contract the number of a fact.
-        what: that fact says, and of which day; empty for documents with revisions.
+        what: that fact says, and of which day; of a document where it differs from the revision before.
     """
 
     kind: str
@@ -106,18 +108,37 @@ async def names(connection: Connection, kind: str = "") -> Sequence[str]:
     return [str(row["id"]) for row in await connection.fetch(SQL["names"], kind)]
 
 
-async def history(connection: Connection, name: str, *, limit: int = LONGEST_HISTORY) -> Sequence[Entry]:
-    """Give the history of every document of this name, the newest revision first."""
-    return [Entry(**dict(row)) for row in await connection.fetch(SQL["history"], name, limit)]
+async def history(
+    connection: Connection, name: str, *, kind: str = "", limit: int = LONGEST_HISTORY
+) -> Sequence[Entry]:
+    """Give the history of every document of this name, or of its one kind, the newest revision first."""
+    return [_entry(dict(row)) for row in await connection.fetch(SQL["history"], name, limit, kind)]
 
 
-async def made_by_others(
-    connection: Connection, documents: Iterable[tuple[str, str]], author: str
-) -> Mapping[tuple[str, str], Entry]:
-    """Give the newest revisions of documents, by kind and id, that somebody else made."""
-    rows = [await connection.fetchrow(SQL["newest_entry"], kind, name) for kind, name in documents]
-    found = [Entry(**dict(row)) for row in rows if row and row["author"] != author]
-    return {(one.kind, one.id): one for one in found}
+def _entry(row: Mapping[str, Any]) -> Entry:
+    what = row["what"] or _difference(row)
+    return Entry(**{key: row[key] for key in ("kind", "id", "revision", "author", "created_at")}, what=what)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """Say in a few words where a revision differs from the one before."""
+    if row["alone"]:  # of more than are shown the oldest has nothing to be compared with
+        return "first revision" if row["revision"] == 1 else ""
+    paths = row["paths"]
+    more = f" and {len(paths) - NAMED_PATHS} more" if len(paths) > NAMED_PATHS else ""
+    named = ", ".join(paths[:NAMED_PATHS]) + more
+    if paths and row["said_before"] is not None:
+        return f"as revision {row['said_before']} again: {named}"
+    if row["entitled"]:
+        return "; ".join(filter(None, (named, "what its contract lets it use")))
+    return named or "the order of what stands in it"
+
+
+async def newest_two(connection: Connection, kind: str, name: str) -> tuple[Entry | None, Entry | None]:
+    """Give the newest revision of a document, with what it changed, and the one before."""
+    found = await history(connection, name, kind=kind, limit=2)
+    newest, before = (*found, None, None)[:2]
+    return newest, before
 
 
 async def revision(

@@ -1,11 +1,28 @@
 -- name: history
--- Of every document of this name, a contract's facts among them, and what each of those says.
-SELECT kind, id, revision, author, created_at, '' AS what FROM revision WHERE id = $1
+-- Of every document of this name, a contract's facts among them, and what each of those says. Of the others where each
+-- differs from the one before, to the second key, and which earlier one said the same. Shown are not the documents: a
+-- catalogue with its price lists has megabytes.
+SELECT shown.kind, shown.id, shown.revision, author, created_at, '' AS what, before IS NULL AS alone, said_before,
+       entitlements IS DISTINCT FROM entitled_before AS entitled, changed.paths
+FROM (SELECT *, lag(document) OVER documents AS before, lag(entitlements) OVER documents AS entitled_before,
+             lag(revision) OVER (PARTITION BY kind, md5(document::text) ORDER BY revision) AS said_before
+      FROM (SELECT * FROM revision WHERE id = $1 AND $3 IN ('', kind)
+            ORDER BY kind, revision DESC LIMIT $2) AS newest
+      WINDOW documents AS (PARTITION BY kind ORDER BY revision)) AS shown
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(outer_key || coalesce('.' || inner_key, '') ORDER BY outer_key, inner_key), '{}') AS paths
+    FROM jsonb_object_keys(document || before) AS outer_key
+    LEFT JOIN LATERAL jsonb_object_keys(
+        CASE WHEN jsonb_typeof(document -> outer_key) = 'object' AND jsonb_typeof(before -> outer_key) = 'object'
+             THEN (document -> outer_key) || (before -> outer_key) ELSE '{}' END) AS inner_key ON true
+    WHERE document -> outer_key IS DISTINCT FROM before -> outer_key
+      AND (inner_key IS NULL
+           OR document -> outer_key -> inner_key IS DISTINCT FROM before -> outer_key -> inner_key)) AS changed
 UNION ALL
 SELECT 'contract', contract, number, author, recorded_at,
        (SELECT string_agg(key, ' ') FROM json_object_keys(event) AS key WHERE key NOT IN ('on', 'at'))
-       || ' of ' || (event ->> 'on')
-FROM contract_fact WHERE contract = $1
+       || ' of ' || (event ->> 'on'), false, NULL, false, '{}'
+FROM contract_fact WHERE contract = $1 AND $3 IN ('', 'contract')
 ORDER BY kind, revision DESC LIMIT $2;
 
 -- name: one
@@ -19,10 +36,6 @@ WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 -- name: names
 -- Of every document, or of one kind.
 SELECT DISTINCT id FROM revision WHERE $1 IN ('', kind) ORDER BY id;
-
--- name: newest_entry
-SELECT kind, id, revision, author, created_at FROM revision
-WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: newer
 SELECT kind, id, revision, author, created_at FROM revision

@@ -17,12 +17,13 @@ from rich.text import Text
 from pbxcore import database, door, watch
 from pbxcore.base import BaseError, Bases, Stale, key_of
 from pbxcore.callers import Consequences, Sides
+from pbxcore.change import Change
 from pbxcore.cli import calls
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
 from pbxcore.cli.findings import show
 from pbxcore.cli.quotes import show_quote
-from pbxcore.cli.tables import Table
+from pbxcore.cli.tables import Table, shown
 from pbxcore.door import Applied, First
 from pbxcore.machine.running import settings_of_running
 from pbxcore.offers import Offer
@@ -236,20 +237,24 @@ def _show(applied: Applied) -> None:
     out.print(table)
     for change in applied.changes:
         if change.replaces:
-            _show_replaced(change.replaces)
+            _show_replaced(change, change.replaces)
     if applied.pending:
         out.print(
             f"[yellow]stored, and in force by itself soon: {escape(applied.pending)}[/]", highlight=False
         )
 
 
-def _show_replaced(entry: Entry) -> None:
-    """Say whose change a document without a base took the place of: its author may not have known of it."""
-    at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
-    what = f"{entry.kind} {escape(entry.id)} named no base: it replaced revision {entry.revision}"
+def _show_replaced(change: Change, entry: Entry) -> None:
+    """Say what a document changed, and whose revision it replaced: its author may not have known of that."""
+    name = escape(change.id)
+    out.print(f"{change.kind} {name}: {escape(change.what)}", highlight=False, soft_wrap=True)
+    replaced = f"replaced revision {entry.revision} by {escape(entry.author)} of {shown(entry.created_at)}"
+    if not change.unseen:
+        out.print(f"  [dim]{replaced}[/]", highlight=False, soft_wrap=True)
+        return
     kind = "" if entry.kind == "tenant" else f" --kind {entry.kind}"
-    remedy = f"`pbxcore rollback {escape(entry.id)} --to {entry.revision}{kind}` brings that back"
-    out.print(f"[yellow]! {what} by {escape(entry.author)} of {at}[/]\n  → {remedy}", highlight=False)
+    remedy = f"`pbxcore rollback {name} --to {entry.revision}{kind}` brings that back"
+    out.print(f"[yellow]! it named no base: it {replaced}[/]\n  → {remedy}", highlight=False, soft_wrap=True)
 
 
 def _where(kind: str, published: Published | None) -> str:

@@ -288,21 +288,51 @@ def test_a_slip_in_a_name_is_told_with_the_name_that_was_meant(
     assert (found, word in said) == (code, True), said
 
 
-def test_whose_change_a_document_without_a_base_replaces_is_said(
+def test_what_a_document_replaces_is_said(
     settings: Settings, command: Callable[..., tuple[int, str]]
 ) -> None:
-    """It is no conflict that it could know of, so the answer names who lost it and how it comes back."""
+    """With or without a base the answer names what changed and whose revision was replaced.
+
+    Without one its author may not know of somebody else's: then it says how that comes back.
+    """
     file = settings.state / "acme.yaml"
     file.write_text(acme(15))
     code, said = command("apply", str(file), "--author", "anna", "--base", "1")
-    assert (code, "named no base" in said) == (0, False), said
+    assert (code, "named no base" in said, "replaced revision 1" in said) == (0, False, True), said
     file.write_text(acme(16))
     code, said = command("apply", str(file), "--author", "anna")
     assert (code, "named no base" in said) == (0, False), "her own"
+    assert "tenant acme: groups.sales\n  replaced revision 2 by anna of" in said
     file.write_text(acme(20))
     code, said = command("apply", str(file), "--author", "bruno")
-    assert (code, "replaced revision 3 by anna" in said) == (0, True), said
+    assert (code, "named no base: it replaced revision 3 by anna" in said) == (0, True), said
     assert "pbxcore rollback acme --to 3" in said
     file.write_text(acme(25))
     code, said = command("apply", str(file), "--author", "anna", "--json")
-    assert json.loads(said)["changes"][0]["replaces"]["author"] == "bruno"
+    (change,) = json.loads(said)["changes"]
+    assert (change["replaces"]["author"], change["what"], change["unseen"]) == ("bruno", "groups.sales", True)
+    (change,) = json.loads(command("apply", str(file), "--author", "anna", "--json")[1])["changes"]
+    assert (change["replaces"], change["what"]) == (None, ""), "it changed nothing"
+
+
+def test_a_history_says_what_each_revision_changed(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """By key, a few of many, and which earlier one said the same; no row is without a word."""
+    file = settings.state / "acme.yaml"
+    anna = acme(15).replace("Anna Albrecht", "Anna Berger")
+    many = acme(20).replace("after_s: 25", "after_s: 20").replace("after_s: 20", "after_s: 15")
+    many = many.replace("GmbH", "AG").replace("Berlin", "Vienna").replace("[DE]", "[AT]")
+    for text in (acme(15), anna, acme(15), many):
+        file.write_text(text)
+        assert command("apply", str(file), "--author", "anna")[0] == 0
+    found = json.loads(command("history", "acme", "--json")[1])
+    assert all(one["what"] for one in found)
+    said = {one["revision"]: one["what"] for one in found if one["kind"] == "tenant"}
+    assert said == {
+        1: "first revision",
+        2: "groups.sales",
+        3: "extensions.10",
+        4: "as revision 2 again: extensions.10",
+        5: "extensions.10, extensions.11, groups.sales, name and 2 more",
+    }
