@@ -189,8 +189,11 @@ def test_one_tenant_in_two_files_is_told(tmp_path: Path) -> None:
     assert "a.yaml:1" in findings[0].finding.message
 
 
-def test_check_tells_scripts_what_is_wrong(tmp_path: Path) -> None:
+def test_check_tells_scripts_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`pbxcore check --json` lists findings and exits 1; without any it exits 0."""
+    monkeypatch.setenv(
+        "PBXCORE_STATE", str(tmp_path)
+    )  # a machine that runs in this folder would be asked, too
     bad = tmp_path / "bad.yaml"
     bad.write_text(EVERYTHING_WRONG)
     wrong = CliRunner().invoke(app, ["check", "--json", str(bad)])
