@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from rating.allowance import NO_CLOSES, Allowance, Kept
 from rating.book import Account, Book, PoolKey, Stretch
 from rating.catalogue import MOST_ROLL_OVER_MONTHS
-from rating.correction import difference, differs
+from rating.correction import differs, steps
 from rating.destinations import Kind
 from rating.leg import Leg
 from rating.periods import FIRST_US, LAST_US, day_start_us, local_day, month_away, month_start, next_month
@@ -218,8 +218,8 @@ def bound(book: Book, accounts: Iterable[str]) -> Book:
 
 
 def corrections(rerating: Rerating) -> tuple[RatedLeg, ...]:
-    """Return what re-rating changes as corrections, in canonical order."""
-    return tuple(difference(one.leg, leg) for one, leg in rerating.changed)
+    """Return what re-rating changes as corrections, in canonical order of their legs."""
+    return tuple(row for one, leg in rerating.changed for row in steps(one.leg, leg))
 
 
 def _is_prepaid(one: Standing, book: Book) -> bool:

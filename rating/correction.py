@@ -3,7 +3,9 @@
 The problem: a rated leg never changes once it was told, yet re-rating may find another price for it. So what
 differs becomes a leg of its own, a *correction*: it takes back every piece of the leg as it stood, with the
 sign turned, and charges the pieces of today. Whoever adds up amounts, seconds or draws from pools over legs
-and corrections gets what a clean run would have given, without knowing which is which.
+and corrections gets what a clean run would have given, without knowing which is which. Where amounts with VAT
+take the place of amounts without, nobody could tax the difference: then one correction takes all of it back,
+and another one charges it anew.
 
 Owns that form, both ways. Refuses to rate, and to correct across currencies.
 """
@@ -20,22 +22,28 @@ def differs(before: RatedLeg, after: RatedLeg) -> bool:
     What is left in a pool before and after says in which order legs came, and the names of tariff, zone and
     rule say why a price holds; neither alone is worth a correction.
     """
-    return _charged(before) != _charged(after)
+    return _charged(before) != _charged(after) or _vat_differs(before, after)
 
 
-def difference(before: RatedLeg, after: RatedLeg) -> RatedLeg:
-    """Return the correction that turns a leg as it stands into what it should be.
+def steps(before: RatedLeg, after: RatedLeg) -> tuple[RatedLeg, ...]:
+    """Return the corrections that turn a leg as it stands into what it should be: one, or two.
 
-    Its seconds, fee and amount are the difference, its pieces those of `before` taken back, then those of
-    `after`; they sum to the whole as those of any leg do. All else is as in `after`; payer, tax class
-    and whether VAT is in it stay: what is taken back was taxed so.
+    The seconds, fee and amount of a correction are the difference, its pieces those of `before` taken back,
+    then those of `after`; they sum to the whole as those of any leg do. All else is as in `after`; payer and
+    tax class stay: what is taken back was taxed so.
     """
     assert (before.key, before.account, before.currency) == (after.key, after.account, after.currency)
+    if not _vat_differs(before, after):
+        return (_difference(before, replace(after, prices=before.prices)),)
+    nothing = replace(before, billable_s=0, connection_micro=0, amount_micro=0, pieces=())
+    return _difference(before, nothing), _difference(nothing, after)
+
+
+def _difference(before: RatedLeg, after: RatedLeg) -> RatedLeg:
     return replace(
         after,
         payer=before.payer,
         tax_class=before.tax_class,
-        prices=before.prices,
         billable_s=after.billable_s - before.billable_s,
         connection_micro=after.connection_micro - before.connection_micro,
         amount_micro=after.amount_micro - before.amount_micro,
@@ -70,6 +78,12 @@ def _taken_back(piece: Piece) -> Piece:
         after_s=piece.before_s,
         amount_micro=-piece.amount_micro,
     )
+
+
+def _vat_differs(before: RatedLeg, after: RatedLeg) -> bool:
+    """Tell whether VAT is in one amount and not in the other: in none if it is 0, or nobody knows."""
+    words = {leg.prices for leg in (before, after) if leg.prices}
+    return len(words) > 1 and bool(before.amount_micro or after.amount_micro)
 
 
 def _charged(leg: RatedLeg) -> tuple[object, ...]:

@@ -211,7 +211,7 @@ def _legs_table(changed: Sequence[tuple[RatedLeg, RatedLeg]]) -> Table:
     for before, after in changed[:SHOWN]:
         table.add_row(
             *(escape(before.key), escape(before.payer), escape(before.number)),
-            *(f"{money.text(leg.amount_micro)} {leg.currency}" for leg in (before, after)),
+            *(f"{money.text(leg.amount_micro)} {leg.currency} {leg.prices}" for leg in (before, after)),
         )
     if len(changed) > SHOWN:
         table.add_row(f"… {len(changed) - SHOWN} more: --json", "", "", "", "")

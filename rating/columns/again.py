@@ -30,6 +30,7 @@ class Told:
     Attributes:
         legs: their payer is their account.
         currency: ISO 4217.
+        prices: whether VAT is in their amounts; empty where that is not known.
         pieces: as `rows` writes them; empty text where that is not known, which makes an object of the leg.
         standing: returns one of them as an object.
     """
@@ -39,6 +40,7 @@ class Told:
     connection_micro: Ints
     amount_micro: Ints
     currency: Sequence[str]
+    prices: Sequence[str]
     pieces: Sequence[str]
     standing: Callable[[int], Standing]
 
@@ -77,10 +79,10 @@ def _otherwise(block: Block, told: Told, first: int) -> Iterator[tuple[int, Rate
     differ = told.billable_s[rows] != block.billable_s
     differ |= told.connection_micro[rows] != block.connection_micro
     differ |= told.amount_micro[rows] != block.amount_micro
-    currencies = [terms.tariff.currency for terms in block.names.terms]
+    tariffs = [(terms.tariff.currency, terms.tariff.amounts) for terms in block.names.terms]
     words = zip(rows.tolist(), pieces_of(block), block.terms.tolist(), strict=True)
     differ |= np.fromiter(
-        (text != told.pieces[row] or currencies[terms] != told.currency[row] for row, text, terms in words),
+        (text != told.pieces[row] or not _is_of(told, row, *tariffs[terms]) for row, text, terms in words),
         dtype=np.bool_,
         count=len(rows),
     )
@@ -88,3 +90,8 @@ def _otherwise(block: Block, told: Told, first: int) -> Iterator[tuple[int, Rate
     others = {row + first: result for row, result in block.others.items()}
     for row in sorted({*found, *others}):
         yield row, others[row] if row in others else block.leg(found[row])
+
+
+def _is_of(told: Told, row: int, currency: str, prices: str) -> bool:
+    """Tell whether a leg was charged in a currency, and with VAT or without."""
+    return told.currency[row] == currency and told.prices[row] in ("", prices)

@@ -25,7 +25,7 @@ from rating.book import PoolKey
 from rating.closing import Rerating, Standing, kept
 from rating.columns import Legs, Told
 from rating.columns.arrays import Ints, ints, no_flags
-from rating.correction import difference, standing
+from rating.correction import standing, steps
 from rating.periods import next_month
 from rating.rated import Source
 from rating.store import ledger
@@ -116,6 +116,7 @@ class OpenLegs:
             connection_micro=_ints(rows, "connection_micro"),
             amount_micro=_ints(rows, "amount_micro"),
             currency=[row["currency"] for row in rows],
+            prices=[row["prices"] for row in rows],
             pieces=["" if row["key"] in self.corrections else row["pieces"] for row in rows],
             standing=self.standing,
         )
@@ -375,10 +376,7 @@ def _correction_rows(found: Reread) -> Sequence[Row]:
     changed = {one.leg.key for one, _ in found.rerating.changed}
     positions = {row["key"]: row["position"] for row in found.legs.originals if row["key"] in changed}
     return [
-        (
-            *row_of(0, difference(one.leg, leg), one.month)[1:],
-            positions[leg.key],
-            len(found.legs.corrections.get(leg.key, ())) + 1,
-        )
+        (*row_of(0, row, one.month)[1:], positions[leg.key], number)
         for one, leg in found.rerating.changed
+        for number, row in enumerate(steps(one.leg, leg), len(found.legs.corrections.get(leg.key, ())) + 1)
     ]

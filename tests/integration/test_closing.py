@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -390,6 +391,26 @@ async def test_rating_again_by_a_mended_tariff_writes_once(connection: Connectio
     assert wet == dry
     assert dry.differences_micro["EUR"] > 0
     await same_as_a_clean_run(connection, book)
+    written = await state(connection)
+    assert not (await closer.rerate("acme", confirm=True)).changed
+    assert await state(connection) == written
+
+
+async def test_rating_again_with_vat_takes_back_what_was_told_without(
+    connection: Connection, writer: Writer
+) -> None:
+    """Of each word the rows sum to what is charged so; the second time nothing is found."""
+    await take_in(writer, shuffled())
+    offer = {**document("catalogues/autphone.yaml"), "prices": "gross"}
+    await put(connection, "catalogue", "autphone@2026-01-01", offer)
+    book = await load_book(connection, DESTINATIONS)
+    closer = Closing(connection, book)
+    assert (await closer.rerate("acme", confirm=True)).changed
+    await same_as_a_clean_run(connection, book)
+    sums = Counter[str]()
+    for entry in await entries_of(connection):
+        sums[entry.leg.prices] += entry.leg.amount_micro
+    assert (sums["net"], sums["gross"] > 0) == (0, True)
     written = await state(connection)
     assert not (await closer.rerate("acme", confirm=True)).changed
     assert await state(connection) == written

@@ -8,8 +8,8 @@ import pytest
 
 from rating.book import Book
 from rating.catalogue import CatalogueSpec
-from rating.closing import Months, Standing, corrections, is_over, rerate
-from rating.correction import difference, differs, standing
+from rating.closing import Months, Rerating, Standing, corrections, is_over, outcome, rerate
+from rating.correction import differs, standing, steps
 from rating.leg import Leg
 from rating.periods import from_iso
 from rating.rate import rate
@@ -141,8 +141,41 @@ def test_corrections_of_corrections_add_up(
 def test_a_correction_is_taxed_as_the_leg_was_told(make_leg: MakeLeg, make_book: MakeBook) -> None:
     """What is taken back was taxed by the class of then; another class alone corrects nothing."""
     rated = rate([make_leg("+33123456789")], make_book(), {}).rated[0]
-    told = replace(rated, tax_class="full", prices="net")
-    assert not differs(told, replace(told, tax_class="none", prices="gross"))
-    cheaper = replace(rated, tax_class="none", prices="gross", amount_micro=0)
-    for one in (difference(told, cheaper), standing(told, [difference(told, cheaper)])):
-        assert (one.tax_class, one.prices) == ("full", "net")
+    told = replace(rated, tax_class="full")
+    assert not differs(told, replace(told, tax_class="none"))
+    (one,) = steps(told, replace(rated, tax_class="none", amount_micro=0))
+    assert one.tax_class == standing(told, [one]).tax_class == "full"
+
+
+def test_net_is_taken_back_before_gross_is_charged(make_leg: MakeLeg, make_book: MakeBook) -> None:
+    """The same amount with VAT is another price; the difference of both could be taxed by nobody."""
+    rated = rate([make_leg("+33123456789")], make_book(), {}).rated[0]
+    told, today = replace(rated, prices="net"), replace(rated, prices="gross", tariff="gross@2026-01-01")
+    rows = corrections(rerating(told, today))
+    back, charged = rows
+    assert (back.prices, back.tariff, back.amount_micro) == ("net", told.tariff, -told.amount_micro)
+    assert (charged.prices, charged.tariff, charged.amount_micro) == (
+        *("gross", today.tariff),
+        told.amount_micro,
+    )
+    assert standing(told, rows) == today
+    assert not rerating(standing(told, rows), today).changed
+
+
+@pytest.mark.parametrize(
+    ("prices", "amount_micro"), [("", 190_000), ("net", 0)], ids=["not kept", "costs nothing"]
+)
+def test_no_word_changes_where_none_was_kept_or_nothing_is_charged(
+    make_leg: MakeLeg, make_book: MakeBook, prices: str, amount_micro: int
+) -> None:
+    """Nobody knows how it was taxed, or nothing was."""
+    rated = rate([make_leg("+33123456789")], make_book(), {}).rated[0]
+    told = replace(rated, prices=prices, amount_micro=amount_micro, connection_micro=0)
+    assert not rerating(told, replace(told, prices="gross")).changed
+    (one,) = corrections(rerating(told, replace(told, prices="gross", connection_micro=1)))
+    assert one.prices == prices
+
+
+def rerating(before: RatedLeg, after: RatedLeg) -> Rerating:
+    """What rating a leg again comes to."""
+    return outcome([(stood(before), after)], (), {}, {})
