@@ -20,12 +20,15 @@ from pbxcore.mail.ledger import State
 from pbxcore.registrations import registered
 from pbxcore.settings import Settings
 from pbxcore.trunks import TrunkState
+from rating.store import quarantine
+from rating.store.quarantine import Lying
 
 SQL = named(Path(__file__).with_name("revisions.sql"))
 HEALTH = named(Path(__file__).parent / "web" / "queries.sql")["health"]
 ASK_LIMIT_S = 2.0
 UNASKED = "control cannot ask it, so calls on credit are refused"
 DECIDING = ("control", "standby")
+COUNTED = 100_000  # legs in quarantine, the oldest; counting them takes a tenth of a second
 
 Newest = Mapping[str, tuple[int, datetime | None]]
 
@@ -95,6 +98,7 @@ class Status:
         unpublished: tenants whose newest revision is stored and not published.
         mail: None when its files cannot be read.
         trunks: carrier links, in the order in which they are tried.
+        quarantine: legs that wait for a person, by their reason; None: the database does not answer.
     """
 
     database: bool
@@ -105,6 +109,7 @@ class Status:
     asterisk: Asterisk
     mail: Mail | None
     trunks: tuple[TrunkState, ...] = ()
+    quarantine: tuple[Lying, ...] | None = None
 
     @property
     def complete(self) -> bool:
@@ -115,7 +120,7 @@ class Status:
 async def status(settings: Settings) -> Status:
     """Ask everything at once; what does not answer within two seconds does not answer."""
     index, unread = _index(settings)
-    stored, detail, rater = await _stored(settings)
+    stored, detail, rater, lying = await _stored(settings)
     newest = stored if stored is not None else {tenant: (n, None) for tenant, n in index.items()}
     deciding = await asyncio.gather(*(_deciding(settings, name, newest) for name in DECIDING))
     asks = [said["credit"] for _, said in deciding if "credit" in said]
@@ -141,6 +146,7 @@ async def status(settings: Settings) -> Status:
         asterisk=asterisk,
         mail=await asyncio.to_thread(_mail, settings),
         trunks=await trunks.states(settings),
+        quarantine=lying,
     )
 
 
@@ -184,25 +190,26 @@ def _index(settings: Settings) -> tuple[Mapping[str, int], str]:
         return {}, str(error)
 
 
-async def _stored(settings: Settings) -> tuple[Newest | None, str, Process]:
-    """Give the newest revisions, and what the database knows of the rater."""
+async def _stored(settings: Settings) -> tuple[Newest | None, str, Process, tuple[Lying, ...] | None]:
+    """Give the newest revisions, and what the database knows of the rater and of its quarantine."""
     try:
         async with asyncio.timeout(ASK_LIMIT_S):
             connection = await database.connect(database.url_of(settings), application="pbxcore status")
             try:
                 rows = await connection.fetch(SQL["newest_of_all"])
                 health = await connection.fetchrow(HEALTH)
+                lying = tuple(await quarantine.lying(connection, COUNTED))
             finally:
                 connection.terminate()  # a goodbye to a server that does not answer has no limit
     except database.AWAY as away:
         reason = "no answer in time" if isinstance(away, TimeoutError) else database.why_away(away)
         unknown = Process(name="rater", alive=False, detail="unknown: the database does not answer")
-        return None, reason, unknown
+        return None, reason, unknown, None
     assert health is not None
     newest = {str(row["id"]): (int(row["revision"]), row["since"]) for row in rows}
     writes = bool(health["writing"])
     said = f"writes, position {health['position']}" if writes else "nobody writes rated legs"
-    return newest, "", Process(name="rater", alive=writes, detail=said)
+    return newest, "", Process(name="rater", alive=writes, detail=said), lying
 
 
 async def _deciding(settings: Settings, name: str, newest: Newest) -> tuple[Process, Mapping[str, Any]]:

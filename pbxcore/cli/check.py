@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from dialplan.spec import TenantSpec
-from pbxcore import documents, door
+from pbxcore import documents, door, unpriced
 from pbxcore.beside import Note
 from pbxcore.cli import findings
 from pbxcore.cli.app import AsJson, Exit, app, out
@@ -52,6 +52,7 @@ def check(
     broken = {located.file for located in told}
     right = tuple(one for one in right if not {one.file, *one.tree.beside.values()} & broken)
     notes += () if settings.smtp else tuple(_unmailed(right))
+    notes += asyncio.run(unpriced.notes(settings, right, since))
     if as_json:
         out.print_json(json.dumps(_json(right, wrong) | {"notes": [note.message for note in notes]}))
     else:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import typer
 from rich.markup import escape
@@ -12,9 +13,11 @@ from pbxcore import revisions, status
 from pbxcore.cli.app import AsJson, Exit, app, out
 from pbxcore.cli.revisions import ask
 from pbxcore.cli.tables import Table, shown
+from pbxcore.cli.unrated import counted, remedies
 from pbxcore.machine.running import settings_of_running
 from pbxcore.revisions import Tenant
 from pbxcore.status import Mail, Process, Status
+from rating.store.quarantine import Lying
 
 NAMED = 3  # tenants that lag, by name; the others by their number
 
@@ -50,13 +53,15 @@ def listed(found: Sequence[Tenant], *, by: bool) -> Table:
 
 @app.command("status", rich_help_panel="Seeing")
 def status_(as_json: AsJson = False) -> None:
-    """Show which processes answer, what each has in force and how far it lags, Asterisk's phones, and trunks.
+    """Show which processes answer, what each has in force and how far it lags, and what waits.
+
+    That is phones and trunks of Asterisk, mail, and legs that could not be rated, with what helps them.
 
     Exit code 0: everything answers. 3: something that is needed does not.
     """
     found = asyncio.run(status.status(settings_of_running()))
     if as_json:
-        out.print_json(json.dumps({"complete": found.complete, **asdict(found)}))
+        out.print_json(json.dumps({"complete": found.complete, **asdict(found)}, default=_iso))
     else:
         _show(found)
         if not found.database and not any(process.alive for process in found.processes):
@@ -91,7 +96,23 @@ def _show(found: Status) -> None:
         sign = "[yellow]?[/]" if trunk.reachable is None else _sign(ok=trunk.reachable)
         table.add_row(sign, f"trunk {trunk.name}", escape(trunk.detail), "")
     table.add_row(*_mail(found.mail))
+    table.add_row(*_quarantine(found.quarantine))
     out.print(table, highlight=False)
+    for remedy in remedies(found.quarantine or ()):
+        out.print(f"  → {remedy}", highlight=False)
+
+
+def _iso(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _quarantine(lying: Sequence[Lying] | None) -> tuple[str, str, str, str]:
+    if lying is None:
+        return "[yellow]?[/]", "quarantine", "unknown: the database does not answer", ""
+    if not lying:
+        return _sign(ok=True), "quarantine", "every leg is rated", "none"
+    since = shown(min(one.oldest for one in lying))
+    return "[yellow]![/]", "quarantine", f"[yellow]{counted(lying)}[/]", f"[yellow]since {since}[/]"
 
 
 def _mail(mail: Mail | None) -> tuple[str, str, str, str]:

@@ -10,7 +10,7 @@ intervals, and a look-up is one binary search, whatever the length of the number
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -70,6 +70,14 @@ class Destinations:
     answers: tuple[_Answer, ...]
     short: Mapping[str, _Short]
     countries: frozenset[str]
+
+    def beginnings(self) -> Iterator[tuple[str, Destination]]:
+        """Give beginnings of numbers with `+`, and where they lead: a few to several places, by length."""
+        for bound, (answer, lengths) in zip(self.bounds, self.answers, strict=True):
+            beginning = "+" + bound.rstrip(_AFTER_DIGITS)
+            for where in dict.fromkeys((answer, *(lengths or {}).values())):
+                if where is not None:
+                    yield beginning, where
 
     def look_up(self, number: str, home: str = "") -> Destination | None:
         """Where a number leads, or None when no numbering plan knows it.

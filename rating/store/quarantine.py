@@ -36,6 +36,26 @@ class Waiting:
     released_by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """Legs in quarantine for one reason.
+
+    Attributes:
+        legs: how many.
+        oldest: since when the first of them waits.
+    """
+
+    reason: Quarantine
+    legs: int
+    oldest: datetime
+
+
+async def lying(connection: Connection, limit: int) -> Sequence[Lying]:
+    """Count what waits by its reason, the most first, of the oldest `limit` legs."""
+    rows = await connection.fetch(_SQL["lying"], limit)
+    return [Lying(reason=Quarantine(row["reason"]), legs=row["legs"], oldest=row["oldest"]) for row in rows]
+
+
 async def waiting(connection: Connection, limit: int) -> Sequence[Waiting]:
     """List what waits, the oldest first."""
     return [_waiting_of(dict(row)) for row in await connection.fetch(_SQL["waiting"], limit)]

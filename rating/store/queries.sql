@@ -58,6 +58,13 @@ SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM qu
 WHERE settled_at IS NULL
 ORDER BY quarantined_at, key LIMIT $1
 
+-- name: lying
+-- By reason, of as many as $1 that have waited longest.
+SELECT reason, count(*) AS legs, min(quarantined_at) AS oldest
+FROM (SELECT reason, quarantined_at FROM quarantined_leg WHERE settled_at IS NULL
+      ORDER BY quarantined_at, key LIMIT $1) AS waiting
+GROUP BY reason ORDER BY legs DESC, reason
+
 -- name: rated_since
 SELECT * FROM rated_leg WHERE position > $1 ORDER BY position LIMIT $2
 

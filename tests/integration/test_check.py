@@ -28,6 +28,23 @@ def test_a_slip_keeps_nobody_from_being_compared(
     assert (code, found(said)) == (1, {"wrong-value", "unknown-bundle"})
 
 
+def test_prices_in_force_are_asked_for_a_tenant_alone(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Its account and catalogue stand in the database: what they do not price is noted, and no mistake."""
+    asyncio.run(start(settings))
+    code, said = command("apply", str(CONFIG / "demo"))
+    assert code == 0, said
+    file = settings.state / "story.yaml"
+    story = (CONFIG / "demo" / "tenant.yaml").read_text()
+    file.write_text(story)
+    assert "price" not in command("check", str(file))[1]
+    file.write_text(story.replace("may_call: inside", "may_call: country"))
+    code, said = command("check", str(file))
+    assert (code, "story may call where story@2026-01-01 has no price: freephone in DE" in said) == (0, True)
+    assert "→ add rows to the catalogue" in said
+
+
 def found(said: str) -> set[str]:
     """Give the codes of findings."""
     return {one["code"] for one in json.loads(said)["findings"]}

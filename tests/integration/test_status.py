@@ -25,11 +25,13 @@ from pbxcore.published import load, read_index
 from pbxcore.registrations import registered
 from pbxcore.settings import Ports, Settings
 from pbxcore.status import Status, status
-from rating.store import ledger
+from rating.store import ledger, quarantine
 
 CONFIG = Path(__file__).parents[2] / "config"
 ACME = (CONFIG / "tenants" / "acme.yaml").read_text()
 
+LYING = """INSERT INTO quarantined_leg (key, reason, detail, leg, quarantined_at, settled_at)
+           VALUES ($1, $2, '', '{}', '2026-11-20T10:00Z', CASE WHEN $3 THEN now() END)"""
 AGED = "UPDATE revision SET created_at = now() - interval '90 s' WHERE revision = 2"
 ONE_MORE = """INSERT INTO revision SELECT kind, id, 3, document, source, author FROM revision
               WHERE revision = 2"""
@@ -110,6 +112,28 @@ async def test_a_process_that_lags_is_named_with_its_lag(
         assert await ledger.take_turn(connection)
         assert asked(await status(settings))["rater"] == (True, ())
         await connection.close()
+
+
+async def test_what_lies_in_quarantine_is_counted_with_what_helps(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """By reason, since when, and what to do for each; what was rated since then is not counted."""
+    assert "every leg is rated" in (await asyncio.to_thread(command, "status"))[1]
+    connection = await db.connect(settings.database, application="test")
+    for key, reason, settled in (("a", "no-price", False), ("b", "no-price", False), ("c", "no-payer", False),
+                                 ("d", "no-payer", True)):  # fmt: skip
+        await connection.execute(LYING, key, reason, settled)
+    assert sum(one.legs for one in await quarantine.lying(connection, 2)) == 2, "a limit bounds the work"
+    await connection.close()
+    table = (await asyncio.to_thread(command, "status"))[1]
+    assert "3 legs: 2 no-price, 1 no-payer" in table
+    assert "since 2026-11-20" in table
+    assert "no-price: add a row to the catalogue of its account" in table
+    assert "pbxcore quarantine release KEY" in table
+    said = json.loads((await asyncio.to_thread(command, "status", "--json"))[1])["quarantine"]
+    assert [(one["reason"], one["legs"]) for one in said] == [("no-price", 2), ("no-payer", 1)]
+    unknown = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+    assert (await status(unknown)).quarantine is None
 
 
 async def test_calls_on_credit_need_a_rater_that_can_be_asked(

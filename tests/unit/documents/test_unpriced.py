@@ -1,0 +1,119 @@
+"""Calls that nobody prices are told before anybody makes one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pbxcore.cli import app
+
+CONFIG = Path(__file__).parents[3] / "config"
+TENANT = """
+version: 1
+tenant: beta
+name: Beta
+country: DE
+time_zone: Europe/Berlin
+account: beta
+numbers:
+  "+493055500777": {to: extension 10}
+extensions:
+  "10": {name: Ten, devices: [p10], may_call: anywhere}
+"""
+ACCOUNT = """
+version: 1
+account: beta
+name: Beta
+country: DE
+catalogue: story
+time_zone: Europe/Berlin
+"""
+CATALOGUE = (CONFIG / "demo" / "catalogue.yaml").read_text()
+LIST = """
+price_lists:
+  - {price_list: world, file: world.csv, kinds: [fixed, mobile]}
+"""
+ROWS = "prefix,name,price_per_minute\n39,Italy,0.10\n"
+Notes = Callable[..., list[str]]
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """Check tenant, account and catalogue on a machine on which nothing runs; give what is noted."""
+    monkeypatch.setenv("PBXCORE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+
+    def noted(*, tenant: str = TENANT, account: str = ACCOUNT, catalogue: str = CATALOGUE) -> list[str]:
+        for name, text in (("tenant", tenant), ("account", account), ("catalogue", catalogue)):
+            (tmp_path / f"{name}.yaml").write_text(text)
+        (tmp_path / "world.csv").write_text(ROWS)
+        said = CliRunner().invoke(app, ["check", "--json", str(tmp_path)])
+        assert said.exit_code == 0, said.output
+        return list(json.loads(said.output)["notes"])
+
+    return noted
+
+
+def calling(reach: str) -> str:
+    """The tenant whose phone may call so far."""
+    return TENANT.replace("anywhere", reach)
+
+
+def test_what_a_tenant_may_call_without_a_price_is_noted_by_kind(notes: Notes) -> None:
+    """Kinds and countries, which are counted where they are many; and what becomes of such calls."""
+    (note,) = notes()
+    assert note.startswith("beta may call where story@2026-01-01 has no price: fixed in ")
+    assert "shared-cost in" in note
+    assert "pager" not in note
+    assert note.endswith("such calls go out and wait in quarantine")
+
+
+@pytest.mark.parametrize(
+    ("reach", "expected"),
+    [
+        ("inside", None),
+        (
+            "country",
+            "freephone in DE; personal in DE; premium in DE; shared-cost in DE",
+        ),
+        ('{to: inside, allowed: ["+4930*"]}', None),
+        ('{to: inside, allowed: ["+3906*"]}', "fixed in IT, VA"),
+        ('{to: country, blocked: ["+49*"]}', None),
+    ],
+)
+def test_only_what_may_be_called_is_noted(notes: Notes, reach: str, expected: str | None) -> None:
+    """Rights and their lists speak, as they do when a call is decided."""
+    found = [note.partition("no price: ")[2].partition("; such")[0] for note in notes(tenant=calling(reach))]
+    assert found == ([expected] if expected else [])
+
+
+def test_a_forward_to_a_number_without_a_price_is_noted(notes: Notes) -> None:
+    """Whatever the phone itself may call."""
+    forward = '{to: inside, allowed: ["+390612345678"]}, forward: {always: number +390612345678}'
+    (note,) = notes(tenant=calling(forward))
+    assert "no price: fixed in IT; such" in note
+
+
+def test_a_list_that_knows_a_part_of_a_country_prices_it(notes: Notes) -> None:
+    """Nobody is told that Italy has no price where a list has one for it."""
+    assert notes(catalogue=CATALOGUE + LIST, tenant=calling('{to: inside, allowed: ["+3906*"]}')) == []
+
+
+def test_an_account_before_its_first_prices_is_noted(notes: Notes) -> None:
+    """Its catalogue begins later: nothing has a price until then."""
+    account = ACCOUNT + "payment: prepaid\n"
+    (note,) = notes(catalogue=CATALOGUE.replace("2026-01-01", "2099-01-01"), account=account)
+    assert "account beta has no prices for calls of beta: none of its catalogues is in force yet" in note
+    assert note.endswith("they are refused (no-price)")
+
+
+def test_the_documents_that_are_shipped_price_what_they_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins with them is not told of what he has not done."""
+    monkeypatch.setenv("PBXCORE_STATE", str(tmp_path))
+    monkeypatch.setenv("PBXCORE_CONFIG", str(CONFIG))
+    said = CliRunner().invoke(app, ["check", "--json", str(CONFIG)])
+    assert [note for note in json.loads(said.output)["notes"] if "price" in note] == []
