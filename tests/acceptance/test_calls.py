@@ -508,6 +508,28 @@ async def test_a_line_break_in_a_number_ends_the_call(pbx: Pbx, runs: Runs, forg
     assert len(pbx.decisions()) == before[0]
 
 
+async def test_phones_get_in_from_the_address_of_a_carrier(pbx: Pbx, runs: Runs) -> None:
+    """A gateway beside phones: they register and call as themselves, and what it brings comes from outside.
+
+    Who calls there by a phone's name is asked for its password, as anywhere.
+    """
+    address = pbx.carrier.address
+    phone = dataclasses.replace(pbx.phone("p10"), local=(address, pbx.port()))
+    await phone.register()
+    runs.append(run := await phone.call("7196"))
+    await run.wait()
+    runs.append(run := await pbx.carrier.call("+493055500196", port=pbx.port()))
+    await run.wait()
+    scenario = sipp.calling("+493055500197", user="acme-p10", password="guess")
+    command = sipp.words(pbx.program, local=(address, pbx.port()), remote=pbx.server)
+    runs.append(run := await sipp.start(command, scenario))
+    assert {m.status for m in await run.wait() if m.status} <= {100, 401}
+    origins = {one["facts"]["dialled"]: one["facts"]["origin"] for one in pbx.decisions()}
+    assert (origins["7196"], origins["+493055500196"]) == ("phone", "trunk")
+    assert "+493055500197" not in origins
+    await phone.register(expires_s=0)
+
+
 async def test_nobody_calls_as_a_trunk(pbx: Pbx, runs: Runs) -> None:
     """A From header that names a trunk opens nothing from a phone's address."""
     scenario = sipp.calling("+493055500100", user="trunk-carrier", password="guess")
