@@ -3,18 +3,18 @@
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.table import Table
+from rich.console import RenderableType
 
 from pbxcore import database as postgresql
 from pbxcore import documents, ordering
-from pbxcore.cli import findings
+from pbxcore.cli import contract_page, findings
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
 from pbxcore.entitlements import entitlements as entitled
@@ -70,7 +70,7 @@ def simulate(
     if as_json:
         out.print_json(json.dumps(values))
     else:
-        _show(values)
+        _print(contract_page.story(values))
 
 
 @contract.command()
@@ -100,10 +100,7 @@ def show(
     if as_json:
         out.print_json(json.dumps(values))
         return
-    table = Table(box=None, show_header=False)
-    for key, value in values.items():
-        table.add_row(key, "\n".join(_shown(key, value)))
-    out.print(table, markup=False)
+    _print(contract_page.standing(values))
 
 
 @contract.command()
@@ -189,68 +186,6 @@ def _until(spec: ContractSpec, offers: Shelf, months: int | None) -> date:
     return month_end(months_later(days[-1], MONTHS_AHEAD))
 
 
-def _show(values: dict[str, Any]) -> None:
-    """Print a story as tables: what people did and was answered, what happened by itself, what it cost."""
-    events = Table("on", "what", "answer", "why", box=None)
-    for one in values["events"]:
-        events.add_row(one["on"], one["deed"], one["outcome"], "\n".join(_reasons(one)))
-    for one in values["happened"]:
-        why = [refusal["message"] for refusal in one.get("refusals", ())]
-        why += [f"until {one['until']}"] if "until" in one else []
-        why += [f"  {step['why']}" for step in one.get("steps", ())]
-        why += [_change(one["change"])] if "change" in one else []
-        events.add_row(one["on"], "", one["what"], "\n".join(why))
-    out.print(events, markup=False)
-    charges = Table("on", "what", "amount", "balance", "for", box=None)
-    for one in values["invoices"]:
-        charges.add_row(one["on"], "invoice", one["total"], "", "\n".join(map(_line, one["lines"])))
-    for one in values["credit"]:
-        lines = "\n".join(map(_line, one.get("lines", ())))
-        charges.add_row(one["on"], one["what"], one["amount"], one["balance"], lines)
-    out.print(charges, markup=False)
-
-
-def _reasons(event: dict[str, Any]) -> list[str]:
-    """Give what stands in the way of an event, or every day it leads to, step by step."""
-    told = [refusal["message"] for refusal in event.get("refusals", ())]
-    for part in event.get("quote", {}).get("changes", ()):
-        told += [_change(part), *(f"  {step['why']}" for step in part["steps"])]
-    told += [one["why"] for one in event.get("dates", {}).values()]
-    if ending := event.get("ending"):
-        told += _ending(ending)
-    return told
-
-
-def _ending(ending: dict[str, Any]) -> list[str]:
-    told = [f"ends on {ending['last']}", *(f"  {step['why']}" for step in ending["steps"])]
-    if law := ending["by_law"]:
-        told.append(f"  {law['law']} lets it end on {law['last']} already")
-    return told
-
-
-def _shown(key: str, value: Any) -> list[str]:  # noqa: ANN401 — whatever a state holds
-    """Write what a contract is on a day; a computed day with every step of the way to it."""
-    if key == "ending" and value is not None:
-        return _ending(value)
-    if key in {"term", "to_do"}:
-        return [step["why"] for step in value]
-    if key == "pending":
-        return [
-            line
-            for part in value
-            for line in (_change(part), *(f"  {step['why']}" for step in part["steps"]))
-        ]
-    return [value if isinstance(value, str) else json.dumps(value)]
-
-
-def _change(part: dict[str, Any]) -> str:
-    if "product" in part:
-        return f"{part['quantity']:+} {part['product']} from {part['begins']}"
-    if "choice" in part:
-        return f"{part['choice']} {part['from']} → {part['to']} from {part['begins']}"
-    return f"{part['version']} from {part['begins']}"
-
-
-def _line(line: dict[str, Any]) -> str:
-    days = f" {line['days']} of {line['of_days']} days" if line["kind"] == "month" else ""
-    return f"{line['amount']:>9}  {line['quantity']} x {line['product']} at {line['price']}{days}"
+def _print(page: Iterable[RenderableType]) -> None:
+    for part in page:
+        out.print(part, highlight=False)

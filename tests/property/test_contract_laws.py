@@ -4,6 +4,7 @@ The oracle goes day by day from what was agreed and knows nothing of states, lot
 """
 
 import contextlib
+import io
 import json
 import random
 from collections import defaultdict
@@ -15,7 +16,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from pbxcore.cli import contract_page
 from rating.contract import facts, report
 from rating.contract.billing import Invoice, Movement
 from rating.contract.calendar import is_working_day
@@ -315,6 +318,19 @@ def test_the_same_story_is_told_the_same_way(story: Story) -> None:
     """With catalogues read anew nothing differs."""
     again = history(story.facts, shelf(SPECS), story.customer, UNTIL)
     assert json.dumps(report.of_history(again)) == json.dumps(report.of_history(story.past))
+
+
+@given(stories())
+def test_every_story_is_told_on_a_page(story: Story) -> None:
+    """Whatever happens has words, and what is to pay stands there."""
+    values = {"contract": "any", **report.of_history(story.past)}
+    console = Console(file=io.StringIO(), width=80)
+    console.print(*contract_page.story(values))
+    console.print(*contract_page.standing({**values["state"], "contract": "any", "to_do": []}))
+    assert isinstance(console.file, io.StringIO)
+    page = console.file.getvalue()
+    assert [one["gross"] for one in values["invoices"] if f" {one['gross']}" not in page] == []
+    assert not {"{", "None", "null"} & set(page.split())
 
 
 @given(stories(), st.dates(FIRST, UNTIL))
