@@ -270,6 +270,17 @@ class Pbx:
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def decided(self, name: str = "control", **facts: str) -> dict[str, Any]:
+        """Wait for the decision of a call by its facts (`dialled`, `origin` …); give the latest such one."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            found[:] = [one for one in self.decisions(name) if facts.items() <= one["facts"].items()]
+            return bool(found)
+
+        self.until(came)
+        return found[-1]
+
     def publish(self, document: dict[str, Any], revision: int, *, again: tuple[int, ...] = ()) -> None:
         """Do what the door does, without a database."""
         plan = build_plan(TenantSpec.model_validate(document), revision=revision,
@@ -294,18 +305,6 @@ async def press(phone: baresip.Baresip, keys: str) -> None:
     for key in keys:
         await phone.command("sndcode", key)
         await asyncio.sleep(0.1)
-
-
-def asked(pbx: Pbx, origin: str) -> dict[str, Any]:
-    """Wait for a question of an origin; give the latest."""
-    found: list[dict[str, Any]] = []
-
-    def came() -> bool:
-        found[:] = [one for one in pbx.decisions() if one["facts"]["origin"] == origin]
-        return bool(found)
-
-    pbx.until(came)
-    return found[-1]
 
 
 async def until_heard(phone: baresip.Baresip, hz: int, seconds: float) -> None:

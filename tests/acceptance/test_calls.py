@@ -93,10 +93,6 @@ async def _most_channels(pbx: Pbx, caller: sipp.Run) -> int:
     return most
 
 
-def _last(pbx: Pbx) -> dict[str, Any]:
-    return dict(pbx.decisions()[-1])
-
-
 def _invite(messages: list[sipp.SipMessage]) -> sipp.SipMessage:
     return next(m for m in messages if m.start.startswith("INVITE"))
 
@@ -131,7 +127,7 @@ async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
     runs.append(caller := await anna.call("11", talk_ms=300))
     await caller.wait()
     assert '"Anna" <sip:10@' in _invite(list(await callee.wait())).header("From")
-    assert pbx.end_of(_last(pbx)["call"]) == {
+    assert pbx.end_of(pbx.decided(dialled="11")["call"]) == {
         "outcome": "answered", "by": "control", "version": "acme@1", "reason": ""
     }  # fmt: skip
 
@@ -169,8 +165,9 @@ async def test_a_call_that_leaves_is_heard_both_ways(pbx: Pbx, dialled: str) -> 
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
         assert tone.heard_s(anna.heard(), HIGH) > 0.5
-    pbx.end_of(_last(pbx)["call"])
-    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    asked = pbx.decided(dialled=dialled)
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert leg["why"] == ("forward" if dialled == "13" else "call")
 
 
@@ -186,8 +183,9 @@ async def test_extension_calls_outside(pbx: Pbx, runs: Runs) -> None:
     assert invite.header("From").startswith("<sip:+493055500100@")
     assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
     assert (invite.header("Privacy"), invite.header("Diversion")) == ("", "")
-    pbx.end_of(_last(pbx)["call"])
-    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    asked = pbx.decided(dialled="06641110000")
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"], leg["limit"], leg["version"], leg["trunk"]) == (
         "acme/10", "call", "+496641110000", "14400", "acme@1", "carrier",
     )  # fmt: skip
@@ -220,13 +218,14 @@ async def test_group_without_answer_goes_to_a_mobile(pbx: Pbx, runs: Runs) -> No
     assert invite.header("From").startswith("<sip:+4915112345678@")
     assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
     assert re.match(r"<sip:\+493055500100@[^>]+>;reason=no-answer", invite.header("Diversion"))
-    pbx.end_of(_last(pbx)["call"])
-    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    asked = pbx.decided(dialled="+493055500100")
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"]) == ("acme/60", "forward")
     assert leg["seconds"] == pytest.approx(_talked(far), abs=CLOCKS_S)
     for phone_run in runs[:2]:
-        asked = [m.method for m in phone_run.messages() if not m.status and m.method != "NOTIFY"]
-        assert asked[:2] == ["INVITE", "CANCEL"]
+        heard = [m.method for m in phone_run.messages() if not m.status and m.method != "NOTIFY"]
+        assert heard[:2] == ["INVITE", "CANCEL"]
 
 
 @pytest.mark.row("3.2")
@@ -241,8 +240,9 @@ async def test_losers_of_a_fork_leave_no_leg(pbx: Pbx, runs: Runs) -> None:
     runs.append(caller := await pbx.carrier.call("+493055500100", port=pbx.port(), talk_ms=300))
     await caller.wait()
     await runs[1].until(method="CANCEL")
-    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "answered"
-    assert pbx.trunk_legs(_last(pbx)["linkedid"]) == []
+    asked = pbx.decided(dialled="+493055500100")
+    assert pbx.end_of(asked["call"])["outcome"] == "answered"
+    assert pbx.trunk_legs(asked["linkedid"]) == []
 
 
 @pytest.mark.row("X.2")
@@ -256,8 +256,9 @@ async def test_busy_forwards_outside(pbx: Pbx, runs: Runs) -> None:
     await caller.wait()
     diversion = _invite(pbx.far_end("+436641110001")).header("Diversion")
     assert diversion.endswith(";reason=user-busy;counter=1")
-    pbx.end_of(_last(pbx)["call"])
-    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    asked = pbx.decided(dialled="12")
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"]) == ("acme/12", "forward")
 
 
@@ -286,7 +287,7 @@ async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures 
     runs.append(caller := await anna.call(number))
     said = await caller.wait()
     assert max(m.status for m in said if m.method == "INVITE" and m.status != 401) == status
-    end = pbx.end_of(_last(pbx)["call"])
+    end = pbx.end_of(pbx.decided(dialled=number)["call"])
     assert end["outcome"] == outcome
     assert reason in (None, end["reason"])
 
@@ -298,8 +299,9 @@ async def test_the_next_trunk_takes_what_the_first_cannot(pbx: Pbx, runs: Runs) 
     runs.append(caller := await anna.call("06641110503", talk_ms=300))
     said = await caller.wait()
     assert 200 in [m.status for m in said if m.method == "INVITE"]
-    pbx.end_of(_last(pbx)["call"])
-    first, second = pbx.trunk_legs(_last(pbx)["linkedid"])
+    asked = pbx.decided(dialled="06641110503")
+    pbx.end_of(asked["call"])
+    first, second = pbx.trunk_legs(asked["linkedid"])
     assert (first["trunk"], first["seconds"], second["trunk"]) == ("carrier", 0.0, "backup")
     assert second["seconds"] > 0.2
 
@@ -310,7 +312,7 @@ async def test_caller_who_gives_up(pbx: Pbx, runs: Runs) -> None:
     await anna.register()
     runs.append(caller := await anna.call("06641110999", patience_ms=500))
     await caller.wait()
-    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "abandoned"
+    assert pbx.end_of(pbx.decided(dialled="06641110999")["call"])["outcome"] == "abandoned"
 
 
 async def test_message_is_left(pbx: Pbx) -> None:
@@ -326,7 +328,7 @@ async def test_message_is_left(pbx: Pbx) -> None:
         await asyncio.sleep(3.0)  # of message; shorter ones are dropped
         await bruno.command("hangup")
         await asyncio.to_thread(pbx.until, (spool / "INBOX" / "msg0000.wav").exists)
-    assert pbx.end_of(_last(pbx)["call"])["outcome"] == "answered"
+    assert pbx.end_of(pbx.decided(dialled="*9910")["call"])["outcome"] == "answered"
 
 
 async def test_redirect_by_a_phone_asks_us(pbx: Pbx, runs: Runs) -> None:
@@ -338,7 +340,7 @@ async def test_redirect_by_a_phone_asks_us(pbx: Pbx, runs: Runs) -> None:
     runs.append(await bruno.take(sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)))
     runs.append(caller := await anna.call("11", talk_ms=300))
     await caller.wait()
-    asked = _last(pbx)
+    asked = pbx.decided(dialled="06641110030")
     assert (asked["facts"]["origin"], asked["facts"]["actor"]) == ("forward", "acme-p11")
     pbx.end_of(asked["call"])
     (leg,) = pbx.trunk_legs(asked["linkedid"])
@@ -431,7 +433,7 @@ async def test_a_call_may_be_sent_on_twice(beta: Pbx, runs: Runs) -> None:
     runs.append(caller := await (await _phone(beta, "p23")).call("20", talk_ms=200))
     said = await caller.wait()
     assert 200 in [m.status for m in said if m.method == "INVITE"]
-    assert _last(beta)["facts"]["actor"] == "beta-p21"
+    assert beta.decided(origin="forward", dialled="22")["facts"]["actor"] == "beta-p21"
 
 
 async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
@@ -442,7 +444,7 @@ async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
     runs.append(await bruno.take(scenario))
     runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=2_000))
     await caller.wait()
-    asked = _last(pbx)
+    asked = pbx.decided(dialled="06641110040")
     facts = asked["facts"]
     assert (facts["origin"], facts["actor"], facts["endpoint"]) == ("transfer", "acme-p11", "trunk-carrier")
     pbx.end_of(asked["call"])
@@ -460,10 +462,10 @@ async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
     runs.append(await bruno.take(sipp.answering(ring_ms=100, talk_ms=2_000, refer_to="112")))
     runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=1_500))
     await caller.wait()
-    assert _last(pbx)["facts"]["origin"] == "trunk"
+    asked = pbx.decided(origin="trunk", dialled="+493055500111")
     assert _invite(pbx.far_end("112")).header("P-Asserted-Identity").startswith("<sip:+493055500111@")
-    pbx.end_of(_last(pbx)["call"])
-    (leg,) = pbx.trunk_legs(_last(pbx)["linkedid"])
+    pbx.end_of(asked["call"])
+    (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")
     pbx.forget_help()
 
@@ -490,8 +492,8 @@ async def test_what_a_carrier_says_reaches_the_decision(  # noqa: PLR0917 — fi
     run = await pbx.carrier.call("+493055500199", port=pbx.port(), caller=caller, headers=headers)
     runs.append(run)
     await run.wait()
-    facts = _last(pbx)["facts"]
-    assert (facts["dialled"], facts["diversions"]) == ("+493055500199", diversions)
+    facts = pbx.decided(dialled="+493055500199")["facts"]
+    assert facts["diversions"] == diversions
     assert seen in (None, facts["caller"])
     assert re.fullmatch(r"[0-9A-Za-z_+*#.@-]*", facts["caller"])
 

@@ -69,9 +69,9 @@ async def _tries(pbx: Pbx, runs: Runs, device: str, number: str, talk_ms: int = 
     return max(m.status for m in await run.wait() if m.method == "INVITE" and m.status != 401)
 
 
-def _refused(pbx: Pbx, by: str = "control") -> bool:
-    """Tell whether the last call was one too many: named so, and without a leg."""
-    asked = pbx.decisions(by)[-1]
+def _refused(pbx: Pbx, number: str, by: str = "control") -> bool:
+    """Tell whether the last call to a number was one too many: named so, and without a leg."""
+    asked = pbx.decided(by, dialled=number)
     end = pbx.end_of(asked["call"])
     named = (end["outcome"], end["by"], end["reason"]) == ("rejected", by, "too-many-calls")
     return named and pbx.trunk_legs(asked["linkedid"]) == []
@@ -81,15 +81,17 @@ async def test_no_more_lines_than_there_are(quiet: Pbx, runs: Runs) -> None:
     """One more than extension or tenant may have is refused, by the standby too; help is called still."""
     await _up(quiet, runs, "p10", "+496641110100")
     assert await _tries(quiet, runs, "p10", "+496641110101") == 503  # as many as the extension may have
-    assert _refused(quiet)
+    assert _refused(quiet, "+496641110101")
     await _up(quiet, runs, "p11", "+496641110102")
-    left = [r[8] for r in quiet.legs(quiet.decisions()[-1]["linkedid"]) if r[7] == "TRUNK_LEG"]
+    left = [
+        r[8] for r in quiet.legs(quiet.decided(dialled="+496641110102")["linkedid"]) if r[7] == "TRUNK_LEG"
+    ]
     assert [record.rpartition("=")[2] for record in left] == ["backup"]  # there is no room on the first
     assert await _tries(quiet, runs, "p12", "+496641110103") == 503  # as many as the tenant may have
-    assert _refused(quiet)
+    assert _refused(quiet, "+496641110103")
     quiet.stop("control", signal.SIGKILL)
     assert await _tries(quiet, runs, "p12", "+496641110103") == 503
-    assert _refused(quiet, by="standby")
+    assert _refused(quiet, "+496641110103", by="standby")
     assert await _tries(quiet, runs, "p10", "112") == 200
     assert [m.start.split()[0] for m in quiet.far_end("112")][:1] == ["INVITE"]  # over the full trunk
 
@@ -98,8 +100,9 @@ async def test_a_line_that_is_free_again(quiet: Pbx, runs: Runs) -> None:
     """When a call is over its place is free: on the trunk, of the tenant and of the extension."""
     for number in ("+496641110110", "+496641110111"):
         assert await _tries(quiet, runs, "p10", number) == 200
-        quiet.end_of(quiet.decisions()[-1]["call"])
-        (leg,) = quiet.trunk_legs(quiet.decisions()[-1]["linkedid"])
+        asked = quiet.decided(dialled=number)
+        quiet.end_of(asked["call"])
+        (leg,) = quiet.trunk_legs(asked["linkedid"])
         assert leg["trunk"] == "carrier"
 
 
@@ -113,7 +116,7 @@ async def test_a_transfer_takes_no_line_off_the_count(quiet: Pbx, runs: Runs) ->
         await run.wait()
         await bruno.until("CALL_ESTABLISHED")
         assert await _tries(quiet, runs, "p10", "+496641110131") == 503
-        assert _refused(quiet)
+        assert _refused(quiet, "+496641110131")
 
 
 async def test_never_more_at_one_instant(quiet: Pbx, runs: Runs) -> None:
@@ -132,6 +135,6 @@ async def test_calls_that_come_in(quiet: Pbx, runs: Runs) -> None:
         await first.until(status=200)
         runs.append(second := await quiet.carrier.call(BRUNO, port=quiet.port(), talk_ms=100))
         assert max(m.status for m in await second.wait() if m.method == "INVITE") == 486
-        assert _refused(quiet)
+        assert _refused(quiet, BRUNO)
         assert await _tries(quiet, runs, "p10", "13") == 486
-        assert quiet.end_of(quiet.decisions()[-1]["call"])["outcome"] == "busy"
+        assert quiet.end_of(quiet.decided(dialled="13")["call"])["outcome"] == "busy"

@@ -66,7 +66,7 @@ async def test_standby_decides_when_control_is_dead(alive: Pbx, runs: Runs) -> N
     runs.append(other := await again.take(sipp.answering(ring_ms=0)))
     runs.append(second := await alive.carrier.call("+493055500101", port=alive.port(), talk_ms=200))
     await second.wait()
-    assert alive.decisions("standby")[-1]["facts"]["dialled"] == "+493055500101"
+    assert alive.decided("standby", dialled="+493055500101")
     await caller.wait()
     await callee.wait()
     await other.end()

@@ -346,7 +346,7 @@ async def test_a_member_rings_later_and_not_as_long(pbx: Pbx, crew: Plan, runs: 
         (invite,) = [m for m in run.messages() if m.method == "INVITE" and not m.status]
         assert invite.header("Alert-Info") == "<http://127.0.0.1>;info=sales"
         assert invite.header("From").startswith('"Verkauf: +4915112345678" <sip:+4915112345678@')
-    assert pbx.end_of(pbx.decisions()[-1]["call"])["outcome"] == "rejected"
+    assert pbx.end_of(pbx.decided(dialled=LATE)["call"])["outcome"] == "rejected"
 
 
 async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs) -> None:
@@ -361,7 +361,7 @@ async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs
         await taken["20"].until(method="CANCEL")
         await asyncio.to_thread(pbx.until, lambda: "Local/" not in pbx.asterisk("core show channels concise"))
         await caller.wait()
-    asked = pbx.decisions()[-1]
+    asked = pbx.decided(dialled=LATE)
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
     assert [record[7] for record in pbx.legs(asked["linkedid"])].count("CALL_END") == 1
 
@@ -440,7 +440,7 @@ async def test_a_mailbox_outside_never_takes_the_call(pbx: Pbx, crew: Plan, runs
     async with _carrier(pbx, mobile):
         runs.append(caller := await pbx.carrier.call(OUTSIDE, port=pbx.port(), talk_ms=500))
         said = await caller.wait()
-        leg = await _ended_leg(pbx)
+        leg = await _ended_leg(pbx, OUTSIDE)
     answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
     picked_up = next(m.at for m in taken["21"].messages() if m.status == 200 and m.method == "INVITE")
     assert abs(answer - picked_up) < CLOCKS_S
@@ -479,14 +479,14 @@ async def test_who_presses_1_outside_has_the_call(
     async with _carrier(pbx, sipp.answering(ring_ms=0, press="1", refer_after_ms=1_000)) as carrier:
         runs.append(caller := await pbx.carrier.call(number, port=pbx.port(), talk_ms=1_000))
         said = await caller.wait()
-        leg = await _ended_leg(pbx)
+        leg = await _ended_leg(pbx, number)
         pressed = next(m.at for m in carrier.messages() if m.method == "INFO" and m.sent)
         answered = next(m.at for m in carrier.messages() if m.status == 200 and m.method == "INVITE")
         over = next(m.at for m in carrier.messages() if m.method == "BYE")
     answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
     assert 0 < answer - pressed < CLOCKS_S
     await taken["20"].until(method="CANCEL")
-    asked = pbx.decisions()[-1]
+    asked = pbx.decided(dialled=number)
     assert pbx.end_of(asked["call"])["outcome"] == "answered"
     await _dial(pbx, runs, "p23", "*73")
     assert (leg["payer"], leg["num"]) == (payer, MOBILE)
@@ -517,7 +517,7 @@ async def test_a_302_where_forwards_are_obeyed_asks_for_a_key(
     async with _carrier(pbx, mobile) as carrier:
         runs.append(caller := await pbx.carrier.call(OBEYS, port=pbx.port(), talk_ms=500))
         said = await caller.wait()
-        leg = await _ended_leg(pbx)
+        leg = await _ended_leg(pbx, OBEYS)
         invite = next(m for m in carrier.messages() if m.start.startswith("INVITE"))
         answered_outside = next(m.at for m in carrier.messages() if m.status == 200 and m.method == "INVITE")
     answer = next(m.at for m in said if m.status == 200 and m.method == "INVITE")
@@ -561,9 +561,9 @@ async def _dial(pbx: Pbx, runs: Runs, device: str, code: str) -> tuple[sipp.SipM
     return said
 
 
-async def _ended_leg(pbx: Pbx) -> dict[str, Any]:
-    """Wait until the one trunk leg of the last call has ended, and give it."""
-    linkedid = pbx.decisions()[-1]["linkedid"]
+async def _ended_leg(pbx: Pbx, number: str) -> dict[str, Any]:
+    """Wait until the one trunk leg of the last call to a number has ended, and give it."""
+    linkedid = pbx.decided(dialled=number)["linkedid"]
 
     def ended() -> bool:
         records = pbx.legs(linkedid)

@@ -91,7 +91,7 @@ class Teller:
         run = await self.pbx.carrier.call(T, port=port, headers=headers)
         await run.process.wait()
         await run.end()
-        return self.pbx.end_of(self.pbx.decisions()[-1]["call"])["reason"]
+        return self.pbx.end_of(self.pbx.decided(dialled=T)["call"])["reason"]
 
     async def shows(self, outside: tuple[str, str], help_: tuple[str, str]) -> None:
         """Hold what an ordinary call and one for help show, and that both numbers ring."""

@@ -23,7 +23,7 @@ from pbxcore.practice import sipp
 from pbxcore.published import Index
 from rating import money
 from rating.store import credit, stream
-from tests.acceptance.conftest import CLOCKS_S, SERVE, asked, hung_up, press
+from tests.acceptance.conftest import CLOCKS_S, SERVE, hung_up, press
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -179,7 +179,7 @@ async def _refused(prepaid: Prepaid, number: str) -> dict[str, str]:
     messages = run.messages()
     assert any(m.status in {403, 503} for m in messages), [m.start for m in messages]
     await run.end()
-    return prepaid.pbx.end_of(prepaid.pbx.decisions()[-1]["call"])
+    return prepaid.pbx.end_of(prepaid.pbx.decided(dialled=number)["call"])
 
 
 @pytest.mark.row("4.7")
@@ -228,7 +228,7 @@ async def test_whom_a_phone_connected_talk_as_long_as_the_money_lasts(prepaid: P
         await anna.command("dial", MOBILE)
         await anna.until("CALL_ESTABLISHED")
         await press(anna, f"{KEYS}015112345679")
-        question = await asyncio.to_thread(asked, prepaid.pbx, "consult")
+        question = await asyncio.to_thread(prepaid.pbx.decided, origin="consult")
         await prepaid.until(lambda now: now.calls == 2)
         await asyncio.to_thread(prepaid.pbx.until, lambda: _is_answered(prepaid.pbx, "+4915112345679"))
         await anna.command("hangup")
@@ -255,7 +255,9 @@ async def test_a_call_ends_when_a_spend_limit_is_reached(prepaid: Prepaid, runs:
         assert (leg.billable_s, leg.amount_micro) == (3, 3 * SECOND_MICRO)
         end = await _refused(prepaid, MOBILE)
         assert (end["outcome"], end["reason"]) == ("rejected", "extension-day-limit")
-        assert "its own spend limit for this day is reached" in json.dumps(prepaid.pbx.decisions()[-1])
+        assert "its own spend limit for this day is reached" in json.dumps(
+            prepaid.pbx.decided(dialled=MOBILE)
+        )
         runs.append(run := await (await prepaid.phone()).call("112", talk_ms=300))
         await run.wait()
 
@@ -292,7 +294,7 @@ async def test_without_a_rater_credit_is_not_guessed(prepaid: Prepaid, runs: Run
     run = await (await prepaid.phone()).call(MOBILE)
     await run.process.wait()
     await run.end()
-    end = pbx.end_of(pbx.decisions("standby")[-1]["call"])
+    end = pbx.end_of(pbx.decided("standby", dialled=MOBILE)["call"])
     assert (end["by"], end["reason"]) == ("standby", "credit-unknown")
     pbx.serve("control")
     prepaid.start_rater()

@@ -7,7 +7,7 @@ import dataclasses
 import signal
 import sqlite3
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -38,10 +38,6 @@ def clear(pbx: Pbx) -> Iterator[Pbx]:
     switches.keep(pbx.settings.switches_db, [dataclasses.replace(one, value="") for one in known])
 
 
-def _last(pbx: Pbx, process: str = "control") -> dict[str, Any]:
-    return dict(pbx.decisions(process)[-1])
-
-
 def _final(said: tuple[sipp.SipMessage, ...]) -> int:
     return max(m.status for m in said if m.method == "INVITE" and m.status != 401)
 
@@ -64,13 +60,14 @@ async def test_a_forward_by_star_code_is_paid_by_who_forwards(clear: Pbx, runs: 
     """Baresip dials *72 and a mobile, the next call goes there, *73 takes it back; the far end sees why."""
     async with clear.baresip("p11") as bruno:
         await bruno.register()
-        await bruno.command("dial", f"*720{MOBILE.removeprefix('+49')}")
+        await bruno.command("dial", switched := f"*720{MOBILE.removeprefix('+49')}")
         await bruno.until("CALL_ESTABLISHED")
         await bruno.until("CALL_CLOSED")  # Asterisk hangs up when it has said so
-        assert clear.end_of(_last(clear)["call"])["outcome"] == "answered"
-        assert [one["value"] for one in _last(clear)["decision"]["changes"]] == [f"number {MOBILE}"]
+        asked = clear.decided(dialled=switched)
+        assert clear.end_of(asked["call"])["outcome"] == "answered"
+        assert [one["value"] for one in asked["decision"]["changes"]] == [f"number {MOBILE}"]
         await _call_in(clear, runs, BRUNO)
-        asked = _last(clear)
+        asked = clear.decided(dialled=BRUNO)
         assert clear.end_of(asked["call"])["outcome"] == "answered"
         (leg,) = clear.trunk_legs(asked["linkedid"])
         assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", MOBILE)
@@ -91,16 +88,18 @@ async def test_codes_work_while_control_is_dead(clear: Pbx, runs: Runs) -> None:
     """The standby takes the code and obeys it; so does control as soon as it is back."""
     clear.stop("control", signal.SIGKILL)
     assert await _dial(clear, runs, "p11", "#21#") == 200
-    assert await _dial(clear, runs, "p11", f"*21*0{MOBILE.removeprefix('+49')}#") == 200
-    assert clear.end_of(_last(clear, "standby")["call"])["by"] == "standby"
+    switched = f"*21*0{MOBILE.removeprefix('+49')}#"
+    assert await _dial(clear, runs, "p11", switched) == 200
+    assert clear.end_of(clear.decided("standby", dialled=switched)["call"])["by"] == "standby"
     await _call_in(clear, runs, BRUNO)
-    asked = _last(clear, "standby")
+    asked = clear.decided("standby", dialled=BRUNO)
     (leg,) = clear.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["num"]) == ("acme/11", MOBILE)
     clear.serve("control")
     clear.until(lambda: clear.status("control").get("asterisk") == "up")
     await _call_in(clear, runs, BRUNO)
-    assert [line["rule"] for line in _last(clear)["decision"]["because"]][1] == "switches.11.forward-always"
+    because = clear.decided(dialled=BRUNO)["decision"]["because"]
+    assert because[1]["rule"] == "switches.11.forward-always"
 
 
 async def test_nobody_hears_a_confirmation_of_nothing(clear: Pbx, runs: Runs) -> None:
@@ -126,15 +125,14 @@ async def test_a_302_obeys_what_is_switched(clear: Pbx, runs: Runs) -> None:
     runs.append(await bruno.take(scenario, calls=0))
     assert await _dial(clear, runs, "p13", f"*720{MOBILE.removeprefix('+49')}") == 200
     await _call_in(clear, runs, BRUNO)
-    asked = _last(clear)
-    assert asked["facts"]["origin"] == "forward"
+    asked = clear.decided(origin="forward", dialled="13")
     await asyncio.to_thread(clear.until, lambda: bool(clear.trunk_legs(asked["linkedid"])))
     (leg,) = clear.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["num"]) == ("acme/13", MOBILE)
     assert await _dial(clear, runs, "p13", "*73") == 200
     assert await _dial(clear, runs, "p13", "*78") == 200
     await _call_in(clear, runs, BRUNO)
-    steps = _last(clear)["decision"]["steps"]
+    steps = clear.decided(origin="forward", dialled="13")["decision"]["steps"]
     assert (steps[0]["do"], steps[0]["reason"]) == ("reject", "busy")
 
 
@@ -157,7 +155,7 @@ async def test_after_a_302_the_far_end_sees_who_calls(clear: Pbx, runs: Runs) ->
         seen.append((invite.header("From").partition("sip:")[2].partition("@")[0], counts))
     assert seen == [("+4940123456", [1]), ("anonymous", [1]), ("+4940123456", [1, 3])]
     await _call_in(clear, runs, BRUNO, SAID.replace("counter=3", "counter=5"))
-    assert _last(clear)["decision"]["steps"][0]["reason"] == "loop"
+    assert clear.decided(origin="forward", dialled=MOBILE)["decision"]["steps"][0]["reason"] == "loop"
 
 
 async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx, runs: Runs) -> None:
@@ -171,7 +169,7 @@ async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx
         runs.append(run)
         assert _final(await run.wait()) == 200
         await bruno.until("CALL_ESTABLISHED")
-    assert _last(clear)["facts"]["helped"] == "acme-p11"
+    assert clear.decided(dialled=f"00{BRUNO[1:]}")["facts"]["helped"] == "acme-p11"
     clear.asterisk(f"database put help {BRUNO[1:]} 1000000000/acme-p11")
     assert _final(await _call_in(clear, runs, BRUNO)) == 486
     clear.asterisk(f"database del help {BRUNO[1:]}")
@@ -197,7 +195,7 @@ async def test_what_a_carrier_says_of_diversions_reaches_the_decision(
 ) -> None:
     """All of both headers; what could break a line does not."""
     await _call_in(clear, runs, "+493055500199", headers)
-    facts = _last(clear)["facts"]
+    facts = clear.decided(dialled="+493055500199")["facts"]
     assert (facts["diversions"][: len(numbers)], facts["diversion_count"]) == (numbers, count)
 
 
@@ -221,4 +219,4 @@ async def test_the_count_is_kept_through_the_trunk(clear: Pbx, runs: Runs) -> No
     ]
     said = await _call_in(clear, runs, BRUNO, "Diversion: <sip:+4933112345@x.y>;counter=5\n")
     assert _final(said) == 603
-    assert _last(clear)["decision"]["steps"][0]["reason"] == "loop"
+    assert clear.decided(dialled=BRUNO)["decision"]["steps"][0]["reason"] == "loop"

@@ -10,7 +10,7 @@ import pytest
 
 from pbxcore import publication, sounds
 from pbxcore.practice import sipp, tone
-from tests.acceptance.conftest import CLOCKS_S, asked, hung_up, press, until_heard
+from tests.acceptance.conftest import CLOCKS_S, hung_up, press, until_heard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ async def test_a_caller_is_sent_on_by_keys(keyed: Pbx) -> None:
         await caller.call_in("+493055500111")
         await bruno.until("CALL_ESTABLISHED")
         await press(bruno, f"{BLIND}066411310222")
-        question = await asyncio.to_thread(asked, keyed, "transfer")
+        question = await asyncio.to_thread(keyed.decided, origin="transfer")
         await caller.until("CALL_CLOSED")
         assert tone.heard(caller.heard(), (VOICE, WAITING))[-2:] == (WAITING, VOICE)
     assert (question["facts"]["actor"], question["facts"]["endpoint"]) == ("acme-p11", "trunk-carrier")
@@ -57,7 +57,7 @@ async def test_a_phone_asks_before_it_connects(keyed: Pbx) -> None:
         await anna.command("dial", "06641132001")
         await anna.until("CALL_ESTABLISHED")
         await press(anna, f"{ATTENDED}066411320222")
-        question = await asyncio.to_thread(asked, keyed, "consult")
+        question = await asyncio.to_thread(keyed.decided, origin="consult")
         await asyncio.to_thread(keyed.until, lambda: _is_answered(keyed, "+4966411320222"))
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")

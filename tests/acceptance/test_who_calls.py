@@ -87,7 +87,7 @@ async def _call(
 async def test_who_is_not_wanted_is_refused(choosy: Pbx, runs: Runs, caller: str, headers: str) -> None:
     """The carrier hears 403, the call ends as rejected with its reason, and no leg leaves."""
     assert await _call(choosy, runs, caller, headers) == 403
-    asked = choosy.decisions()[-1]
+    asked = choosy.decided(dialled=BRUNO)
     end = choosy.end_of(asked["call"])
     assert (end["outcome"], end["reason"]) == ("rejected", "blocked")
     assert choosy.trunk_legs(asked["linkedid"]) == []
@@ -106,7 +106,7 @@ async def test_who_is_led_elsewhere(  # noqa: PLR0917 — fixtures and the row
 ) -> None:
     """A number's way for some callers, and an extension's forward for some, each paid by whose rule it is."""
     assert await _call(choosy, runs, caller) == 200
-    asked = choosy.decisions()[-1]
+    asked = choosy.decided(dialled=BRUNO, caller=caller)
     choosy.end_of(asked["call"])
     (leg,) = choosy.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["num"], leg["why"]) == (payer, number, "forward")
@@ -136,7 +136,7 @@ async def test_rights_hold_by_hour_and_number(
     await anna.register()
     runs.append(run := await anna.call(number, talk_ms=200))
     assert max(m.status for m in await run.wait() if m.method == "INVITE" and m.status != 401) == status
-    asked = choosy.decisions()[-1]
+    asked = choosy.decided(dialled=number)
     assert choosy.end_of(asked["call"])["reason"] == reason
     assert len(choosy.trunk_legs(asked["linkedid"])) == (status == 200)
 
