@@ -2,6 +2,10 @@
 
 Owns the order: one commit at a time, in the order of the plans, and between two of them an instant at which
 nothing is under way. Refuses to go ahead of a plan that foresaw no prices: the next would rest on nothing.
+
+The problem: two threads of Python take turns, and who waits for PostgreSQL waits for its turn besides. The
+questions that begin a commit are short, the rows are one long wait. So the next batch is planned when the
+rows are on their way, and not beside the questions.
 """
 
 import asyncio
@@ -35,7 +39,7 @@ class Ahead:
 
         Args:
             plan: what is committed.
-            commit: does it, and what comes after.
+            commit: does it by `Writer.commit`, and what comes after.
             at_end: nothing more is there to be planned meanwhile: then this returns when it is done.
         """
         assert self._committing is None, "a commit is under way"
@@ -43,3 +47,5 @@ class Ahead:
         self._committing = self._tasks.create_task(commit, name="commit")
         if at_end or not ahead:
             await self.rest()
+        else:
+            await self.writer.handed_over.wait()  # no longer than the commit, which has limits of its own

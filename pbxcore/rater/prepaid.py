@@ -20,7 +20,7 @@ from rating.limits import counts
 from rating.rate import rate
 from rating.rated import Quarantined, RatedLeg
 from rating.store.credit import Entry
-from rating.store.rows import row_of
+from rating.store.rows import line_of
 from rating.thresholds import Reached, reached
 
 
@@ -84,23 +84,19 @@ def set_free(legs: Iterable[Leg], priced: Priced, purses: Purses) -> list[str]:
     return [leg.credit for leg in held if leg.key not in waiting and purses.release(leg.credit)]
 
 
-def with_paid(priced: Priced, paid: Paid, position: int, months: Months) -> Priced:
+def with_paid(priced: Priced, paid: Paid, months: Months) -> Priced:
     """Put what was paid behind what is invoiced.
 
     Args:
         priced: what is invoiced.
         paid: what was paid.
-        position: of the first row of both in the stream.
         months: in which legs are billed.
     """
     if not paid.rated and not paid.quarantined and not paid.released:
         return priced
-    rows = (
-        row_of(number, leg, months.of(leg.account, leg.ended_us))
-        for number, leg in enumerate(paid.rated, position + len(priced.rows))
-    )
+    lines = (line_of(leg, months.of(leg.account, leg.ended_us)) for leg in paid.rated)
     return Priced(
-        rows=[*priced.rows, *rows],
+        lines=[*priced.lines, *lines],
         quarantined=[*priced.quarantined, *paid.quarantined],
         used={**priced.used, **paid.used},
         reached=(*priced.reached, *paid.reached),

@@ -1,12 +1,12 @@
-"""A batch of legs as what the ledger writes: rows of the stream, quarantine, and what pools have given.
+"""A batch of legs as what the ledger writes: lines of the stream, quarantine, and what pools have given.
 
 Owns the choice of the kernel: the plain one for few legs, and where a number is larger than a column holds;
 columns for the rest. They agree to the micro-unit. Refuses to price (`rating`) and to write (`rating.store`).
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rating.book import Book, PoolKey
 from rating.closing import Months, Rerating, bound, rerate
@@ -17,7 +17,7 @@ from rating.rate import rate
 from rating.rated import Quarantined
 from rating.store.closing import OpenLegs
 from rating.store.credit import Entry
-from rating.store.rows import Row, row_of, rows_of_rated
+from rating.store.rows import line_of, lines_of_rated
 from rating.thresholds import Reached, reached
 
 # Columns cost more than they spare for fewer legs; a batch of 4,000 is five times cheaper by them.
@@ -29,14 +29,14 @@ class Priced:
     """What came of a batch.
 
     Attributes:
-        rows: of `rated_leg`, numbered, in the order of the legs.
+        lines: of `rated_leg`, in the order of the legs.
         used: seconds used of each pool that was drawn from, the batch included.
         reached: thresholds that are at or below it.
         entries: debits of prepaid accounts.
         released: reservations that are over.
     """
 
-    rows: Sequence[Row]
+    lines: Sequence[str]
     quarantined: Sequence[Quarantined]
     used: Mapping[PoolKey, int]
     reached: Sequence[Reached]
@@ -44,37 +44,33 @@ class Priced:
     released: Sequence[str] = ()
 
 
-def price(
-    legs: Sequence[Leg], index: Index, balances: Mapping[PoolKey, int], position: int, months: Months
-) -> Priced:
+def price(legs: Sequence[Leg], index: Index, balances: Mapping[PoolKey, int], months: Months) -> Priced:
     """Rate legs in the order given.
 
     Args:
         legs: that ended.
         index: the book, and what it answered so far.
         balances: seconds used so far of each pool of their accounts.
-        position: of the first row in the stream.
         months: in which legs are billed.
     """
     if len(legs) <= FEW:
-        return _plainly(legs, index.book, balances, position, months)
+        return _plainly(legs, index.book, balances, months)
     try:
         rated = rate_columns(legs_of(legs), index, balances)
     except (ColumnRangeError, OverflowError):
-        return _plainly(legs, index.book, balances, position, months)
+        return _plainly(legs, index.book, balances, months)
     return Priced(
-        rows=rows_of_rated(rated, position, months),
+        lines=lines_of_rated(rated, months),
         quarantined=tuple(rated.quarantined()),
         used=rated.used,
         reached=reached(index.book, rated.used),
     )
 
 
-def renumbered(priced: Priced, position: int, first: int) -> Priced:
-    """Let rows begin at another position than they were made for."""
-    if position == first:
-        return priced
-    return replace(priced, rows=[(number, *row[1:]) for number, row in enumerate(priced.rows, first)])
+def rated_keys(priced: Priced, legs: Iterable[Leg]) -> list[str]:
+    """Return the keys of the legs that are rated now; the others wait."""
+    waiting = {one.key for one in priced.quarantined}
+    return [leg.key for leg in legs if leg.key not in waiting]
 
 
 def rate_again(legs: OpenLegs, book: Book, numbers: Numbers) -> Rerating:
@@ -93,14 +89,9 @@ def rate_again(legs: OpenLegs, book: Book, numbers: Numbers) -> Rerating:
     return rerate([legs.standing(number) for number in range(len(legs))], book, legs.balances)
 
 
-def _plainly(
-    legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], position: int, months: Months
-) -> Priced:
+def _plainly(legs: Sequence[Leg], book: Book, balances: Mapping[PoolKey, int], months: Months) -> Priced:
     rating = rate(legs, book, balances)
-    rows = [
-        row_of(number, leg, months.of(leg.account, leg.ended_us))
-        for number, leg in enumerate(rating.rated, position)
-    ]
+    lines = [line_of(leg, months.of(leg.account, leg.ended_us)) for leg in rating.rated]
     return Priced(
-        rows=rows, quarantined=rating.quarantined, used=rating.used, reached=reached(book, rating.used)
+        lines=lines, quarantined=rating.quarantined, used=rating.used, reached=reached(book, rating.used)
     )

@@ -14,6 +14,7 @@ after whatever a plan could not foresee. Then the prices of the plan are dropped
 their transaction.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ from pbxcore.intake.source import Batch, Position
 from pbxcore.rater import opening
 from pbxcore.rater.desk import MARGIN_S
 from pbxcore.rater.prepaid import granted, is_bounded, pay, set_free, with_paid
-from pbxcore.rater.pricing import Priced, price, renumbered
+from pbxcore.rater.pricing import Priced, price, rated_keys
 from pbxcore.rater.purse import Purses
 from rating.book import Account, Book, PoolKey
 from rating.closing import Months
@@ -40,7 +41,6 @@ from rating.periods import SECOND_US
 from rating.store import credit, ledger, thresholds
 from rating.store.credit import Entry
 from rating.store.ledger import Connection, Turn
-from rating.store.rows import KEY
 from rating.thresholds import Reached
 
 MOST_BALANCES = 500_000  # about 100 MB; beyond that they are read again when needed
@@ -71,14 +71,12 @@ class Foreseen:
         known: by which they hold.
         index: and of which book.
         accounts: that pay for it.
-        position: of the first row.
         priced: what nothing bounds.
     """
 
     known: Known
     index: Index
     accounts: Mapping[str, Account]
-    position: int
     priced: Priced
 
 
@@ -114,6 +112,8 @@ class Writer:
         told: thresholds of pools that are known to have been told.
         looked_us: when it was last looked for reservations that are overdue.
         forgot_us: when everything was last read anew.
+        handed_over: whether PostgreSQL has the rows of the batch whose turn it is, or it is over; then
+            little is left for Python to do.
     """
 
     connection: Connection
@@ -129,7 +129,8 @@ class Writer:
     looked_us: int = 0
     forgot_us: int = field(default_factory=lambda: time.time_ns() // 1_000)
 
-    _next: int = 1  # position of the next row, as far as is known
+    handed_over: asyncio.Event = field(default_factory=asyncio.Event)
+
     _expected: Foreseen | None = None  # of the batch whose turn it is
     _rating: threading.Lock = field(default_factory=threading.Lock)  # an index answers one at a time
 
@@ -160,28 +161,28 @@ class Writer:
         Returns:
             Whether the next batch may be planned before that is done.
         """
+        self.handed_over.clear()
         found = plan.foreseen
         self._expected = found if found and found.known is self.known and found.index is self.index else None
         if self._expected is None:
             return False
         self.known.balances.update(self._expected.priced.used)
-        self._next = self._expected.position + len(self._expected.priced.rows)
         return True
 
     def _foresee(self, legs: Sequence[Leg]) -> Foreseen | None:
-        known, index, position = self.known, self.index, self._next
+        known, index = self.known, self.index
         accounts = _accounts(legs, index.book)
         if not accounts.keys() <= known.met:
             return None
         legs = _invoiced(legs, accounts, index.book)
         if any(leg.credit for leg in legs):  # something is set aside that only the loop may touch
             return None
-        priced = self._rate(legs, index, known, position)
-        return Foreseen(known=known, index=index, accounts=accounts, position=position, priced=priced)
+        priced = self._rate(legs, index, known)
+        return Foreseen(known=known, index=index, accounts=accounts, priced=priced)
 
-    def _rate(self, legs: Sequence[Leg], index: Index, known: Known, position: int) -> Priced:
+    def _rate(self, legs: Sequence[Leg], index: Index, known: Known) -> Priced:
         with self._rating:
-            return price(legs, index, known.balances, position, Months(index.book, known.first_open))
+            return price(legs, index, known.balances, Months(index.book, known.first_open))
 
     async def expire(self, longest_us: int) -> None:
         """End legs that are older than any call may be, when everything that is there has been read."""
@@ -240,15 +241,18 @@ class Writer:
         async with self.connection.transaction():
             last = await self._hold()
             legs = await ledger.released(self.connection, RELEASES)
-            priced = await self._price(legs, last + 1)
+            priced = await self._price(legs)
             told = await self._write(priced, legs, last)
-            await ledger.settle(self.connection, [str(row[KEY]) for row in priced.rows])
-        self._remember(priced, told, last)
+            await ledger.settle(self.connection, rated_keys(priced, legs))
+        self._remember(priced, told)
         return bool(legs)
 
     async def commit(self, plan: Plan) -> Sequence[Leg]:
         """Store what is planned; return the legs that ended in it."""
-        await self._commit(plan)
+        try:
+            await self._commit(plan)
+        finally:
+            self.handed_over.set()
         return plan.assembly.legs
 
     async def _commit(self, plan: Plan) -> None:
@@ -264,14 +268,14 @@ class Writer:
                 last = await self._hold()
                 legs = await self._unknown(assembly.legs)
                 foreseen = self._still_holds(expected, assembly.legs, legs)
-                priced = await self._price(legs, last + 1, foreseen)
+                priced = await self._price(legs, foreseen)
                 told = await self._write(priced, legs, last)
                 unanswered = self._unanswered(assembly)
                 await credit.release(self.connection, unanswered)
                 await memory.keep_bad_lines(self.connection, self.source, plan.file, plan.bad)
                 await memory.save(self.connection, self.source, plan.position, assembly)
         self.memory = Memory(position=plan.position, open=assembly.open, last_us=assembly.last_us)
-        self._remember(priced, told, last)
+        self._remember(priced, told)
         self._end(unanswered, "unanswered")
         metrics.known_legs().inc(len(assembly.legs) - len(legs))
         metrics.open_legs().set(len(assembly.open))
@@ -319,7 +323,7 @@ class Writer:
                 self.purses.bound.add(leg.facts.credit)
         return [name for call in assembly.left for name in self.purses.unanswered(call)]
 
-    async def _price(self, legs: Sequence[Leg], position: int, foreseen: Foreseen | None = None) -> Priced:
+    async def _price(self, legs: Sequence[Leg], foreseen: Foreseen | None = None) -> Priced:
         """Price legs that nothing bounds, then those that credit or limits do."""
         book = self.index.book
         accounts = _accounts(legs, book) if foreseen is None else foreseen.accounts
@@ -328,15 +332,15 @@ class Writer:
         bounded = {name for name, account in accounts.items() if account.bounded}
         if foreseen is None:
             invoiced = granted(_invoiced(legs, accounts, book), self.purses)
-            priced = await aside(self._rate, invoiced, self.index, self.known, position)
+            priced = await aside(self._rate, invoiced, self.index, self.known)
             self.known = replace(self.known)  # who plans meanwhile did not foresee this
             freed = set_free(invoiced, priced, self.purses)
         else:
-            priced, freed = renumbered(foreseen.priced, foreseen.position, position), []
+            priced, freed = foreseen.priced, []
         await opening.read(self.connection, self.purses, lambda: book, bounded)
         paid = pay((leg for leg in legs if is_bounded(leg, book)) if bounded else (), book, self.purses)
         paid.released += freed
-        return with_paid(priced, paid, position, months)
+        return with_paid(priced, paid, months)
 
     async def _meet(self, accounts: Iterable[str]) -> None:
         """Know what accounts have drawn, and which months they have closed."""
@@ -350,9 +354,10 @@ class Writer:
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> Sequence[Reached]:
         """Write what came of legs; return the thresholds that were told."""
         told = [one for one in priced.reached if one[:3] not in self.told]
-        await ledger.write_rated(self.connection, self.turn, last, priced.rows)
+        self.handed_over.set()  # who waits for it goes on when this one waits: the rows are on their way then
+        await ledger.write_rated(self.connection, self.turn, last, priced.lines)
         await ledger.write_used(self.connection, priced.used)
-        await thresholds.tell(self.connection, told, last + len(priced.rows))
+        await thresholds.tell(self.connection, told, last + len(priced.lines))
         await credit.debit(self.connection, priced.entries)
         await credit.release(self.connection, priced.released)
         if priced.quarantined:
@@ -360,12 +365,11 @@ class Writer:
             await ledger.write_quarantined(self.connection, priced.quarantined, by_key)
         return told
 
-    def _remember(self, priced: Priced, told: Iterable[Reached], last: int) -> None:
-        """Know what has been committed behind the row that was the last."""
+    def _remember(self, priced: Priced, told: Iterable[Reached]) -> None:
+        """Know what has been committed."""
         self.told.update(one[:3] for one in told)
         self.known.balances.update(priced.used)
-        self._next = last + len(priced.rows) + 1
-        metrics.rated_legs().inc(len(priced.rows))
+        metrics.rated_legs().inc(len(priced.lines))
         metrics.released_reservations().labels(why="rated").inc(len(priced.released))
         for one in priced.quarantined:
             metrics.quarantined_legs().labels(reason=one.reason.value).inc()

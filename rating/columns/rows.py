@@ -1,60 +1,81 @@
-"""Columns as rows of the table `rated_leg`, without an object for each leg and piece.
+"""Columns as lines of COPY into the table `rated_leg`, without an object for each leg and piece.
 
 Owns the short way from columns to COPY, and pieces as text. Refuses to know the form better than
-`rating.store.rows`: a test holds every row against it.
+`rating.store.rows`: a test holds every line against it.
+
+A line is made once, by the thread that rates. Tuples would be taken apart again, cell by cell, in the thread
+that has to hear PostgreSQL.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
+from rating.columns.arrays import Ints
 from rating.columns.result import SOURCES, Block, Names, Pieces
 from rating.rated import Source
 
+_MARKED = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))  # the mark itself first
 _write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
-def rows_of(block: Block, position: int, month_of: Callable[[str, int], date]) -> Sequence[tuple[Any, ...]]:
-    """Return the rows of the priced legs of a block, in the order of `rating.store.rows.COLUMNS`.
+def cell(text: str) -> str:
+    """Write text as a cell of COPY: what separates cells and lines is marked (PostgreSQL's "Text Format")."""
+    for sign, marked in _MARKED:
+        text = text.replace(sign, marked)
+    return text
+
+
+def lines_of(block: Block, month_of: Callable[[str, int], date]) -> Sequence[str]:
+    """Return the lines of the priced legs of a block, without their positions.
+
+    Their cells are in the order of `rating.store.rows.COLUMNS`.
 
     Args:
         block: without emergency calls, which are objects in `Block.others`.
-        position: of the first row in the stream.
         month_of: tells in which month an account is billed for a leg that ended at an instant.
     """
-    legs, names = block.legs, block.names
+    legs, names, rows = block.legs, block.names, block.row
     accounts = [account.account for account in names.accounts]
-    places = [(one.tariff.name, one.country, one.kind, one.price.zone) for one in names.terms]
-    currencies = [one.tariff.currency for one in names.terms]
-    taxed = [(one.price.tax_class, one.tariff.amounts) for one in names.terms]
-    answered, ended, limits = legs.answered_us.tolist(), legs.ended_us.tolist(), legs.limit_s.tolist()
+    places = ["\t".join(map(cell, (t.tariff.name, t.country, t.kind, t.price.zone))) for t in names.terms]
+    currencies = [cell(terms.tariff.currency) for terms in names.terms]
+    taxed = [f"{cell(terms.price.tax_class)}\t{cell(terms.tariff.amounts)}" for terms in names.terms]
+    pays, terms = block.account.tolist(), block.terms.tolist()
+    ended = legs.ended_us[rows].tolist()
     columns = (
-        *(block.row, block.account, block.terms, block.duration_us, block.billable_s),
-        *(block.connection_micro, block.amount_micro),
+        *(_cells(_only(column, rows)) for column in (legs.key, legs.linkedid)),
+        [*map(_cells(accounts).__getitem__, pays)],
+        *(_cells(_only(column, rows)) for column in (legs.payer, legs.why, legs.number)),
+        map(places.__getitem__, terms),
+        *(map(str, column) for column in (legs.answered_us[rows].tolist(), ended)),
+        *(map(str, column.tolist()) for column in (block.duration_us, block.billable_s)),
+        *(map(str, column.tolist()) for column in (block.connection_micro, block.amount_micro)),
+        map(currencies.__getitem__, terms),
+        map(str, legs.limit_s[rows].tolist()),
+        map(taxed.__getitem__, terms),
+        _cells(pieces_of(block)),
+        _days(list(map(month_of, map(accounts.__getitem__, pays), ended))),
     )
-    cells = zip(*(column.tolist() for column in columns), pieces_of(block), strict=True)
-    return [
-        (
-            *(number, legs.key[row], legs.linkedid[row], accounts[account], legs.payer[row], legs.why[row]),
-            *(legs.number[row], *places[terms], answered[row], ended[row], duration_us, billable_s),
-            *(connection, amount, currencies[terms], limits[row], *taxed[terms], pieces),
-            month_of(accounts[account], ended[row]),
-        )
-        for number, (
-            row,
-            account,
-            terms,
-            duration_us,
-            billable_s,
-            connection,
-            amount,
-            pieces,
-        ) in enumerate(cells, position)
-    ]
+    return list(map("\t".join, zip(*columns, strict=True)))
+
+
+def _only(texts: Sequence[str], rows: Ints) -> Sequence[str]:
+    """Return some of a column: nearly always all of it."""
+    return texts if len(rows) == len(texts) else [texts[row] for row in rows.tolist()]
+
+
+def _days(days: Sequence[date]) -> Iterable[str]:
+    """Write days, each once: a date takes as long to write as the rest of its line."""
+    return map({day: day.isoformat() for day in set(days)}.__getitem__, days)
+
+
+def _cells(texts: Sequence[str]) -> Sequence[str]:
+    """Write a column as cells; nearly always there is nothing to be marked in any of it."""
+    together = "".join(texts)
+    return [cell(text) for text in texts] if any(sign in together for sign, _ in _MARKED) else texts
 
 
 def pieces_of(block: Block) -> Sequence[str]:

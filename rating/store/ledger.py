@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rating.book import PoolKey
 from rating.finding import RatingError
@@ -32,7 +32,7 @@ from rating.leg import Leg
 from rating.periods import next_month
 from rating.rated import Quarantined
 from rating.store.named import named
-from rating.store.rows import COLUMNS, Row, json_of, leg_of
+from rating.store.rows import COLUMNS, json_of, leg_of, numbered
 
 if TYPE_CHECKING:
     import asyncpg
@@ -108,12 +108,17 @@ async def first_open(connection: Connection, accounts: Iterable[str]) -> dict[st
     return {row["account"]: next_month(row["month"]) for row in rows}
 
 
-async def write_rated(connection: Connection, turn: Turn, last: int, rows: Sequence[Row]) -> None:
-    """Append legs to the stream, numbered from `last` + 1 (what `hold` returned), and tell its readers."""
-    if rows:
-        await connection.copy_records_to_table("rated_leg", records=rows, columns=COLUMNS)
-        await connection.execute(_SQL["move"], turn.shard, last + len(rows))
-        await connection.execute(_SQL["announce"], str(last + len(rows)))
+async def write_rated(connection: Connection, turn: Turn, last: int, lines: Sequence[str]) -> None:
+    """Append legs to the stream, numbered from `last` + 1 (what `hold` returned), and tell its readers.
+
+    They are lines as `rating.store.rows` writes them.
+    """
+    if lines:
+        # asyncpg takes a buffer, though its types do not say so; bytes it would take for the name of a file.
+        source: Any = memoryview(numbered(lines, last + 1))
+        await connection.copy_to_table("rated_leg", source=source, columns=COLUMNS)
+        await connection.execute(_SQL["move"], turn.shard, last + len(lines))
+        await connection.execute(_SQL["announce"], str(last + len(lines)))
 
 
 async def write_used(connection: Connection, totals: Mapping[PoolKey, int]) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 from rating.closing import Months
 from rating.columns import Block, RatedColumns
-from rating.columns.rows import rows_of
+from rating.columns.rows import cell, lines_of
 from rating.leg import Leg
 from rating.rated import Piece, RatedLeg, Source
 
 Row = tuple[object, ...]
 
 COLUMNS = ("position", *(field.name for field in fields(RatedLeg)), "billing_month")
-KEY = COLUMNS.index("key")
 
 _NAMES = COLUMNS[1:-2]  # all but the pieces, which are one JSON value
 _values = attrgetter(*_NAMES)
@@ -33,29 +32,36 @@ def row_of(position: int, leg: RatedLeg, month: date) -> Row:
     return (position, *_values(leg), pieces, month)
 
 
-def rows_of_rated(rated: RatedColumns, position: int, months: Months) -> Sequence[Row]:
-    """Return the rows of what has a price, and of emergency calls, in the order of the legs.
+def line_of(leg: RatedLeg, month: date) -> str:
+    """Return the row of a rated leg that is billed in a month as a line of COPY, without its position."""
+    _, *cells = row_of(0, leg, month)
+    return "\t".join(cell(str(one)) for one in cells)
+
+
+def lines_of_rated(rated: RatedColumns, months: Months) -> Sequence[str]:
+    """Return the lines of what has a price, and of emergency calls, in the order of the legs.
 
     Args:
         rated: what came of some legs.
-        position: of the first row in the stream.
         months: in which they are billed.
     """
-    rows: list[Row] = []
-    for block in rated.blocks:
-        rows += _rows_of_block(block, position + len(rows), months)
-    return rows
+    return [line for block in rated.blocks for line in _lines_of_block(block, months)]
 
 
-def _rows_of_block(block: Block, position: int, months: Months) -> Sequence[Row]:
-    rows = rows_of(block, position, months.of)
+def _lines_of_block(block: Block, months: Months) -> Sequence[str]:
+    lines = lines_of(block, months.of)
     objects = {row: leg for row, leg in block.others.items() if isinstance(leg, RatedLeg)}
     if not objects:
-        return rows
-    found = dict(zip(block.row.tolist(), rows, strict=True)) | {
-        row: row_of(0, leg, months.of(leg.account, leg.ended_us)) for row, leg in objects.items()
+        return lines
+    found = dict(zip(block.row.tolist(), lines, strict=True)) | {
+        row: line_of(leg, months.of(leg.account, leg.ended_us)) for row, leg in objects.items()
     }
-    return [(number, *found[row][1:]) for number, row in enumerate(sorted(found), position)]
+    return [found[row] for row in sorted(found)]
+
+
+def numbered(lines: Sequence[str], position: int) -> bytes:
+    """Return what COPY reads: lines with their positions, the first of which is given."""
+    return "".join([f"{number}\t{line}\n" for number, line in enumerate(lines, position)]).encode()
 
 
 def rated_leg_of(row: Mapping[str, Any]) -> RatedLeg:

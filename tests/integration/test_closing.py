@@ -7,7 +7,9 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from rating.rate import rate
 from rating.rated import Quarantine, Quarantined
 from rating.store import closing, ledger
 from rating.store.closing import Obstacle, OpenLegs, Seal
-from rating.store.rows import COLUMNS, rated_leg_of, row_of
+from rating.store.rows import COLUMNS, line_of, rated_leg_of, row_of
 from tests.integration.ended_legs import (
     CALLS,
     CONFIG,
@@ -88,8 +90,22 @@ async def test_pieces_are_read_to_the_letter_as_they_were_written(
     written = [row_of(row["position"], rated_leg_of(dict(row)), row["billing_month"]) for row in rows]
     assert [tuple(row[name] for name in COLUMNS) for row in rows] == written
     index, book = Index(writer.index.book, writer.index.numbers), writer.index.book
-    priced = price(LEGS, index, {}, 1, Months(book, {}))
-    assert [row["pieces"] for row in rows] == [row[COLUMNS.index("pieces")] for row in priced.rows]
+    priced = price(LEGS, index, {}, Months(book, {}))
+    assert list(priced.lines) == [line_of(rated_leg_of(dict(row)), row["billing_month"]) for row in rows]
+
+
+async def test_what_separates_cells_is_written_as_it_is(connection: Connection, writer: Writer) -> None:
+    """Signs by which COPY knows the end of a cell or a line, or an empty one, come back: by either way."""
+    signs = cycle(("tab\t", "line\n", "\r", "\\", "\\t", "\\N", "\\.", "ä€"))
+    legs = [
+        replace(leg, key=f"{sign}{leg.key}", linkedid=sign, payer=f"{leg.payer}{sign}")
+        for leg, sign in zip(LEGS, signs, strict=False)
+    ]
+    for some in (legs[:9], legs[9:]):
+        await take_in(writer, some)
+    told = [entry.leg for entry in await entries_of(connection)]
+    written = [(leg.key, leg.linkedid, leg.payer) for leg in told]
+    assert written == [(leg.key, leg.linkedid, leg.payer) for leg in legs]
 
 
 async def test_closing_again_changes_nothing(connection: Connection, writer: Writer, closer: Closing) -> None:

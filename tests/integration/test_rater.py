@@ -16,6 +16,7 @@ from pbxcore.intake.memory import Memory
 from pbxcore.practice.records import World, is_billed, key, records
 from pbxcore.rater import serve
 from pbxcore.rater.book import load_book
+from pbxcore.rater.pricing import rated_keys
 from pbxcore.rater.writer import Writer
 from pbxcore.settings import Settings
 from rating.columns import Index
@@ -24,7 +25,7 @@ from rating.leg import Leg
 from rating.rated import Quarantine, Quarantined, Source
 from rating.store import closing, ledger, quarantine, stream, thresholds
 from rating.store.quarantine import Correction
-from rating.store.rows import KEY, leg_of
+from rating.store.rows import leg_of
 from rating.store.stream import Entry
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -385,9 +386,9 @@ async def test_a_request_made_while_another_is_read_is_not_swallowed(
             quarantine.release(asking, key, by="two", correction=Correction(payer="acme/11"))
         )
         await until(lambda: waits_for_a_lock(connection, asking))
-        priced = await writer._price(legs, last + 1)
+        priced = await writer._price(legs)
         await writer._write(priced, legs, last)
-        await ledger.settle(writing, [str(row[KEY]) for row in priced.rows])
+        await ledger.settle(writing, rated_keys(priced, legs))
     assert await second is taken
     assert [leg.payer for leg in await ledger.released(connection, 10)] == ["acme/11"] * left
     for one in (asking, writing):

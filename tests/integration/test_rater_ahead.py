@@ -82,6 +82,21 @@ async def is_as(connection: Connection, legs: Sequence[Leg], book: Book) -> None
     assert {pool for pool, percent in told if percent == 100} == full
 
 
+async def test_the_next_batch_is_planned_when_the_rows_are_on_their_way(
+    connection: Connection, writer: Writer
+) -> None:
+    """Not before the questions of a commit are answered, nor after its end; one of nothing holds nobody."""
+    async with asyncio.TaskGroup() as tasks:
+        ahead = Ahead(writer, tasks)
+        for batch, under_way in ((LEGS[:50], False), (LEGS[50:90], True), ((), False)):
+            plan = await aside(writer.plan_of, ended(batch))
+            await ahead.rest()
+            async with asyncio.timeout(60):
+                await ahead.go(plan, writer.commit(plan), at_end=False)
+            assert writer.connection.is_in_transaction() is under_way
+    assert await rated_legs(connection) == list(rate(LEGS[:90], writer.index.book, {}).rated)
+
+
 @pytest.mark.parametrize("size", [7, FEW + 50], ids=["few", "columns"])
 async def test_ahead_is_as_one_after_the_other(connection: Connection, writer: Writer, size: int) -> None:
     """Batches in either kernel, over the end of a month and of both pools: as a plain run of all legs."""

@@ -22,7 +22,7 @@ from pbxcore.web import serve
 from rating.leg import Leg
 from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
 from rating.store import ledger, thresholds
-from rating.store.rows import row_of
+from rating.store.rows import line_of
 from rating.thresholds import Reached
 from rating.wire import rated_to_json
 
@@ -95,10 +95,8 @@ async def fill(url: str) -> None:
     assert turn is not None
     async with connection.transaction():
         last = await ledger.hold(connection, turn)
-        rows = [
-            row_of(last.position + number, rated_leg(number - 1), date(2026, 11, 1)) for number in (1, 2, 3)
-        ]
-        await ledger.write_rated(connection, turn, last.position, rows)
+        lines = [line_of(rated_leg(number), date(2026, 11, 1)) for number in range(3)]
+        await ledger.write_rated(connection, turn, last.position, lines)
         pool = ("acme", "dach/mobile/2026-11-01")
         await thresholds.tell(connection, [Reached(*pool, part, 60, 60) for part in (80, 100)], 3)
         wrong = Quarantined(key=LOST.key, reason=Quarantine.NO_PAYER, detail="it left past the decision")

@@ -27,7 +27,7 @@ from rating.leg import Leg
 from rating.periods import from_iso
 from rating.price_list import OPTIONAL, REQUIRED, PriceListSpec
 from rating.rate import Rating, rate
-from rating.store.rows import row_of
+from rating.store.rows import line_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 DESTINATIONS = load(CONFIG / "destinations")
@@ -469,16 +469,13 @@ def sound_leg(payer: str, answered_us: int) -> Leg:
     )
 
 
-def test_rows_are_those_of_the_store() -> None:
+def test_lines_are_those_of_the_store() -> None:
     """Straight from columns, what is written is to the letter what it is by way of objects."""
     book, legs = many_legs(5_000, seed=7)
     months = Months(book, {})
-    priced, plain = price(legs, Index(book, TABLE), {}, 8, months), rate(legs, book, {})
+    priced, plain = price(legs, Index(book, TABLE), {}, months), rate(legs, book, {})
     assert {one.kind for one in plain.rated} >= {"emergency", "mobile"}
-    assert list(priced.rows) == [
-        row_of(position, one, months.of(one.account, one.ended_us))
-        for position, one in enumerate(plain.rated, 8)
-    ]
+    assert list(priced.lines) == [line_of(one, months.of(one.account, one.ended_us)) for one in plain.rated]
     assert plain.quarantined
     assert (priced.quarantined, priced.used) == (plain.quarantined, plain.used)
 
@@ -491,9 +488,8 @@ def test_what_does_not_fit_a_column_is_rated_all_the_same() -> None:
     plain = rate(legs, book, {})
     assert plain.rated[0].amount_micro >= 10**15
     months = Months(book, {})
-    assert list(price(legs, Index(book, TABLE), {}, 1, months).rows) == [
-        row_of(position, one, months.of(one.account, one.ended_us))
-        for position, one in enumerate(plain.rated, 1)
+    assert list(price(legs, Index(book, TABLE), {}, months).lines) == [
+        line_of(one, months.of(one.account, one.ended_us)) for one in plain.rated
     ]
 
 
