@@ -4,6 +4,7 @@ Owns the translation of pydantic's errors into findings, for documents of any ki
 cannot see.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
@@ -50,7 +51,7 @@ def validate(
             return model.model_validate(rest), frozenset(left_out), findings
         except ValidationError as wrong:
             errors = _first_causes(wrong.errors(include_url=False))
-        found = [finding_of(model, path_in(values, error), error) for error in errors]
+        found = [finding_of(model, path_in(values, error), _said(values, error)) for error in errors]
         findings = findings or tuple(each_slip_once(found))
         absent = {
             error["loc"][0] for error in errors if error["type"] == "missing" and len(error["loc"]) == 1
@@ -79,10 +80,15 @@ def _first_causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def each_slip_once(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Leave out that a key is missing where another one beside it is its misspelling."""
+    """Leave out that a key is missing where another one beside it is its misspelling.
+
+    Of a value that may be of several types, leave out that it is none of the others.
+    """
     meant = {(one.path[:-1], one.remedy) for one in findings if one.code == "unknown-key"}
+    valued = {one.path for one in findings if one.code == "wrong-value"}
     for one in findings:
-        if one.code != "missing-key" or (one.path[:-1], _guess(str(one.path[-1]))) not in meant:
+        misspelled = one.code == "missing-key" and (one.path[:-1], _guess(str(one.path[-1]))) in meant
+        if not misspelled and not (one.code == "wrong-type" and one.path in valued):
             yield one
 
 
@@ -139,6 +145,15 @@ def _has(values: Any, step: str | int) -> bool:  # noqa: ANN401 — a document b
     return isinstance(values, list) and isinstance(step, int) and step < len(values)
 
 
+def _said(values: Any, error: ErrorDetails) -> ErrorDetails:  # noqa: ANN401 — a document before it is validated
+    """Put what was written in the place of what was made of it: an amount is read into micro-units first."""
+    if error["type"] == "missing":
+        return error
+    for step in path_in(values, error):
+        values = values[step]
+    return {**error, "input": values}
+
+
 def finding_of(model: type[BaseModel], path: Path, error: ErrorDetails) -> Finding:
     """Say an error of pydantic in words: what is wrong at a path of a document of this model."""
     code, message, remedy = _words(model, path, error)
@@ -156,8 +171,27 @@ def _words(model: type[BaseModel], path: Path, error: ErrorDetails) -> tuple[str
     if error["type"] == "missing":
         return "missing-key", f"{key} is missing", f"add `{path[-1]}:`"
     code = "wrong-type" if error["type"].endswith("_type") else "wrong-value"
-    wanted = error["type"].replace("_from_datetime", "").replace("_parsing", "_type")
-    return code, f"{key} is {_shown(error['input'])}", _TYPES.get(wanted, _plain(error["msg"]))
+    return code, f"{key} is {_shown(error['input'])}", _wanted(error)
+
+
+def _wanted(error: ErrorDetails) -> str:
+    """Say what may stand there instead."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "string_pattern_mismatch" if context["pattern"] in PATTERNS:
+            return PATTERNS[context["pattern"]]
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
+            return _BOUNDS[bound].format(*context.values())
+        case "literal_error" | "enum":
+            expected = _EXPECTED.findall(context["expected"])
+            match = get_close_matches(str(error["input"]), expected, n=1)
+            return (
+                f"did you mean {match[0]}? Otherwise {_plain(error['msg'])}"
+                if match
+                else _plain(error["msg"])
+            )
+    kind = error["type"].replace("_from_datetime", "").replace("_parsing", "_type")
+    return _TYPES.get(kind, _plain(error["msg"]))
 
 
 def _name(path: Path) -> str:
@@ -166,6 +200,26 @@ def _name(path: Path) -> str:
     return f"item {path[-1] + 1}" if isinstance(path[-1], int) else repr(path[-1])
 
 
+_EXPECTED = re.compile("'([^']*)'")
+_BOUNDS = {
+    "greater_than_equal": "write {} or more",
+    "less_than_equal": "write {} or less",
+    "greater_than": "write more than {}",
+    "less_than": "write less than {}",
+}
+PATTERNS = {
+    r"^[A-Z]{2}$": "write a country's two letters as in ISO 3166: DE",
+    r"^[A-Z]{3}$": "write a currency's three letters as in ISO 4217: EUR",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'write a time of the day in quotes: "08:30"',
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$": 'write a time of the day in quotes: "18:00", at most "24:00"',
+    r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$": "write a name of letters, digits and -, at most 32 of them",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\.csv$": "name a file beside the document that ends in .csv",
+    r"^[^\x00-\x1f\x7f]+$": "write a line of text",
+    r"^[a-z0-9]{1,20}$": "write a name of small letters and digits, at most 20 of them",
+    r"^[0-9A-Za-z.:-]{1,253}$": "write a host's name or address: sip.example.net",
+    r"^[0-9A-Za-z.!#$%&'*+/=?^_`{|}~-]+@[0-9A-Za-z.-]+$": "write an address of mail: name@example.net",
+}
+"""What is meant by each pattern of a spec, in words; a test looks for those that have none."""
 _TYPES = {
     "string_type": 'write text; a number that is a name stands in quotes, "10"',
     "int_type": "write a whole number without quotes",

@@ -77,8 +77,8 @@ async def to_do(connection: Connection, documents: Iterable[Read]) -> tuple[Step
     found = []
     for document in documents:
         spec = document.spec
-        if not isinstance(spec, ContractSpec) or check(spec, offers):
-            continue
+        if not isinstance(spec, ContractSpec) or document.gaps or check(spec, offers):
+            continue  # what is wrong with it is told, and what follows from it not known
         stored = await contract_log.read(connection, spec.contract)
         log = stored or Log(spec=spec.model_copy(update={"events": ()}), entries=())
         new = contract_log.new_events(log, document.tree.value)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from rating import money
 from rating.catalogue import CatalogueSpec, Name, TimeZone
-from rating.finding import Finding
+from rating.finding import Finding, closest
 from rating.limits import WHOLE, Limit, Span
 from rating.offer import Amount
 from rating.periods import month_start, next_month
@@ -210,11 +210,12 @@ def _check_catalogues(spec: AccountSpec, known: Collection[str]) -> Iterator[Fin
     named += [(("moves", number, "catalogue"), one.catalogue) for number, one in enumerate(spec.moves)]
     for path, name in named:
         if name not in known:
+            listed = "use one of " + ", ".join(sorted(known)) if known else "write its catalogue first"
             yield Finding(
                 path=path,
                 code="unknown-catalogue",
                 message=f"there is no catalogue {name}",
-                remedy="use one of " + ", ".join(sorted(known)) if known else "write its catalogue first",
+                remedy=closest(name, known, listed),
             )
 
 
@@ -314,11 +315,12 @@ def _check_products(spec: AccountSpec, laid_out: Sequence[Turn[CatalogueSpec]]) 
     for number, buy_out in enumerate(spec.buy_outs):
         for version in _booked_under(buy_out, laid_out):
             if buy_out.buy_out not in version.buy_outs:
+                listed = "it has " + (", ".join(version.buy_outs) or "none at all")
                 yield Finding(
                     path=("buy_outs", number, "buy_out"),
                     code="unknown-buy-out",
                     message=f"{version.catalogue}@{version.valid_from} has no buy-out {buy_out.buy_out}",
-                    remedy="it has " + (", ".join(version.buy_outs) or "none at all"),
+                    remedy=closest(buy_out.buy_out, version.buy_outs, listed),
                 )
 
 
@@ -346,11 +348,12 @@ def _check_top_ups(spec: AccountSpec, laid_out: Sequence[Turn[CatalogueSpec]]) -
         bundle = version.bundles.get(one.bundle) if version is not None else None
         catalogue = stay_on(spec.stays, one.first).catalogue
         if bundle is None or one.top_up not in bundle.top_ups:
+            known = tuple(bundle.top_ups) if bundle else ()
             yield Finding(
                 path=(*path, "top_up"),
                 code="unknown-top-up",
                 message=f"{catalogue} has no {one.top_up} for {one.bundle} on {one.first}",
-                remedy="it has " + (", ".join(bundle.top_ups if bundle else ()) or "none at all"),
+                remedy=closest(one.top_up, known, "it has " + (", ".join(known) or "none at all")),
             )
 
 
@@ -429,12 +432,12 @@ def _check_product(number: int, booking: BookingSpec, version: CatalogueSpec) ->
             path=("bundles", number, "bundle"),
             code="unknown-bundle",
             message=f"{edition} has no bundle {booking.bundle}",
-            remedy=f"it has {known}",
+            remedy=closest(booking.bundle, version.bundles, f"it has {known}"),
         )
     elif booking.size not in bundle.sizes:
         yield Finding(
             path=("bundles", number, "size"),
             code="unknown-size",
             message=f"{edition} has no {booking.bundle} in size {booking.size}",
-            remedy="it has " + ", ".join(bundle.sizes),
+            remedy=closest(booking.size, bundle.sizes, "it has " + ", ".join(bundle.sizes)),
         )

@@ -22,7 +22,7 @@ from pydantic import (
 from rating import money, price_list
 from rating import offer as offers
 from rating.destinations.kind import Kind
-from rating.finding import Finding
+from rating.finding import Finding, closest
 from rating.offer_checks import check as check_offer
 from rating.price_list import FileName, PriceListSpec
 
@@ -348,11 +348,12 @@ def _check_bands(spec: CatalogueSpec) -> Iterator[Finding]:
     names = [band.band for band in spec.bands]
     for number, rate in enumerate(spec.rates):
         if rate.band is not None and rate.band not in names:
+            listed = "use one of " + ", ".join(names) if names else "write it under bands"
             yield Finding(
                 path=("rates", number, "band"),
                 code="unknown-band",
                 message=f"there is no band {rate.band}",
-                remedy="use one of " + ", ".join(names) if names else "write it under bands",
+                remedy=closest(rate.band, names, listed),
             )
     if names and spec.time_zone is None:
         yield Finding(
@@ -458,11 +459,12 @@ def _check_tax_classes(spec: CatalogueSpec) -> Iterator[Finding]:
     for path, tax_class in named:
         if tax_class is not None and tax_class not in spec.tax_classes:
             known = ", ".join(spec.tax_classes)
+            listed = f"use one of {known}" if known else "name it under tax_classes"
             yield Finding(
                 path=(*path, "tax_class"),
                 code="unknown-tax-class",
                 message=f"there is no tax class {tax_class}",
-                remedy=f"use one of {known}" if known else "name it under tax_classes",
+                remedy=closest(tax_class, spec.tax_classes, listed),
             )
     for number, tax_class in enumerate(spec.tax_classes):
         if tax_class in spec.tax_classes[:number]:
@@ -572,5 +574,5 @@ def _unknown_zone(spec: CatalogueSpec, path: tuple[str | int, ...], zone: str) -
         path=path,
         code="unknown-zone",
         message=f"there is no zone {zone}",
-        remedy="use one of " + ", ".join(spec.zones),
+        remedy=closest(zone, spec.zones, "use one of " + ", ".join(spec.zones)),
     )

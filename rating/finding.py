@@ -4,7 +4,9 @@ Owns the shape of a finding (the same as `dialplan.finding`) and the root of thi
 files and lines: a path within the document is all it knows.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 Path = tuple[str | int, ...]
 
@@ -30,3 +32,9 @@ class RatingError(Exception):
     """Root of the errors of this package; `code` is stable."""
 
     code = "rating"
+
+
+def closest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Write a remedy that guesses which known name was meant (as `dialplan.finding`), and what else to do."""
+    match = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {match[0]}? Otherwise {otherwise}" if match else otherwise

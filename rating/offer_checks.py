@@ -8,7 +8,7 @@ from itertools import pairwise
 from itertools import product as combinations
 from typing import Protocol
 
-from rating.finding import Finding, Path
+from rating.finding import Finding, Path, closest
 from rating.offer import NONE, NoticeSpec, OfferSpec, ProductSpec, TermSpec, When
 
 ROOT: Path = ("offer",)
@@ -259,7 +259,7 @@ def _check_billing(offer: OfferSpec) -> Iterator[Finding]:
 
 
 def _unknown(path: Path, what: str, name: str, known: Collection[str]) -> Finding:
-    remedy = "use one of " + ", ".join(known) if known else "there are none here"
+    remedy = closest(name, known, "use one of " + ", ".join(known) if known else "there are none here")
     return _finding(path, f"unknown-{what}", f"there is no {what} {name}", remedy)
 
 

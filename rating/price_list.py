@@ -6,7 +6,7 @@ file stands (its text is part of the catalogue, `files`) and which row speaks (`
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -129,7 +129,7 @@ def _read(
         if isinstance(read, Row):
             rows.append(read)
         else:
-            wrong.append(_finding(line, read))
+            wrong += (_finding(line, one) for one in read)
 
 
 def days_of(rows: Sequence[Row]) -> tuple[date, ...]:
@@ -212,16 +212,15 @@ def _check_heading(heading: Sequence[str]) -> Iterator[_Wrong]:
             yield _Wrong("missing-column", f"the column {column} is missing", "name it in the first line")
 
 
-def _row(line: int, heading: Sequence[str], cells: Sequence[str]) -> Row | _Wrong:
-    """Read one row, or say what is wrong with it first."""
+def _row(line: int, heading: Sequence[str], cells: Sequence[str]) -> Row | Sequence[_Wrong]:
+    """Read one row, or say everything that is wrong with it."""
     if len(cells) != len(heading):
         message = f"{len(cells)} cells under {len(heading)} headings"
-        return _Wrong("cells", message, "quote a cell that holds a comma; an amount has a point: 0.019")
+        return [_Wrong("cells", message, "quote a cell that holds a comma; an amount has a point: 0.019")]
     cell = dict(zip(heading, map(str.strip, cells), strict=True))
     prefix = _PREFIX.fullmatch(cell["prefix"])
     if prefix is None:
-        message = f"{cell['prefix']!r} is no prefix"
-        return _Wrong("prefix", message, "write calling code and further digits, like 4930")
+        return list(_mistakes(cell))
     try:
         row = Row(
             line,
@@ -234,21 +233,31 @@ def _row(line: int, heading: Sequence[str], cells: Sequence[str]) -> Row | _Wron
             _day(cell.get("valid_from", ""), date.min),
             _day(cell.get("valid_to", ""), date.max),
         )
-    except ValueError as wrong:
-        return _Wrong(
-            "wrong-value", str(wrong), "correct the cell; amounts have a point, days are 2026-12-24"
-        )
-    return _check_row(row) or row
+    except ValueError:
+        return list(_mistakes(cell))
+    return list(_check_row(row)) or row
 
 
-def _check_row(row: Row) -> _Wrong | None:
+def _mistakes(cell: Mapping[str, str]) -> Iterator[_Wrong]:
+    """Say of each cell that cannot be read what is wrong with it."""
+    if not _PREFIX.fullmatch(cell["prefix"]):
+        message = f"{cell['prefix']!r} is no prefix"
+        yield _Wrong("prefix", message, "write calling code and further digits, like 4930")
+    for column, read in _READERS.items():
+        try:
+            read(cell.get(column, ""))
+        except ValueError as wrong:
+            remedy = "correct the cell; amounts have a point, days are 2026-12-24"
+            yield _Wrong("wrong-value", f"{column}: {wrong}", remedy)
+
+
+def _check_row(row: Row) -> Iterator[_Wrong]:
     if not row.price_per_minute_micro:
         message = f"calls to {row.prefix} {row.name} would cost nothing"
-        return _Wrong("free-of-charge", message, "set a price; what is free is a row of rates")
+        yield _Wrong("free-of-charge", message, "set a price; what is free is a row of rates")
     if row.until < row.first:
         message = f"{row.prefix} ends on {row.until}, before it begins on {row.first}"
-        return _Wrong("ends-before-it-begins", message, "correct one of the days")
-    return None
+        yield _Wrong("ends-before-it-begins", message, "correct one of the days")
 
 
 def _amount(written: str) -> int:
@@ -275,6 +284,16 @@ def _day(written: str, none: date) -> date:
     if not 2000 <= day.year < 2100:  # as `rating.periods`
         raise ValueError(f"{written!r} is before 2000 or after 2099")
     return day
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "price_per_minute": _amount,
+    "connection_fee": lambda written: _amount(written or "0"),
+    "first_increment_s": _increment,
+    "next_increment_s": _increment,
+    "valid_from": lambda written: _day(written, date.min),
+    "valid_to": lambda written: _day(written, date.max),
+}
 
 
 def _check_together(rows: Sequence[Row]) -> Iterator[tuple[int, _Wrong]]:

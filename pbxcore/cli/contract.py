@@ -14,7 +14,7 @@ from rich.console import RenderableType
 
 from pbxcore import database as postgresql
 from pbxcore import documents, ordering
-from pbxcore.cli import contract_page, findings
+from pbxcore.cli import contract_page, findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
 from pbxcore.entitlements import entitlements as entitled
@@ -148,6 +148,7 @@ def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tup
     """Read a contract and the catalogues; end the command with what is wrong with them."""
     folders = list(catalogues) if catalogues else [Settings().config / "catalogues"]
     right, wrong = documents.read([file, *folders])
+    kinds.expect("catalogue", folders, right)
     offers = shelf([one.spec for one in right if isinstance(one.spec, CatalogueSpec)])
     found = [one for one in right if isinstance(one.spec, ContractSpec)]
     for one in found:
@@ -159,6 +160,7 @@ def read(file: Path, catalogues: Sequence[Path] | None, *, as_json: bool) -> tup
         else:
             findings.show(wrong)
         raise typer.Exit(int(Exit.NO))
+    kinds.expect("contract", [file], right)
     specs = [one.spec for one in found if isinstance(one.spec, ContractSpec)]
     if len(specs) != 1:
         raise fail(f"{file} holds {len(specs)} contracts", "name a file with one `contract: …`", Exit.NO)

@@ -37,7 +37,7 @@ from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switches, from_text
 from dialplan.switchable import mistake
 from pbxcore import documents, published, switches
-from pbxcore.cli import findings
+from pbxcore.cli import findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
@@ -271,6 +271,8 @@ def _from_documents(files: list[Path], settings: Settings) -> tuple[Published, M
         findings.show(wrong)
         raise fail("nothing can be decided by documents with mistakes", "mend them first", Exit.NO)
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
+    if not specs:
+        raise kinds.wrong("tenant", files[0], right)
     plans = [compile_tenant(spec, revision=1, trunks=trunks)[0] for spec in specs]
     there = Published(carriers=settings.carriers).with_plans(plan for plan in plans if plan)
     accounts = {one.spec.account: one.spec for one in right if isinstance(one.spec, AccountSpec)}

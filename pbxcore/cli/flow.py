@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from dialplan.spec import TenantSpec
 from pbxcore import documents, published
-from pbxcore.cli import findings
+from pbxcore.cli import findings, kinds
 from pbxcore.cli.app import Exit, app, fail, out
 from pbxcore.settings import Settings
 
@@ -72,6 +72,7 @@ def _of_document(file: Path) -> tuple[TenantSpec, int]:
         findings.show(wrong)
         raise fail("a document with mistakes is not drawn", "mend them first", Exit.NO)
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
+    kinds.expect("tenant", [file], right)
     if len(specs) != 1:
         raise fail(f"{file} holds {len(specs)} tenants", "one document, one drawing", Exit.USAGE)
     return specs[0], 0

@@ -15,7 +15,7 @@ import typer
 
 from dialplan.finding import Finding
 from pbxcore import beside, documents
-from pbxcore.cli import findings
+from pbxcore.cli import findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.tables import Table
 from pbxcore.documents import Located, Read, in_order
@@ -129,6 +129,8 @@ def _book(
 ) -> Book:
     """Read and check the documents; say everything that is wrong with them."""
     found = documents.examine([*catalogues, *accounts])
+    kinds.expect("catalogue", catalogues, found.right)
+    kinds.expect("account", accounts, found.right)
     folder = Settings().config / "destinations"
     destinations = load(folder)
 

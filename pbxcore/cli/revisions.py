@@ -20,7 +20,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import database, documents, published, revisions
 from pbxcore.base import with_base, without_base
 from pbxcore.callers import consequences
-from pbxcore.cli import calls, findings
+from pbxcore.cli import calls, findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.cli.database import no_database
@@ -128,7 +128,7 @@ def _plans(file: Path, settings: Settings) -> list[Plan]:
         raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)
     specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
     if not specs:
-        raise fail(f"{file} holds no tenant", "only tenants decide calls", Exit.USAGE)
+        raise kinds.wrong("tenant", file, right)
     return [build_plan(_with_terms(spec), revision=0, trunks=trunks) for spec in specs]
 
 

@@ -26,6 +26,7 @@ from rating.contract.state import (
 )
 from rating.contract.version import lost
 from rating.contract.wish import Change, Refusal
+from rating.finding import closest
 from rating.offer import ChangeSpec, ProductSpec
 from rating.periods import month_start, next_month
 
@@ -130,7 +131,7 @@ def names(edition: Edition, change: Change) -> Iterator[Refusal]:
             yield Refusal(
                 "unknown-product",
                 f"{edition.name} has no product {product}",
-                "it has " + ", ".join(offer.products),
+                closest(product, offer.products, "it has " + ", ".join(offer.products)),
             )
         elif spec.per is not None:
             yield Refusal("not-ordered", f"{product} comes with {spec.per}", f"order {spec.per}")
@@ -140,7 +141,7 @@ def names(edition: Edition, change: Change) -> Iterator[Refusal]:
             yield Refusal(
                 "unknown-choice",
                 f"{edition.name} has no choice {choice}",
-                "it has " + (", ".join(offer.choices) or "none"),
+                closest(choice, offer.choices, "it has " + (", ".join(offer.choices) or "none")),
             )
             continue
         if len(set(options)) > 1:
@@ -148,9 +149,8 @@ def names(edition: Edition, change: Change) -> Iterator[Refusal]:
             yield Refusal("one-for-all", words, f"choose one of {', '.join(options)} for everybody")
         for option in options:
             if option not in known.options:
-                yield Refusal(
-                    "unknown-option", f"{choice} has no option {option}", "it has " + ", ".join(known.options)
-                )
+                remedy = closest(option, known.options, "it has " + ", ".join(known.options))
+                yield Refusal("unknown-option", f"{choice} has no option {option}", remedy)
 
 
 def _choices(state: State, change: Change, day: date) -> Iterator[ChoicePart]:

@@ -20,6 +20,7 @@ from rating.contract.parting import parting, processed
 from rating.contract.quote import Quote, ordered, quote
 from rating.contract.state import State, active, choices, moves_to_credit, rights
 from rating.contract.wish import Agreed, Refusal
+from rating.finding import closest
 from rating.periods import month_start
 
 
@@ -101,7 +102,8 @@ def _closed(state: State, fact: Fact, feature: str) -> Refusal:
     spec = state.edition.offer.features.get(feature)
     if spec is None:
         known = ", ".join(state.edition.offer.features) or "none"
-        return Refusal("unknown-feature", f"{state.edition.name} has no {feature}", f"it has {known}")
+        remedy = closest(feature, state.edition.offer.features, f"it has {known}")
+        return Refusal("unknown-feature", f"{state.edition.name} has no {feature}", remedy)
     chosen = choices(state, fact.on)
     needed = [f"{choice} {option}" for choice, option in spec.when.items()]
     has = [f"{choice} {chosen.get(choice, 'none')}" for choice in spec.when]

@@ -24,7 +24,7 @@ from rating.contract import calendar, facts
 from rating.contract.edition import Edition, Shelf
 from rating.contract.facts import Fact
 from rating.contract.wish import Change
-from rating.finding import Finding
+from rating.finding import Finding, closest
 from rating.offer import Amount, Name
 from rating.party import CustomerSpec
 
@@ -346,11 +346,12 @@ def _check(spec: ContractSpec, shelf: Shelf) -> Iterator[Finding]:
 
 
 def _unknown(path: tuple[str | int, ...], what: str, name: str, known: Collection[str]) -> Finding:
+    listed = "use one of " + ", ".join(known) if known else "write it first, or give it along"
     return Finding(
         path=path,
         code=f"unknown-{what}",
         message=f"there is no {what} {name!r}",
-        remedy="use one of " + ", ".join(known) if known else "leave it out",
+        remedy=closest(name, known, listed),
     )
 
 

@@ -26,6 +26,7 @@ from rating.contract.quote import Quote, booked_lines, identified, invoice_diffe
 from rating.contract.signing import select
 from rating.contract.state import State, active, choices
 from rating.contract.wish import Refusal, Selection
+from rating.finding import closest
 from rating.periods import next_month
 
 
@@ -173,7 +174,8 @@ def _moved(state: State, fact: Fact, deed: facts.Move, shelf: Shelf) -> _Parting
     if target is None:
         known = ", ".join(shelf)
         words = f"there is no catalogue {deed.catalogue}"
-        refusals += (Refusal("unknown-catalogue", words, f"use one of {known}"),)
+        remedy = closest(deed.catalogue, shelf, f"use one of {known}")
+        refusals += (Refusal("unknown-catalogue", words, remedy),)
     if refusals or target is None:
         return _Parting(after=state, refusals=refusals)
     chosen, refusals = select(target, deed.change)

@@ -72,3 +72,15 @@ def test_check_compares_with_what_is_in_force(
         assert f"account acme was not checked against its {name}" in said, said
     code, said = command("check", "--json", str(CONFIG))
     assert (code, [one for one in json.loads(said)["notes"] if "not checked" in one]) == (0, [])
+
+
+def test_a_malformed_event_of_a_stored_contract_is_told(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """What follows for its account cannot be known, and the command says what is wrong all the same."""
+    asyncio.run(start(settings))
+    file = settings.state / "contract.yaml"
+    written = (CONFIG / "contracts" / "acme.yaml").read_text()
+    file.write_text(written + "  - {on: 2026-02-01, at: '25:99', order: {add: {extension: 1}}}\n")
+    code, said = command("check", "--json", str(file))
+    assert (code, found(said)) == (1, {"wrong-value"}), said

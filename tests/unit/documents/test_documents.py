@@ -1,16 +1,22 @@
 """Documents: every mistake at once, with its line; nothing means something else than it seems to."""
 
 import json
+import pkgutil
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from pbxcore import form
 from pbxcore.cli import app
-from pbxcore.documents import read, read_texts
+from pbxcore.documents import SPECS, read, read_texts
+from pbxcore.settings import Settings
 from pbxcore.yamltree import MAX_BYTES, read_trees
+from rating.party import CustomerSpec
 
 ACME = Path(__file__).parents[3] / "config/tenants/acme.yaml"
 ACCOUNT = ACME.parents[1] / "accounts/acme.yaml"
@@ -333,6 +339,11 @@ def test_a_trial_refuses_only_for_limits_that_there_are(
         ("spend_limits: {per_month: twenty}", 'an amount like "0.019"'),
         ("zones: {dach: {name: x, countries: [Österreich]}}", "two letters of a country as in ISO 3166"),
         ("zones: {dach: {name: x, countries: all}}", "it should be 'rest'"),
+        ("currency: euro", "three letters as in ISO 4217: EUR"),
+        ("rounding: halfup", "did you mean half-up?"),
+        ("spend_limits: {per_day: '-5'}", "write 0 or more"),
+        ("first_increment_s: 0", "write 1 or more"),
+        ("next_increment_s: 99999", "write 3600 or less"),
     ],
 )
 def test_a_remedy_says_how_it_is_written(line: str, remedy: str) -> None:
@@ -341,3 +352,77 @@ def test_a_remedy_says_how_it_is_written(line: str, remedy: str) -> None:
     _, findings = read_texts([("x.yaml", f"version: 1\n{kind}: acme\n{line}\n")])
     (found,) = [one for one in findings if one.line == 3 and one.finding.code != "unknown-target"]
     assert remedy in found.finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "rates: [{zone: DE, kind: fixed, price_per_minute: '-0.019'}]",
+            "'price_per_minute' is the text '-0.019'",
+        ),
+        ("rates: [{zone: DE, kind: fixed, connection_fee: '-1'}]", "'connection_fee' is the text '-1'"),
+    ],
+)
+def test_an_amount_is_told_as_it_was_written(line: str, message: str) -> None:
+    """Nobody has written micro-units."""
+    _, findings = read_texts([("x.yaml", f"version: 1\ncatalogue: acme\n{line}\n")])
+    assert message in [one.finding.message for one in findings if one.line == 3]
+
+
+def test_everything_wrong_with_a_row_is_told() -> None:
+    """An unknown key, a kind that there is not and a price below zero are three mistakes."""
+    row = "{zone: DE, kind: fxed, price_per_minute: '-1', connecton_fee: '1'}"
+    _, findings = read_texts([("x.yaml", f"version: 1\ncatalogue: acme\nrates: [{row}]\n")])
+    told = sorted(".".join(map(str, one.finding.path)) for one in findings if len(one.finding.path) == 3)
+    assert told == ["rates.0.connecton_fee", "rates.0.kind", "rates.0.price_per_minute"]
+
+
+def test_a_value_of_several_types_is_wrong_once() -> None:
+    """Units below one are no mapping either, but nobody meant one."""
+    event = "{on: 2026-01-01, sign: {add: {number: -2}}}"
+    _, findings = read_texts([("x.yaml", f"version: 1\ncontract: acme\ncatalogue: c\nevents: [{event}]\n")])
+    assert [one.finding.remedy for one in findings] == ["write more than 0"]
+
+
+def patterns(schema: object) -> Iterator[str]:
+    """Find every pattern in a schema."""
+    if isinstance(schema, dict):
+        yield from [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else ():
+        yield from patterns(part)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [*map(pkgutil.resolve_name, SPECS.values()), Settings, CustomerSpec],
+    ids=lambda model: model.__name__,
+)
+def test_every_pattern_has_words(model: type[BaseModel]) -> None:
+    """No operator reads a regular expression."""
+    assert set(patterns(model.model_json_schema())) <= form.PATTERNS.keys()
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("diff {account}", "tenant"),
+        ("decide -f {account} --from acme-p10 --to 11", "tenant"),
+        ("flow {account}", "tenant"),
+        ("contract simulate {account}", "contract"),
+        ("contract simulate {contract} --catalogue {account}", "catalogue"),
+        ("rate --catalogue {account} --account {contract} --legs -", "catalogue"),
+        ("rate --catalogue {catalogue} --account {contract} --legs -", "account"),
+    ],
+)
+def test_another_kind_of_document_is_told_as_that(command: str, wanted: str) -> None:
+    """Who names an account's file where a catalogue is wanted learns that, and not that there is none."""
+    config = ACCOUNT.parents[1]
+    files = {kind: config / f"{kind}s/acme.yaml" for kind in ("account", "contract")}
+    done = CliRunner().invoke(
+        app, command.format(**files, catalogue=config / "catalogues/autphone.yaml").split()
+    )
+    given = "contract" if "rate" in command and wanted == "account" else "account"
+    assert done.exit_code == 2, done.output
+    assert f"holds {given} acme, and no {wanted}" in done.stderr

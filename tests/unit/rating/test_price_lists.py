@@ -89,6 +89,20 @@ def test_what_a_file_gets_wrong_is_found(
     assert all(one.remedy for one in found.values())
 
 
+def test_everything_wrong_with_a_row_is_told() -> None:
+    """Each cell by its column: who mends the first one must not wait for the next."""
+    _, found = rows_of(HEADING + "x33,France,0.03x,0,free,-1,1.1.2026,2026-02-30\n")
+    assert [(one.path, one.message.partition(":")[0]) for one in found] == [
+        ((2,), "'x33' is no prefix"),
+        ((2,), "price_per_minute"),
+        ((2,), "connection_fee"),
+        ((2,), "first_increment_s"),
+        ((2,), "next_increment_s"),
+        ((2,), "valid_from"),
+        ((2,), "valid_to"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
