@@ -18,21 +18,9 @@ from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
 from pbxcore.control.wire import commands
+from tests.unit.dialplan.small import BASE
 
 TRUNKS = ("carrier",)
-BASE: dict[str, Any] = {
-    "version": 1,
-    "tenant": "acme",
-    "name": "Acme",
-    "country": "DE",
-    "time_zone": "Europe/Berlin",
-    "account": "acme",
-    "numbers": {"+493055500100": {"to": "extension 10"}},
-    "extensions": {
-        "10": {"name": "A", "devices": ["p10"], "voicemail": {}},
-        "11": {"name": "B", "devices": ["p11"]},
-    },
-}
 
 # what is changed in a sound document → the code, and where it is found
 BROKEN: dict[str, tuple[dict[str, Any], str, tuple[str | int, ...]]] = {

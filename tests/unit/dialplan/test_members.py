@@ -7,6 +7,7 @@ import pytest
 from dialplan.checks import check_tenant
 from dialplan.finding import Path
 from dialplan.spec import TenantSpec
+from tests.unit.dialplan.small import BASE
 
 MOBILE = {"number": "+436641234567"}
 
@@ -15,13 +16,7 @@ def found(groups: dict[str, Any], **forwards: str) -> list[tuple[str, Path]]:
     """Check a tenant of these groups, whose extensions forward every call as given: `x11="extension 10"`."""
     always = {number.removeprefix("x"): {"always": to} for number, to in forwards.items()}
     document = {
-        "version": 1,
-        "tenant": "acme",
-        "name": "Acme",
-        "country": "DE",
-        "time_zone": "Europe/Berlin",
-        "account": "acme",
-        "numbers": {"+493055500100": {"to": "extension 10"}},
+        **BASE,
         "extensions": {
             number: {"name": number, "devices": [f"p{number}"], "forward": always.get(number, {})}
             for number in ("10", "11", *always)
