@@ -17,7 +17,7 @@ from rating.contract.passing import Happened
 from rating.contract.state import ChoicePart, Part, ProductPart
 from rating.contract.wish import Change
 from rating.offer import ProductSpec
-from tests.property.contract_stories import DAY, SHELF, UNTIL, Story
+from tests.property.contract_stories import DAY, UNTIL, Story
 
 Charged = dict[tuple[str, date], list[tuple[int, int]]]
 """(product, day) → units and price of a month, for each price that is charged on it."""
@@ -79,7 +79,7 @@ def contracts(story: Story) -> list[Agreed]:
             continue
         deed = answer.fact.deed
         if isinstance(deed, facts.Sign):
-            edition = in_force(SHELF[story.customer.catalogue], answer.fact.on)
+            edition = in_force(story.offers[story.customer.catalogue], answer.fact.on)
             assert edition is not None
             found.append(_begun(max(answer.fact.on, deed.begins or answer.fact.on), edition, deed.change))
         elif isinstance(deed, facts.Order):
@@ -89,7 +89,7 @@ def contracts(story: Story) -> list[Agreed]:
             stays = answer.ending.last + DAY in kept
             found[-1].last = None if stays else answer.ending.last
             if isinstance(deed, facts.Move):
-                edition = in_force(SHELF[deed.catalogue], answer.fact.on)
+                edition = in_force(story.offers[deed.catalogue], answer.fact.on)
                 assert edition is not None
                 target = edition, deed.change
             if stays or isinstance(deed, facts.Withdraw):

@@ -4,8 +4,9 @@ Owns who signs what and what happens then, at any instant: orders, notice, withd
 hands, top-ups, calls. Refuses to know what follows (`tests.property.contract_oracle`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,26 @@ def losing(draw: st.DrawFn, name: str) -> Shelf:
     return shelf([*SPECS, CatalogueSpec.model_validate(values)])
 
 
+@st.composite
+def repriced(draw: st.DrawFn, name: str) -> Shelf:
+    """Lay out every catalogue, and of one some later versions in which everything by the month costs more."""
+    (first,) = (spec for spec in SPECS if spec.catalogue == name)
+    days = draw(st.lists(st.dates(date(2026, 2, 1), date(2027, 12, 31)), min_size=1, max_size=2, unique=True))
+    return shelf([*SPECS, *(_dearer(first, day, draw(st.integers(1, 500))) for day in days)])
+
+
+def _dearer(first: CatalogueSpec, day: date, cents: int) -> CatalogueSpec:
+    """Give a version of a day in which each price of a month, of a tier or of an option too, is higher."""
+    values = first.model_dump(mode="json")
+    products = values["offer"]["products"].values()
+    sizes = [size for bundle in values["bundles"].values() for size in bundle["sizes"].values()]
+    rows = [row for one in products for row in (*one["tiers"], *one["prices"])]
+    for priced in (*products, *rows, *sizes, *values["buy_outs"].values()):
+        if priced["price_per_month"] is not None:
+            priced["price_per_month"] = str(Decimal(priced["price_per_month"]) + Decimal(cents) / 100)
+    return CatalogueSpec.model_validate({**values, "valid_from": day.isoformat()})
+
+
 def wide(edition: Edition) -> st.SearchStrategy[facts.Deed]:
     """Give orders of a product and an option at once, or with the newest version."""
     offer = edition.offer
@@ -184,15 +205,16 @@ def _defaults(choices: dict[str, Any]) -> set[str]:
 
 @dataclass(frozen=True)
 class Story:
-    """A customer and what happens."""
+    """A customer, what happens, and what is sold meanwhile."""
 
     customer: Customer
     facts: tuple[Fact, ...]
+    offers: Shelf = field(default_factory=lambda: SHELF)
 
     @cached_property
     def past(self) -> History:
         """Everything that follows."""
-        return history(self.facts, SHELF, self.customer, UNTIL)
+        return history(self.facts, self.offers, self.customer, UNTIL)
 
 
 @st.composite

@@ -43,6 +43,7 @@ from tests.property.contract_stories import (
     first_change,
     losing,
     month_days,
+    repriced,
     stories,
     wide,
 )
@@ -71,6 +72,17 @@ def test_charges_are_the_integral_of_the_price_and_usage_and_no_day_is_charged_t
 ) -> None:
     """Each day is charged for the units that are due at their price; with once fees and usage that is all."""
     _is_charged_day_by_day(data.draw(stories(name)))
+
+
+@given(st.data())
+def test_a_later_version_is_charged_from_the_day_on_which_it_begins(data: st.DataObject) -> None:
+    """Who orders by it pays its prices for all that he has, who does not pays those that he signed."""
+    name = data.draw(st.sampled_from(NAMES))
+    orders = st.builds(Fact, on=st.dates(FIRST, date(2028, 11, 30)), deed=wide(SHELF[name][0]))
+    ordered = data.draw(st.lists(orders, min_size=1, max_size=6))
+    story = data.draw(stories(name))
+    facts_of_both = (*story.facts, *ordered)
+    _is_charged_day_by_day(replace(story, facts=facts_of_both, offers=data.draw(repriced(name))))
 
 
 def test_an_option_taken_back_before_the_first_day_never_begins() -> None:
