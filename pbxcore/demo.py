@@ -6,6 +6,7 @@ shows it.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pbxcore import database, door
+from pbxcore import database, door, removal
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.phones import password_of
@@ -25,6 +26,7 @@ from pbxcore.settings import Settings, Trunk
 
 SQL = named(Path(__file__).with_name("demo.sql"))
 
+TENANT = "story"
 OLD_NUMBER = "+493022200200"
 TEMPORARY = "+493055500200"
 MOBILE = "+436641234567"
@@ -105,6 +107,9 @@ async def tell(settings: Settings, cast: Cast, *, factor: int, say: Say) -> Stor
         rated = await _rated(connection, decision["linkedid"], account)
     finally:
         await connection.close()
+        with contextlib.suppress(*database.AWAY):  # what went wrong before says more
+            await removal.remove(settings, TENANT, author="demo")
+    say("The customer is out of force again; its account and what was rated stay")
     return Story(
         account=account,
         factor=factor,

@@ -481,7 +481,7 @@ async def _store(
     ]
     moved = [change.id for change in changes if change.changed]
     for tenant in moved:
-        await _let_go(connection, tenant, claims.numbers(tenants[tenant]))
+        await let_go(connection, tenant, claims.numbers(tenants[tenant]))
     for tenant in moved:
         await connection.execute(SQL["begin_numbers"], tenant, claims.numbers(tenants[tenant]))
     followed = [
@@ -533,7 +533,7 @@ async def _compare(
     row = await connection.fetchrow(SQL["latest"], document.kind, id_of(document))
     if row is None:
         return 0, False
-    same = json.loads(row["document"]) == json.loads(body(document))
+    same = json.loads(row["document"]) == json.loads(body(document)) and not row["removed"]
     if row["spelled"] is not None:  # another order of its options is another catalogue
         same = same and json.dumps(json.loads(row["spelled"])) == json.dumps(json.loads(body(document)))
     if entries is not None:
@@ -552,7 +552,8 @@ def body(document: Read) -> str:
     return json.dumps(document.tree.value, default=str)
 
 
-async def _let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
+async def let_go(connection: Connection, tenant: str, kept: list[str]) -> None:
+    """End what a tenant has of numbers, but for those that it keeps; others may have them from now on."""
     await connection.execute(SQL["forget_numbers"], tenant, kept)
     await connection.execute(SQL["end_numbers"], tenant, kept)
 

@@ -1,9 +1,9 @@
 -- name: latest
-SELECT revision, document, entitlements, spelled FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
+SELECT revision, document, entitlements, spelled, removed FROM revision WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: same_document
 -- Whether two revisions say the same: what came between was what a contract lets the tenant use.
-SELECT count(DISTINCT document) = 1 FROM revision WHERE kind = $1 AND id = $2 AND revision IN ($3, $4)
+SELECT count(DISTINCT (document, removed)) = 1 FROM revision WHERE kind = $1 AND id = $2 AND revision IN ($3, $4)
 HAVING count(*) = 2;
 
 -- name: known
@@ -57,8 +57,8 @@ SELECT wanted, $1, tstzrange(now(), NULL) FROM unnest($2::text[]) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM number WHERE number = wanted AND tenant = $1 AND upper_inf(valid));
 
 -- name: tenants_in_force
--- What ought to be published.
-SELECT DISTINCT ON (id) id, revision FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
+-- What ought to be published, and what was taken out of force since.
+SELECT DISTINCT ON (id) id, revision, removed FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC;
 
 -- name: documents
 -- The newest revisions of these tenants, with what their contracts let them use.
@@ -87,7 +87,7 @@ WITH asking AS MATERIALIZED (
           FROM revision WHERE kind = 'account' ORDER BY id, revision DESC) AS account
     WHERE payment = 'prepaid' OR limited)
 SELECT tenant.id AS tenant, asking.prepaid
-FROM (SELECT DISTINCT ON (id) id, document ->> 'account' AS account FROM revision
+FROM (SELECT DISTINCT ON (id) id, document ->> 'account' AS account, removed FROM revision
       WHERE kind = 'tenant' AND EXISTS (SELECT FROM asking)
       ORDER BY id, revision DESC) AS tenant
-JOIN asking ON asking.id = tenant.account;
+JOIN asking ON asking.id = tenant.account AND NOT tenant.removed;

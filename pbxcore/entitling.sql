@@ -8,12 +8,12 @@ SELECT id, account FROM contract WHERE account IS NOT NULL AND (
 ORDER BY id;
 
 -- name: tenants
--- The tenants of an account, as they are stored.
+-- The tenants of an account that are in force, as they are stored.
 SELECT newest.id, newest.revision, newest.document, newest.entitlements
 FROM (SELECT DISTINCT id FROM revision WHERE kind = 'tenant' AND document ->> 'account' = $1) AS ever
-CROSS JOIN LATERAL (SELECT id, revision, document, entitlements FROM revision
+CROSS JOIN LATERAL (SELECT id, revision, document, entitlements, removed FROM revision
                     WHERE kind = 'tenant' AND id = ever.id ORDER BY revision DESC LIMIT 1) AS newest
-WHERE newest.document ->> 'account' = $1 ORDER BY newest.id;
+WHERE newest.document ->> 'account' = $1 AND NOT newest.removed ORDER BY newest.id;
 
 -- name: zone
 SELECT document ->> 'time_zone' FROM revision WHERE kind = 'account' AND id = $1 ORDER BY revision DESC LIMIT 1;

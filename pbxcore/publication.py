@@ -98,7 +98,8 @@ async def catch_up(
     finally:
         await turn.give_back(connection, turn.PUBLISHER)
     there = {plan.tenant: plan.revision for plan in behind.plans}
-    there |= {tenant: behind.wanted[tenant] for tenant in asked_for}
+    newest = {**behind.wanted, **behind.removed}
+    there |= {tenant: newest[tenant] for tenant in (*behind.gone, *asked_for)}
     said = await announce(settings.run_dir) if there or behind.any else ()
     with leavings.later():
         clear_leavings(settings)
@@ -114,7 +115,9 @@ async def is_complete(settings: Settings, connection: Connection) -> bool:
         return False
     revisions = _whole(settings, there, there.revisions)
     newest = await connection.fetch(SQL["tenants_in_force"])
-    if any(revisions.get(str(row["id"])) != int(row["revision"]) for row in newest):
+    if any(revisions.get(str(row["id"])) != int(row["revision"]) for row in newest if not row["removed"]):
+        return False
+    if any(str(row["id"]) in there.revisions for row in newest if row["removed"]):
         return False
     return (there.prepaid, there.limited) == await _on_credit(connection)
 
@@ -124,7 +127,9 @@ class _Behind:
     """What ought to be in force and is not: all of it as it was in the database in one instant.
 
     Attributes:
-        wanted: the newest revision of every tenant.
+        wanted: the newest revision of every tenant that is in force.
+        removed: of every other tenant the revision by which it was taken out of force.
+        gone: those of them that are still published.
         plans: of those whose newest revision is not in force.
         prepaid: tenants whose account calls on credit: the standby must know that, too.
         limited: tenants whose account is invoiced and has spend limits.
@@ -138,11 +143,13 @@ class _Behind:
     limited: frozenset[str]
     credit_changed: bool
     again: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     @property
     def any(self) -> bool:
         """Whether there is something to do."""
-        return bool(self.plans) or self.credit_changed
+        return bool(self.plans) or bool(self.gone) or self.credit_changed
 
 
 async def _behind(settings: Settings, connection: Connection, *, looked_for: Collection[str] = ()) -> _Behind:
@@ -153,7 +160,8 @@ async def _behind(settings: Settings, connection: Connection, *, looked_for: Col
     there = _whole(settings, index, looked_for or index.revisions) if is_current else {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         newest = await connection.fetch(SQL["tenants_in_force"])
-        wanted = {str(row["id"]): int(row["revision"]) for row in newest}
+        wanted = {str(row["id"]): int(row["revision"]) for row in newest if not row["removed"]}
+        removed = {str(row["id"]): int(row["revision"]) for row in newest if row["removed"]}
         late = [tenant for tenant, revision in wanted.items() if there.get(tenant) != revision]
         rows = await connection.fetch(SQL["documents"], late)
         prepaid, limited = await _on_credit(connection)
@@ -165,6 +173,8 @@ async def _behind(settings: Settings, connection: Connection, *, looked_for: Col
         credit_changed=(prepaid, limited) != (index.prepaid, index.limited),
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
         again=again,
+        removed=removed,
+        gone=frozenset(removed.keys() & index.revisions.keys()),
     )
 
 
@@ -255,20 +265,24 @@ def _write(settings: Settings, behind: _Behind) -> None:
         OSError: something cannot be written; nothing of the change is in force, or `finish` completes it.
     """
     before = _index(settings).revisions
+    gone = {one: behind.removed[one] for one in behind.gone if before.get(one, 0) < behind.removed[one]}
     plans = [plan for plan in behind.plans if plan.revision >= before.get(plan.tenant, 0)]
     for plan in plans:
         write_plan(settings.published, plan)
         if again := behind.again.get(plan.tenant):
             phones.note_said_before(settings, plan, again)
     index = Index(
-        revisions={**before, **{plan.tenant: plan.revision for plan in plans}},
+        revisions={
+            **{tenant: revision for tenant, revision in before.items() if tenant not in gone},
+            **{plan.tenant: plan.revision for plan in plans},
+        },
         trunks=tuple(trunk.name for trunk in settings.trunks),
         prepaid=behind.prepaid,
         carriers=settings.carriers,
         limited=behind.limited,
     )
     lay_index(settings.published, index)
-    _put_in_force(settings, plans)
+    _put_in_force(settings, plans, [_nothing(*one) for one in gone.items()])
 
 
 def finish(settings: Settings) -> tuple[str, ...]:
@@ -289,21 +303,38 @@ def finish(settings: Settings) -> tuple[str, ...]:
     with _alone(settings.published) as ours:
         if not ours or not laid.exists():
             return ()
-        there = _index(settings).revisions if phones.is_current(settings) else {}
-        late = {t: r for t, r in read_index(settings.published, NEXT).revisions.items() if there.get(t) != r}
-        _put_in_force(settings, [read(settings.published, *one) for one in late.items()])
-    return tuple(late)
+        before = _index(settings).revisions
+        there = before if phones.is_current(settings) else {}
+        after = read_index(settings.published, NEXT).revisions
+        late = {t: r for t, r in after.items() if there.get(t) != r}
+        gone = {t: r + 1 for t, r in before.items() if t not in after}
+        plans = [read(settings.published, *one) for one in late.items()]
+        _put_in_force(settings, plans, [_nothing(*one) for one in gone.items()])
+    return (*late, *gone)
 
 
-def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
+def _nothing(tenant: str, revision: int) -> Plan:
+    """Give the plan of a tenant that is out of force: it has no phone, no mailbox and no lamp."""
+    nobody = {"version": 1, "tenant": tenant, "name": tenant, "account": tenant, "country": "DE",
+              "time_zone": "UTC"}  # fmt: skip
+    return build_plan(TenantSpec.model_validate(nobody), revision=revision, trunks=())
+
+
+def _put_in_force(settings: Settings, plans: Sequence[Plan], gone: Sequence[Plan] = ()) -> None:
     """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm.
 
     What is switched of what goes with these plans is noted, and cleared when who decides goes by them. What
     is owed of the plans before comes first: these may have again what those no longer had.
+
+    Args:
+        settings: of this machine.
+        plans: that the next index has.
+        gone: of tenants that it has no more, each with nothing in it; their switches stay, for they may come
+            back.
     """
     with leavings.later():
         leavings.clear(settings)
-    for plan in plans:
+    for plan in (*plans, *gone):
         phones.publish(settings, plan)
     if owed := leavings.of(settings, plans):
         write_aside(leavings.file_of(settings), json.dumps(sorted(owed)) + "\n")
@@ -311,7 +342,7 @@ def _put_in_force(settings: Settings, plans: Sequence[Plan]) -> None:
     (settings.published / NEXT).replace(settings.published / "index.json")
     _flush(settings.published)
     phones.mark_current(settings)  # all of them were late if they were not current
-    for plan in plans:
+    for plan in (*plans, *gone):
         remove_old_plans(settings.published, plan, before.get(plan.tenant, 0))
         speech.forget(settings.sounds, plan)  # until now the plan before was in force
 

@@ -124,9 +124,13 @@ def _difference(row: Mapping[str, Any]) -> str:
     """Say in a few words where a revision differs from the one before."""
     if row["alone"]:  # of more than are shown the oldest has nothing to be compared with
         return "first revision" if row["revision"] == 1 else ""
+    if row["removed"]:
+        return "out of force"
     paths = row["paths"]
     more = f" and {len(paths) - NAMED_PATHS} more" if len(paths) > NAMED_PATHS else ""
     named = ", ".join(paths[:NAMED_PATHS]) + more
+    if row["removed_before"]:
+        return f"in force again: {named}" if named else "in force again"
     if paths and row["said_before"] is not None:
         return f"as revision {row['said_before']} again: {named}"
     if row["entitled"]:

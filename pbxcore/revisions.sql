@@ -3,8 +3,9 @@
 -- differs from the one before, to the second key, and which earlier one said the same. Shown are not the documents: a
 -- catalogue with its price lists has megabytes.
 SELECT shown.kind, shown.id, shown.revision, author, created_at, '' AS what, before IS NULL AS alone, said_before,
-       entitlements IS DISTINCT FROM entitled_before AS entitled, changed.paths
+       entitlements IS DISTINCT FROM entitled_before AS entitled, removed, removed_before, changed.paths
 FROM (SELECT *, lag(document) OVER documents AS before, lag(entitlements) OVER documents AS entitled_before,
+             lag(removed) OVER documents AS removed_before,
              lag(revision) OVER (PARTITION BY kind, md5(document::text) ORDER BY revision) AS said_before
       FROM (SELECT * FROM revision WHERE id = $1 AND $3 IN ('', kind)
             ORDER BY kind, revision DESC LIMIT $2) AS newest
@@ -21,7 +22,7 @@ CROSS JOIN LATERAL (
 UNION ALL
 SELECT 'contract', contract, number, author, recorded_at,
        (SELECT string_agg(key, ' ') FROM json_object_keys(event) AS key WHERE key NOT IN ('on', 'at'))
-       || ' of ' || (event ->> 'on'), false, NULL, false, '{}'
+       || ' of ' || (event ->> 'on'), false, NULL, false, false, false, '{}'
 FROM contract_fact WHERE contract = $1 AND $3 IN ('', 'contract')
 ORDER BY kind, revision DESC LIMIT $2;
 
@@ -50,11 +51,15 @@ SELECT newest.id, document ->> 'name' AS name, document ->> 'account' AS account
 FROM (SELECT DISTINCT ON (id) * FROM revision WHERE kind = 'tenant' ORDER BY id, revision DESC) AS newest
 LEFT JOIN (SELECT tenant, array_agg(number ORDER BY number) AS numbers FROM number WHERE valid @> now() GROUP BY tenant) AS held
        ON held.tenant = newest.id
+WHERE NOT removed
 ORDER BY newest.id;
 
 -- name: newest_of_all
-SELECT DISTINCT ON (id) id, revision, created_at AS since FROM revision
-WHERE kind = 'tenant' ORDER BY id, revision DESC;
+-- Of the tenants that are in force.
+SELECT id, revision, since
+FROM (SELECT DISTINCT ON (id) id, revision, created_at AS since, removed FROM revision
+      WHERE kind = 'tenant' ORDER BY id, revision DESC) AS newest
+WHERE NOT removed;
 
 -- name: same
 -- The newest revision that says what a document says.

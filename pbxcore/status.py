@@ -137,7 +137,7 @@ async def status(settings: Settings) -> Status:
         database=stored is not None,
         detail=detail or unread,
         tenants=len(newest),
-        unpublished=tuple(tenant for tenant, (number, _) in newest.items() if index.get(tenant) != number),
+        unpublished=tuple(tenant for tenant in {**newest, **index} if _differs(newest, index, tenant)),
         processes=(
             *(process for process, _ in deciding),
             rater,
@@ -148,6 +148,11 @@ async def status(settings: Settings) -> Status:
         trunks=await trunks.states(settings),
         quarantine=lying,
     )
+
+
+def _differs(newest: Newest, index: Mapping[str, int], tenant: str) -> bool:
+    """Tell whether a tenant is stored and not published so, or published though it is out of force."""
+    return tenant not in newest or index.get(tenant) != newest[tenant][0]
 
 
 async def _web(settings: Settings) -> Process:

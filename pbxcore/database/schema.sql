@@ -285,6 +285,7 @@ CREATE TABLE public.revision (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     entitlements jsonb,
     spelled json,
+    removed boolean DEFAULT false NOT NULL,
     CONSTRAINT revision_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'account'::text, 'catalogue'::text]))),
     CONSTRAINT revision_revision_check CHECK ((revision > 0))
 );
@@ -296,6 +297,8 @@ COMMENT ON COLUMN public.revision.source IS 'The document as it was written, com
 COMMENT ON COLUMN public.revision.entitlements IS 'What the contract of a tenant''s account lets it use, and since when; empty: what the document says.';
 
 COMMENT ON COLUMN public.revision.spelled IS 'Of a catalogue the document in the order of its keys, which jsonb does not keep: of two options the later one is the higher.';
+
+COMMENT ON COLUMN public.revision.removed IS 'With it the tenant was taken out of force; its document is the one that it had.';
 
 CREATE TABLE public.spool_position (
     spool text NOT NULL,

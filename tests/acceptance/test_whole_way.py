@@ -158,6 +158,8 @@ def test_the_story_is_told_and_true(machine: Machine) -> None:
     (leg,) = told["story"]["rated"]
     assert [(p["source"], p["seconds"]) for p in leg["pieces"]] == [("allowance", 6), ("overflow", 4)]
     assert leg["amount_micro"] == 12_667
+    code, tenants = machine.say("tenants")
+    assert (code, [one["id"] for one in tenants]) == (0, ["acme"]), "it leaves nobody behind"
 
 
 async def test_a_forwarded_call_is_one_rated_leg(

@@ -1,0 +1,144 @@
+"""A tenant is taken out of force, and put back: what ends, what stays, and whatever dies meanwhile."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from pbxcore import database, entitling, phones, publication, removal
+from pbxcore.rater.book import load_book
+from pbxcore.settings import Settings
+from rating.destinations.load import load
+from tests.integration.examples import ACME, CONFIG, OTHER, acme
+from tests.integration.test_door import index, put, rows, start
+
+Command = Callable[..., tuple[int, str]]
+OF_ACME = "SELECT revision, removed, author FROM revision WHERE kind = 'tenant' AND id = 'acme' ORDER BY 1"
+
+
+def endpoints(settings: Settings) -> set[str]:
+    """The phones that Asterisk knows."""
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as db:
+        return {row[0] for row in db.execute("SELECT id FROM ps_endpoints")}
+
+
+async def test_what_ends_is_shown_before_anything_does(settings: Settings, command: Command) -> None:
+    """Numbers, phones and mailboxes by name or number; without --confirm nothing is stored."""
+    await start(settings)
+    code, said = await asyncio.to_thread(command, "remove", "acme")
+    assert (code, "would be out of force" in said, "with --confirm" in said) == (0, True, True), said
+    assert "+493055500111" in said
+    assert "3 phones of 3 extensions" in said
+    assert "account acme" in said
+    told = json.loads((await asyncio.to_thread(command, "remove", "acme", "--json"))[1])
+    assert (told["done"], told["mailboxes"], told["revision"]) == (False, 2, 1)
+    assert [tuple(row) for row in await rows(settings, OF_ACME)] == [(1, False, "test")]
+    code, said = await asyncio.to_thread(command, "remove", "acm")
+    assert (code, "did you mean acme?" in said) == (1, True)
+
+
+async def test_a_tenant_goes_whole_and_its_legs_are_rated(settings: Settings, command: Command) -> None:
+    """No plan, phone, mailbox or number of it is left; others may have the number; who paid still pays."""
+    await start(settings)
+    await put(settings, other=OTHER)
+    code, said = await asyncio.to_thread(command, "remove", "acme", "--confirm", "--author", "anna")
+    assert (code, "pbxcore rollback acme --to 1" in said) == (0, True), said
+    assert index(settings)["tenants"] == {"other": 1}
+    assert endpoints(settings) == {"other-p10"}
+    with contextlib.closing(sqlite3.connect(phones.mailboxes_db(settings))) as db:
+        assert db.execute("SELECT * FROM voicemail").fetchall() == []
+    listed = json.loads((await asyncio.to_thread(command, "tenants", "--json"))[1])
+    assert [one["id"] for one in listed] == ["other"]
+    applied = await put(settings, other=OTHER.replace("+493055500191", "+493055500111"))
+    assert not applied.findings, "a number of it is free"
+    connection = await database.connect(settings.database, application="test")
+    book = await load_book(connection, load(CONFIG / "destinations"))
+    assert await publication.is_complete(settings, connection)
+    await connection.close()
+    payer = book.account_of("acme/10")
+    assert payer is not None
+    assert payer.account == "acme"
+    code, said = await asyncio.to_thread(command, "remove", "acme", "--confirm")
+    assert (code, "out of force already, by anna" in said) == (1, True), said
+
+
+async def test_it_is_put_in_force_again_as_ever(settings: Settings, command: Command) -> None:
+    """By an earlier revision or its document, though the newest one says the same; the history tells it."""
+    await start(settings)
+    password = phones.password_of(settings, "acme-p10")
+    before = endpoints(settings)
+    await removal.remove(settings, "acme", author="anna")
+    assert (await asyncio.to_thread(command, "rollback", "acme", "--to", "1"))[0] == 0
+    assert (index(settings)["tenants"], endpoints(settings)) == ({"acme": 3}, before)
+    assert phones.password_of(settings, "acme-p10") == password
+    await removal.remove(settings, "acme", author="anna")
+    applied = await put(settings, acme=ACME)
+    assert [(one.revision, one.what) for one in applied.changes] == [(5, "in force again")]
+    assert index(settings)["tenants"] == {"acme": 5}
+    told = json.loads((await asyncio.to_thread(command, "history", "acme", "--json"))[1])
+    said = {one["revision"]: one["what"] for one in told if one["kind"] == "tenant"}
+    assert said == {1: "first revision", 2: "out of force", 3: "in force again", 4: "out of force",
+                    5: "in force again"}  # fmt: skip
+
+
+async def test_who_did_not_know_of_it_is_refused(settings: Settings) -> None:
+    """A document made from the revision before would put it in force again unseen."""
+    await start(settings)
+    await removal.remove(settings, "acme", author="anna")
+    (stale,) = (await put(settings, acme="# base: 1\n" + acme(20))).stale
+    assert (stale.base, stale.current, stale.newer[0].author) == (1, 2, "anna")
+    (stale,) = (await put(settings, acme="# base: 1\n" + ACME)).stale
+    assert "acme" not in index(settings)["tenants"], "nor by what it said"
+    assert not (await put(settings, acme="# base: 2\n" + ACME)).stale
+
+
+async def test_a_removal_that_was_cut_off_is_completed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who removes dies before, or over, its publication: with the database or without the rest follows."""
+    await start(settings)
+    connection = await database.connect(settings.database, application="test")
+
+    async def dies(*_: object, **__: object) -> tuple[()]:
+        raise OSError("cut")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(publication, "catch_up", dies)
+        assert (await removal.remove(settings, "acme", author="anna")).pending == "cut"
+    assert "acme" in index(settings)["tenants"]
+    assert not await publication.is_complete(settings, connection)
+    with monkeypatch.context() as cut:
+        cut.setattr(publication, "_put_in_force", lambda *_: None)
+        await publication.catch_up(settings, connection)
+    assert endpoints(settings)
+    assert publication.finish(settings) == ("acme",)
+    assert (index(settings)["tenants"], endpoints(settings)) == ({}, set())
+    assert await publication.is_complete(settings, connection)
+    assert publication.finish(settings) == ()
+    await connection.close()
+
+
+async def test_its_contract_counts_nothing_and_brings_nothing_back(settings: Settings) -> None:
+    """What a contract lets its tenants use is no reason for a revision of one that is out of force."""
+    folders = ("catalogues", "accounts", "contracts", "tenants")
+    await put(settings, **{name: text for folder in folders for name, text in _documents(folder).items()})
+    used = "SELECT event ->> 'use' AS used FROM contract_fact ORDER BY number DESC LIMIT 1"
+    before = json.loads((await rows(settings, used))[0]["used"])["counts"]
+    assert before["extensions"] == 3
+    await removal.remove(settings, "acme", author="anna")
+    assert set(json.loads((await rows(settings, used))[0]["used"])["counts"].values()) == {0}
+    connection = await database.connect(settings.database, application="test")
+    async with connection.transaction():
+        now = await connection.fetchval("SELECT now()")
+        assert await entitling.bring(connection, "acme", author="bruno", now=now) == ()
+    await connection.close()
+    assert [row["revision"] for row in await rows(settings, OF_ACME) if not row["removed"]] == [1]
+    assert not (await put(settings, acme=ACME)).findings
+    assert json.loads((await rows(settings, used))[0]["used"])["counts"] == before
+
+
+def _documents(folder: str) -> dict[str, str]:
+    return {f"{folder}-{one.stem}": one.read_text() for one in (CONFIG / folder).glob("*.yaml")}
