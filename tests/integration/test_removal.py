@@ -70,10 +70,15 @@ async def test_it_is_put_in_force_again_as_ever(settings: Settings, command: Com
     await start(settings)
     password = phones.password_of(settings, "acme-p10")
     before = endpoints(settings)
+    message = settings.voicemail / "acme" / "10" / "INBOX" / "msg0000.txt"
+    message.parent.mkdir(parents=True)
+    message.write_text("for Anna")
     await removal.remove(settings, "acme", author="anna")
+    assert not message.exists()
     assert (await asyncio.to_thread(command, "rollback", "acme", "--to", "1"))[0] == 0
     assert (index(settings)["tenants"], endpoints(settings)) == ({"acme": 3}, before)
     assert phones.password_of(settings, "acme-p10") == password
+    assert message.read_text() == "for Anna"
     await removal.remove(settings, "acme", author="anna")
     applied = await put(settings, acme=ACME)
     assert [(one.revision, one.what) for one in applied.changes] == [(5, "in force again")]
