@@ -18,13 +18,14 @@ from pbxcore.database import AWAY, Connection, connect, url_of
 from pbxcore.machine.running import settings_of_running
 from rating import money
 from rating.periods import from_iso
-from rating.rated import Piece, Source
+from rating.rated import Piece, Quarantine, Source
 from rating.store import quarantine, stream
 from rating.store.quarantine import Correction, Waiting
 from rating.store.stream import Entry
 from rating.wire import dump, leg_to_json
 
 RECENT = 20  # legs of a table for which no position was named
+MOST_RELEASED = 10_000  # legs of one request: some seconds of the rater's time
 LISTED = 1_000  # a screen's worth many times over
 RETRY_S = 2.0  # while the database is away
 
@@ -68,15 +69,24 @@ def list_waiting(as_json: AsJson = False) -> None:
 
 @waiting.command()
 def release(
-    key: Annotated[str, typer.Argument(help="Key of the leg, from `pbxcore quarantine list`.")],
+    key: Annotated[str, typer.Argument(help="Key of the leg, from `pbxcore quarantine list`.")] = "",
+    reason: Annotated[
+        Quarantine | None, typer.Option(help="Instead of one leg all that wait for this reason.")
+    ] = None,
     payer: Annotated[str | None, typer.Option(help="Who pays instead: tenant/extension.")] = None,
     ended: Annotated[str | None, typer.Option(help="When it ended: 2026-11-22T10:15:30.000000Z.")] = None,
 ) -> None:
     """Rate a leg again, by the documents of today. What still cannot be rated comes back with its reason.
 
     A leg without a recorded end is rated to its last sign of life, unless you say when it ended. Each release
-    stands for itself: what you do not name is as recorded, not as somebody named it before.
+    stands for itself: what you do not name is as recorded, not as somebody named it before. Who has mended
+    a price releases all that waited for it: pbxcore quarantine release --reason no-price
     """
+    if reason is not None:
+        _release_all(reason, alone=not (key or payer or ended))
+        return
+    if not key:
+        raise fail("which leg?", "name its key, from pbxcore quarantine list, or a --reason", Exit.USAGE)
     try:
         correction = Correction(payer=payer, ended_us=None if ended is None else from_iso(ended))
     except ValueError as error:
@@ -84,6 +94,19 @@ def release(
     if not run(_release(key, correction)):
         raise fail(f"no leg {key} waits", "list those that do: pbxcore quarantine list", Exit.NO)
     out.print(f"[green]✓[/] {escape(key)} is released; the rater takes it up within a second")
+
+
+def _release_all(reason: Quarantine, *, alone: bool) -> None:
+    if not alone:
+        message = "--reason is about all that wait for it, as they were recorded"
+        raise fail(message, "name one leg to say who pays, or when it ended", Exit.USAGE)
+    legs = run(_release_of(reason))
+    if not legs:
+        raise fail(f"no leg waits for {reason}", "list those that do: pbxcore quarantine list", Exit.NO)
+    more = ", the oldest; more wait" if legs == MOST_RELEASED else ""
+    out.print(
+        f"[green]✓[/] {legs} {'leg is' if legs == 1 else 'legs are'} released{more}; the rater takes them up"
+    )
 
 
 async def _print_lines(since: int, *, follow: bool) -> None:
@@ -126,6 +149,11 @@ async def _recent(since: int | None) -> Sequence[Entry]:
 async def _waiting() -> Sequence[Waiting]:
     async with database_connection() as connection:
         return await quarantine.waiting(connection, LISTED)
+
+
+async def _release_of(reason: Quarantine) -> int:
+    async with database_connection() as connection:
+        return await quarantine.release_all(connection, reason, by=getpass.getuser(), limit=MOST_RELEASED)
 
 
 async def _release(key: str, correction: Correction) -> bool:

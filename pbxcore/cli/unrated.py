@@ -29,5 +29,7 @@ def remedies(found: Iterable[Lying]) -> list[str]:
     """Say for each reason what helps, and how a leg is let go then."""
     said = [f"{one.reason}: {REMEDIES[one.reason]}" for one in found]
     return (
-        [*said, "`pbxcore quarantine list` names each; then `pbxcore quarantine release KEY`"] if said else []
+        [*said, "`pbxcore quarantine list` names each; then `pbxcore quarantine release KEY`, or `--reason`"]
+        if said
+        else []
     )

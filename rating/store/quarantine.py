@@ -36,6 +36,17 @@ class Waiting:
     released_by: str
 
 
+async def release_all(connection: Connection, reason: Quarantine, *, by: str, limit: int) -> int:
+    """Ask to rate again what waits for one reason, as it was recorded; return how many legs that are.
+
+    At most `limit`, the oldest: what is left waits for the next request.
+    """
+    async with connection.transaction():
+        found = await connection.fetch(_SQL["release_all"], reason.value, by, limit)
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, reason.value)
+    return len(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lying:
     """Legs in quarantine for one reason.

@@ -53,6 +53,14 @@ SET release_at = now(), released_by = $2, release_payer = $3, release_ended_us =
 WHERE key = $1 AND settled_at IS NULL
 RETURNING key
 
+-- name: release_all
+-- Of one reason, those that have waited longest; each as it was recorded.
+UPDATE quarantined_leg
+SET release_at = now(), released_by = $2, release_payer = NULL, release_ended_us = NULL
+WHERE key IN (SELECT key FROM quarantined_leg WHERE settled_at IS NULL AND reason = $1
+              ORDER BY quarantined_at, key LIMIT $3)
+RETURNING key
+
 -- name: waiting
 SELECT key, reason, detail, leg, quarantined_at, released_by, release_at FROM quarantined_leg
 WHERE settled_at IS NULL

@@ -261,6 +261,30 @@ async def test_what_cannot_be_rated_waits_and_is_rated_when_released(
     assert not await quarantine.release(connection, first.leg.key, by="test", correction=Correction())
 
 
+async def test_all_that_wait_for_one_reason_are_released_at_once(
+    connection: Connection, spool: Path, rater: Running
+) -> None:
+    """The oldest first, as many as are asked for; what waits for another reason waits on."""
+    write(spool, "".join([*records(3, World(payers=("newco/1",))), *records(5, World(payers=("other/1",)))]))
+    async with rater():
+        await read_to_the_end(connection, spool)
+        mine = [one for one in await quarantine.waiting(connection, 10) if one.leg.payer == "newco/1"]
+        await put(connection, "tenant", "newco", {"account": "acme"})
+        no_price, unknown = Quarantine.NO_PRICE, Quarantine.UNKNOWN_ACCOUNT
+        assert await quarantine.release_all(connection, no_price, by="test", limit=10) == 0
+        assert await quarantine.release_all(connection, unknown, by="test", limit=1) == 1
+        (leg,) = [entry.leg for entry in await rated(connection, 1)]
+        assert leg.key == mine[0].leg.key
+        assert await quarantine.release_all(connection, unknown, by="test", limit=10) > 1
+        assert {entry.leg.payer for entry in await rated(connection, len(mine))} == {"newco/1"}
+
+        async def back() -> bool:
+            return not any(one.released_by for one in await quarantine.waiting(connection, 10))
+
+        await until(back)
+        assert {one.leg.payer for one in await quarantine.waiting(connection, 10)} == {"other/1"}
+
+
 async def test_a_price_that_no_ledger_holds_stops_nobody(
     connection: Connection, spool: Path, rater: Running
 ) -> None:

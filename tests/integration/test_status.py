@@ -132,6 +132,15 @@ async def test_what_lies_in_quarantine_is_counted_with_what_helps(
     assert "pbxcore quarantine release KEY" in table
     said = json.loads((await asyncio.to_thread(command, "status", "--json"))[1])["quarantine"]
     assert [(one["reason"], one["legs"]) for one in said] == [("no-price", 2), ("no-payer", 1)]
+    for arguments, code, word in (
+        (("--reason", "no-price"), 0, "2 legs are released"),
+        (("--reason", "no-payer"), 0, "1 leg is released"),
+        (("--reason", "indeterminate"), 1, "no leg waits for indeterminate"),
+        (("a", "--reason", "no-price"), 2, "all that wait for it"),
+        ((), 2, "which leg?"),
+    ):
+        released = await asyncio.to_thread(command, "quarantine", "release", *arguments)
+        assert (released[0], word in released[1]) == (code, True), released
     unknown = settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
     assert (await status(unknown)).quarantine is None
 
