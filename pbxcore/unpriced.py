@@ -5,7 +5,8 @@ cannot call is worse than a leg that waits in quarantine (`rating.store.quaranti
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -25,12 +26,12 @@ from pbxcore.database.queries import named
 from pbxcore.documents import Read
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
-from rating.book import Account, Stretch, bind
+from rating.book import Stretch, bind
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations
 from rating.destinations.load import load
 from rating.periods import SECOND_US
-from rating.unpriced import unpriced
+from rating.unpriced import of_number, unpriced
 
 SQL = named(Path(__file__).with_name("unpriced.sql"))
 NAMED = 4  # countries by name; of more their number
@@ -50,40 +51,61 @@ async def notes(settings: Settings, documents: Sequence[Read], at: datetime) -> 
         return ()
     destinations = await asyncio.to_thread(load, settings.config / "destinations")
     book = bind(destinations, catalogues, accounts, {})
+    gaps = _Gaps(destinations)
     found = []
     for spec in tenants:
         account = book.accounts.get(spec.account)
         if account is not None and all(stay.catalogue in book.tariffs for stay in account.stays):
             stretch = book.stretch(account, int(at.timestamp()) * SECOND_US)
-            found += _notes(_plan(spec), account, stretch, destinations)
+            found += _notes(build_plan(spec, revision=0, trunks=()), stretch, gaps)
     return tuple(found)
 
 
-def _plan(spec: TenantSpec) -> Plan:
-    return build_plan(spec, revision=0, trunks=())
+@dataclass(frozen=True, slots=True)
+class _Gaps:
+    """What has no price, asked of each tariff once: a thousand tenants share a few."""
+
+    destinations: Destinations
+    known: dict[Hashable, Mapping[Destination, tuple[str, ...]]] = field(default_factory=dict)
+
+    def of(self, stretch: Stretch) -> Mapping[Destination, tuple[str, ...]]:
+        """Give destinations of which no number has a price, and how their numbers begin, as examples."""
+        tables = tuple(map(id, stretch.tables))  # those of one tariff and day are the same ones
+        name = stretch.tariff.name if stretch.tariff else ""
+        key = (name, stretch.account.country, stretch.bands, tables)
+        if key not in self.known:
+            found = unpriced(self.destinations, stretch)
+            self.known[key] = {where: tuple(map(example, begins)) for where, begins in found.items()}
+        return self.known[key]
 
 
-def _notes(plan: Plan, account: Account, stretch: Stretch, destinations: Destinations) -> list[Note]:
-    rights = _rights(plan)
-
-    def reached(beginning: str) -> bool:
-        number = example(beginning)
-        return any(ever_covers(one, number, plan.country) for one in rights)
-
+def _notes(plan: Plan, stretch: Stretch, gaps: _Gaps) -> list[Note]:
+    account = stretch.account
     calls = "are refused (no-price)" if account.bounded else "go out and wait in quarantine"
     if stretch.tariff is None or stretch.broken:
         why = stretch.broken or "none of its catalogues is in force yet"
         message = f"account {account.account} has no prices for calls of {plan.tenant}: {why}; they {calls}"
-        return [
-            Note(message, "correct its catalogue, or the day from which it holds (`valid_from`, `moves`)")
-        ]
-    named = [one for one in _allowed(rights) if reached(one)]
-    found = unpriced(destinations, stretch, reached, [*named, *plan.named_numbers])
+        remedy = "correct its catalogue, or the day from which it holds (`valid_from`, `moves`)"
+        return [Note(message, remedy)]
+    found = _reached(plan, stretch, gaps)
     if not found:
         return []
     where = f"{plan.tenant} may call where {stretch.tariff.name} has no price: {_words(found)}"
     remedy = "add rows to the catalogue, or take them out of what the tenant may call (`may_call`, `rights`)"
     return [Note(f"{where}; such calls {calls}", remedy)]
+
+
+def _reached(plan: Plan, stretch: Stretch, gaps: _Gaps) -> frozenset[Destination]:
+    """Give destinations without a price to which calls of a tenant may go."""
+    rights = _rights(plan)
+
+    def reached(number: str) -> bool:
+        return any(ever_covers(one, number, plan.country) for one in rights)
+
+    bare = {where for where, numbers in gaps.of(stretch).items() if any(map(reached, numbers))}
+    numbers = [*filter(reached, _allowed(rights)), *plan.named_numbers]
+    named = (of_number(gaps.destinations, stretch, number) for number in numbers)
+    return frozenset(bare | {where for where in named if where is not None})
 
 
 def _rights(plan: Plan) -> list[Rights]:
