@@ -117,6 +117,21 @@ def test_what_calls_have_set_aside_is_told_where_nobody_else_may_have_it() -> No
     assert told.deed == Ledger(calls_micro=3)
 
 
+@pytest.mark.parametrize(("top_ups", "prepaid"), [((), False), ((EURO * 60,), True)])
+def test_what_an_account_has_before_a_move_from_invoices_is_for_calls(
+    top_ups: tuple[int, ...], *, prepaid: bool
+) -> None:
+    """They may take it until then: the event alone pays the first debit, and then the contract has all."""
+    signed = facts.Sign(change=Change(add={"extension": 3}), signed_form=True)
+    moved = [on(date(2027, 1, 10), facts.Move(catalogue="openvoip", change=SIGN.change, signed_form=True))]
+    moved += [on(date(2027, 1, 12), facts.TopUp(amount_micro=micro)) for micro in top_ups]
+    until, customer = date(2027, 3, 7), Customer(catalogue="autphone")
+    found = history((on(date(2026, 1, 5), signed), *moved), OFFERS, customer, until)
+    told = ledger.untold(found, Balance(paid={date(2027, 1, 11): 50 * EURO}), NOON)
+    assert found.states[-1].prepaid is prepaid
+    assert told == ((on(until, Ledger(paid_micro=50 * EURO), NOON),) if prepaid else ())
+
+
 @pytest.mark.parametrize(
     ("told", "minutes", "expected"),
     [
