@@ -1,7 +1,5 @@
 """One credit: an account pays as its contract does, and whoever leaves the credit is told what to do."""
 
-# ruff: noqa: F811 — fixtures are imported, and named as parameters
-
 import asyncio
 import json
 from datetime import timedelta
@@ -9,8 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pbxcore.settings import Settings
-from tests.integration.test_door import ONE_LEG, codes, put, rows
-from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
+from tests.integration.one_credit.ada import (
     ACCOUNT,
     AUTPHONE,
     HEAD,
@@ -18,13 +15,11 @@ from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
     Say,
     contract,
     enter,
-    machine,
     micro,
-    say,
-    settings,
     today,
     total,
 )
+from tests.integration.test_door import ONE_LEG, codes, put, rows
 
 INVOICED = ACCOUNT.replace("prepaid", "postpaid")
 MOVE = "move: {catalogue: autphone, add: {extension: 3}, signed_form: x.pdf}"

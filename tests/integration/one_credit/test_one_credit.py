@@ -1,92 +1,40 @@
 """One credit: what a contract takes and is paid, and what calls take, is one sum in the account's balance."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from pbxcore import contract_log, database, debiting, ordering
-from pbxcore.settings import Settings, Trunk
+from pbxcore.settings import Settings
 from tests.integration.credit_calls import (
     MOBILE,
     SECOND_US,
     SLICE_S,
     Lines,
     Running,
-    a_rater,
     ask,
     now_us,
     until,
     write,
 )
-from tests.integration.test_door import CONFIG, codes, put, rows
-from tests.integration.test_entitled import facts, tenant
-
-ROME = ZoneInfo("Europe/Rome")
-OPENVOIP = (CONFIG / "catalogues/openvoip.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
-AUTPHONE = (CONFIG / "catalogues/autphone.yaml").read_text().replace("valid_from: 2026", "valid_from: 2020")
-ACCOUNT = (
-    "version: 1\naccount: acme\nname: Ada\ncountry: DE\ncatalogue: openvoip\ntime_zone: Europe/Rome\n"
-    "payment: prepaid\n"
+from tests.integration.one_credit.ada import (
+    ACCOUNT,
+    AUTPHONE,
+    HEAD,
+    Command,
+    Say,
+    contract,
+    enter,
+    micro,
+    text,
+    today,
+    total,
 )
-HEAD = "version: 1\ncontract: ada\ncatalogue: openvoip\naccount: acme\nevents:\n"
-SIGN = "sign: {add: {extension: 2, line: 1, number: 1}}"
-TENANT = tenant(2, name="acme").replace("account: beta", "account: acme")
-Command = Callable[..., tuple[int, str]]
-Say = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
-
-
-def today() -> date:
-    """The day of the account."""
-    return datetime.now(ROME).date()
-
-
-def contract(credit: str, *events: str, ago: int = 40) -> str:
-    """Write a contract of 13.80 a month that was signed so many days ago."""
-    day = today() - timedelta(days=ago)
-    return HEAD + "".join(
-        f"  - {{on: {on}, {event}}}\n"
-        for on, event in ((day, f"top_up: '{credit}'"), (day, SIGN), *((today(), one) for one in events))
-    )
-
-
-@pytest.fixture
-def settings(database: str, tmp_path: Path) -> Settings:
-    """A machine whose folder stays: the metrics of a rater are open for as long as the process."""
-    trunks = (Trunk(name="carrier", host="127.0.0.2"),)
-    return Settings(state=tmp_path, config=CONFIG, database=database, trunks=trunks)
-
-
-@pytest.fixture
-async def machine(settings: Settings) -> Settings:
-    """A machine with a prepaid account and its tenant, and no contract yet."""
-    settings.spool.mkdir(parents=True)
-    assert not (await put(settings, catalogue=OPENVOIP, account=ACCOUNT, tenant=TENANT)).findings
-    return settings
-
-
-@pytest.fixture
-def rater(machine: Settings) -> Running:
-    """Give what lets a rater work."""
-    return partial(a_rater, machine)
-
-
-@pytest.fixture
-def say(command: Command) -> Say:
-    """Give the command line as scripts use it, beside a rater that works."""
-
-    async def said(*arguments: str) -> tuple[int, dict[str, Any]]:
-        code, told = await asyncio.to_thread(command, *arguments, "--json")
-        return code, json.loads(told)
-
-    return said
+from tests.integration.test_door import codes, put, rows
+from tests.integration.test_entitled import facts
 
 
 async def balances(settings: Settings, say: Say) -> tuple[str, str]:
@@ -136,19 +84,6 @@ async def test_calls_payments_orders_and_debits_come_to_one_sum(
     assert [one["ledger"] for one in await facts(machine) if "ledger" in one] == [
         {"paid": "5.000000", "calls": "0.198000"}
     ]
-
-
-def micro(amount: str) -> int:
-    """Read an amount."""
-    whole, _, part = amount.partition(".")
-    sign = -1 if whole.startswith("-") else 1
-    return sign * (abs(int(whole)) * 1_000_000 + int(part.ljust(6, "0")))
-
-
-def text(amount: str) -> str:
-    """Write an amount as the rater does."""
-    whole, _, part = amount.partition(".")
-    return f"{whole}.{part.ljust(6, '0')}"
 
 
 @pytest.mark.row("4.5")
@@ -214,26 +149,6 @@ async def test_what_goes_back_is_what_calls_have_left(machine: Settings, rater: 
         assert await balances(machine, say) == ("0.00", "0.000000")
     refund = "SELECT sum(amount_micro)::bigint AS micro FROM credit_entry WHERE reference LIKE '%/refund/%'"
     assert -(await rows(machine, refund))[0]["micro"] == micro(before) // 10_000 * 10_000
-
-
-async def enter(settings: Settings, reference: str, amount_micro: int) -> None:
-    """Book an entry as the rater does."""
-    connection = await database.connect(database.url_of(settings), application="test")
-    try:
-        await connection.execute(
-            "INSERT INTO credit_entry (account, reference, amount_micro, balance_micro, author) "
-            "VALUES ('acme', $1, $2, 0, 'rater')",
-            reference,
-            amount_micro,
-        )
-    finally:
-        await connection.close()
-
-
-async def total(settings: Settings) -> int:
-    """Sum everything that the rater has booked, or will."""
-    (one,) = await rows(settings, "SELECT coalesce(sum(amount_micro), 0)::bigint AS micro FROM credit_entry")
-    return int(one["micro"])
 
 
 @pytest.mark.parametrize(

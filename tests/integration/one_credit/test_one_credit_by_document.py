@@ -1,47 +1,30 @@
 """One credit, by document: events are judged by what payments and calls did, as orders of a quote are."""
 
-# ruff: noqa: F811 — fixtures are imported, and named as parameters
-
 from datetime import timedelta
 
 import pytest
 
 from pbxcore import database, ordering
 from pbxcore.settings import Settings
-from tests.integration.test_door import CONFIG, codes, put, rows
-from tests.integration.test_one_credit import (  # noqa: F401 — fixtures
+from tests.integration.one_credit.ada import (
     ACCOUNT,
     HEAD,
     SIGN,
     Say,
     contract,
-    machine,
+    enter,
     micro,
-    say,
-    settings,
     today,
+    total,
 )
+from tests.integration.test_door import CONFIG, codes, put, rows
 
 pytestmark = pytest.mark.row("4.5")
 
 
 async def calls(settings: Settings, micro: int | None = None) -> None:
     """Let calls have taken so much; None: all that is there."""
-    connection = await database.connect(database.url_of(settings), application="test")
-    try:
-        await connection.execute(
-            "INSERT INTO credit_entry (account, reference, amount_micro, balance_micro, author) "
-            "SELECT 'acme', 'leg x', -coalesce($1, sum(amount_micro))::bigint, 0, 'rater' FROM credit_entry",
-            micro,
-        )
-    finally:
-        await connection.close()
-
-
-async def balance(settings: Settings) -> int:
-    """Sum the balance, what waits for the rater with it."""
-    (one,) = await rows(settings, "SELECT coalesce(sum(amount_micro), 0)::bigint AS micro FROM credit_entry")
-    return int(one["micro"])
+    await enter(settings, "leg x", -(await total(settings) if micro is None else micro))
 
 
 async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: Settings) -> None:
@@ -50,7 +33,7 @@ async def test_an_order_of_today_spends_nothing_that_calls_took_today(machine: S
     await calls(machine)
     written = HEAD + f"  - {{on: {today()}, order: {{add: {{fax: 1}}}}}}\n"
     assert [code for *_, code in codes(await put(machine, order=written))] == ["overdrawn"]
-    assert await balance(machine) == 0
+    assert await total(machine) == 0
 
 
 @pytest.mark.parametrize("at", ["", "at: '23:59', "])
@@ -58,15 +41,15 @@ async def test_what_was_paid_counts_for_an_order_in_a_document(machine: Settings
     """A payment by the command is there for a document of today, whether it names a minute or not."""
     assert not (await put(machine, contract=contract("20.00", ago=0))).findings
     assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
-    before = await balance(machine)
+    before = await total(machine)
     written = HEAD + f"  - {{on: {today()}, {at}order: {{add: {{extension: 100}}}}}}\n"
     assert not (await put(machine, order=written)).findings
-    after = await balance(machine)
+    after = await total(machine)
     _, shown = await say("contract", "show", "ada", "--on", str(today()))
     assert (shown["products"]["extension"], micro(shown["balance"])) == (102, after)
     assert 0 <= after < before
     assert not (await put(machine, order=written)).findings  # the same once more is no other order
-    assert await balance(machine) == after
+    assert await total(machine) == after
 
 
 @pytest.mark.parametrize("at", ["", "at: '23:59', "])
@@ -80,13 +63,13 @@ async def test_what_was_paid_before_a_new_contract_pays_its_signing(
     assert not (await put(machine, contract=HEAD + f"  - {{on: {today()}, {at}{SIGN}}}\n")).findings
     _, shown = await say("contract", "show", "ada", "--on", str(today()))
     assert shown["signed"] == str(today())
-    assert micro(shown["balance"]) == await balance(machine) < 50_000_000
+    assert micro(shown["balance"]) == await total(machine) < 50_000_000
 
 
 async def test_notice_by_letter_of_who_has_paid_his_debt_counts(machine: Settings, say: Say) -> None:
     """A debit made a debt and it was paid by the command: the contract ends, and the rest goes back."""
     assert not (await put(machine, contract=contract("14.00", ago=40))).findings
-    assert await balance(machine) < 0
+    assert await total(machine) < 0
     assert (await say("credit", "acme", "add", "50.00", "--ref", "BANK-1"))[0] == 0
     assert not (await put(machine, notice=HEAD + f"  - {{on: {today()}, cancel: {{}}}}\n")).findings
     _, shown = await say("contract", "show", "ada", "--on", str(today()))
@@ -113,7 +96,7 @@ async def test_an_invoiced_account_moves_to_no_credit(machine: Settings) -> None
     moves = {"move": {"catalogue": "openvoip", "add": {"extension": 2, "line": 1, "number": 1}}}
     made = await ordering.ask(machine, "bob", moves, author="test")
     assert [one.code for one in made.plan.refusals] == ["pays-otherwise"]
-    assert await balance(machine) == 0
+    assert await total(machine) == 0
 
 
 async def test_a_contract_of_before_with_an_invoiced_account_can_end(machine: Settings) -> None:
