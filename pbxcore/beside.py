@@ -15,7 +15,6 @@ from pbxcore import database, documents
 from pbxcore.documents import Examined, Located, Mistake, Read
 from pbxcore.gaps import FROM_CATALOGUE
 from pbxcore.payers import limited_tenants
-from pbxcore.paying import Compared
 from rating import account, catalogue
 from rating.account import AccountSpec
 from rating.catalogue import CatalogueSpec
@@ -24,15 +23,18 @@ from rating.contract.document import ContractSpec
 from rating.contract.edition import shelf
 from rating.destinations.load import load
 
-Compare: TypeAlias = Callable[[Sequence[Read]], Awaitable[Compared]]
-"""Finds what is wrong with documents in the company of all others there are, else what is to be done."""
-
 
 class Note(NamedTuple):
     """Something that keeps nobody from applying, and what to do about it."""
 
     message: str
     remedy: str
+
+
+Compared: TypeAlias = tuple[tuple[Located, ...], tuple[Note, ...]]
+"""What is wrong with documents; what is to be done beside them, or is not known of them."""
+Compare: TypeAlias = Callable[[Sequence[Read]], Awaitable[Compared]]
+"""Compares documents with all others there are."""
 
 
 async def judge(
@@ -63,11 +65,9 @@ async def _compared(
     if not complete or not judged:
         return tuple(_by_themselves(judged, destinations)), ()
     try:
-        told, to_do = await compare(judged)
+        return await compare(judged)
     except database.AWAY:
         return tuple(_by_themselves(judged, destinations)), tuple(_unknown(judged))
-    remedy = "until it is done, `pbxcore contract show` says so, too"
-    return told, tuple(Note(one.text, remedy) for one in to_do)
 
 
 def _unknown(right: Sequence[Read]) -> Iterator[Note]:
@@ -80,6 +80,9 @@ def _unknown(right: Sequence[Read]) -> Iterator[Note]:
                 f"{one.kind} {one.id} was not checked against its {kind} {name}, which is not among these"
             )
             yield Note(message, "name its file, too, or start the machine: what is in force is asked then")
+    if tenants := [one.id for one in right if one.kind == "tenant"]:
+        message = f"whether contracts let {', '.join(tenants)} have what they use, the database alone knows"
+        yield Note(message, "start the machine: what is in force is asked then")
 
 
 def _named(one: Read) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ from pydantic import BaseModel, ValidationError
 from dialplan.finding import Finding
 from dialplan.spec import TenantSpec
 from pbxcore import (
+    allowing,
     claims,
     contract_checks,
     contract_log,
@@ -43,7 +44,7 @@ from pbxcore import (
     turn,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
-from pbxcore.beside import Note, broken_by, judge
+from pbxcore.beside import Compared, Note, broken_by, judge
 from pbxcore.callers import both_sides
 from pbxcore.change import Change, told
 from pbxcore.database import Connection
@@ -140,8 +141,8 @@ async def beside(settings: Settings, found: Examined) -> tuple[tuple[Located, ..
     return await judge(found, settings.config / "destinations", partial(compare, settings))
 
 
-async def compare(settings: Settings, documents: Sequence[Read]) -> paying.Compared:
-    """Find what is wrong with documents beside those in force, else what is to be done for accounts.
+async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
+    """Find what is wrong with documents beside those in force, and what is to be done, or is not known.
 
     Raises:
         database.AWAY: the database cannot be reached.
@@ -151,7 +152,9 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> paying.Compa
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
-            return findings, () if findings else await paying.to_do(connection, documents)
+            beyond, notes = await allowing.judge(connection, documents, datetime.now(UTC))
+            findings += beyond
+            return findings, notes if findings else (*notes, *await paying.to_do(connection, documents))
     finally:
         connection.terminate()
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from dialplan.finding import Finding
 from pbxcore import contract_log, entitling, lasting
+from pbxcore.beside import Note
 from pbxcore.contract_log import Log
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
-from pbxcore.documents import Located, Read
+from pbxcore.documents import Read
 from rating.account import AccountSpec
 from rating.contract import ledger
 from rating.contract.document import ContractSpec, check
@@ -24,8 +25,7 @@ from rating.contract.ending import Step
 from rating.contract.story import tell_all
 
 SQL = named(Path(__file__).with_name("lasting.sql"))
-Compared = tuple[tuple[Located, ...], tuple[Step, ...]]
-"""What documents come to: mistakes; where there are none, what is to be done for accounts."""
+DONE = "until it is done, `pbxcore contract show` says so, too"
 
 
 async def changed(connection: Connection, spec: AccountSpec) -> tuple[Finding, ...]:
@@ -71,7 +71,7 @@ async def stays_on_credit(connection: Connection, log: Log, offers: Shelf) -> St
     return Step("account", day, _of_rated(account, day) if has_legs else _to_apply(account, day))
 
 
-async def to_do(connection: Connection, documents: Iterable[Read]) -> tuple[Step, ...]:
+async def to_do(connection: Connection, documents: Iterable[Read]) -> tuple[Note, ...]:
     """Find what is to be done for accounts, as contracts will stand with their documents."""
     offers = shelf(await contract_log.catalogues(connection))
     found = []
@@ -84,7 +84,7 @@ async def to_do(connection: Connection, documents: Iterable[Read]) -> tuple[Step
         new = contract_log.new_events(log, document.tree.value)
         told = replace(log, spec=contract_log.with_events(log.spec, log, new))
         found.append(await stays_on_credit(connection, told, offers))
-    return tuple(step for step in found if step is not None)
+    return tuple(Note(step.text, DONE) for step in found if step is not None)
 
 
 def _to_apply(account: str, day: date) -> str:

@@ -36,8 +36,9 @@ def check(
 
     Every mistake is listed with its line and what to do about it: wrong keys and values, members and targets
     that do not exist, calls that would go round for ever or end nowhere, two tenants with one number. Where
-    the database answers, they are compared with the documents in force, too; without it, what only those
-    could tell is named. Whether a tenant's contract lets it have what it uses, apply says.
+    the database answers, they are compared with the documents in force, too, and with what contracts let
+    their tenants use; without it, what only those could tell is named. Of a contract that changes along
+    with its tenants apply says whether it lets them.
 
     Exit code 0: nothing is wrong. 1: something is, or no document was found.
     """

@@ -15,11 +15,11 @@ import typer
 
 from dialplan.finding import Finding
 from pbxcore import beside, documents
+from pbxcore.beside import Compared
 from pbxcore.cli import findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.tables import Table
 from pbxcore.documents import Located, Read, in_order
-from pbxcore.paying import Compared
 from pbxcore.settings import Settings
 from rating import book as books
 from rating import money, wire

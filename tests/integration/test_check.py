@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pbxcore.settings import Settings
-from tests.integration.examples import CONFIG, OTHER
+from tests.integration.examples import ACME, CONFIG, OTHER
 from tests.integration.test_door import start
 
 
@@ -79,8 +79,35 @@ def test_a_malformed_event_of_a_stored_contract_is_told(
 ) -> None:
     """What follows for its account cannot be known, and the command says what is wrong all the same."""
     asyncio.run(start(settings))
+    assert command("apply", str(CONFIG / "contracts"))[0] == 0
     file = settings.state / "contract.yaml"
     written = (CONFIG / "contracts" / "acme.yaml").read_text()
     file.write_text(written + "  - {on: 2026-02-01, at: '25:99', order: {add: {extension: 1}}}\n")
     code, said = command("check", "--json", str(file))
     assert (code, found(said)) == (1, {"wrong-value"}), said
+
+
+def test_check_says_what_a_contract_does_not_let_a_tenant_have(
+    settings: Settings, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As apply does, and before anything is stored; what a changing contract allows is not known."""
+    asyncio.run(start(settings))
+    more, contract = settings.state / "acme.yaml", CONFIG / "contracts" / "acme.yaml"
+    phones = "".join(f'  "{number}": {{name: N, devices: [p{number}]}}\n' for number in (13, 14))
+    more.write_text(ACME.replace("groups:\n", f"{phones}groups:\n", 1))
+    code, said = command("check", "--json", str(more), str(contract))
+    (note,) = json.loads(said)["notes"]
+    assert code == 0
+    assert note.startswith("whether contract acme, which changes too, lets tenant acme have what it uses")
+    assert command("apply", str(contract))[0] == 0
+    for documents in ((more,), (more, contract)):
+        code, said = command("check", "--json", *map(str, documents))
+        assert (code, found(said)) == (1, {"too-many-extensions"}), said
+        assert json.loads(said)["notes"] == []
+    assert command("apply", "--json", str(more))[0] == 1
+    more.write_text(ACME + "max_calls: 9\n")
+    code, said = command("check", "--json", str(more))
+    assert (code, json.loads(said)["notes"]) == (0, [])
+    monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+    said = command("check", "--json", str(more))[1]
+    assert "whether contracts let acme have what they use" in said
