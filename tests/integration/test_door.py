@@ -438,7 +438,7 @@ async def test_old_plans_do_not_pile_up(settings: Settings) -> None:
     for seconds in (13, 14, 15):
         await put(settings, acme=text.replace("timeout_s: 12", f"timeout_s: {seconds}"))
     names = sorted(path.name for path in (settings.published / "tenants").iterdir())
-    assert names == ["acme.2.json", "acme.4.json"]
+    assert names == ["acme.3.json", "acme.4.json"]
 
 
 async def test_another_trunk_reaches_every_plan(settings: Settings) -> None:
