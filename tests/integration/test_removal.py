@@ -140,6 +140,9 @@ async def test_its_contract_counts_nothing_and_brings_nothing_back(settings: Set
         now = await connection.fetchval("SELECT now()")
         assert await entitling.bring(connection, "acme", author="bruno", now=now) == ()
     await connection.close()
+    assert set(json.loads((await rows(settings, used))[0]["used"])["counts"].values()) == {0}, (
+        "it is not there"
+    )
     assert [row["revision"] for row in await rows(settings, OF_ACME) if not row["removed"]] == [1]
     assert not (await put(settings, acme=ACME)).findings
     assert json.loads((await rows(settings, used))[0]["used"])["counts"] == before
