@@ -39,9 +39,9 @@ from dialplan.switchable import mistake
 from pbxcore import documents, published, switches
 from pbxcore.cli import findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
-from pbxcore.cli.calls import limits_in_words
 from pbxcore.cli.instants import read_instant
 from pbxcore.cli.tables import Table
+from pbxcore.cli.ways import limits_in_words
 from pbxcore.control.decision_log import switch_to_json
 from pbxcore.payers import limits_of
 from pbxcore.settings import Settings

@@ -24,8 +24,10 @@ from pbxcore.cli import calls, findings, kinds
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.apply import report
 from pbxcore.cli.database import no_database
+from pbxcore.cli.places import places
 from pbxcore.cli.tables import Table, shown
 from pbxcore.database import Connection
+from pbxcore.documents import Read
 from pbxcore.machine.running import settings_of_running, unstarted_trunks
 from pbxcore.revisions import Entry, Revision
 from pbxcore.settings import Settings
@@ -104,17 +106,17 @@ def diff(
     settings = settings_of_running()
     there = published.load(settings.published)
     plans, now = _plans(file, settings), datetime.now(UTC)
-    changed = [consequences(there, there.plans.get(plan.tenant), plan, now) for plan in plans]
+    changed = [consequences(there, there.plans.get(plan.tenant), plan, now) for _, plan in plans]
     if as_json:
         out.print_json(json.dumps([one for tenant in changed for one in calls.as_json(tenant)]))
     else:
-        for tenant in changed:
-            calls.show(tenant)
+        for tenant, (document, plan) in zip(changed, plans, strict=True):
+            calls.show(tenant, places=places(document, there.plans.get(plan.tenant), plan))
     if any(changed):
         raise typer.Exit(int(Exit.NO))
 
 
-def _plans(file: Path, settings: Settings) -> list[Plan]:
+def _plans(file: Path, settings: Settings) -> list[tuple[Read, Plan]]:
     trunks = tuple(trunk.name for trunk in settings.trunks)
     right, wrong = documents.read(
         [file],
@@ -126,10 +128,10 @@ def _plans(file: Path, settings: Settings) -> list[Plan]:
     if wrong:
         findings.show(wrong)
         raise fail("a document with mistakes changes nothing", "mend them first", Exit.NO)
-    specs = [document.spec for document in right if isinstance(document.spec, TenantSpec)]
+    specs = [(document, document.spec) for document in right if isinstance(document.spec, TenantSpec)]
     if not specs:
         raise kinds.wrong("tenant", file, right)
-    return [build_plan(_with_terms(spec), revision=0, trunks=trunks) for spec in specs]
+    return [(document, build_plan(_with_terms(spec), revision=0, trunks=trunks)) for document, spec in specs]
 
 
 def _with_terms(spec: TenantSpec) -> TenantSpec:

@@ -1,18 +1,24 @@
 """What a change means for callers, in words."""
 
+import dataclasses
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
 
+from dialplan.build import build_plan
 from dialplan.decision import (
     Admit,
+    Because,
     Confirm,
     Decision,
     Hunt,
     Limit,
     ListenToVoicemail,
+    Next,
     Outside,
     Play,
     Reason,
@@ -22,10 +28,17 @@ from dialplan.decision import (
     Voicemail,
     Why,
 )
-from dialplan.difference import Changed
+from dialplan.difference import STRANGER, Changed
+from dialplan.keys import Keys
+from dialplan.spec import TenantSpec
 from pbxcore.callers import Consequences
-from pbxcore.cli import calls
-from pbxcore.cli.calls import apart, brief
+from pbxcore.cli import calls, ways
+from pbxcore.cli.places import NOWHERE, Places, places
+from pbxcore.cli.ways import apart, brief
+from pbxcore.documents import read
+
+ACME = Path(__file__).parents[3] / "config/tenants/acme.yaml"
+COUNTED_FIVE = (Limit(group="acme", category="all", most=5),)
 
 OUTSIDE = Outside(
     trunks=("carrier",),
@@ -43,12 +56,15 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        ((Ring(endpoints=("acme-p10", "acme-p11"), timeout_s=12),), "ring acme-p10+acme-p11 12 s"),
-        ((Play(sound="closed"), Voicemail(mailbox="10@acme")), "play closed, then record in 10@acme"),
-        ((ListenToVoicemail(mailbox="10@acme"),), "listen to 10@acme"),
-        ((OUTSIDE,), "+436641234567 for acme/11"),
-        ((Reject(cause=1, reason=Reason.UNKNOWN_NUMBER),), f"refuse: {Reason.UNKNOWN_NUMBER}"),
-        ((Confirm(sounds=("do-not-disturb", "activated")),), "confirm by do-not-disturb+activated"),
+        ((Ring(endpoints=("acme-p10", "acme-p11"), timeout_s=12),), "acme-p10, acme-p11 ring for 12 s"),
+        ((Play(sound="closed"), Voicemail(mailbox="10@acme")), "closed is played, then voicemail 10 records"),
+        ((ListenToVoicemail(mailbox="10@acme"),), "voicemail 10 is heard"),
+        ((OUTSIDE,), "+436641234567 is called, acme/11 pays"),
+        ((Reject(cause=1, reason=Reason.UNKNOWN_NUMBER),), f"it is refused: {Reason.UNKNOWN_NUMBER}"),
+        (
+            (Confirm(sounds=("do-not-disturb", "activated")),),
+            "it is confirmed by do-not-disturb and activated",
+        ),
     ],
 )
 def test_a_decision_in_few_words(steps: tuple[Step, ...], words: str) -> None:
@@ -73,27 +89,27 @@ def decided(*steps: Step, hunts: tuple[Hunt, ...] = ()) -> Decision:
             decided(OUTSIDE),
             decided(replace(OUTSIDE, presented="+493022200100")),
             (
-                "+436641234567 for acme/11; presented none",
-                "+436641234567 for acme/11; presented +493022200100",
+                "+436641234567 is called, acme/11 pays; shows none",
+                "+436641234567 is called, acme/11 pays; shows +493022200100",
             ),
         ),
         (
             decided(replace(OUTSIDE, trunks=("carrier", "other"))),
             decided(OUTSIDE),
             (
-                "+436641234567 for acme/11; trunks carrier, other",
-                "+436641234567 for acme/11; trunks carrier",
+                "+436641234567 is called, acme/11 pays; over carrier, other",
+                "+436641234567 is called, acme/11 pays; over carrier",
             ),
         ),
         (
             decided(OUTSIDE, hunts=(HUNT,)),
-            decided(OUTSIDE, hunts=(replace(HUNT, strategy="linear"),)),
+            decided(OUTSIDE, hunts=(replace(HUNT, strategy="round_robin"),)),
             (
-                "+436641234567 for acme/11; turns acme/60 random",
-                "+436641234567 for acme/11; turns acme/60 linear",
+                "+436641234567 is called, acme/11 pays; members ring in any order in acme/60",
+                "+436641234567 is called, acme/11 pays; members ring in turn in acme/60",
             ),
         ),
-        (None, decided(OUTSIDE), ("not possible", "+436641234567 for acme/11")),
+        (None, decided(OUTSIDE), ("not possible", "+436641234567 is called, acme/11 pays")),
     ],
 )
 def test_two_ways_never_read_the_same(
@@ -114,11 +130,11 @@ def changed(phone: str, before: Decision, after: Decision, hour: int = 12, switc
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, *found: Changed) -> list[str]:
-    """Give the lines of the table, without its head."""
+    """Give the lines that are printed, each way of a call in three."""
     console = Console(width=200, record=True, quiet=False, file=None)
     monkeypatch.setattr(calls, "out", console)
     calls.show(Consequences(calls=found, holds=()))
-    return [" ".join(line.split()) for line in console.export_text().splitlines()[1:]]
+    return [" ".join(line.split()) for line in console.export_text().splitlines()]
 
 
 def test_what_changes_every_call_alike_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +142,9 @@ def test_what_changes_every_call_alike_is_one_line(monkeypatch: pytest.MonkeyPat
     counted = [changed(name, decided(ring), decided(COUNTED, ring), 12 - n)
                for n, (name, ring) in enumerate(RINGS.items())]  # fmt: skip
     assert shown(monkeypatch, *counted) == [
-        "acme-p10, acme-p11, acme-p12 10 Sun 2026-11-22 10:00 … … count at most 5 calls of acme …"
+        "acme-p10, acme-p11, acme-p12 → 10, from Sun 2026-11-22 10:00 UTC on",
+        "now …",
+        "then … it is counted: at most 5 calls of acme …",
     ]
 
 
@@ -139,13 +157,94 @@ def test_what_changes_otherwise_has_a_line_of_its_own(monkeypatch: pytest.Monkey
         changed("acme-p12", decided(ring), decided(replace(ring, prefix="Sales"))),
         changed("acme-p12", decided(ring), decided(COUNTED), switched="office"),
     )
-    assert len(lines) == 3
-    assert "ring acme-p10 12 s count at most 5 calls of acme" in lines[0]
-    assert "office switched to special" in lines[2]
+    assert len(lines) == 9
+    assert lines[1:3] == ["now acme-p10 rings for 12 s", "then it is counted: at most 5 calls of acme"]
+    assert lines[5].endswith("before the caller's name Sales")
+    assert "while office is switched to special" in lines[6]
 
 
 def test_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three are named."""
     found = [changed(f"acme-p{n}", decided(OUTSIDE), decided(COUNTED)) for n in range(9)]
-    (line,) = shown(monkeypatch, *found)
-    assert line.startswith("acme-p0, acme-p1, acme-p2 and 6 more 10 Sun")
+    line, _, _ = shown(monkeypatch, *found)
+    assert line.startswith("acme-p0, acme-p1, acme-p2 and 6 more → 10, from Sun")
+
+
+def test_who_calls_from_outside_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody dials a trunk; and who hides the number is anonymous."""
+    calls_in = [
+        replace(changed("trunk-carrier", decided(OUTSIDE), decided()), shows=shows)
+        for shows in ("", STRANGER, "+4930123")
+    ]
+    line, _, _ = shown(monkeypatch, *calls_in)
+    assert line.startswith("anonymous over carrier, anybody over carrier, +4930123 over carrier → 10")
+
+
+@pytest.mark.parametrize("step", get_args(Step), ids=lambda one: one.__name__)
+def test_every_field_of_a_step_has_its_words(step: type) -> None:
+    """What differs is never told by a name of the program's inside."""
+    assert {one.name for one in dataclasses.fields(step)} <= ways.FIELDS.keys()
+
+
+RING = Ring(endpoints=("acme-p10",), timeout_s=9)
+KEYS = Keys(blind="##", attended="", tenant="acme", music="")
+KEYS_WITH_MUSIC = replace(KEYS, music="x")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            RING,
+            replace(RING, then=Next(busy=2)),
+            ("goes on with nothing", "step 2 if busy, nothing if no answer"),
+        ),
+        (
+            RING,
+            replace(RING, then=Next(busy=2, no_answer=2, unreachable=2)),
+            ("nothing", "goes on with step 2"),
+        ),
+        (
+            RING,
+            replace(RING, called_keys=KEYS),
+            ("by none", "who answers transfers by ##"),
+        ),
+        (
+            replace(RING, called_keys=KEYS),
+            replace(RING, called_keys=KEYS_WITH_MUSIC),
+            ("with the machine's music", "with x music"),
+        ),
+        (OUTSIDE, replace(OUTSIDE, hidden=True), ("hides its number no", "hides its number yes")),
+        (OUTSIDE, replace(OUTSIDE, limits=COUNTED_FIVE), ("counted none", "counted at most 5 calls of acme")),
+    ],
+)
+def test_what_differs_is_told_in_words(before: Step, after: Step, words: tuple[str, str]) -> None:
+    """No representation of the program's values: where it goes on, what is pressed, yes and no."""
+    for said, word in zip(apart(decided(before), decided(after)), words, strict=True):
+        assert word in said
+        assert "(" not in said
+
+
+def test_places_of_a_document_are_told_with_their_lines() -> None:
+    """Those that concern a call by its rules; of a call that no rule names, all of them."""
+    found = Places(
+        {("groups", "sales", "timeout_s"): 47, ("groups", "sales", "strategy"): 45, ("language",): 8}
+    )
+    ruled = Decision(version="acme@1", steps=(), because=(Because(rule="groups.sales", text="rings"),))
+    assert found.of([ruled, None]) == "groups.sales.strategy (line 45), groups.sales.timeout_s (line 47)"
+    assert found.of([decided()]).startswith("language (line 8), groups.sales.strategy (line 45)")
+
+
+def test_the_lines_of_a_document_are_those_that_differ(tmp_path: Path) -> None:
+    """A comment or another order of keys changes nothing; a new document changes no place of one in force."""
+    file, old = tmp_path / "acme.yaml", ACME.read_text()
+    file.write_text("# new\n" + old.replace("timeout_s: 12", "timeout_s: 15"))
+    plans = []
+    for path in (ACME, file):
+        (document,), _ = read([path])
+        assert isinstance(document.spec, TenantSpec)
+        plans.append((document, build_plan(document.spec, revision=1, trunks=("carrier",))))
+    (_, before), (document, after) = plans
+    line = file.read_text().splitlines().index("    timeout_s: 15") + 1
+    assert places(document, before, after).lines == {("groups", "sales", "timeout_s"): line}
+    assert places(document, None, after) == NOWHERE
