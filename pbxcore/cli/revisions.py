@@ -41,7 +41,7 @@ Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Def
 
 @app.command(rich_help_panel="Changing")
 def history(name: Name, as_json: AsJson = False) -> None:
-    """Show who changed a document, and when; of a contract each fact: orders, notices, what tenants use."""
+    """Show who changed what in a document, and when; of a contract each fact: orders, notices, use."""
 
     async def looked(connection: Connection) -> tuple[Sequence[Entry], Sequence[str]]:
         found = await revisions.history(connection, name)
