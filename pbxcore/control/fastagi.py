@@ -35,7 +35,7 @@ ANSWER_LIMIT_S = 5.0  # decision and its round trips
 LOOK_S = 0.1  # between two looks for sessions past their limit
 # Asterisk writes each of its 26 lines to the socket by itself, and the next one leaves when the one before is
 # acknowledged. Linux does that at once for as many as the window has room for, 16 at most, and then for what
-# we have read. In so small a window three of them wake us one by one; the others come together after these.
+# we have read. In so small a window three come by themselves; the others are there as soon as these are read.
 WINDOW = 4_096
 
 SESSIONS = Counter("pbxcore_agi_sessions_total", "FastAGI sessions by how they ended", ["end"])
@@ -237,12 +237,20 @@ class _Session:
             more = self._client.recv(MAX_REQUEST)
         except BlockingIOError:
             return ""
+        if more and not (self._reply or self.waiting or more.endswith(END)):
+            more += self._behind()
         self._text += more
         if self._reply:
             return self._hear(self._reply, more)
         if self.waiting:  # Asterisk has nothing to say now: it left, or babbles
             return "" if more and len(self._text) <= MAX_LINE else "cut"
         return self._ask() if END in self._text else self._begun(more)
+
+    def _behind(self) -> bytes:
+        """Take what waited for us to read: it is here by now, and would take another turn of the loop."""
+        with contextlib.suppress(BlockingIOError):
+            return self._client.recv(MAX_REQUEST)
+        return b""
 
     def _begun(self, more: bytes) -> str:
         """Wait for the rest of what has begun like a request."""

@@ -2,10 +2,12 @@
 
 A deciding process as it runs (its loop, its metrics in files, its log of decisions, its switches) answers a
 process that asks as Asterisk does: a connection for each question, forty lines written one by one, the answer
-acknowledged. Phones of 100 tenants call outside; one question follows the other.
+acknowledged. Phones of 100 tenants call outside; one question follows the other, or they come PER_S a second:
+then others use core and caches between two, as they do between two calls, and a question takes twice as much.
 
 Ends with one line of JSON: `question_cpu_us` (median of ROUNDS of a thousand questions: what one takes of the
-process that answers, user and system) and `question_p50_us` (from connecting to the answer, by the clock).
+process that answers, user and system), `question_p50_us` (from connecting to the answer, by the clock), and
+`question_cold_cpu_us` (as the first, at PER_S).
 """
 
 import asyncio
@@ -31,14 +33,22 @@ from tests.benchmarks import bench_decide
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 QUESTIONS = 1_000  # a round
+COLD_QUESTIONS = 300  # a round of them takes three seconds
+PER_S = 100
 TENANTS = 100
 AROUND = 18  # further headers that each request has, and that nobody reads
 ANSWER = b"200 result=0\n"
 
 
-def ask(port: int) -> list[float]:
-    """Ask a round of questions; return the microseconds of each."""
-    return [_asked(port, number) for number in range(QUESTIONS)]
+def ask(port: int, questions: int, per_s: int) -> list[float]:
+    """Ask so many a second, or one after the other for 0; return the microseconds of each."""
+    started = time.perf_counter()
+    took = []
+    for number in range(questions):
+        if per_s:
+            time.sleep(max(0.0, started + number / per_s - time.perf_counter()))
+        took.append(_asked(port, number))
+    return took
 
 
 def _asked(port: int, number: int) -> float:
@@ -88,21 +98,24 @@ async def answer(settings: Settings) -> None:
         settle()
         await _round(port)  # files are open and children of metrics made
         rounds = [await _round(port) for _ in range(ROUNDS)]
+        cold = [await _round(port, COLD_QUESTIONS, PER_S) for _ in range(ROUNDS)]
     figures = {
         "question_cpu_us": round(statistics.median(cpu_us for cpu_us, _ in rounds)),
         "question_p50_us": round(statistics.median(wall_us for _, wall_us in rounds)),
+        "question_cold_cpu_us": round(statistics.median(cpu_us for cpu_us, _ in cold)),
     }
     print(json.dumps(figures))  # noqa: T201 — a benchmark's last line is its result
 
 
-async def _round(port: int) -> tuple[float, float]:
+async def _round(port: int, questions: int = QUESTIONS, per_s: int = 0) -> tuple[float, float]:
     before = time.process_time()
     asking = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.benchmarks.bench_question", str(port), stdout=asyncio.subprocess.PIPE
-    )
+        sys.executable, "-m", "tests.benchmarks.bench_question", str(port), str(questions), str(per_s),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
     said, _ = await asking.communicate()
     assert asking.returncode == 0
-    return (time.process_time() - before) * 1e6 / QUESTIONS, statistics.median(json.loads(said))
+    return (time.process_time() - before) * 1e6 / questions, statistics.median(json.loads(said))
 
 
 def _free_port() -> int:
@@ -114,7 +127,7 @@ def _free_port() -> int:
 def main() -> None:
     """Ask, as the process that is given a port; else answer."""
     if len(sys.argv) > 1:
-        print(json.dumps(ask(int(sys.argv[1]))))  # noqa: T201 — for who answers
+        print(json.dumps(ask(*map(int, sys.argv[1:]))))  # noqa: T201 — for who answers
         return
     with tempfile.TemporaryDirectory(prefix="pbx") as folder:
         settings = Settings(state=Path(folder), config=Path(folder))

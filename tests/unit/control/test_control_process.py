@@ -336,3 +336,20 @@ def test_a_log_that_cannot_keep_up_drops_and_counts(
     log.note({})
     log.note({})
     assert decision_log.LINES.labels("dropped")._value.get() == before + 1
+
+
+async def test_what_cannot_be_written_is_lost_alone(settings: Settings) -> None:
+    """An entry that is no JSON is counted and told; the log goes on with what comes after."""
+    log = decision_log.DecisionLog(settings.decisions / "x.ndjson")
+    lost = decision_log.LINES.labels("lost")
+    before = lost._value.get()
+    running = asyncio.create_task(log.run())
+    log.note({"call": object()})
+    async with asyncio.timeout(60):
+        while lost._value.get() == before:  # noqa: ASYNC110 — the count is all that is told
+            await asyncio.sleep(0.005)
+    log.note({"call": "pbx-1.0"})
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (settings.decisions / "x.ndjson").read_text() == '{"call":"pbx-1.0"}\n'
+    assert lost._value.get() == before + 1
