@@ -193,8 +193,12 @@ def _in_any_language(value: Any) -> Any:  # noqa: ANN401 — whatever stands in 
 
 
 def short_form(key: str, form: type = str) -> Callable[[Any], Any]:
-    """Let a text, or a value of another form, stand for a mapping of which only `key` is given."""
-    return lambda value: {key: value} if isinstance(value, form) else value
+    """Let a text, or a value of another form, stand for a mapping of which only `key` is given.
+
+    A number where a text belongs lacks its quotes: it is told for that, and not for being no mapping.
+    """
+    forms = (str, int) if form is str else form
+    return lambda value: {key: value} if isinstance(value, forms) else value
 
 
 TenantId = Annotated[

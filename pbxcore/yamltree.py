@@ -7,7 +7,7 @@ date. So `NO` is Norway, `08:00` a time of day and `+4930…` a telephone number
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -92,7 +92,7 @@ def read_trees(text: str) -> tuple[tuple[Tree, ...], tuple[tuple[int, Finding], 
     except _TooMuch as limit:
         reader.findings.append((1, _too_much(str(limit))))
     except yaml.YAMLError as broken:
-        reader.findings.append(_syntax(broken))
+        reader.findings.append(_syntax(broken, written))
     return tuple(trees), tuple(reader.findings)
 
 
@@ -178,9 +178,13 @@ def _too_much(message: str) -> Finding:
     return Finding(path=(), code="too-much", message=message, remedy="divide it into several files")
 
 
-def _syntax(broken: yaml.YAMLError) -> tuple[int, Finding]:
+def _syntax(broken: yaml.YAMLError, written: Sequence[str]) -> tuple[int, Finding]:
     mark = getattr(broken, "problem_mark", None)
     problem = getattr(broken, "problem", None) or str(broken)
     remedy = "look at this line and the one before: indentation, a colon, a quote or a bracket"
     line = mark.line + 1 if mark else 1
+    here = written[line - 1] if line <= len(written) else ""
+    if "\t" in here[: len(here) - len(here.lstrip())]:
+        message, remedy = "this line is indented with a tab", "indent it with blanks, as the lines around it"
+        return line, Finding(path=(), code="no-yaml", message=message, remedy=remedy)
     return line, Finding(path=(), code="no-yaml", message=f"this is no YAML: {problem}", remedy=remedy)

@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from pbxcore import database
 from pbxcore.cli.slips import slips
 from pbxcore.cli.terminal import Terminal
 from pbxcore.cli.usage import in_words
@@ -60,6 +61,10 @@ def main() -> None:
         code = Exit(error.exit_code)
     except typer.Abort:
         code = Exit.NO
+    except database.UNLIKE as lacking:
+        message = f"the database is not that of this version of pbxcore: {lacking}"
+        fail(message, "end `make run` and start it again: that brings it up to date", Exit.UNAVAILABLE)
+        code = Exit.UNAVAILABLE
     sys.exit(int(code or Exit.DONE))
 
 

@@ -6,7 +6,7 @@ Owns the words around them. Refuses to find any (`pbxcore.documents`).
 from collections.abc import Iterable
 from itertools import groupby
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from pbxcore.cli.app import out
@@ -48,7 +48,9 @@ def _table(findings: Iterable[Located]) -> Table:
 def _words(located: Located) -> RenderableType:
     finding = located.finding
     where = ".".join(map(str, finding.path))
-    first = Text.assemble(("✗ ", "bold red"), finding.message, ("  " + where if where else "", "dim"))
-    return Group(
-        first, Text.assemble(("  → ", "green"), (finding.remedy, "green"), (f"  [{finding.code}]", "dim"))
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    lines.add_row(
+        Text("✗", "bold red"), Text.assemble(finding.message, ("  " + where if where else "", "dim"))
     )
+    lines.add_row("", Text.assemble(("→ " + finding.remedy, "green"), (f"  [{finding.code}]", "dim")))
+    return lines

@@ -3,7 +3,17 @@
 Owns connections and migrations (one tree for all tables). Refuses queries: they stand with their subjects.
 """
 
-from pbxcore.database.connection import AWAY, Connection, connect, pool, url_of, why_away
+from pbxcore.database.connection import AWAY, UNLIKE, Connection, connect, pool, url_of, why_away
 from pbxcore.database.migration import NewerSchemaError, migrate
 
-__all__ = ["AWAY", "Connection", "NewerSchemaError", "connect", "migrate", "pool", "url_of", "why_away"]
+__all__ = [
+    "AWAY",
+    "UNLIKE",
+    "Connection",
+    "NewerSchemaError",
+    "connect",
+    "migrate",
+    "pool",
+    "url_of",
+    "why_away",
+]

@@ -17,6 +17,8 @@ CONNECT_S = 5
 COMMAND_S = 30  # the slowest statement of ours, a batch of some thousand legs, takes under a second
 POOL_SIZE = 8  # the private server allows 60 in all
 
+# Of another version of this program: what a statement names is not there.
+UNLIKE: tuple[type[Exception], ...] = (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError)
 # Ours, and not a mistake in a statement: the server is away, starting, stopping, full or cut us off.
 AWAY: tuple[type[Exception], ...] = (
     OSError,  # TimeoutError included

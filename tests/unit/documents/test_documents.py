@@ -426,3 +426,17 @@ def test_another_kind_of_document_is_told_as_that(command: str, wanted: str) -> 
     given = "contract" if "rate" in command and wanted == "account" else "account"
     assert done.exit_code == 2, done.output
     assert f"holds {given} acme, and no {wanted}" in done.stderr
+
+
+def test_a_tab_is_told_as_a_tab() -> None:
+    """Editors show it as blanks; YAML takes none at the beginning of a line."""
+    _, (wrong,) = read_texts([("x.yaml", "tenant: a\nextensions:\n\t10: {}\n")])
+    assert (wrong.line, wrong.finding.message) == (3, "this line is indented with a tab")
+
+
+def test_a_member_without_quotes_is_told_for_them() -> None:
+    """Nobody who wrote 10 wants to write a mapping."""
+    text = ACME.read_text().replace('members: ["10", "11"]', "members: [10, 11]")
+    _, findings = read_texts([("x.yaml", text)])
+    remedies = {one.finding.remedy for one in findings if one.finding.path[-2:-1] == ("members",)}
+    assert remedies == {'write text; a number that is a name stands in quotes, "10"'}

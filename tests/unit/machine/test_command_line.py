@@ -1,5 +1,6 @@
 """A wrong command line is told like every other mistake: what is wrong, and what may stand there."""
 
+import asyncpg
 import pytest
 
 from pbxcore.cli.app import Exit, fail, main
@@ -72,6 +73,23 @@ def test_what_was_typed_is_quoted_letter_by_letter(
     told = "".join(capsys.readouterr())
     assert quoted in told
     assert max(map(len, told.splitlines())) < 1_000  # no line is filled up to the width of a pipe
+
+
+def test_a_database_of_another_version_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has a new program and an old machine that runs reads what to do, and no traceback."""
+
+    def old(_question: object) -> None:
+        raise asyncpg.UndefinedColumnError('column "removed" does not exist')
+
+    monkeypatch.setattr("pbxcore.cli.status.ask", old)
+    code, told = said("tenants", monkeypatch, capsys)
+    assert (code, told.splitlines()[0]) == (
+        3,
+        '✗ the database is not that of this version of pbxcore: column "removed" does not exist',
+    )
+    assert "start it again" in told
 
 
 @pytest.mark.parametrize("fragment", ["[bold]", "[/]", r"C:\[x]", "[1, 2]"])

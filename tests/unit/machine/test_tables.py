@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from pbxcore.cli import explain, porting, rated, status, thresholds
+from dialplan.finding import Finding
+from pbxcore.cli import explain, findings, porting, rated, status, thresholds
 from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.tables import Table, shown
 from pbxcore.cli.terminal import Terminal
+from pbxcore.documents import Located
 from pbxcore.recent import Recent
 from pbxcore.revisions import Tenant
 from rating.rated import Piece, RatedLeg, Source
@@ -142,3 +144,16 @@ def test_nothing_is_broken_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert Terminal(file=io.StringIO()).width == 80
     assert Terminal(file=io.StringIO(), width=40).roomy is False
+
+
+def test_a_remedy_goes_on_below_its_own_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sign and the line's number stand by themselves, however long a mistake is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    finding = Finding(path=("name",), code="wrong-value", message="m " * 60, remedy="r " * 60)
+    findings.show([Located("acme.yaml", 7, finding)])
+    _file, first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith(" 7  ✗ m m")
+    assert {line[:6].strip() for line in others} == {""}
+    assert [line[6:10] for line in others if "→" in line] == ["→ r "]
