@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.markup import escape
 
+from dialplan.finding import closest
 from dialplan.spec import TenantSpec
 from pbxcore import documents, published
 from pbxcore.cli import findings, kinds
@@ -83,5 +84,5 @@ def _in_force(tenant: str) -> tuple[TenantSpec, int]:
     plan = there.plans.get(tenant)
     if plan is None:
         remedy = "`pbxcore tenants` lists them; a document that is not applied yet is named by its file"
-        raise fail(f"no tenant {tenant} is in force here", remedy, Exit.NO)
+        raise fail(f"no tenant {tenant} is in force here", closest(tenant, there.plans, remedy), Exit.NO)
     return TenantSpec.model_validate_json(plan.document), plan.revision

@@ -101,7 +101,7 @@ def _passwords(settings: Settings, plan: Plan) -> dict[str, str]:
         return {one.endpoint: one.password or password_of(settings, one.endpoint) for one in plan.phones}
     except OSError as error:
         message = f"the secret that passwords are made of cannot be read: {error.strerror}"
-        raise fail(message, f"ask as the owner of {escape(str(settings.state))}", Exit.UNAVAILABLE) from error
+        raise fail(message, f"ask as the owner of {settings.state}", Exit.UNAVAILABLE) from error
 
 
 def _plan(settings: Settings, tenant: str) -> Plan:
@@ -110,6 +110,6 @@ def _plan(settings: Settings, tenant: str) -> Plan:
         if tenant in revisions:
             return published.read(settings.published, tenant, revisions[tenant])
     except (published.UnpublishedError, DialplanError) as error:
-        raise fail(escape(str(error)), "publish with `pbxcore apply`", Exit.NO) from error
+        raise fail(str(error), "publish with `pbxcore apply`", Exit.NO) from error
     remedy = closest(tenant, revisions, "list them: pbxcore tenants")
-    raise fail(f"no tenant {escape(tenant)} is in force", remedy, Exit.NO)
+    raise fail(f"no tenant {tenant} is in force", remedy, Exit.NO)

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from dialplan import porting as life
+from dialplan.finding import closest
 from dialplan.hours import local_time
 from dialplan.numbers import is_e164
 from dialplan.plan import Number, Plan
@@ -46,7 +47,8 @@ def numbers(
     there, now = published.load(Settings().published), datetime.now(UTC)
     plans = [plan for plan in there.plans.values() if tenant in {None, plan.tenant}]
     if tenant and not plans:
-        raise fail(f"no tenant {tenant} is in force here", "`pbxcore tenants` lists them", Exit.NO)
+        remedy = closest(tenant, there.plans, "`pbxcore tenants` lists them")
+        raise fail(f"no tenant {tenant} is in force here", remedy, Exit.NO)
     rows = [
         _row(plan, entry, now)
         for plan in sorted(plans, key=lambda one: one.tenant)

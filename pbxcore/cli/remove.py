@@ -57,11 +57,9 @@ def _there(tenant: str) -> Ending:
     there, known = ask(looked)
     if there is None:
         remedy = closest(tenant, known, "list them: pbxcore tenants")
-        raise fail(f"there is no tenant {escape(tenant)}", remedy, Exit.NO)
+        raise fail(f"there is no tenant {tenant}", remedy, Exit.NO)
     if there.removed:
-        message = (
-            f"tenant {tenant} is out of force already, by {escape(there.author)} of {shown(there.since)}"
-        )
+        message = f"tenant {tenant} is out of force already, by {there.author} of {shown(there.since)}"
         raise fail(message, f"`{_back(there.tenant, there.revision - 1)}` puts it in force again", Exit.NO)
     return there
 
@@ -70,7 +68,7 @@ def _remove(there: Ending, author: str) -> Applied:
     try:
         return asyncio.run(removal.remove(settings_of_running(), there.tenant, author=author))
     except RemovalError as error:
-        raise fail(f"{escape(str(error))}; nothing was changed", escape(error.remedy), Exit.NO) from error
+        raise fail(f"{error}; nothing was changed", error.remedy, Exit.NO) from error
     except BusyError as busy:
         raise fail(f"{busy}; nothing was changed", "send it again", Exit.UNAVAILABLE) from busy
     except UnansweredError as lost:

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from dialplan.facts import State
+from dialplan.finding import closest
 from dialplan.plan import Plan
 from dialplan.published import Published
 from dialplan.switch import CLEARED, NO_SWITCHES, Switch, Switches, SwitchKind
@@ -110,9 +111,11 @@ def _read(settings: Settings) -> Switches:
 
 
 def _plan(settings: Settings, tenant: str) -> Plan:
-    plan = _plans(settings).plans.get(tenant)
+    plans = _plans(settings).plans
+    plan = plans.get(tenant)
     if plan is None:
-        raise fail(f"no tenant {tenant} is in force", "list them: pbxcore tenants", Exit.NO)
+        remedy = closest(tenant, plans, "list them: pbxcore tenants")
+        raise fail(f"no tenant {tenant} is in force", remedy, Exit.NO)
     return plan
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from dialplan.finding import closest
 from pbxcore import published, voicemail
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.tables import Table
@@ -113,11 +114,13 @@ def _mail_of(mailed: Mapping[str, tuple[State, str]], one: voicemail.Message) ->
 def _mailbox(settings: Settings, tenant: str, box: str) -> str:
     """Return `<box>@<tenant>` of a mailbox that is in force: only such a name reaches the disk."""
     try:
-        plan = published.load(settings.published).plans.get(tenant)
+        plans = published.load(settings.published).plans
     except published.UnpublishedError as error:
         raise fail(str(error), "publish with `pbxcore apply`", Exit.NO) from error
+    plan = plans.get(tenant)
     if plan is None:
-        raise fail(f"no tenant {tenant} is in force", "list them: pbxcore tenants", Exit.NO)
+        remedy = closest(tenant, plans, "list them: pbxcore tenants")
+        raise fail(f"no tenant {tenant} is in force", remedy, Exit.NO)
     if box not in plan.mailboxes:
         known = ", ".join(sorted(plan.mailboxes)) or "none"
         raise fail(f"{tenant} has no mailbox {box}", f"it has: {known}", Exit.NO)

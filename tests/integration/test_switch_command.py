@@ -44,6 +44,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     ("arguments", "code", "word"),
     [
         (("switches", "ghost"), 1, "ghost"),
+        (("switches", "acmee"), 1, "did you mean acme?"),
+        (("numbers", "acmee"), 1, "did you mean acme?"),
+        (("voicemail", "list", "acmee", "10"), 1, "did you mean acme?"),
+        (("flow", "acmee"), 1, "did you mean acme?"),
         (("switch", "set", "acme", "99", "do-not-disturb", "on"), 1, "no extension 99"),
         (("switch", "set", "acme", "10", "forward-always", "extension 10"), 1, "loop"),
         (("switch", "set", "acme", "10", "do-not-disturb", "on", "--until", "soon"), 2, "soon"),

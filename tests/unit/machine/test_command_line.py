@@ -1,9 +1,15 @@
 """A wrong command line is told like every other mistake: what is wrong, and what may stand there."""
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import asyncpg
 import pytest
 
 from pbxcore.cli.app import Exit, fail, main
+
+CLI = Path(__file__).parents[3] / "pbxcore/cli"
 
 
 def said(
@@ -107,3 +113,17 @@ def test_an_unknown_number_is_listed_letter_by_letter(
     with pytest.raises(SystemExit):
         main()
     assert "[/dim]" in capsys.readouterr().out
+
+
+def calls_of(name: str, tree: ast.AST) -> Iterator[ast.Call]:
+    """Find the calls of a function by its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            yield node
+
+
+@pytest.mark.parametrize("module", sorted(CLI.glob("*.py")), ids=lambda path: path.stem)
+def test_nobody_escapes_what_fail_prints_letter_by_letter(module: Path) -> None:
+    """It is no markup, and a backslash before a bracket would be read."""
+    told = list(calls_of("fail", ast.parse(module.read_text("utf-8"))))
+    assert [call.lineno for one in told for call in calls_of("escape", one)] == []
