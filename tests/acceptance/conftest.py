@@ -281,6 +281,11 @@ class Pbx:
         self.until(came)
         return found[-1]
 
+    def decided_since(self, before: int, calls: int) -> list[dict[str, Any]]:
+        """Wait until so many more questions were answered than `before`; give the decisions after those."""
+        self.until(lambda: len(self.decisions()) >= before + calls)
+        return self.decisions()[before:]
+
     def publish(self, document: dict[str, Any], revision: int, *, again: tuple[int, ...] = ()) -> None:
         """Do what the door does, without a database."""
         plan = build_plan(TenantSpec.model_validate(document), revision=revision,

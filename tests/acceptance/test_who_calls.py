@@ -221,7 +221,7 @@ async def test_a_trunk_is_told_numbers_as_it_writes_them(  # noqa: PLR0917 — f
     assert invite.header("P-Asserted-Identity").startswith(f"<sip:{ours}@")
     assert invite.header("Diversion").startswith(f"<sip:{ours}@")
     assert re.findall(r"<sip:([^@]*)@", invite.header("History-Info")) == [ours, called]
-    decision = next(one for one in reversed(choosy.decisions()) if one["facts"]["caller"] == THEIRS)
+    decision = choosy.decided(caller=THEIRS)
     assert [leg["num"] for leg in choosy.trunk_legs(decision["linkedid"])] == [ROUTED]
 
 

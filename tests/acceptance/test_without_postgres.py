@@ -116,9 +116,14 @@ async def _calls_go_on(pbx: Pbx, runs: Runs) -> None:
 def _plays(pbx: Pbx, name: str) -> bool:
     """Tell whether Asterisk has a sound open that is called so."""
     links = Path(f"/proc/{_pid(pbx, 'asterisk')}/fd").iterdir()
-    with contextlib.suppress(FileNotFoundError):  # one was closed meanwhile
-        return any(Path(link.readlink()).name.startswith(name) for link in links)
-    return False
+    return any(_leads_to(link).startswith(name) for link in links)
+
+
+def _leads_to(link: Path) -> str:
+    """Name the file that a descriptor has open; nothing if it was closed since: the others still count."""
+    with contextlib.suppress(FileNotFoundError):
+        return link.readlink().name
+    return ""
 
 
 def _recorded(folder: Path) -> int:
