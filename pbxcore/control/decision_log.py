@@ -116,6 +116,7 @@ class DecisionLog:
             await writing
 
     def _write(self) -> None:
+        _end_line(self._path)
         more = True
         while more:
             first = self._waiting.get()
@@ -132,24 +133,53 @@ class DecisionLog:
                 yield self._waiting.get_nowait()
 
     def _append(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        lines = [line for entry in entries if (line := _line(entry))]
         try:
-            _append(self._path, "".join(f"{encoded(entry)}\n" for entry in entries).encode())
-            WRITTEN.inc(len(entries))
-        except (OSError, TypeError, ValueError):  # whatever it is: the next ones may be written
+            _append(self._path, "".join(lines).encode())
+            WRITTEN.inc(len(lines))
+        except OSError:
             log.exception("the decision log cannot be written")
-            LINES.labels("lost").inc(len(entries))
+            LINES.labels("lost").inc(len(lines))
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    """Write an entry as a line; one that cannot be written is lost alone."""
+    try:
+        return f"{encoded(entry)}\n"
+    except (TypeError, ValueError, RecursionError):
+        log.exception("a decision cannot be logged")
+        LINES.labels("lost").inc()
+        return ""
+
+
+def _end_line(path: Path) -> None:
+    """End the line in which somebody died, so that the next one stands by itself."""
+    with contextlib.suppress(OSError), path.open("rb+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
 
 
 def _append(path: Path, text: bytes) -> None:
-    """Append to a file that may not be there yet; by bare system calls, as there is one line at a time."""
+    """Append to a file that may not be there yet, all or nothing; by bare system calls, as it is little.
+
+    Raises:
+        OSError: it cannot be written (a full disk); of a part that was written nothing stays.
+    """
     try:
         file = os.open(path, APPENDING, 0o644)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, APPENDING, 0o644)
+    written = 0
     try:
-        while text:
-            text = text[os.write(file, text) :]
+        while written < len(text):
+            written += os.write(file, text[written:])
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, os.fstat(file).st_size - written)
+        raise
     finally:
         os.close(file)
 

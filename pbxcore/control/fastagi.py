@@ -314,11 +314,11 @@ def headers_of(text: bytes) -> Headers:
     """Divide a whole request, its empty line at the end, into its headers.
 
     Raises:
-        SessionError: a line that is none, too long or there twice, too many, or something after them.
+        SessionError: a line that is none, too long or there twice, too many, too much, or something behind.
     """
     head, _, more = text.decode("utf-8", "replace").partition(END.decode())
     lines = head.split("\n")
-    if more or len(lines) > MAX_HEADERS or len(max(lines, key=len)) > MAX_LINE:
+    if more or len(text) > MAX_REQUEST or len(lines) > MAX_HEADERS or len(max(lines, key=len)) > MAX_LINE:
         raise SessionError("garbage")
     headers: dict[str, str] = {}
     for line in lines:

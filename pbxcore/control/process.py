@@ -138,21 +138,21 @@ class Process:
         self.switches.look()  # what takes longer, reading all of them, is done before the first call
         self.first(self.plans)
         answer = answering(self.decide, decisions, self.keep, self.pay)
-        async with (
-            asyncio.TaskGroup() as tasks,
-            fastagi.listen("127.0.0.1", port, answer),
-            local_socket.listen(self.settings.run_dir / f"{self.name}.sock", self.handle),
-        ):
-            held = [
-                tasks.create_task(decisions.run(), name="decision-log"),
-                tasks.create_task(self._watch(seen), name="index"),
-            ]
-            log.info("%s decides for %d tenants on port %d", self.name, len(self.plans.plans), port)
+        async with asyncio.TaskGroup() as tasks:
+            logging_them = tasks.create_task(decisions.run(), name="decision-log")
             try:
-                yield tasks
-            finally:
-                for task in held:
-                    task.cancel()
+                async with (
+                    fastagi.listen("127.0.0.1", port, answer),
+                    local_socket.listen(self.settings.run_dir / f"{self.name}.sock", self.handle),
+                ):
+                    watching = tasks.create_task(self._watch(seen), name="index")
+                    log.info("%s decides for %d tenants on port %d", self.name, len(self.plans.plans), port)
+                    try:
+                        yield tasks
+                    finally:
+                        watching.cancel()
+            finally:  # nobody asks any more
+                logging_them.cancel()
                 self.switches.close()
 
     async def handle(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,9 +169,10 @@ async def test_probes_change_nothing(server: Server) -> None:
         b"agi_network_script: other\n\n",
         b"agi_network_script: decide\n\n",
         REQUEST.replace(b"|11|", b"|\xff\xfe|"),
+        b"".join(b"agi_around_%d: " % n + b"x" * 1_000 + b"\n" for n in range(16)) + REQUEST,
     ],
     ids=["empty", "http", "tls", "many", "long", "long-line", "twice", "no-colon", "more", "script",
-         "no-arguments", "not-utf8"],
+         "no-arguments", "not-utf8", "much"],
 )  # fmt: skip
 async def test_garbage_gets_no_answer(server: Server, garbage: bytes) -> None:
     """What is no question is closed without a word, and the next question is answered."""

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import threading
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -339,17 +340,42 @@ def test_a_log_that_cannot_keep_up_drops_and_counts(
 
 
 async def test_what_cannot_be_written_is_lost_alone(settings: Settings) -> None:
-    """An entry that is no JSON is counted and told; the log goes on with what comes after."""
-    log = decision_log.DecisionLog(settings.decisions / "x.ndjson")
+    """An entry that is no JSON is counted and told; what was noted with it is written."""
     lost = decision_log.LINES.labels("lost")
     before = lost._value.get()
+    assert await _logged(settings, {"call": object()}, {"call": "pbx-1.0"}) == '{"call":"pbx-1.0"}\n'
+    assert lost._value.get() == before + 1
+
+
+async def test_a_disk_that_gets_full_leaves_no_half_line(settings: Settings) -> None:
+    """Of a batch that could be written in part nothing stays: the next line would go on where it ends."""
+    lost = decision_log.LINES.labels("lost")
+    before = lost._value.get()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    await _logged(settings, {"call": "pbx-1.0"})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        await _logged(settings, {"call": "x" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert lost._value.get() == before + 1
+    assert await _logged(settings, {"call": "pbx-2.0"}) == '{"call":"pbx-1.0"}\n{"call":"pbx-2.0"}\n'
+
+
+async def test_the_line_in_which_somebody_died_is_ended(settings: Settings) -> None:
+    """What is noted after a restart stands on lines of its own."""
+    (settings.decisions / "x.ndjson").parent.mkdir(parents=True, exist_ok=True)
+    (settings.decisions / "x.ndjson").write_text('{"call":"pbx')
+    assert await _logged(settings, {"call": "pbx-2.0"}) == '{"call":"pbx\n{"call":"pbx-2.0"}\n'
+
+
+async def _logged(settings: Settings, *entries: dict[str, Any]) -> str:
+    """Note entries while a log runs; give the file when it has ended."""
+    log = decision_log.DecisionLog(settings.decisions / "x.ndjson")
     running = asyncio.create_task(log.run())
-    log.note({"call": object()})
-    async with asyncio.timeout(60):
-        while lost._value.get() == before:  # noqa: ASYNC110 — the count is all that is told
-            await asyncio.sleep(0.005)
-    log.note({"call": "pbx-1.0"})
+    await asyncio.sleep(0)
+    for entry in entries:
+        log.note(entry)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert (settings.decisions / "x.ndjson").read_text() == '{"call":"pbx-1.0"}\n'
-    assert lost._value.get() == before + 1
+    return (settings.decisions / "x.ndjson").read_text()
