@@ -354,6 +354,7 @@ class Writer:
     async def _write(self, priced: Priced, legs: Iterable[Leg], last: int) -> Sequence[Reached]:
         """Write what came of legs; return the thresholds that were told."""
         told = [one for one in priced.reached if one[:3] not in self.told]
+        self.known.balances.update(priced.used)  # the next batch is planned by it; no commit, no next batch
         self.handed_over.set()  # who waits for it goes on when this one waits: the rows are on their way then
         await ledger.write_rated(self.connection, self.turn, last, priced.lines)
         await ledger.write_used(self.connection, priced.used)
@@ -366,9 +367,8 @@ class Writer:
         return told
 
     def _remember(self, priced: Priced, told: Iterable[Reached]) -> None:
-        """Know what has been committed."""
+        """Know what has been committed, beyond the draws."""
         self.told.update(one[:3] for one in told)
-        self.known.balances.update(priced.used)
         metrics.rated_legs().inc(len(priced.lines))
         metrics.released_reservations().labels(why="rated").inc(len(priced.released))
         for one in priced.quarantined:

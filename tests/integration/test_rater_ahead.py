@@ -1,7 +1,8 @@
 """Batches that are committed while the next one is rated: as one after the other, whatever comes between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from pbxcore.database import Connection
 from pbxcore.intake.assemble import NOTHING_OPEN, assemble
 from pbxcore.intake.lines import read as read_records
 from pbxcore.practice.records import World, records
+from pbxcore.rater import writer as rater_writer
 from pbxcore.rater.ahead import Ahead
 from pbxcore.rater.book import load_book
 from pbxcore.rater.pricing import FEW
@@ -28,6 +30,8 @@ from tests.integration.ended_legs import DESTINATIONS, a_connection, ended, put,
 # Three days around the end of a month: both pools of Acme are emptied in either month.
 WORLD = World(first_us=from_iso("2026-02-27T11:00:00+00:00"), every_us=432_000_000)
 LEGS = assemble(read_records("".join(records(600, WORLD)), 0)[0], NOTHING_OPEN).legs
+CLOSE = "UPDATE stream SET rerating = rerating + 1"  # as who closes a month or rates legs again
+Between = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture
@@ -42,8 +46,20 @@ async def take_in(writer: Writer, legs: Sequence[Leg]) -> None:
     await all_ahead(writer, [legs])
 
 
-async def all_ahead(writer: Writer, batches: Iterable[Sequence[Leg]]) -> list[bool]:
-    """Let batches of legs end, each rated while the one before is committed; tell which were foreseen."""
+async def nothing() -> None:
+    """Happen between plan and commit: nothing."""
+
+
+async def all_ahead(
+    writer: Writer, batches: Iterable[Sequence[Leg]], between: Between = nothing
+) -> list[bool]:
+    """Let batches of legs end, each rated while the one before is committed; tell which were foreseen.
+
+    Args:
+        writer: of the rater.
+        batches: of legs.
+        between: happens between plan and commit of each.
+    """
     foreseen = []
     async with asyncio.TaskGroup() as tasks:
         ahead = Ahead(writer, tasks)
@@ -51,6 +67,7 @@ async def all_ahead(writer: Writer, batches: Iterable[Sequence[Leg]]) -> list[bo
             plan = await aside(writer.plan_of, ended(batch))
             foreseen.append(plan.foreseen is not None)
             await ahead.rest()
+            await between()
             await ahead.go(plan, writer.commit(plan), at_end=False)
     return foreseen
 
@@ -124,7 +141,7 @@ async def test_legs_rated_again_meanwhile_are_seen(connection: Connection, write
     await take_in(writer, LEGS[:50])
     first = await aside(writer.plan_of, ended(LEGS[50:60]))
     await connection.execute("UPDATE pool_used SET used_s = used_s + 60")
-    await connection.execute("UPDATE stream SET rerating = rerating + 1")
+    await connection.execute(CLOSE)
     behind = await while_under_way(writer, first, LEGS[60:70])
     writer.expect(behind)
     await writer.commit(behind)
@@ -133,6 +150,59 @@ async def test_legs_rated_again_meanwhile_are_seen(connection: Connection, write
     rest = rate(LEGS[50:70], writer.index.book, moved)
     assert await rated_legs(connection) == [*plain.rated, *rest.rated]
     assert await ledger.used(connection, ["acme"]) == {**moved, **rest.used}
+
+
+async def test_what_others_change_is_known_to_the_batch_behind(
+    connection: Connection, writer: Writer
+) -> None:
+    """A commit that finds everything to be read anew hands its draws on to what is planned beside it."""
+    await take_in(writer, LEGS[:50])
+    happens = iter([CLOSE, "SELECT"])
+    await all_ahead(writer, [LEGS[50:60], LEGS[60:120]], lambda: connection.execute(next(happens)))
+    await is_as(connection, LEGS[:120], writer.index.book)
+
+
+async def test_a_leg_that_came_before_is_known_to_the_batch_behind(
+    connection: Connection, writer: Writer
+) -> None:
+    """A commit that leaves out what it knows already hands the draws of the others on."""
+    await take_in(writer, LEGS[:50])
+    await all_ahead(writer, [LEGS[49:60], LEGS[60:120]])
+    await is_as(connection, LEGS[:120], writer.index.book)
+
+
+async def test_balances_forgotten_for_their_number_are_read_with_what_is_under_way(
+    connection: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that forgets balances because they are too many hands its draws on all the same."""
+    await take_in(writer, LEGS[:50])
+    monkeypatch.setattr(rater_writer, "MOST_BALANCES", 0)
+    await all_ahead(writer, [LEGS[50:60], LEGS[60:120], LEGS[120:200]])
+    await is_as(connection, LEGS[:200], writer.index.book)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_comes_between_prices_are_those_of_a_plain_run(
+    connection: Connection, writer: Writer, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Batches of any size that overlap, closings, balances forgotten, in any order: all draw, each once."""
+    rng = random.Random(seed)
+
+    def batches() -> Iterator[Sequence[Leg]]:
+        first = 0
+        while first < len(LEGS):
+            behind = first + rng.choice([1, 7, 40, FEW + 50])
+            yield LEGS[max(0, first - rng.choice([0, 0, 3])) : behind]
+            first = behind
+
+    async def between() -> None:
+        monkeypatch.setattr(rater_writer, "MOST_BALANCES", rng.choice([0, 500_000, 500_000]))
+        if rng.random() < 1 / 3:
+            await connection.execute(CLOSE)
+
+    foreseen = await all_ahead(writer, batches(), between)
+    assert set(foreseen) == {False, True}
+    await is_as(connection, LEGS, writer.index.book)
 
 
 async def test_a_new_book_counts_for_what_was_planned(connection: Connection, writer: Writer) -> None:
