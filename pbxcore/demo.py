@@ -6,7 +6,6 @@ shows it.
 """
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,12 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pbxcore import database, door, removal
+from pbxcore import database, door, logged, removal
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.phones import password_of
 from pbxcore.practice.sipp import Run, SipMessage, SippCarrier, SippPhone, answering
+from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings, Trunk
+from pbxcore.turn import BusyError
 
 SQL = named(Path(__file__).with_name("demo.sql"))
 
@@ -38,6 +39,7 @@ BUNDLE_S = 6_000  # 100 mobile minutes
 EARLIER_LEG_S = 60  # what was used before, was used in calls of a minute
 PATIENCE_S = 20.0  # for anything the machine does within a second when it is well
 POLL_S = 0.05
+STAYS: tuple[type[Exception], ...] = (*database.AWAY, BusyError, UnansweredError, removal.RemovalError)
 
 Say = Callable[[str], None]
 
@@ -107,9 +109,7 @@ async def tell(settings: Settings, cast: Cast, *, factor: int, say: Say) -> Stor
         rated = await _rated(connection, decision["linkedid"], account)
     finally:
         await connection.close()
-        with contextlib.suppress(*database.AWAY):  # what went wrong before says more
-            await removal.remove(settings, TENANT, author="demo")
-    say("The customer is out of force again; its account and what was rated stay")
+        await leave(settings, say)
     return Story(
         account=account,
         factor=factor,
@@ -118,6 +118,16 @@ async def tell(settings: Settings, cast: Cast, *, factor: int, say: Say) -> Stor
         decision=decision,
         rated=rated,
     )
+
+
+async def leave(settings: Settings, say: Say) -> None:
+    """Take the customer out of force; where that fails, only say so: the story says more."""
+    try:
+        await removal.remove(settings, TENANT, author="demo")
+    except STAYS as error:
+        say(f"The customer stays in force ({error}): pbxcore remove {TENANT} --confirm")
+    else:
+        say("The customer is out of force again; its account and what was rated stay")
 
 
 def problems(story: Story) -> tuple[str, ...]:
@@ -265,14 +275,25 @@ async def _decision(settings: Settings) -> dict[str, Any]:
     newest: dict[str, Any] = {}
 
     async def found() -> bool:
-        for path in settings.decisions.glob("*.ndjson"):
-            for line in path.read_text().splitlines():
-                entry = json.loads(line)
-                if entry["facts"]["dialled"] == TEMPORARY and entry["time"] > newest.get("time", ""):
-                    newest.update(entry)
+        newest.update(newest_decision(settings.decisions))
         return bool(newest)
 
     await _until(found, "no decision was logged")
+    return newest
+
+
+def newest_decision(folder: Path) -> dict[str, Any]:
+    """Give the newest whole line of the logs about a call to the temporary number; empty: there is none."""
+    newest: dict[str, Any] = {}
+    for path in folder.glob("*.ndjson"):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            entry = logged.entry(line)
+            if (
+                entry
+                and entry["facts"].get("dialled") == TEMPORARY
+                and entry["time"] > newest.get("time", "")
+            ):
+                newest = dict(entry)
     return newest
 
 

@@ -5,13 +5,13 @@ database, and refuses to tell more of a call than a line (`pbxcore.calls` does).
 """
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pbxcore import logged
 from pbxcore.calls import CALL_END, TRUNK_LEG, words_of
 from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
@@ -79,19 +79,10 @@ def _decided(folder: Path) -> dict[str, Mapping[str, Any]]:
     """Give the first decision of each call that the logs end with."""
     lines = [line for name in ("control", "standby") for line in _tail(folder, f"{name}.ndjson*", "utf-8")]
     found: dict[str, Mapping[str, Any]] = {}
-    for entry in sorted(filter(None, map(_entry, lines)), key=lambda one: str(one["time"])):
-        found.setdefault(str(entry["linkedid"]), entry)
+    for entry in sorted(filter(None, map(logged.entry, lines)), key=lambda one: str(one["time"])):
+        if entry.get("linkedid"):
+            found.setdefault(str(entry["linkedid"]), entry)
     return found
-
-
-def _entry(line: str) -> Mapping[str, Any] | None:
-    """Read a line of a decision log; None where a full disk, or our own beginning in its midst, cut it."""
-    try:
-        entry = json.loads(line)
-        datetime.fromisoformat(entry["time"])
-        return dict(entry) if entry["linkedid"] and isinstance(entry["facts"], dict) else None
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _records(spool: Path) -> list[Record]:

@@ -1,12 +1,12 @@
 """What happens on the running machine, one line each: calls as they are decided, legs as they are rated.
 
 Owns the following of the decision logs and of the rated stream, and the look of a line. Refuses to guess: a
-half line waits for its end, and a leg is shown when its transaction is committed.
+half line waits for its end, and a leg is shown when its transaction is committed. Refuses to end the machine
+around it: what it cannot read, or show, it leaves out.
 """
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from pbxcore import database
+from pbxcore import database, logged
 from pbxcore.settings import Settings
 from rating.money import text
 from rating.rated import Piece, RatedLeg, Source
@@ -30,18 +30,30 @@ LARGEST_READ = 1 << 20
 
 
 async def follow(console: Console, settings: Settings) -> None:
-    """Print lines until cancelled."""
+    """Print lines until cancelled, or until nothing can be followed any more."""
+    Few(console).write(f"[dim]Times below are by this machine's clock, {datetime.now().astimezone():%Z}[/]")
     async with asyncio.TaskGroup() as group:
-        group.create_task(_print(Few(console), decisions(settings.decisions)), name="follow decisions")
-        group.create_task(_print(Few(console), rated(settings)), name="follow rated legs")
-        group.create_task(_print(Few(console), quarantined(settings)), name="follow quarantine")
+        for what, lines in (
+            ("decisions", decisions(settings.decisions)),
+            ("rated legs", rated(settings)),
+            ("quarantine", quarantined(settings)),
+        ):
+            group.create_task(show(console, lines, what=what), name=f"follow {what}")
 
 
-async def _print(few: "Few", lines: AsyncIterator[str]) -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_each_second(few), name="what was held back")
-        async for line in lines:
-            few.take(line)
+async def show(console: Console, lines: AsyncIterator[str], *, what: str) -> None:
+    """Print lines as they come; where no more can be had, say so once: calls go on without a view of them."""
+    few = Few(console)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_each_second(few), name="what was held back")
+            async for line in lines:
+                few.take(line)
+    except* Exception as errors:  # noqa: BLE001 — whatever it is, it is no reason to end calls
+        first = escape(repr(errors.exceptions[0]))
+        few.write(
+            f"[yellow]! {what} are no longer shown: {first}[/]\n  → the machine works on; look into its logs"
+        )
 
 
 async def _each_second(few: "Few") -> None:
@@ -64,13 +76,18 @@ class Few:
         """Print a line, or hold it back."""
         self._lines += 1
         if self._lines <= MOST_A_SECOND:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self.write(line)
 
     def tell_the_rest(self) -> None:
         """Say how many were held back since it was said last."""
         if self._lines > MOST_A_SECOND:
-            self._console.print(f"[dim]         and {self._lines - MOST_A_SECOND} more[/]", highlight=False)
+            self.write(f"[dim]         and {self._lines - MOST_A_SECOND} more[/]")
         self._lines = 0
+
+    def write(self, line: str) -> None:
+        """Print a line; where it goes to a file on a full disk, it is lost."""
+        with contextlib.suppress(OSError):
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 async def decisions(folder: Path) -> AsyncIterator[str]:
@@ -79,9 +96,11 @@ async def decisions(folder: Path) -> AsyncIterator[str]:
     at_end = True
     while True:
         for path in _logs(folder):
-            tail = tails.setdefault(path, Tail(path, at_end=at_end))
-            for line in tail.lines():
-                yield decision_line(json.loads(line), by=path.stem)
+            with contextlib.suppress(OSError):  # renamed since it was listed, or no file can be opened now
+                tail = tails.get(path) or tails.setdefault(path, Tail(path, at_end=at_end))
+                for line in tail.lines():
+                    if told := decision_line(line, by=path.stem):
+                        yield told
         at_end = False
         await asyncio.sleep(POLL_S)
 
@@ -147,13 +166,23 @@ class Tail:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             chunk = file.read(LARGEST_READ)
-        whole = chunk[: chunk.rfind(b"\n") + 1]
+        # What is longer than a read has no end to wait for: it goes in pieces, which are no lines.
+        whole = chunk[: chunk.rfind(b"\n") + 1] or chunk[: len(chunk) // LARGEST_READ * LARGEST_READ]
         self._offset += len(whole)
         yield from whole.decode(errors="replace").splitlines()
 
 
-def decision_line(entry: Mapping[str, Any], *, by: str) -> str:
-    """Return one decision as a line: when, who to whom, what happens, by which plan."""
+def decision_line(line: str, *, by: str) -> str | None:
+    """Tell a line of the decision log as a line for people, if it is whole and has what one has."""
+    entry = logged.entry(line)
+    try:
+        return _decided(entry, by=by) if entry else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _decided(entry: Mapping[str, Any], *, by: str) -> str:
+    """Say when, who to whom, what happens, by which plan."""
     at = datetime.fromisoformat(entry["time"]).astimezone()
     facts = entry["facts"]
     words = dict.fromkeys(_step(step) for step in entry["decision"]["steps"][:MOST_STEPS])

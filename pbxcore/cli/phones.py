@@ -5,6 +5,7 @@ logs.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from pbxcore.machine.running import settings_of_running
 from pbxcore.phones import password_of
 from pbxcore.settings import Settings
 
+OTHERS = 30  # columns for extension, name and address, in pieces
 EVERYWHERE = "0.0.0.0"  # noqa: S104 — compared, not bound
 
 
@@ -49,17 +51,27 @@ def phones(
         return
     out.print(f"Register at {server_of(settings)}, UDP or TCP")
     table = Table(box=None, pad_edge=False)
-    for column in ("SIP account", *(["password"] if passwords else ()), "extension", "", "registered"):
+    for column in ("SIP account", *(["password"] if passwords else ())):
+        table.add_column(column, no_wrap=True)  # in pieces they could not be copied
+    for column in ("extension", "", "registered"):
         table.add_column(column)
+    if (needed := _least(plan, passwords)) > out.width:
+        table.width = needed
     for one in plan.phones:
         password = [f"[green]{escape(passwords[one.endpoint])}[/]"] if passwords else []
         name = escape(one.name)
         table.add_row(one.endpoint, *password, one.extension, name, _word(_where(one, registered)))
-    out.print(table, highlight=False)
+    out.print(table, highlight=False, crop=False)
     if registered is None:
         out.print("[yellow]! who is registered cannot be read now[/]\n  → `pbxcore status` shows Asterisk")
     if not passwords:
         out.print("[dim]`--show-passwords` shows their passwords[/]")
+
+
+def _least(plan: Plan, passwords: Mapping[str, str]) -> int:
+    """Give the columns that a table needs in which no account and no password is cut."""
+    account = max(len(one.endpoint) for one in plan.phones)
+    return account + max(map(len, passwords.values()), default=0) + OTHERS
 
 
 def server_of(settings: Settings) -> str:

@@ -98,6 +98,16 @@ def test_phones_are_listed_with_all_that_is_typed_into_them(settings: Settings, 
     assert password_of(settings, "acme-p11") in table
 
 
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_a_password_stands_in_one_piece(
+    settings: Settings, call: Call, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Whoever copies it from a narrow terminal has all of it, and the account."""
+    monkeypatch.setenv("COLUMNS", columns)
+    rows = [line.split() for line in call("acme", "--show-passwords")[1].splitlines()]
+    assert ["acme-p10", password_of(settings, "acme-p10")] in [row[:2] for row in rows]
+
+
 @pytest.mark.parametrize(("tenant", "word"), [("acm", "did you mean acme?"), ("beta", "pbxcore tenants")])
 def test_an_unknown_tenant_is_named_with_a_remedy(call: Call, tenant: str, word: str) -> None:
     """The one that was meant, or where they are listed."""
