@@ -99,7 +99,7 @@ async def decisions(folder: Path) -> AsyncIterator[str]:
             with contextlib.suppress(OSError):  # renamed since it was listed, or no file can be opened now
                 tail = tails.get(path) or tails.setdefault(path, Tail(path, at_end=at_end))
                 for line in tail.lines():
-                    if told := decision_line(line, by=path.stem):
+                    if told := _told(line, by=path.stem):
                         yield told
         at_end = False
         await asyncio.sleep(POLL_S)
@@ -172,17 +172,17 @@ class Tail:
         yield from whole.decode(errors="replace").splitlines()
 
 
-def decision_line(line: str, *, by: str) -> str | None:
+def _told(line: str, *, by: str) -> str | None:
     """Tell a line of the decision log as a line for people, if it is whole and has what one has."""
     entry = logged.entry(line)
     try:
-        return _decided(entry, by=by) if entry else None
+        return decision_line(entry, by=by) if entry else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
-def _decided(entry: Mapping[str, Any], *, by: str) -> str:
-    """Say when, who to whom, what happens, by which plan."""
+def decision_line(entry: Mapping[str, Any], *, by: str) -> str:
+    """Return one decision as a line: when, who to whom, what happens, by which plan."""
     at = datetime.fromisoformat(entry["time"]).astimezone()
     facts = entry["facts"]
     words = dict.fromkeys(_step(step) for step in entry["decision"]["steps"][:MOST_STEPS])
