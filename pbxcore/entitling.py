@@ -66,6 +66,7 @@ class Terms:
         now: by the clock of its account.
         tenants: of its account, those of the change as they shall be; outlines of those that cannot be read.
         stored: those of them that are there already.
+        tenanted: a tenant belongs to its account, or did once: what it was told of them has to be true still.
     """
 
     log: Log
@@ -73,6 +74,7 @@ class Terms:
     now: datetime
     tenants: Mapping[str, TenantSpec | TenantOutline]
     stored: Mapping[str, Stored]
+    tenanted: bool
 
     @property
     def entries(self) -> Entries:
@@ -114,6 +116,7 @@ async def concerned(
     changed: Mapping[str, TenantSpec],
     *,
     contracts: Iterable[str] = (),
+    without: str = "",
     now: datetime,
 ) -> tuple[Terms, ...]:
     """Give these contracts, and those of all accounts that changed tenants belong to or did until now.
@@ -122,6 +125,7 @@ async def concerned(
         connection: to the database; facts and catalogues of this change are stored there, tenants not yet.
         changed: tenants as they shall be.
         contracts: that have changed.
+        without: a tenant that goes with this change; nobody has to be able to read it.
         now: with a time zone.
 
     Raises:
@@ -132,21 +136,23 @@ async def concerned(
     if not rows:
         return ()
     offers = shelf(await contract_log.catalogues(connection))
-    return tuple([await _terms(connection, dict(row), offers, changed, now) for row in rows])
+    return tuple([await _terms(connection, dict(row), offers, changed, now, without=without) for row in rows])
 
 
-async def _terms(
+async def _terms(  # noqa: PLR0913 — a contract, and a change
     connection: Connection,
     row: Mapping[str, Any],
     offers: Shelf,
     changed: Mapping[str, TenantSpec],
     now: datetime,
+    *,
+    without: str = "",
 ) -> Terms:
     log = await contract_log.read(connection, row["id"])
     assert log is not None, "it was found in this turn"
     account = row["account"]
     stored = {one["id"]: _stored(dict(one)) for one in await connection.fetch(SQL["tenants"], account)}
-    others = {name: one.spec for name, one in stored.items() if name not in changed}
+    others = {name: one.spec for name, one in stored.items() if name not in {*changed, without}}
     uncounted = sorted(name for name, spec in others.items() if spec is None)
     if uncounted:
         raise UncountedError(_uncounted(uncounted[0], row["id"]), tuple(stored))
@@ -157,6 +163,7 @@ async def _terms(
         now=now.astimezone(await zone(connection, account)),
         tenants=tenants | {name: spec for name, spec in changed.items() if spec.account == account},
         stored=stored,
+        tenanted=bool(stored) or await connection.fetchval(SQL["tenanted"], account),
     )
 
 
@@ -220,10 +227,10 @@ def _use(terms: Terms) -> Mapping[str, Any] | None:
     """Write what tenants have and use as an event; None where that is known, or more than is allowed.
 
     They have too much where a contract came after them, or has ended: then there is nothing to agree on.
-    Of a contract without tenants only its document can tell. In the last minute of a day nothing comes behind
-    what is told of it already: what would not count is told on the next day.
+    Of a contract that never had a tenant only its document can tell. In the last minute of a day nothing
+    comes behind what is told of it already: what would not count is told on the next day.
     """
-    if not terms.tenants and not terms.stored:
+    if not terms.tenants and not terms.tenanted:
         return None
     spec, day, state = terms.log.spec, terms.now.date(), terms.state
     tenants = terms.tenants.values()

@@ -15,6 +15,10 @@ CROSS JOIN LATERAL (SELECT id, revision, document, entitlements, removed FROM re
                     WHERE kind = 'tenant' AND id = ever.id ORDER BY revision DESC LIMIT 1) AS newest
 WHERE newest.document ->> 'account' = $1 AND NOT newest.removed ORDER BY newest.id;
 
+-- name: tenanted
+-- Whether a tenant ever belonged to an account.
+SELECT EXISTS (SELECT FROM revision WHERE kind = 'tenant' AND document ->> 'account' = $1);
+
 -- name: zone
 SELECT document ->> 'time_zone' FROM revision WHERE kind = 'account' AND id = $1 ORDER BY revision DESC LIMIT 1;
 

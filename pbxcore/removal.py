@@ -8,7 +8,7 @@ account, contract and prices stay, calls in progress go on as they were decided,
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -153,11 +153,9 @@ async def _store(connection: Connection, there: Ending, author: str) -> tuple[Ch
     contracts = [there.contract] if there.contract else []
     for contract in contracts:
         await crediting.see_to(connection, contract, author=author)
-    terms = await entitling.concerned(connection, {}, contracts=contracts, now=datetime.now(UTC))
-    rest = [
-        replace(one, tenants={name: spec for name, spec in one.tenants.items() if name != there.tenant})
-        for one in terms
-    ]
+    rest = await entitling.concerned(
+        connection, {}, contracts=contracts, without=there.tenant, now=datetime.now(UTC)
+    )
     settled = [(one, await entitling.settle(connection, one, author=author)) for one in rest]
     await connection.execute(SQL["remove"], there.tenant, there.revision, author)
     await door.let_go(connection, there.tenant, [])

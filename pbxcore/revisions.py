@@ -23,6 +23,7 @@ class Entry:
     Attributes:
         revision: of a contract the number of a fact.
         what: that fact says, and of which day; of a document where it differs from the revision before.
+        removed: with it a tenant was taken out of force; its document is the one that it had.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Entry:
     author: str
     created_at: datetime
     what: str = ""
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ async def tenants(connection: Connection) -> Sequence[Tenant]:
 
 
 async def revision_of(connection: Connection, kind: str, name: str, document: str) -> int | None:
-    """Give the newest revision that says what a document, JSON, says; None if there is none."""
+    """Give the newest revision that put in force what a document, JSON, says; None if there is none."""
     found = await connection.fetchval(SQL["same"], kind, name, document)
     return None if found is None else int(found)
 
@@ -117,7 +119,8 @@ async def history(
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     what = row["what"] or _difference(row)
-    return Entry(**{key: row[key] for key in ("kind", "id", "revision", "author", "created_at")}, what=what)
+    keys = ("kind", "id", "revision", "author", "created_at", "removed")
+    return Entry(**{key: row[key] for key in keys}, what=what)
 
 
 def _difference(row: Mapping[str, Any]) -> str:

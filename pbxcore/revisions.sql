@@ -27,11 +27,11 @@ FROM contract_fact WHERE contract = $1 AND $3 IN ('', 'contract')
 ORDER BY kind, revision DESC LIMIT $2;
 
 -- name: one
-SELECT kind, id, revision, source, document, entitlements, author, created_at FROM revision
+SELECT kind, id, revision, source, document, entitlements, author, created_at, removed FROM revision
 WHERE kind = $1 AND id = $2 AND revision = $3;
 
 -- name: newest
-SELECT kind, id, revision, source, document, entitlements, author, created_at FROM revision
+SELECT kind, id, revision, source, document, entitlements, author, created_at, removed FROM revision
 WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: names
@@ -39,7 +39,7 @@ WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 SELECT DISTINCT id FROM revision WHERE $1 IN ('', kind) ORDER BY id;
 
 -- name: newer
-SELECT kind, id, revision, author, created_at FROM revision
+SELECT kind, id, revision, author, created_at, removed FROM revision
 WHERE kind = $1 AND id = $2 AND revision > $3 ORDER BY revision DESC LIMIT $4;
 
 -- name: tenants
@@ -62,8 +62,8 @@ FROM (SELECT DISTINCT ON (id) id, revision, created_at AS since, removed FROM re
 WHERE NOT removed;
 
 -- name: same
--- The newest revision that says what a document says.
-SELECT max(revision) FROM revision WHERE kind = $1 AND id = $2 AND document = $3::text::jsonb;
+-- The newest revision that put in force what a document says: one that took it out of force has the same document.
+SELECT max(revision) FROM revision WHERE kind = $1 AND id = $2 AND document = $3::text::jsonb AND NOT removed;
 
 -- name: tenant_of_number
 SELECT tenant FROM number WHERE number = $1 AND valid @> now();

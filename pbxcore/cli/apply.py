@@ -93,7 +93,7 @@ def _watch(settings: Settings, paths: list[Path], author: str, *, as_json: bool)
             err.print(f"[yellow]nothing can be stored now ({reason}); it is tried again[/]", highlight=False)
         elif what.findings or what.stale or any(change.changed for change in what.changes):
             if as_json:
-                print(json.dumps(_plain(what), default=_iso), flush=True)  # noqa: T201 — a line for scripts
+                print(json.dumps(plain(what), default=iso), flush=True)  # noqa: T201 — a line for scripts
             else:
                 show_applied(what, as_json=False)
 
@@ -145,7 +145,7 @@ def report(
 def show_applied(applied: Applied, *, as_json: bool) -> None:
     """Print what became of a change."""
     if as_json:
-        out.print_json(json.dumps(_plain(applied), default=_iso))
+        out.print_json(json.dumps(plain(applied), default=iso))
     elif applied.findings or applied.stale:
         show(applied.findings)
         for stale in applied.stale:
@@ -157,7 +157,8 @@ def show_applied(applied: Applied, *, as_json: bool) -> None:
         _show(applied)
 
 
-def _plain(applied: Applied) -> dict[str, object]:
+def plain(applied: Applied) -> dict[str, object]:
+    """Give what became of a change as a script reads it."""
     stale = [{**asdict(replace(one, callers=None)), "callers": _sides(one.callers)} for one in applied.stale]
     offers = [{"contract": one.contract, "quote": report_of_quote(one.quote)} for one in applied.offers]
     told = {"findings": as_plain(applied.findings), "offers": offers, "stale": stale}
@@ -185,7 +186,8 @@ def _bases(given: list[str]) -> Bases:
     return found
 
 
-def _iso(value: object) -> str:
+def iso(value: object) -> str:
+    """Write what JSON has no form for."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -248,13 +250,20 @@ def _show_replaced(change: Change, entry: Entry) -> None:
     """Say what a document changed, and whose revision it replaced: its author may not have known of that."""
     name = escape(change.id)
     out.print(f"{change.kind} {name}: {escape(change.what)}", highlight=False, soft_wrap=True)
-    replaced = f"replaced revision {entry.revision} by {escape(entry.author)} of {shown(entry.created_at)}"
+    which = f"{entry.revision} (out of force)" if entry.removed else str(entry.revision)
+    replaced = f"replaced revision {which} by {escape(entry.author)} of {shown(entry.created_at)}"
     if not change.unseen:
         out.print(f"  [dim]{replaced}[/]", highlight=False, soft_wrap=True)
         return
+    out.print(f"[yellow]! it named no base: it {replaced}[/]", highlight=False, soft_wrap=True)
+    out.print(f"  → {_back_to(entry)}", highlight=False, soft_wrap=True)
+
+
+def _back_to(entry: Entry) -> str:
+    if entry.removed:
+        return f"`pbxcore remove {escape(entry.id)}` takes it out of force again"
     kind = "" if entry.kind == "tenant" else f" --kind {entry.kind}"
-    remedy = f"`pbxcore rollback {name} --to {entry.revision}{kind}` brings that back"
-    out.print(f"[yellow]! it named no base: it {replaced}[/]\n  → {remedy}", highlight=False, soft_wrap=True)
+    return f"`pbxcore rollback {escape(entry.id)} --to {entry.revision}{kind}` brings that back"
 
 
 def _where(kind: str, published: Published | None) -> str:

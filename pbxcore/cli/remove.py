@@ -12,7 +12,7 @@ from rich.markup import escape
 from dialplan.finding import closest
 from pbxcore import database, removal, revisions
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
-from pbxcore.cli.apply import show_applied
+from pbxcore.cli.apply import iso, plain, show_applied
 from pbxcore.cli.database import no_database
 from pbxcore.cli.revisions import ask
 from pbxcore.cli.tables import shown
@@ -42,8 +42,8 @@ def remove(
     there = _there(tenant)
     applied = _remove(there, author or getpass.getuser()) if confirm else None
     if as_json:
-        told = {**asdict(there), "since": there.since.isoformat(), "done": applied is not None}
-        out.print_json(json.dumps(told))
+        became = plain(applied) if applied else {}
+        out.print_json(json.dumps({**asdict(there), "done": applied is not None, **became}, default=iso))
         return
     _show(there, done=applied is not None)
     if applied is not None:

@@ -91,6 +91,10 @@ def rollback(
 ) -> None:
     """Put the document of an earlier revision in force again, as a new revision, through the door."""
     stored = _stored(kind, name, number)
+    if stored.removed:
+        message = f"revision {number} took {name} out of force; there is no document of its own to go back to"
+        before = f"put the one before it in force: `pbxcore rollback {name} --to {number - 1}`"
+        raise fail(message, f"{before}; `pbxcore remove {name}` takes it out of force", Exit.NO)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}@{number}.yaml"
         file.write_text(without_base(stored.source))

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from pbxcore import database, entitling, phones, publication, removal
+from pbxcore import database, door, entitling, phones, publication, removal
 from pbxcore.rater.book import load_book
 from pbxcore.settings import Settings
 from rating.destinations.load import load
@@ -146,6 +149,94 @@ async def test_its_contract_counts_nothing_and_brings_nothing_back(settings: Set
     assert [row["revision"] for row in await rows(settings, OF_ACME) if not row["removed"]] == [1]
     assert not (await put(settings, acme=ACME)).findings
     assert json.loads((await rows(settings, used))[0]["used"])["counts"] == before
+
+
+async def test_a_revision_that_took_it_out_of_force_is_nothing_to_go_back_to(
+    settings: Settings, command: Command
+) -> None:
+    """Neither by rollback, nor as the remedy of who put it in force again without knowing."""
+    await start(settings)
+    await removal.remove(settings, "acme", author="anna")
+    code, said = await asyncio.to_thread(command, "rollback", "acme", "--to", "2")
+    assert (code, "pbxcore rollback acme --to 1" in said, "pbxcore remove acme" in said) == (1, True, True), (
+        said
+    )
+    assert "acme" not in index(settings)["tenants"]
+    file = settings.state / "acme.yaml"
+    file.write_text(ACME)
+    code, said = await asyncio.to_thread(command, "apply", str(file), "--author", "bruno")
+    assert (code, "replaced revision 2 (out of force) by anna" in said) == (0, True), said
+    assert ("pbxcore remove acme" in said, "rollback" in said) == (True, False), said
+
+
+async def test_a_script_reads_what_became_of_it(settings: Settings, command: Command) -> None:
+    """The new revision, what is published and what is pending stand there as after an apply."""
+    await start(settings)
+    code, said = await asyncio.to_thread(command, "remove", "acme", "--confirm", "--json")
+    told = json.loads(said)
+    assert (code, told["done"], told["revision"], told["pending"]) == (0, True, 1, "")
+    assert [(one["id"], one["revision"], one["what"]) for one in told["changes"]] == [
+        ("acme", 2, "out of force")
+    ]
+    assert [(one["tenant"], one["revision"]) for one in told["published"]] == [("acme", 2)]
+
+
+async def test_a_contract_hears_on_the_next_day_what_it_could_not_be_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last minute of a day has room for one use; that the only tenant went then is told all the same."""
+    await _everything(settings)
+
+    class Late(datetime):
+        """A clock that stands in the last minute of the account's day."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            local = super().now(ZoneInfo("Europe/Berlin")).replace(hour=23, minute=59)
+            return local.astimezone(tz)
+
+    with monkeypatch.context() as late:
+        late.setattr(door, "datetime", Late)
+        late.setattr(removal, "datetime", Late)
+        more = '  "77": {name: Seven, devices: [p77]}\n'
+        assert not (
+            await put(settings, acme=acme(20).replace("extensions:\n", f"extensions:\n{more}", 1))
+        ).findings
+        assert (await removal.remove(settings, "acme", author="anna")).changes
+    assert set((await _used(settings)).values()) != {0}
+    connection = await database.connect(settings.database, application="test")
+    async with connection.transaction():
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        await entitling.bring(connection, "acme", author="bruno", now=tomorrow)
+    facts = await connection.fetchval("SELECT count(*) FROM contract_fact")
+    assert set((await _used(settings)).values()) == {0}
+    async with connection.transaction():
+        await entitling.bring(connection, "acme", author="bruno", now=tomorrow)
+    assert await connection.fetchval("SELECT count(*) FROM contract_fact") == facts, "it knows"
+    await connection.close()
+
+
+async def test_a_tenant_nobody_can_read_can_be_removed(settings: Settings, command: Command) -> None:
+    """A stored document that cannot even be counted holds back a change beside it, and not its own end."""
+    await _everything(settings)
+    broken = "UPDATE revision SET document = jsonb_set(document, '{extensions}', '7')"
+    await rows(settings, f"{broken} WHERE kind = 'tenant' AND id = 'acme' RETURNING id")
+    code, said = await asyncio.to_thread(command, "remove", "acme", "--confirm")
+    assert code == 0, said
+    assert "acme" not in index(settings)["tenants"]
+    assert set((await _used(settings)).values()) == {0}
+
+
+async def _everything(settings: Settings) -> None:
+    folders = ("catalogues", "accounts", "contracts", "tenants")
+    await put(settings, **{name: text for folder in folders for name, text in _documents(folder).items()})
+
+
+async def _used(settings: Settings) -> Mapping[str, int]:
+    """What the contract was told last."""
+    used = "SELECT event ->> 'use' AS used FROM contract_fact ORDER BY number DESC LIMIT 1"
+    counts: Mapping[str, int] = json.loads((await rows(settings, used))[0]["used"])["counts"]
+    return counts
 
 
 def _documents(folder: str) -> dict[str, str]:

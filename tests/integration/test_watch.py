@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pbxcore import door
+from pbxcore import door, removal
 from pbxcore import watch as watch_module
 from pbxcore.door import Applied
 from pbxcore.machine.instance import Instance
@@ -280,3 +280,18 @@ def test_what_changed_since_it_was_looked_at_is_not_read(tmp_path: Path) -> None
     assert read_saved(file, stamp) is None
     file.unlink()
     assert read_saved(file, stamp) is None
+
+
+async def test_a_removed_tenant_stays_out_of_force_when_the_watch_begins_anew(settings: Settings) -> None:
+    """Its file, which nobody edited, says what the removed revision says: that is no wish to have it back."""
+    async with watching(settings) as folder:
+        assert (await removal.remove(settings, "acme", author="anna")).changes
+        anew = asyncio.create_task(
+            watch(settings, folder.path, author="x", tell=folder.told.put_nowait, look_s=LOOK_S)
+        )
+        (stale,) = (await folder.next()).stale
+        assert (stale.base, stale.current, stale.newer[0].removed) == (1, 2, True)
+        assert folder.in_force() == {}
+        anew.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await anew
