@@ -259,7 +259,8 @@ def test_people_see_a_contract_today_and_each_of_its_facts(signed: Settings, com
     code, told = command("history", "acme", "--json")
     lines = [(one["kind"], one["revision"], one["what"]) for one in json.loads(told)]
     assert (code, lines) == (0, [
-        ("account", 1, "first revision"), ("contract", 2, "cancel of 2026-03-01"), ("contract", 1, "sign of 2026-01-01"),
+        ("account", 1, "first revision"), ("contract", 2, "cancel of 2026-03-01"),
+        ("contract", 1, "sign of 2026-01-01"),
     ])  # fmt: skip
 
 
