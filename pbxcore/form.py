@@ -170,6 +170,8 @@ def _words(model: type[BaseModel], path: Path, error: ErrorDetails) -> tuple[str
         return "unknown-key", f"{key} is no key here", _did_you_mean(model, path)
     if error["type"] == "missing":
         return "missing-key", f"{key} is missing", f"add `{path[-1]}:`"
+    if error["type"] in _SIZES and isinstance(error["input"], dict | list):
+        return "wrong-value", f"{key} {_filled(len(error['input']))}", _wanted(error)
     code = "wrong-type" if error["type"].endswith("_type") else "wrong-value"
     return code, f"{key} is {_shown(error['input'])}", _wanted(error)
 
@@ -182,6 +184,9 @@ def _wanted(error: ErrorDetails) -> str:
             return PATTERNS[context["pattern"]]
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
             return _BOUNDS[bound].format(*context.values())
+        case "too_short" | "too_long" | "string_too_short" | "string_too_long" as size:
+            counted, limit, words = _SIZES[size]
+            return _BOUNDS[words].format(_count(context[limit], *counted))
         case "literal_error" | "enum":
             expected = _EXPECTED.findall(context["expected"])
             match = get_close_matches(str(error["input"]), expected, n=1)
@@ -207,6 +212,14 @@ _BOUNDS = {
     "greater_than": "write more than {}",
     "less_than": "write less than {}",
 }
+_ENTRIES, _CHARACTERS = ("entry", "entries"), ("character", "characters")
+_SIZES = {
+    "too_short": (_ENTRIES, "min_length", "greater_than_equal"),
+    "too_long": (_ENTRIES, "max_length", "less_than_equal"),
+    "string_too_short": (_CHARACTERS, "min_length", "greater_than_equal"),
+    "string_too_long": (_CHARACTERS, "max_length", "less_than_equal"),
+}
+"""What is counted where something is too short or too long, where its limit stands, and in which words."""
 PATTERNS = {
     r"^[A-Z]{2}$": "write a country's two letters as in ISO 3166: DE",
     r"^[A-Z]{3}$": "write a currency's three letters as in ISO 4217: EUR",
@@ -245,6 +258,14 @@ def _shown(value: Any) -> str:  # noqa: ANN401 — whatever stands in the docume
         return "empty"
     kind = {str: "the text", bool: "the truth value", int: "the number"}.get(type(value), "the value")
     return f"{kind} {str(value)[:40]!r}"
+
+
+def _filled(size: int) -> str:
+    return f"has {_count(size, *_ENTRIES)}" if size else "is empty"
+
+
+def _count(size: int, one: str, more: str) -> str:
+    return f"{size} {one if size == 1 else more}"
 
 
 def _did_you_mean(model: type[BaseModel], path: Path) -> str:

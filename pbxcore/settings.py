@@ -94,7 +94,8 @@ class Trunk(BaseModel):
 
     Attributes:
         name: `[a-z0-9]+`; its endpoint in Asterisk is `trunk-<name>`.
-        host: address of the carrier; what comes from it and is no phone of ours is taken as the carrier's.
+        host: address of the carrier; what comes from it and names no phone of ours in From: is taken as the
+            carrier's, also from a phone there that shows another name (`anonymous`, one that was removed).
         port: its SIP port.
         practice: the machine plays this carrier itself (a new user's first outside call).
         caller: what it wants in From: what the caller shows (`user`), or a number of ours (`network`).
