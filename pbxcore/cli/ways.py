@@ -3,8 +3,8 @@
 Owns these words. Refuses to know which calls are compared (`pbxcore.cli.calls`).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from difflib import SequenceMatcher
 
 from dialplan.decision import (
@@ -63,6 +63,7 @@ FIELDS = {
     "trunks": "over",
     "why": "as a",
 }
+FIRST = 1  # number of a decision's first step: jumps count from there
 WRITTEN = "as they are written, or at once"
 _TURNS = {
     "random": "in any order",
@@ -72,11 +73,29 @@ _TURNS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A step as it is told.
+
+    Attributes:
+        how: what brings a call there from what was told before: `then`, `if busy`, `else`; empty: nothing.
+        alone: the same where nothing was told before.
+        words: what happens.
+    """
+
+    how: str = field(compare=False)  # where something else came before, it is the same step
+    alone: str
+    words: str
+
+
 def brief(decision: Decision | None) -> str:
-    """Say a decision in a few words: its steps, one after the other."""
-    if decision is None:
-        return "not possible"
-    return ", then ".join(_steps(decision))
+    """Say a decision in a few words: its steps, which of them follow one another, which are alternatives."""
+    return "not possible" if decision is None else _sentence(_told(decision))
+
+
+def _sentence(told: Sequence[_Told]) -> str:
+    said = [(one.alone if number == 0 else one.how, one.words) for number, one in enumerate(told)]
+    return ", ".join(f"{how} {words}".strip() for how, words in said)
 
 
 def apart(before: Decision | None, after: Decision | None) -> tuple[str, str]:
@@ -84,7 +103,7 @@ def apart(before: Decision | None, after: Decision | None) -> tuple[str, str]:
     now, then = brief(before), brief(after)
     if now != then or before is None or after is None:
         return now, then
-    differing = [*_fields(before, after), *_turns(before, after)]
+    differing = dict.fromkeys([*_fields(before, after), *_turns(before, after)])  # each once
     return (
         "; ".join([now, *(f"{name} {old}" for name, old, _ in differing)]),
         "; ".join([then, *(f"{name} {new}" for name, _, new in differing)]),
@@ -95,7 +114,7 @@ def part(before: Decision | None, after: Decision | None) -> tuple[str, str]:
     """Give the words of the steps that differ, and only these; where the words are equal, what differs."""
     if before is None or after is None:
         return apart(before, after)
-    old, new = _steps(before), _steps(after)
+    old, new = _told(before), _told(after)
     if old == new:
         differing = dict.fromkeys([*_fields(before, after), *_turns(before, after)])  # each once
         return (
@@ -105,8 +124,8 @@ def part(before: Decision | None, after: Decision | None) -> tuple[str, str]:
     blocks = [block for block in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
               if block[0] != "equal"]  # fmt: skip
     return (
-        ", then ".join(words for _, first, last, _, _ in blocks for words in old[first:last]),
-        ", then ".join(words for _, _, _, first, last in blocks for words in new[first:last]),
+        _sentence([one for _, first, last, _, _ in blocks for one in old[first:last]]),
+        _sentence([one for _, _, _, first, last in blocks for one in new[first:last]]),
     )
 
 
@@ -125,8 +144,75 @@ _CALLS = {
 }
 
 
-def _steps(decision: Decision) -> list[str]:
-    return [_step(step) for step in decision.steps]
+def _told(decision: Decision) -> list[_Told]:
+    """Tell the steps along the ways that a call may take.
+
+    Ways that read the same are one. Where two meet again, what follows stands at the first of them alone:
+    otherwise a decision of many steps would be as long as it has ways.
+    """
+    steps, alike, passed, told = decision.steps, _alike(decision.steps), set[int](), list[_Told]()
+
+    def tell(number: int, how: str, alone: str) -> None:
+        step, again = steps[number - 1], alike[number] in passed
+        passed.add(alike[number])
+        branches = _branches(step, alike)
+        told.append(_Told(how, alone, _step(step) + (" and so on" if again and branches else "")))
+        for branch in () if again else branches:
+            tell(*branch)
+
+    tell(FIRST, "", "")
+    return told
+
+
+def _branches(step: Step, alike: Mapping[int, int]) -> list[tuple[int, str, str]]:
+    """Give where a step leads to, once for each way that reads otherwise, and how that is told."""
+    branches = [(one.step, f"step {one.step}:", f"step {one.step}:") for one in _joined(step)]
+    outcomes = _outcomes(step)
+    leading: dict[int, list[str]] = {}
+    for outcome, number in outcomes.items():
+        if number != END:
+            leading.setdefault(alike[number], []).append(outcome)
+    certain = END not in outcomes.values()  # one of them happens
+    for nth, names in enumerate(leading.values(), start=1):
+        alone = "" if certain and len(leading) == 1 else f"if {' or '.join(names)}"
+        last = certain and nth == len(leading)
+        branches.append((outcomes[names[0]], ("else" if alone else "then") if last else alone, alone))
+    return branches
+
+
+def _alike(steps: Sequence[Step]) -> Mapping[int, int]:
+    """Number the steps so that those from which a call goes on in the same words have the same number."""
+    known: dict[tuple[object, ...], int] = {}
+    found: dict[int, int] = {}
+
+    def look(number: int) -> int:
+        if number not in found:
+            step = steps[number - 1]
+            ways = [(name, -1 if to == END else look(to)) for name, to in _ways(step).items()]
+            found[number] = known.setdefault((_step(step), *ways), len(known))
+        return found[number]
+
+    look(FIRST)
+    return found
+
+
+def _ways(step: Step) -> Mapping[str, int]:
+    return {**{f"step {one.step}": one.step for one in _joined(step)}, **_outcomes(step)}
+
+
+def _joined(step: Step) -> Sequence[Joined]:
+    return step.joined if isinstance(step, Ring) else ()
+
+
+def _outcomes(step: Step) -> Mapping[str, int]:
+    """Give the number of the step to which each way in which this one may end leads."""
+    match step:
+        case Ring() | Outside():
+            then = step.then
+            return {"busy": then.busy, "no answer": then.no_answer, "unreachable": then.unreachable}
+        case Admit() | Play():
+            return {"done": step.then}
+    return {}
 
 
 def _step(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
@@ -155,12 +241,24 @@ def _beside(joined: Sequence[Joined]) -> Iterator[str]:
 
 
 def _fields(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:
-    """Name what else of a step differs, with both values; equal words mean steps of equal kinds."""
-    for one, other in zip(before.steps, after.steps, strict=True):
-        for field in fields(one):
-            old, new = getattr(one, field.name), getattr(other, field.name)
+    """Name what else differs in the steps on the same ways, with both values."""
+    waiting, passed = [(FIRST, FIRST)], set[tuple[int, int]]()
+    while waiting:
+        pair = waiting.pop(0)
+        if pair in passed:
+            continue
+        passed.add(pair)
+        one, other = before.steps[pair[0] - 1], after.steps[pair[1] - 1]
+        for name in _names(one) if type(one) is type(other) else ():
+            old, new = getattr(one, name), getattr(other, name)
             if old != new:
-                yield (FIELDS[field.name], *_values(old, new))
+                yield (FIELDS[name], *_values(old, new))
+        ways = zip(_ways(one).values(), _ways(other).values(), strict=False)
+        waiting += [leading for leading in ways if END not in leading]
+
+
+def _names(step: Step) -> Iterator[str]:
+    return (one.name for one in fields(step))
 
 
 def _turns(before: Decision, after: Decision) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from dialplan.decision import (
     Confirm,
     Decision,
     Hunt,
+    Joined,
     Limit,
     ListenToVoicemail,
     Next,
@@ -34,7 +35,7 @@ from dialplan.spec import TenantSpec
 from pbxcore.callers import Consequences
 from pbxcore.cli import calls, ways
 from pbxcore.cli.places import NOWHERE, Places, places
-from pbxcore.cli.ways import apart, brief
+from pbxcore.cli.ways import apart, brief, part
 from pbxcore.documents import read
 
 ACME = Path(__file__).parents[3] / "config/tenants/acme.yaml"
@@ -50,6 +51,12 @@ OUTSIDE = Outside(
     timeout_s=20,
 )
 
+
+def ringing(**ways: int) -> Ring:
+    """Make a step that rings a phone and leads to others."""
+    return Ring(endpoints=("acme-p10",), timeout_s=25, then=Next(**ways))
+
+
 HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=12, at_once=True)
 
 
@@ -57,7 +64,65 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
     ("steps", "words"),
     [
         ((Ring(endpoints=("acme-p10", "acme-p11"), timeout_s=12),), "acme-p10, acme-p11 ring for 12 s"),
-        ((Play(sound="closed"), Voicemail(mailbox="10@acme")), "closed is played, then voicemail 10 records"),
+        (
+            (Play(sound="closed", then=2), Voicemail(mailbox="10@acme")),
+            "closed is played, then voicemail 10 records",
+        ),
+        (
+            (
+                ringing(busy=2, no_answer=3, unreachable=3),
+                Voicemail(mailbox="10@acme", busy=True),
+                Voicemail(mailbox="10@acme"),
+            ),
+            "acme-p10 rings for 25 s, then voicemail 10 records",
+        ),
+        (
+            (
+                ringing(busy=2, no_answer=3, unreachable=3),
+                Voicemail(mailbox="11@acme"),
+                Voicemail(mailbox="10@acme"),
+            ),
+            "acme-p10 rings for 25 s, if busy voicemail 11 records, else voicemail 10 records",
+        ),
+        (
+            (ringing(no_answer=2, unreachable=2), Voicemail(mailbox="10@acme")),
+            "acme-p10 rings for 25 s, if no answer or unreachable voicemail 10 records",
+        ),
+        (
+            (
+                ringing(busy=2, no_answer=3, unreachable=4),
+                ringing(busy=4, no_answer=4, unreachable=4),
+                OUTSIDE,
+                Voicemail(mailbox="10@acme"),
+            ),
+            (
+                "acme-p10 rings for 25 s, if busy acme-p10 rings for 25 s, then voicemail 10 records, "
+                "if no answer +436641234567 is called, acme/11 pays, else voicemail 10 records"
+            ),
+        ),
+        (
+            (
+                ringing(busy=2, no_answer=3, unreachable=3),
+                ringing(busy=3, no_answer=3, unreachable=3),
+                Play(sound="closed", then=4),
+                Voicemail(mailbox="10@acme"),
+            ),
+            (
+                "acme-p10 rings for 25 s, if busy acme-p10 rings for 25 s, then closed is played, "
+                "then voicemail 10 records, else closed is played and so on"
+            ),
+        ),
+        (
+            (
+                replace(ringing(busy=3, no_answer=3, unreachable=3), joined=(Joined(step=2, delay_s=5),)),
+                Ring(endpoints=("acme-p11",), timeout_s=20),
+                Voicemail(mailbox="10@acme"),
+            ),
+            (
+                "acme-p10, step 2 after 5 s rings for 25 s, step 2: acme-p11 rings for 20 s, "
+                "then voicemail 10 records"
+            ),
+        ),
         ((ListenToVoicemail(mailbox="10@acme"),), "voicemail 10 is heard"),
         ((OUTSIDE,), "+436641234567 is called, acme/11 pays"),
         ((Reject(cause=1, reason=Reason.UNKNOWN_NUMBER),), f"it is refused: {Reason.UNKNOWN_NUMBER}"),
@@ -68,7 +133,7 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
     ],
 )
 def test_a_decision_in_few_words(steps: tuple[Step, ...], words: str) -> None:
-    """Each step has its own words, one after the other."""
+    """Each step has its own words, one after the other, or in the place of another; each once."""
     assert brief(Decision(version="acme@1", steps=steps, because=())) == words
 
 
@@ -139,7 +204,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *found: Changed) -> list[str]:
 
 def test_what_changes_every_call_alike_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of the whole tenant stands before all that calls do; it is told once, from its first hour."""
-    counted = [changed(name, decided(ring), decided(COUNTED, ring), 12 - n)
+    counted = [changed(name, decided(ring), decided(replace(COUNTED, then=2), ring), 12 - n)
                for n, (name, ring) in enumerate(RINGS.items())]  # fmt: skip
     assert shown(monkeypatch, *counted) == [
         "acme-p10, acme-p11, acme-p12 → 10, from Sun 2026-11-22 10:00 UTC on",
@@ -173,7 +238,7 @@ def test_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_calls_from_outside_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody dials a trunk; and who hides the number is anonymous."""
     calls_in = [
-        replace(changed("trunk-carrier", decided(OUTSIDE), decided()), shows=shows)
+        replace(changed("trunk-carrier", decided(OUTSIDE), decided(COUNTED)), shows=shows)
         for shows in ("", STRANGER, "+4930123")
     ]
     line, _, _ = shown(monkeypatch, *calls_in)
@@ -195,14 +260,14 @@ KEYS_WITH_MUSIC = replace(KEYS, music="x")
     ("before", "after", "words"),
     [
         (
-            RING,
-            replace(RING, then=Next(busy=2)),
-            ("goes on with nothing", "step 2 if busy, nothing if no answer"),
+            replace(RING, then=Next(busy=2, no_answer=2, unreachable=2)),
+            replace(RING, then=Next(busy=3, no_answer=2, unreachable=2)),
+            ("goes on with step 2", "step 3 if busy, step 2 if no answer"),
         ),
         (
-            RING,
-            replace(RING, then=Next(busy=2, no_answer=2, unreachable=2)),
-            ("nothing", "goes on with step 2"),
+            replace(RING, then=Next(busy=2)),
+            replace(RING, then=Next(busy=3)),
+            ("step 2 if busy, nothing if no answer", "step 3 if busy, nothing if no answer"),
         ),
         (
             RING,
@@ -220,7 +285,8 @@ KEYS_WITH_MUSIC = replace(KEYS, music="x")
 )
 def test_what_differs_is_told_in_words(before: Step, after: Step, words: tuple[str, str]) -> None:
     """No representation of the program's values: where it goes on, what is pressed, yes and no."""
-    for said, word in zip(apart(decided(before), decided(after)), words, strict=True):
+    boxes = (Voicemail(mailbox="10@acme"), Voicemail(mailbox="10@acme", busy=True))
+    for said, word in zip(apart(decided(before, *boxes), decided(after, *boxes)), words, strict=True):
         assert word in said
         assert "(" not in said
 
@@ -248,3 +314,31 @@ def test_the_lines_of_a_document_are_those_that_differ(tmp_path: Path) -> None:
     line = file.read_text().splitlines().index("    timeout_s: 15") + 1
     assert places(document, before, after).lines == {("groups", "sales", "timeout_s"): line}
     assert places(document, None, after) == NOWHERE
+
+
+def test_only_the_way_that_changes_is_told() -> None:
+    """Where it is taken if no answer alone, that is said; what comes before it is not."""
+    before, after = (
+        decided(ringing(busy=2, no_answer=3, unreachable=3), OUTSIDE, Voicemail(mailbox=box))
+        for box in ("10@acme", "11@acme")
+    )
+    assert part(before, after) == (
+        "if no answer or unreachable voicemail 10 records",
+        "if no answer or unreachable voicemail 11 records",
+    )
+
+
+def test_ways_that_became_one_are_told_by_what_they_lost() -> None:
+    """Another number of steps in the same words: the greeting of the busy way is named."""
+    before = decided(
+        ringing(busy=2, no_answer=3, unreachable=3),
+        Voicemail(mailbox="10@acme", busy=True),
+        Voicemail(mailbox="10@acme"),
+    )
+    after = decided(ringing(busy=2, no_answer=2, unreachable=2), Voicemail(mailbox="10@acme"))
+    now, then = apart(before, after)
+    assert (now.partition(";")[0], "greets as busy yes" in now, "greets as busy no" in then) == (
+        "acme-p10 rings for 25 s, then voicemail 10 records",
+        True,
+        True,
+    )
