@@ -72,12 +72,24 @@ class Destinations:
     countries: frozenset[str]
 
     def beginnings(self) -> Iterator[tuple[str, Destination]]:
-        """Give beginnings of numbers with `+`, and where they lead: a few to several places, by length."""
+        """Give beginnings of numbers with `+`, and where they lead: a few to several places, by length.
+
+        Each leads where it is said to, as it is given: where the length decides, it is a whole number.
+        """
         for bound, (answer, lengths) in zip(self.bounds, self.answers, strict=True):
-            beginning = "+" + bound.rstrip(_AFTER_DIGITS)
+            if bound.endswith(_AFTER_DIGITS):  # what holds again behind a prefix is given where it begins
+                continue
             for where in dict.fromkeys((answer, *(lengths or {}).values())):
-                if where is not None:
+                if where is None:
+                    continue
+                beginning = self._beginning(bound, lengths or {}, where)
+                if beginning is not None:
                     yield beginning, where
+
+    def _beginning(self, prefix: str, lengths: Lengths, where: Destination) -> str | None:
+        """Find what begins with a prefix and leads somewhere; None if longer prefixes leave nothing."""
+        filled = (f"+{prefix:{digit}<{length}}" for length in lengths for digit in "0123456789")
+        return next((one for one in (f"+{prefix}", *filled) if self.look_up(one) == where), None)
 
     def look_up(self, number: str, home: str = "") -> Destination | None:
         """Where a number leads, or None when no numbering plan knows it.

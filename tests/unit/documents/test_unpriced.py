@@ -101,6 +101,36 @@ def test_a_list_that_knows_a_part_of_a_country_prices_it(notes: Notes) -> None:
     assert notes(catalogue=CATALOGUE + LIST, tenant=calling('{to: inside, allowed: ["+3906*"]}')) == []
 
 
+CANADA = """
+  CA:
+    name: Canada
+    countries: [CA]
+
+rates:
+  - {zone: CA, kind: fixed, price_per_minute: "0.03"}
+  - {zone: CA, kind: mobile, price_per_minute: "0.03"}
+"""
+
+
+def test_a_list_of_one_country_of_several_behind_a_code_prices_no_other(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a row of Manitoba Canada has a price, and the United States, which go on behind it, have none."""
+
+    def bare(catalogue: str) -> int:
+        (note,) = notes(catalogue=catalogue)
+        return int(note.partition("fixed_or_mobile in ")[2].partition(" countries")[0])
+
+    monkeypatch.setattr(f"{__name__}.ROWS", "prefix,name,price_per_minute\n1204,Manitoba,0.10\n")
+    assert bare(CATALOGUE + LIST) == bare(CATALOGUE) - 1
+
+
+def test_who_may_call_one_country_behind_a_code_hears_nothing_of_another(notes: Notes) -> None:
+    """The United States, which have no price, are not what begins with +1 204."""
+    catalogue = CATALOGUE.replace("\n\nrates:\n", CANADA, 1)
+    assert notes(catalogue=catalogue, tenant=calling('{to: inside, allowed: ["+1204*"]}')) == []
+
+
 def test_an_account_before_its_first_prices_is_noted(notes: Notes) -> None:
     """Its catalogue begins later: nothing has a price until then."""
     account = ACCOUNT + "payment: prepaid\n"

@@ -198,6 +198,26 @@ def test_the_longest_prefix_counts_and_gaps_close_behind_it() -> None:
     }  # fmt: skip
 
 
+def test_beginnings_lead_where_they_are_said_to(destinations: Destinations) -> None:
+    """Each of them, as it is given; and each place of the table begins somehow."""
+    beginnings = list(destinations.beginnings())
+    assert [(one, where) for one, where in beginnings if destinations.look_up(one) != where] == []
+    places = {where for one, lengths in destinations.answers for where in (one, *(lengths or {}).values())}
+    assert {where for _, where in beginnings} == places - {None}
+
+
+def test_what_surrounds_a_prefix_does_not_begin_with_it() -> None:
+    """What holds again behind +39 06698 is Italy, and +39 06698 is the Vatican alone."""
+    fixed, mobile, city = Destination("IT", Kind.FIXED), Destination("IT", Kind.MOBILE), ("VA", Kind.FIXED)
+    table = build({"39": fixed, "3906698": Destination(*city)}, {"3933": {5: mobile, 6: mobile}})
+    assert list(table.beginnings()) == [
+        ("+39", fixed),
+        ("+3906698", city),
+        ("+3933", fixed),
+        ("+39330", mobile),
+    ]
+
+
 def test_the_committed_table_is_what_the_derivation_gives(tmp_path: Path) -> None:
     """The same version of the source and the same overrides give the same bytes."""
     shutil.copy(FOLDER / "overrides.csv", tmp_path)
