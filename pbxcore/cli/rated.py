@@ -102,8 +102,12 @@ def _release_all(reason: Quarantine, *, alone: bool) -> None:
         raise fail(message, "name one leg to say who pays, or when it ended", Exit.USAGE)
     legs = run(_release_of(reason))
     if not legs:
-        raise fail(f"no leg waits for {reason}", "list those that do: pbxcore quarantine list", Exit.NO)
-    more = ", the oldest; more wait" if legs == MOST_RELEASED else ""
+        raise fail(
+            f"no leg waits for {reason} that is not released yet",
+            "list those that do: pbxcore quarantine list",
+            Exit.NO,
+        )
+    more = ", those that waited longest; more wait" if legs == MOST_RELEASED else ""
     out.print(
         f"[green]✓[/] {legs} {'leg is' if legs == 1 else 'legs are'} released{more}; the rater takes them up"
     )

@@ -185,7 +185,8 @@ CREATE TABLE public.quarantined_leg (
     release_at timestamp with time zone,
     release_payer text,
     release_ended_us bigint,
-    settled_at timestamp with time zone
+    settled_at timestamp with time zone,
+    tried_at timestamp with time zone
 );
 
 COMMENT ON COLUMN public.quarantined_leg.release_at IS 'When somebody asked to rate it again; empty while it waits.';
@@ -195,6 +196,8 @@ COMMENT ON COLUMN public.quarantined_leg.release_payer IS 'Who pays instead of t
 COMMENT ON COLUMN public.quarantined_leg.release_ended_us IS 'When the leg ended, where no record or a wrong one says so.';
 
 COMMENT ON COLUMN public.quarantined_leg.settled_at IS 'When it became a rated leg.';
+
+COMMENT ON COLUMN public.quarantined_leg.tried_at IS 'When it was last rated again in vain; empty if never.';
 
 CREATE TABLE public.quarantined_line (
     spool text NOT NULL,

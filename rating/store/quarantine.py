@@ -39,7 +39,8 @@ class Waiting:
 async def release_all(connection: Connection, reason: Quarantine, *, by: str, limit: int) -> int:
     """Ask to rate again what waits for one reason, as it was recorded; return how many legs that are.
 
-    At most `limit`, the oldest: what is left waits for the next request.
+    At most `limit`, those that have waited longest since they came or were rated in vain: what is left comes
+    with the next requests. What somebody has released already is left to the writer, with what it corrects.
     """
     async with connection.transaction():
         found = await connection.fetch(_SQL["release_all"], reason.value, by, limit)

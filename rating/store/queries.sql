@@ -36,7 +36,7 @@ ON CONFLICT (account, pool) DO UPDATE SET used_s = excluded.used_s
 INSERT INTO quarantined_leg (key, reason, detail, leg)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[])
 ON CONFLICT (key) DO UPDATE
-SET reason = excluded.reason, detail = excluded.detail, release_at = NULL
+SET reason = excluded.reason, detail = excluded.detail, release_at = NULL, tried_at = now()
 
 -- name: settle
 UPDATE quarantined_leg SET settled_at = now() WHERE key = ANY($1)
@@ -54,11 +54,14 @@ WHERE key = $1 AND settled_at IS NULL
 RETURNING key
 
 -- name: release_all
--- Of one reason, those that have waited longest; each as it was recorded.
+-- Of one reason, those that have waited longest since they came or were rated in vain; each as it was recorded.
+-- A request that the writer has not taken up yet stays as it is. The conditions stand twice: a row that somebody
+-- holds is looked at again by the outer one.
 UPDATE quarantined_leg
 SET release_at = now(), released_by = $2, release_payer = NULL, release_ended_us = NULL
-WHERE key IN (SELECT key FROM quarantined_leg WHERE settled_at IS NULL AND reason = $1
-              ORDER BY quarantined_at, key LIMIT $3)
+WHERE key IN (SELECT key FROM quarantined_leg WHERE settled_at IS NULL AND release_at IS NULL AND reason = $1
+              ORDER BY coalesce(tried_at, quarantined_at), key LIMIT $3)
+  AND settled_at IS NULL AND release_at IS NULL
 RETURNING key
 
 -- name: waiting
