@@ -270,12 +270,16 @@ class Pbx:
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def decided(self, name: str = "control", **facts: str) -> dict[str, Any]:
-        """Wait for the decision of a call by its facts (`dialled`, `origin` …); give the latest such one."""
+    def decided(self, name: str = "control", *, since: int = 0, **facts: str) -> dict[str, Any]:
+        """Wait for the decision of a call by its facts (`dialled`, `origin` …); give the latest such one.
+
+        A decision stands in the log a moment after its call went on: where the same was asked before, `since`
+        says how many decisions there were before this call.
+        """
         found: list[dict[str, Any]] = []
 
         def came() -> bool:
-            found[:] = [one for one in self.decisions(name) if facts.items() <= one["facts"].items()]
+            found[:] = [one for one in self.decisions(name)[since:] if facts.items() <= one["facts"].items()]
             return bool(found)
 
         self.until(came)

@@ -58,16 +58,17 @@ async def _call_in(pbx: Pbx, runs: Runs, number: str, headers: str = "") -> tupl
 
 async def test_a_forward_by_star_code_is_paid_by_who_forwards(clear: Pbx, runs: Runs) -> None:
     """Baresip dials *72 and a mobile, the next call goes there, *73 takes it back; the far end sees why."""
+    since = len(clear.decisions())
     async with clear.baresip("p11") as bruno:
         await bruno.register()
         await bruno.command("dial", switched := f"*720{MOBILE.removeprefix('+49')}")
         await bruno.until("CALL_ESTABLISHED")
         await bruno.until("CALL_CLOSED")  # Asterisk hangs up when it has said so
-        asked = clear.decided(dialled=switched)
+        asked = clear.decided(since=since, dialled=switched)
         assert clear.end_of(asked["call"])["outcome"] == "answered"
         assert [one["value"] for one in asked["decision"]["changes"]] == [f"number {MOBILE}"]
         await _call_in(clear, runs, BRUNO)
-        asked = clear.decided(dialled=BRUNO)
+        asked = clear.decided(since=since, dialled=BRUNO)
         assert clear.end_of(asked["call"])["outcome"] == "answered"
         (leg,) = clear.trunk_legs(asked["linkedid"])
         assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "forward", MOBILE)
@@ -87,18 +88,20 @@ async def test_a_forward_by_star_code_is_paid_by_who_forwards(clear: Pbx, runs: 
 async def test_codes_work_while_control_is_dead(clear: Pbx, runs: Runs) -> None:
     """The standby takes the code and obeys it; so does control as soon as it is back."""
     clear.stop("control", signal.SIGKILL)
+    since = len(clear.decisions("standby"))
     assert await _dial(clear, runs, "p11", "#21#") == 200
     switched = f"*21*0{MOBILE.removeprefix('+49')}#"
     assert await _dial(clear, runs, "p11", switched) == 200
-    assert clear.end_of(clear.decided("standby", dialled=switched)["call"])["by"] == "standby"
+    assert clear.end_of(clear.decided("standby", since=since, dialled=switched)["call"])["by"] == "standby"
     await _call_in(clear, runs, BRUNO)
-    asked = clear.decided("standby", dialled=BRUNO)
+    asked = clear.decided("standby", since=since, dialled=BRUNO)
     (leg,) = clear.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["num"]) == ("acme/11", MOBILE)
     clear.serve("control")
     clear.until(lambda: clear.status("control").get("asterisk") == "up")
+    since = len(clear.decisions())
     await _call_in(clear, runs, BRUNO)
-    because = clear.decided(dialled=BRUNO)["decision"]["because"]
+    because = clear.decided(since=since, dialled=BRUNO)["decision"]["because"]
     assert because[1]["rule"] == "switches.11.forward-always"
 
 
@@ -124,15 +127,17 @@ async def test_a_302_obeys_what_is_switched(clear: Pbx, runs: Runs) -> None:
     scenario = sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=headers)
     runs.append(await bruno.take(scenario, calls=0))
     assert await _dial(clear, runs, "p13", f"*720{MOBILE.removeprefix('+49')}") == 200
+    since = len(clear.decisions())
     await _call_in(clear, runs, BRUNO)
-    asked = clear.decided(origin="forward", dialled="13")
+    asked = clear.decided(since=since, origin="forward", dialled="13")
     await asyncio.to_thread(clear.until, lambda: bool(clear.trunk_legs(asked["linkedid"])))
     (leg,) = clear.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["num"]) == ("acme/13", MOBILE)
     assert await _dial(clear, runs, "p13", "*73") == 200
     assert await _dial(clear, runs, "p13", "*78") == 200
+    since = len(clear.decisions())
     await _call_in(clear, runs, BRUNO)
-    steps = clear.decided(origin="forward", dialled="13")["decision"]["steps"]
+    steps = clear.decided(since=since, origin="forward", dialled="13")["decision"]["steps"]
     assert (steps[0]["do"], steps[0]["reason"]) == ("reject", "busy")
 
 
@@ -154,12 +159,14 @@ async def test_after_a_302_the_far_end_sees_who_calls(clear: Pbx, runs: Runs) ->
         counts = [int(line.rpartition("=")[2]) for line in diversions]
         seen.append((invite.header("From").partition("sip:")[2].partition("@")[0], counts))
     assert seen == [("+4940123456", [1]), ("anonymous", [1]), ("+4940123456", [1, 3])]
+    since = len(clear.decisions())
     await _call_in(clear, runs, BRUNO, SAID.replace("counter=3", "counter=5"))
-    assert clear.decided(dialled=BRUNO)["decision"]["steps"][0]["reason"] == "loop"
+    assert clear.decided(since=since, dialled=BRUNO)["decision"]["steps"][0]["reason"] == "loop"
 
 
 async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx, runs: Runs) -> None:
     """For a while the phone rings for whoever calls the number that its emergency call showed."""
+    since = len(clear.decisions())
     assert await _dial(clear, runs, "p11", "*78") == 200
     assert _final(await _call_in(clear, runs, BRUNO)) == 486
     assert await _dial(clear, runs, "p11", "112") == 200
@@ -169,7 +176,7 @@ async def test_who_called_for_help_is_called_back_past_do_not_disturb(clear: Pbx
         runs.append(run)
         assert _final(await run.wait()) == 200
         await bruno.until("CALL_ESTABLISHED")
-    assert clear.decided(dialled=f"00{BRUNO[1:]}")["facts"]["helped"] == "acme-p11"
+    assert clear.decided(since=since, dialled=f"00{BRUNO[1:]}")["facts"]["helped"] == "acme-p11"
     clear.asterisk(f"database put help {BRUNO[1:]} 1000000000/acme-p11")
     assert _final(await _call_in(clear, runs, BRUNO)) == 486
     clear.asterisk(f"database del help {BRUNO[1:]}")
@@ -194,8 +201,9 @@ async def test_what_a_carrier_says_of_diversions_reaches_the_decision(
     clear: Pbx, runs: Runs, headers: str, numbers: list[str], count: int
 ) -> None:
     """All of both headers; what could break a line does not."""
+    since = len(clear.decisions())
     await _call_in(clear, runs, "+493055500199", headers)
-    facts = clear.decided(dialled="+493055500199")["facts"]
+    facts = clear.decided(since=since, dialled="+493055500199")["facts"]
     assert (facts["diversions"][: len(numbers)], facts["diversion_count"]) == (numbers, count)
 
 
@@ -217,6 +225,7 @@ async def test_the_count_is_kept_through_the_trunk(clear: Pbx, runs: Runs) -> No
         f"Diversion: <sip:+4933112345@{domain}>;reason=unknown;counter=3",
         f"History-Info: {history}",
     ]
+    since = len(clear.decisions())
     said = await _call_in(clear, runs, BRUNO, "Diversion: <sip:+4933112345@x.y>;counter=5\n")
     assert _final(said) == 603
-    assert clear.decided(dialled=BRUNO)["decision"]["steps"][0]["reason"] == "loop"
+    assert clear.decided(since=since, dialled=BRUNO)["decision"]["steps"][0]["reason"] == "loop"
