@@ -8,6 +8,7 @@ anything and to give up.
 import asyncio
 import logging
 import sqlite3
+import time
 
 from dialplan.finding import DialplanError
 from pbxcore import database, leavings, metrics, publication
@@ -16,6 +17,7 @@ from pbxcore.published import UnpublishedError
 from pbxcore.settings import Settings
 
 LOOK_S = 1.0
+CLEAR_AGAIN_S = 10.0  # what could not be cleared: each try asks all processes to take the plans once more
 IN_VAIN_S = 60.0  # until the next look when one could not help: a document that this program cannot read
 UNFINISHED: tuple[type[Exception], ...] = (OSError, sqlite3.Error, UnpublishedError, DialplanError)
 
@@ -30,27 +32,29 @@ async def keep_complete(settings: Settings) -> None:
 
 
 async def _keep_finished(settings: Settings) -> None:
-    told = ""
+    told, clear_at = "", 0.0
     while True:
+        clearing = time.monotonic() >= clear_at
         try:
-            await _finish(settings)
+            await _finish(settings, clearing=clearing)
         except UNFINISHED as error:
             if str(error) != told:
                 told = str(error)
                 log.warning("a publication that was cut off cannot be finished now: %s", error)
+        if clearing and leavings.is_owed(settings):
+            clear_at = time.monotonic() + CLEAR_AGAIN_S
         await asyncio.sleep(LOOK_S)
 
 
-async def _finish(settings: Settings) -> None:
+async def _finish(settings: Settings, *, clearing: bool = True) -> None:
     """Put in force what lies ready, say so to those who decide, then clear what is left of what is gone."""
     tenants = await asyncio.to_thread(publication.finish, settings)
-    owed = leavings.is_owed(settings)  # by who died over it, perhaps before saying anything
-    if tenants or owed:
-        await publication.announce(settings.run_dir)
+    owed = clearing and leavings.is_owed(settings)  # by who died over it, perhaps before saying anything
+    said = await publication.announce(settings.run_dir) if tenants or owed else ()
     for tenant in tenants:
         metrics.publications_completed().inc()
         log.info("completed: what was laid down for %s is in force", tenant)
-    if owed:
+    if owed and publication.is_heard(said):
         await asyncio.to_thread(publication.clear_leavings, settings)
 
 

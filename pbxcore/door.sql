@@ -78,6 +78,21 @@ JOIN revision AS newer ON newer.kind = 'tenant' AND newer.id = late.id AND newer
 JOIN revision AS older ON older.kind = 'tenant' AND older.id = newer.id AND older.revision < newer.revision
                       AND older.document = newer.document;
 
+-- name: strangers
+-- Tenants that were taken out of force since what is published, and came back with nothing that the revisions between
+-- that removal and the one before had said. The second array as above.
+SELECT late.id
+FROM unnest($1::text[], $2::text[]) AS late (id, there)
+CROSS JOIN LATERAL (SELECT max(revision) AS at FROM revision
+                    WHERE kind = 'tenant' AND revision.id = late.id AND removed) AS gone
+WHERE gone.at > late.there::integer AND NOT EXISTS (
+    SELECT FROM revision AS newer
+    JOIN revision AS older ON older.kind = 'tenant' AND older.id = late.id AND older.document = newer.document
+                          AND older.revision < gone.at
+    WHERE newer.kind = 'tenant' AND newer.id = late.id AND newer.revision > gone.at
+      AND older.revision > (SELECT coalesce(max(revision), 0) FROM revision
+                            WHERE kind = 'tenant' AND id = late.id AND removed AND revision < gone.at));
+
 -- name: on_credit
 -- Tenants whose account, as it is in force, is prepaid or has spend limits. Where none is, tenants are not looked at.
 WITH asking AS MATERIALIZED (

@@ -155,6 +155,20 @@ def publish(settings: Settings, plan: Plan) -> tuple[Changed, ...]:
     return changed
 
 
+def tenants(settings: Settings) -> frozenset[str]:
+    """Name the tenants that have phones or mailboxes."""
+    asked = (
+        (settings.phones_db, "SELECT DISTINCT tenant FROM owners"),
+        (mailboxes_db(settings), "SELECT DISTINCT context FROM voicemail"),
+    )
+    found: set[str] = set()
+    for path, question in asked:
+        if path.exists():
+            with _open(path) as db:
+                found.update(str(row[0]) for row in db.execute(question))
+    return frozenset(found)
+
+
 def removed_mailboxes_of(settings: Settings, tenants: Collection[str]) -> frozenset[str]:
     """Return those of some tenants that have messages of removed mailboxes."""
     if not tenants or not mailboxes_db(settings).exists():

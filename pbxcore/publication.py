@@ -24,6 +24,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from dialplan.finding import DialplanError
 from dialplan.plan import Plan
 from dialplan.published import plan_to_json
 from dialplan.spec import TenantSpec
-from pbxcore import leavings, phones, speech, turn
+from pbxcore import leavings, phones, speech, switches, turn
 from pbxcore.database import AWAY, Connection
 from pbxcore.database.queries import named
 from pbxcore.published import Index, UnpublishedError, file_of, former_of, read, read_index, without_file
@@ -44,6 +45,8 @@ ASK_TIMEOUT_S = 5.0  # a process that does not acknowledge by then is reported, 
 LONGEST_ANSWER = 1 << 20
 NEXT = "next.json"  # the index that is put in force as soon as the phones are those of its plans
 ALONE_AGAIN_S = 0.05
+NOT_RUNNING = "does not run"
+DECIDING = ("control", "standby")
 # What keeps a publication from its end and passes; OSError, in AWAY, is a full disk too.
 PUT_OFF: tuple[type[Exception], ...] = (*AWAY, turn.BusyError, sqlite3.Error)
 
@@ -101,20 +104,24 @@ async def catch_up(
     newest = {**behind.wanted, **behind.removed}
     there |= {tenant: newest[tenant] for tenant in (*behind.gone, *asked_for)}
     said = await announce(settings.run_dir) if there or behind.any else ()
-    with leavings.later():
-        clear_leavings(settings)
+    if is_heard(said):
+        with leavings.later():
+            clear_leavings(settings)
     return tuple(Published(tenant=tenant, revision=there[tenant], acknowledged=said) for tenant in there)
 
 
 async def is_complete(settings: Settings, connection: Connection) -> bool:
     """Tell whether everything that is stored is published; a change under way may not be, for a moment."""
-    there = _index(settings)
+    found = _found(settings)
+    there = found or Index()
     if there.revisions and not _is_of(
         there, settings
     ):  # somebody with other trunks than this machine has published
         return False
     revisions = _whole(settings, there, there.revisions)
     newest = await connection.fetch(SQL["tenants_in_force"])
+    if newest and found is None:
+        return False
     if any(revisions.get(str(row["id"])) != int(row["revision"]) for row in newest if not row["removed"]):
         return False
     if any(str(row["id"]) in there.revisions for row in newest if row["removed"]):
@@ -129,12 +136,14 @@ class _Behind:
     Attributes:
         wanted: the newest revision of every tenant that is in force.
         removed: of every other tenant the revision by which it was taken out of force.
-        gone: those of them that are still published.
+        gone: those of them that are still published; all of them where nobody can say who is.
+        lost: nobody can: there is no index, or none that can be read.
         plans: of those whose newest revision is not in force.
         prepaid: tenants whose account calls on credit: the standby must know that, too.
         limited: tenants whose account is invoiced and has spend limits.
         credit_changed: that some are one or the other, or no longer are, is not in force.
         again: by tenant, earlier revisions that said the same; only of those with removed mailboxes.
+        strangers: tenants that come back with a document that nothing said before they went.
     """
 
     wanted: Mapping[str, int]
@@ -145,15 +154,18 @@ class _Behind:
     again: Mapping[str, frozenset[int]] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    lost: bool = False
+    strangers: frozenset[str] = frozenset()
 
     @property
     def any(self) -> bool:
         """Whether there is something to do."""
-        return bool(self.plans) or bool(self.gone) or self.credit_changed
+        return bool(self.plans or self.gone) or self.credit_changed or self.lost
 
 
 async def _behind(settings: Settings, connection: Connection, *, looked_for: Collection[str] = ()) -> _Behind:
-    index = _index(settings)
+    found = _found(settings)
+    index = found or Index()
     trunks = tuple(trunk.name for trunk in settings.trunks)
     # Trunks stand in every plan, and what a plan's phones are may have changed with this program.
     is_current = _is_of(index, settings) and phones.is_current(settings)
@@ -166,6 +178,7 @@ async def _behind(settings: Settings, connection: Connection, *, looked_for: Col
         rows = await connection.fetch(SQL["documents"], late)
         prepaid, limited = await _on_credit(connection)
         again = await _said_before(settings, connection, late, index.revisions)
+        strangers = await _strangers(connection, late, found)
     return _Behind(
         wanted=wanted,
         prepaid=prepaid,
@@ -174,7 +187,9 @@ async def _behind(settings: Settings, connection: Connection, *, looked_for: Col
         plans=tuple(plan for row in rows if (plan := _plan(dict(row), trunks))),
         again=again,
         removed=removed,
-        gone=frozenset(removed.keys() & index.revisions.keys()),
+        gone=frozenset(removed if found is None else removed.keys() & index.revisions.keys()),
+        lost=found is None and bool(newest),
+        strangers=strangers,
     )
 
 
@@ -190,6 +205,17 @@ async def _said_before(
     return {
         tenant: frozenset(int(row["revision"]) for row in rows if row["id"] == tenant) for tenant in asking
     }
+
+
+async def _strangers(connection: Connection, late: Collection[str], found: Index | None) -> frozenset[str]:
+    """Name those that had been taken out of force and share no more than the name with who was there then.
+
+    Where nobody can say what was in force, they may have come back long ago.
+    """
+    if found is None or not late:
+        return frozenset()
+    there = [str(found.revisions.get(tenant, 0)) for tenant in late]
+    return frozenset(str(row["id"]) for row in await connection.fetch(SQL["strangers"], list(late), there))
 
 
 def _whole(settings: Settings, index: Index, looked_for: Collection[str]) -> Mapping[str, int]:
@@ -271,6 +297,7 @@ def _write(settings: Settings, behind: _Behind) -> None:
         write_plan(settings.published, plan)
         if again := behind.again.get(plan.tenant):
             phones.note_said_before(settings, plan, again)
+    _clear_all(settings, [plan for plan in plans if plan.tenant in behind.strangers])
     index = Index(
         revisions={
             **{tenant: revision for tenant, revision in before.items() if tenant not in gone},
@@ -303,9 +330,12 @@ def finish(settings: Settings) -> tuple[str, ...]:
     with _alone(settings.published) as ours:
         if not ours or not laid.exists():
             return ()
-        before = _index(settings).revisions
-        there = before if phones.is_current(settings) else {}
         after = read_index(settings.published, NEXT).revisions
+        found = _found(settings)
+        if found is None and phones.tenants(settings) - after.keys():
+            return ()  # whether these are gone stands in the database alone
+        before = (found or Index()).revisions
+        there = before if phones.is_current(settings) else {}
         late = {t: r for t, r in after.items() if there.get(t) != r}
         gone = {t: r + 1 for t, r in before.items() if t not in after}
         plans = [read(settings.published, *one) for one in late.items()]
@@ -320,6 +350,15 @@ def _nothing(tenant: str, revision: int) -> Plan:
     return build_plan(TenantSpec.model_validate(nobody), revision=revision, trunks=())
 
 
+def _clear_all(settings: Settings, plans: Sequence[Plan]) -> None:
+    """Clear whatever is switched of the tenants of these plans: who switched it is not there any more."""
+    if not plans:
+        return
+    nobody = [_nothing(plan.tenant, plan.revision) for plan in plans]
+    with leavings.later():
+        switches.forget(settings.switches_db, nobody, datetime.now(UTC))
+
+
 def _put_in_force(settings: Settings, plans: Sequence[Plan], gone: Sequence[Plan] = ()) -> None:
     """Give Asterisk the phones of plans and make the next index the one in force; twice does no harm.
 
@@ -330,7 +369,7 @@ def _put_in_force(settings: Settings, plans: Sequence[Plan], gone: Sequence[Plan
         settings: of this machine.
         plans: that the next index has.
         gone: of tenants that it has no more, each with nothing in it; their switches stay, for they may come
-            back.
+            back as they were.
     """
     with leavings.later():
         leavings.clear(settings)
@@ -363,11 +402,18 @@ def clear_leavings(settings: Settings) -> None:
 
 def _index(settings: Settings) -> Index:
     """Read what is in force; an index that cannot be read is written anew, with everything in it."""
+    return _found(settings) or Index()
+
+
+def _found(settings: Settings) -> Index | None:
+    """Read what is in force; None where nobody can say: there is no index, or none that can be read."""
+    if not (settings.published / "index.json").exists():
+        return None
     try:
         return read_index(settings.published)
     except UnpublishedError:
         log.exception("everything is published again")
-        return Index()
+        return None
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -460,8 +506,14 @@ async def ask(
 
 async def announce(run_dir: Path) -> tuple[Acknowledgement, ...]:
     """Tell control and standby that the index has changed; gather what they and, by control, Asterisk say."""
-    control, standby = await asyncio.gather(*(_reload(run_dir, name) for name in ("control", "standby")))
+    control, standby = await asyncio.gather(*(_reload(run_dir, name) for name in DECIDING))
     return (_said("control", control), _said("standby", standby), _of_asterisk(control))
+
+
+def is_heard(said: Collection[Acknowledgement]) -> bool:
+    """Tell whether nobody decides by the plans before any more: each has said so, or does not run."""
+    deciding = [one for one in said if one.process in DECIDING]
+    return bool(deciding) and all(one.done or one.detail == NOT_RUNNING for one in deciding)
 
 
 async def _reload(run_dir: Path, process: str) -> Mapping[str, Any] | str:
@@ -469,7 +521,7 @@ async def _reload(run_dir: Path, process: str) -> Mapping[str, Any] | str:
     try:
         return await ask(run_dir / f"{process}.sock", {"do": "reload"})
     except (FileNotFoundError, ConnectionRefusedError):
-        return "does not run"
+        return NOT_RUNNING
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
         return f"does not answer ({error or 'time-out'})"
 

@@ -5,13 +5,15 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from pbxcore import database, door, entitling, phones, publication, removal
+from dialplan.switch import Switch, SwitchKind
+from pbxcore import database, door, entitling, phones, publication, removal, switches
 from pbxcore.rater.book import load_book
 from pbxcore.settings import Settings
 from rating.destinations.load import load
@@ -225,6 +227,75 @@ async def test_a_tenant_nobody_can_read_can_be_removed(settings: Settings, comma
     assert code == 0, said
     assert "acme" not in index(settings)["tenants"]
     assert set((await _used(settings)).values()) == {0}
+
+
+@pytest.mark.parametrize("text", [None, "{"], ids=["lost", "unreadable"])
+async def test_a_removal_meets_no_index(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """Where nobody can say what is in force, whoever was ever removed goes: no phone of theirs is left."""
+    await start(settings)
+    await put(settings, other=OTHER)
+
+    async def dies(*_: object, **__: object) -> tuple[()]:
+        raise OSError("cut")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(publication, "catch_up", dies)
+        await removal.remove(settings, "acme", author="anna")
+    connection = await database.connect(settings.database, application="test")
+    _lose(settings, text)
+    assert not await publication.is_complete(settings, connection)
+    with monkeypatch.context() as cut:
+        cut.setattr(publication, "_put_in_force", lambda *_: None)
+        await publication.catch_up(settings, connection)
+    assert publication.finish(settings) == (), "the disk does not say who went"
+    await publication.catch_up(settings, connection)
+    assert endpoints(settings) == {"other-p10"}
+    assert await publication.is_complete(settings, connection)
+    await removal.remove(settings, "other", author="anna")
+    _lose(settings, text)
+    assert not await publication.is_complete(settings, connection), "though nothing is to be in force"
+    await publication.catch_up(settings, connection)
+    assert await publication.is_complete(settings, connection)
+    await connection.close()
+
+
+def _lose(settings: Settings, text: str | None) -> None:
+    file = settings.published / "index.json"
+    file.unlink() if text is None else file.write_text(text)
+
+
+@pytest.mark.parametrize("published", [True, False], ids=["published", "cut-off"])
+async def test_another_tenant_of_the_name_inherits_no_forward(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, published: bool
+) -> None:
+    """What was switched waits for the document that there was; one that never was there begins afresh."""
+    await start(settings)
+    forward = Switch(tenant="acme", kind=SwitchKind.FORWARD_ALWAYS, subject="12", value="extension 10",
+                     since=datetime.now(UTC), by="test")  # fmt: skip
+    other = replace(forward, tenant="other")
+    switches.keep(settings.switches_db, [forward, other])
+    await removal.remove(settings, "acme", author="anna")
+    assert not (await put(settings, acme=ACME)).findings
+    assert _switched(settings, "acme") == [forward]
+    assert not (await put(settings, acme=acme(20))).findings
+    assert _switched(settings, "acme") == [forward], "a change is no removal"
+
+    async def dies(*_: object, **__: object) -> tuple[()]:
+        raise OSError("cut")
+
+    with monkeypatch.context() as cut:
+        if not published:
+            cut.setattr(publication, "catch_up", dies)
+        await removal.remove(settings, "acme", author="anna")
+    assert not (await put(settings, acme=acme(25))).findings
+    assert _switched(settings, "acme") == []
+    assert _switched(settings, "other") == [other]
+
+
+def _switched(settings: Settings, tenant: str) -> list[Switch]:
+    return list(switches.read(settings.switches_db).of(tenant, datetime.now(UTC)))
 
 
 async def _everything(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Files of the state folder that are lost or damaged: changes come through, and all of them comes back."""
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -84,11 +85,12 @@ class Deciding:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.switched: list[list[Switch]] = []
+        self.takes_plans = True
 
     async def answer(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Answer at the socket."""
         self.switched.append(left(self.settings))
-        return {"ok": True}
+        return {"ok": self.takes_plans}
 
     def listening(self) -> AbstractAsyncContextManager[None]:
         """Listen there as control does."""
@@ -147,3 +149,49 @@ async def test_who_dies_before_clearing_what_is_left_leaves_it_to_be_done(
     assert control.switched == [[OF_ANNA, OF_BRUNO]], "told first: who died may not have"
     assert left(settings) == [OF_BRUNO]
     assert not leavings.is_owed(settings)
+
+
+async def test_nothing_is_cleared_while_somebody_decides_by_the_plan_before(settings: Settings) -> None:
+    """A process that refuses the plans keeps what is switched in those that it has, and is asked again."""
+    await start(settings)
+    switches.keep(settings.switches_db, [OF_ANNA, OF_BRUNO])
+    control = Deciding(settings)
+    control.takes_plans = False
+    async with control.listening():
+        await put(settings, acme=WITHOUT_12)
+        assert left(settings) == [OF_ANNA, OF_BRUNO]
+        await completion._finish(settings)
+        assert (left(settings), leavings.is_owed(settings)) == ([OF_ANNA, OF_BRUNO], True)
+        control.takes_plans = True
+        await completion._finish(settings)
+    assert (left(settings), leavings.is_owed(settings)) == ([OF_BRUNO], False)
+
+
+async def test_what_cannot_be_cleared_is_not_announced_at_every_look(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each announcement has every process and Asterisk take the plans once more: they are left in peace."""
+    await start(settings)
+    damage(settings)
+    await put(settings, acme=WITHOUT_12)
+    assert leavings.is_owed(settings)
+    announced, looks = asyncio.Queue[None](), asyncio.Queue[None]()
+
+    async def announce(_: object) -> tuple[publication.Acknowledgement, ...]:
+        announced.put_nowait(None)
+        return tuple(publication.Acknowledgement(process=one, done=True) for one in ("control", "standby"))
+
+    def finish(_: Settings) -> tuple[str, ...]:
+        looks.put_nowait(None)
+        return ()
+
+    monkeypatch.setattr(publication, "announce", announce)
+    monkeypatch.setattr(publication, "finish", finish)
+    monkeypatch.setattr(completion, "LOOK_S", 0.01)
+    monkeypatch.setattr(completion, "CLEAR_AGAIN_S", 3600.0)
+    looking = asyncio.create_task(completion._keep_finished(settings))
+    async with asyncio.timeout(60):
+        for _ in range(5):
+            await looks.get()
+    looking.cancel()
+    assert announced.qsize() == 1
