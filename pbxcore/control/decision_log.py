@@ -26,6 +26,7 @@ from prometheus_client import Counter
 from dialplan.decision import Decision
 from dialplan.facts import Facts
 from dialplan.switch import Switch
+from pbxcore import logged
 
 MAX_WAITING = 10_000  # entries; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
@@ -78,18 +79,13 @@ def of_call(folder: Path, linkedid: str) -> list[dict[str, Any]]:
     found = []
     for path in folder.glob("*.ndjson*"):
         with path.open(encoding="utf-8", errors="replace") as file:
-            entries = (_entry(text) for text in file if linkedid in text)
+            entries = (logged.entry(text) for text in file if linkedid in text)
             found += [
-                {**one, "by": path.name.split(".")[0]} for one in entries if one["linkedid"] == linkedid
+                {**one, "by": path.name.split(".")[0]}
+                for one in entries
+                if one and one.get("linkedid") == linkedid
             ]
     return sorted(found, key=lambda one: str(one["time"]))
-
-
-def _entry(text: str) -> dict[str, Any]:
-    try:
-        return {"linkedid": "", **json.loads(text)}
-    except ValueError:
-        return {"linkedid": ""}
 
 
 class DecisionLog:
