@@ -108,7 +108,7 @@ async def tell(settings: Settings, cast: Cast, *, factor: int, say: Say) -> Stor
         say("The leg to Austria is rated")
         rated = await _rated(connection, decision["linkedid"], account)
     finally:
-        await connection.close()
+        connection.terminate()  # a goodbye would fail, or have no limit, where the server is gone
         await leave(settings, say)
     return Story(
         account=account,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pbxcore import database, logged
+from pbxcore.cli.terminal import put
 from pbxcore.settings import Settings
 from rating.money import text
 from rating.rated import Piece, RatedLeg, Source
@@ -85,23 +86,21 @@ class Few:
         self._lines = 0
 
     def write(self, line: str) -> None:
-        """Print a line; where it goes to a file on a full disk, it is lost."""
-        with contextlib.suppress(OSError):
-            self._console.print(line, highlight=False, soft_wrap=True)
+        """Print a line, or lose it."""
+        put(self._console, line)
 
 
 async def decisions(folder: Path) -> AsyncIterator[str]:
     """Yield a line per decision that is logged from now on, by whichever process."""
     tails: dict[Path, Tail] = {}
-    at_end = True
+    before = frozenset(_logs(folder))  # what stands there has happened, even if it can be read only later
     while True:
         for path in _logs(folder):
             with contextlib.suppress(OSError):  # renamed since it was listed, or no file can be opened now
-                tail = tails.get(path) or tails.setdefault(path, Tail(path, at_end=at_end))
+                tail = tails.get(path) or tails.setdefault(path, Tail(path, at_end=path in before))
                 for line in tail.lines():
                     if told := _told(line, by=path.stem):
                         yield told
-        at_end = False
         await asyncio.sleep(POLL_S)
 
 

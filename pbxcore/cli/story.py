@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from pbxcore.cli.terminal import put
 from pbxcore.machine.supervise import Event
 
 
@@ -57,7 +58,7 @@ class ConsoleStory:
 
     def event(self, event: Event) -> None:
         """Show what happened to a process."""
-        self._console.print(f"[yellow]![/] {event.name} {escape(event.what)}", highlight=False)
+        put(self._console, f"[yellow]![/] {event.name} {escape(event.what)}")
 
     @contextlib.contextmanager
     def _bar(self, what: str) -> Iterator[Told]:
@@ -74,6 +75,4 @@ class ConsoleStory:
 
     def _line(self, sign: str, what: str, result: str, began: float) -> None:
         took = time.monotonic() - began
-        self._console.print(
-            f"{sign} {what:<11} [dim]{took:5.1f} s[/]  {escape(result)}", highlight=False, soft_wrap=True
-        )
+        put(self._console, f"{sign} {what:<11} [dim]{took:5.1f} s[/]  {escape(result)}")

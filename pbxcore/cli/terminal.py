@@ -1,8 +1,9 @@
 """Where the command line prints: a terminal as wide as it is, or a pipe, a file, a log, which have no width.
 
-Owns the width. Refuses to know what is printed.
+Owns the width, and what becomes of a line that cannot be printed. Refuses to know what is printed.
 """
 
+import contextlib
 import os
 
 from rich.console import Console, ConsoleDimensions
@@ -30,3 +31,13 @@ class Terminal(Console):
     def roomy(self) -> bool:
         """Tell whether all columns of a table find room side by side."""
         return self.width >= ROOMY
+
+
+def put(console: Console, line: str) -> None:
+    """Print a line, or lose it: on a full disk, in a pipe without reader, for a letter its encoding lacks."""
+    with contextlib.suppress(SystemExit):  # of rich, when nobody reads: from then on it prints nothing
+        try:
+            console.print(line, highlight=False, soft_wrap=True)
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError), console.capture():
+                pass  # takes the line from rich, which would print it again before the next one

@@ -1,9 +1,11 @@
 """The live view of `pbxcore run`, and what else reads the decision log: nothing there ends them."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from rich.console import Console
 from pbxcore import database, demo, removal
 from pbxcore.cli import live
 from pbxcore.receipt import UnansweredError
-from pbxcore.settings import Settings
+from pbxcore.settings import Settings, Trunk
 from pbxcore.turn import BusyError
 
 LIMIT_S = 60
@@ -85,6 +87,31 @@ def test_a_log_that_cannot_be_opened_is_passed(tmp_path: Path) -> None:
     assert "by standby" in asyncio.run(first())
 
 
+def test_a_log_that_can_be_read_later_begins_with_what_is_new(tmp_path: Path) -> None:
+    """What stood there before is history, also where the first look failed."""
+    history, log = tmp_path / "history", tmp_path / "control.ndjson"
+    log.symlink_to(history)
+    (tmp_path / "standby.ndjson").touch()
+
+    def logs(file: Path) -> None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(WHOLE) + "\n")
+
+    async def first() -> tuple[str, str]:
+        lines = live.decisions(tmp_path)
+        waiting = asyncio.ensure_future(anext(lines))
+        await asyncio.sleep(0)  # as above
+        logs(history)
+        logs(tmp_path / "standby.ndjson")
+        shown = await asyncio.wait_for(waiting, LIMIT_S)
+        logs(history)
+        return shown, await asyncio.wait_for(anext(lines), LIMIT_S)
+
+    old, new = asyncio.run(first())
+    assert "by standby" in old
+    assert "by standby" not in new
+
+
 def test_a_view_that_breaks_says_so_and_ends_alone() -> None:
     """What was shown stays, the mistake is named, and nothing is raised that would end the machine."""
     console = Console(file=io.StringIO(), width=200)
@@ -101,14 +128,56 @@ def test_a_view_that_breaks_says_so_and_ends_alone() -> None:
 
 def test_a_full_disk_takes_lines_and_no_more() -> None:
     """`pbxcore run > file`: the line is lost, the view goes on."""
-    descriptor = os.open("/dev/full", os.O_WRONLY)
-    file = io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), write_through=True)
+    file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+    console = Console(file=file)
     try:
         with pytest.raises(OSError, match="No space"):
             Console(file=file).print("a line")
-        live.Few(Console(file=file)).take("a line")
+        few = live.Few(console)
+        for line in ("a line", "another"):
+            few.take(line)
+            assert not console._buffer, "rich would print it again with the next one"
     finally:
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # what it has not written yet
+            file.close()
+
+
+def test_a_letter_that_the_file_has_not_takes_its_line_and_no_more() -> None:
+    """`PYTHONIOENCODING=ascii pbxcore run`: the next line is there, and the machine."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    few = live.Few(Console(file=file))
+    few.take("☎ rings")
+    few.take("the next")
+    assert file.buffer.getvalue() == b"the next\n", "and not the one before"
+
+
+def test_a_reader_that_goes_takes_the_view_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pbxcore run | …`: lines are lost, and nothing is raised that would end the machine."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    asked: list[str] = []
+
+    async def lines() -> AsyncIterator[str]:
+        for line in ("one leg", "another"):
+            yield line
+            asked.append(line)
+        raise LookupError
+
+    with os.fdopen(writer, "w") as file:
+        monkeypatch.setattr(sys, "stdout", file)  # as rich finds it
+        asyncio.run(live.show(Console(), lines(), what="rated legs"))
+    assert asked == ["one leg", "another"]
+
+
+class Gone:
+    """A connection to a server that died."""
+
+    async def close(self) -> None:
+        """Fail as a goodbye does."""
+        raise ConnectionResetError
+
+    def terminate(self) -> None:
+        """Need nobody."""
 
 
 @pytest.mark.parametrize(
@@ -123,20 +192,25 @@ def test_a_full_disk_takes_lines_and_no_more() -> None:
 def test_what_went_wrong_in_the_story_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """A customer that cannot be taken out is said to stay; the story's own mistake comes through."""
+    """A customer that cannot be taken out is said to stay; the story's own mistake comes through.
+
+    So it does where the database is gone meanwhile.
+    """
 
     async def remove(*_given: object, **_named: object) -> None:
         raise error
 
+    async def fails(*_given: object) -> None:
+        raise demo.StoryError
+
+    async def connect(*_given: object, **_named: object) -> Gone:
+        return Gone()
+
     monkeypatch.setattr(removal, "remove", remove)
+    monkeypatch.setattr(demo, "_apply", fails)
+    monkeypatch.setattr(database, "connect", connect)
     said: list[str] = []
-
-    async def story() -> None:
-        try:
-            raise demo.StoryError
-        finally:
-            await demo.leave(Settings(state=tmp_path), said.append)
-
+    cast = demo.Cast(sipp=(), ports=(), trunk=Trunk(name="carrier", host="127.0.0.2"))
     with pytest.raises(demo.StoryError):
-        asyncio.run(story())
-    assert said == [f"The customer stays in force ({error}): pbxcore remove story --confirm"]
+        asyncio.run(demo.tell(Settings(state=tmp_path), cast, factor=10, say=said.append))
+    assert said[1:] == [f"The customer stays in force ({error}): pbxcore remove story --confirm"]
