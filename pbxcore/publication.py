@@ -70,11 +70,12 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One tenant that was put in force, and what the processes said to it."""
+    """One tenant that was put in force, or taken out of it, and what the processes said to it."""
 
     tenant: str
     revision: int
     acknowledged: tuple[Acknowledgement, ...]
+    removed: bool = False
 
 
 async def catch_up(
@@ -107,7 +108,10 @@ async def catch_up(
     if is_heard(said):
         with leavings.later():
             clear_leavings(settings)
-    return tuple(Published(tenant=tenant, revision=there[tenant], acknowledged=said) for tenant in there)
+    return tuple(
+        Published(tenant=one, revision=revision, acknowledged=said, removed=one in behind.removed)
+        for one, revision in there.items()
+    )
 
 
 async def is_complete(settings: Settings, connection: Connection) -> bool:
@@ -512,8 +516,13 @@ async def announce(run_dir: Path) -> tuple[Acknowledgement, ...]:
 
 def is_heard(said: Collection[Acknowledgement]) -> bool:
     """Tell whether nobody decides by the plans before any more: each has said so, or does not run."""
-    deciding = [one for one in said if one.process in DECIDING]
-    return bool(deciding) and all(one.done or one.detail == NOT_RUNNING for one in deciding)
+    return bool(said) and not unheard(said)
+
+
+def unheard(said: Collection[Acknowledgement]) -> tuple[Acknowledgement, ...]:
+    """Give those that may decide by the plans before still: they run, and have not said otherwise."""
+    deciding = (one for one in said if one.process in DECIDING)
+    return tuple(one for one in deciding if not one.done and one.detail != NOT_RUNNING)
 
 
 async def _reload(run_dir: Path, process: str) -> Mapping[str, Any] | str:

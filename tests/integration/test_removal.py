@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dialplan.switch import Switch, SwitchKind
-from pbxcore import database, door, entitling, phones, publication, removal, switches
+from pbxcore import completion, database, door, entitling, phones, publication, removal, switches
 from pbxcore.rater.book import load_book
 from pbxcore.settings import Settings
 from rating.destinations.load import load
@@ -259,6 +260,22 @@ async def test_a_removal_meets_no_index(
     await publication.catch_up(settings, connection)
     assert await publication.is_complete(settings, connection)
     await connection.close()
+
+
+async def test_what_went_long_ago_is_not_said_to_be_in_force(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without an index the machine takes all of them out once more, and says that."""
+    await start(settings)
+    await put(settings, other=OTHER)
+    await removal.remove(settings, "acme", author="anna")
+    _lose(settings, None)
+    connection = await database.connect(settings.database, application="test")
+    with caplog.at_level(logging.INFO, logger=completion.__name__):
+        await completion._complete(settings, connection)
+    await connection.close()
+    assert "acme is out of force in revision 2" in caplog.text
+    assert "other is in force in revision 1" in caplog.text
 
 
 def _lose(settings: Settings, text: str | None) -> None:

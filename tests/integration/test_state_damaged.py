@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,7 +162,8 @@ async def test_nothing_is_cleared_while_somebody_decides_by_the_plan_before(sett
     async with control.listening():
         await put(settings, acme=WITHOUT_12)
         assert left(settings) == [OF_ANNA, OF_BRUNO]
-        await completion._finish(settings)
+        with pytest.raises(completion.UnheardError, match="until the plans are taken by control"):
+            await completion._finish(settings)
         assert (left(settings), leavings.is_owed(settings)) == ([OF_ANNA, OF_BRUNO], True)
         control.takes_plans = True
         await completion._finish(settings)
@@ -195,3 +198,36 @@ async def test_what_cannot_be_cleared_is_not_announced_at_every_look(
             await looks.get()
     looking.cancel()
     assert announced.qsize() == 1
+
+
+async def test_who_does_not_take_the_plans_is_named_once_and_asked_ever_more_rarely(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One plan of anybody that cannot be read holds clearing back: neither silently nor at any price."""
+    await start(settings)
+    switches.keep(settings.switches_db, [OF_ANNA])
+    with monkeypatch.context() as patched:
+        patched.setattr(publication, "clear_leavings", lambda _: None)
+        await put(settings, acme=WITHOUT_12)
+    now, announced = [0], asyncio.Queue[int]()
+
+    async def announce(_: object) -> tuple[publication.Acknowledgement, ...]:
+        announced.put_nowait(now[0])
+        refused = publication.Acknowledgement(process="control", done=False, detail="other: no plan")
+        return (refused, publication.Acknowledgement(process="standby", done=True))
+
+    def finish(_: Settings) -> tuple[str, ...]:
+        now[0] += 1
+        return ()
+
+    monkeypatch.setattr(publication, "announce", announce)
+    monkeypatch.setattr(publication, "finish", finish)
+    monkeypatch.setattr(completion, "LOOK_S", 0)
+    monkeypatch.setattr(completion, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    looking = asyncio.create_task(completion._keep_finished(settings))
+    async with asyncio.timeout(60):
+        seen = [await announced.get() for _ in range(8)]
+    looking.cancel()
+    assert [after - before - 1 for before, after in pairwise(seen)] == [10, 20, 40, 80, 160, 300, 300]
+    assert caplog.text.count("taken by control (other: no plan)") == 1
+    assert left(settings) == [OF_ANNA]
