@@ -70,11 +70,14 @@ FROM revision
 WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC;
 
 -- name: said_before
--- Earlier revisions of tenants that say what a revision says that is not in force yet: after a rollback. The second
--- array is what is in force, as text for the same reason.
+-- Earlier revisions of tenants that say what a revision says that is not in force yet: after a rollback. A removal says
+-- what was there before it, and does not count. The second array is what is in force, as text for the same reason.
 SELECT newer.id, older.revision
 FROM unnest($1::text[], $2::text[]) AS late (id, there)
-JOIN revision AS newer ON newer.kind = 'tenant' AND newer.id = late.id AND newer.revision > late.there::integer
+CROSS JOIN LATERAL (SELECT coalesce(max(revision), 0) AS at FROM revision
+                    WHERE kind = 'tenant' AND revision.id = late.id AND removed) AS gone
+JOIN revision AS newer ON newer.kind = 'tenant' AND newer.id = late.id
+                      AND newer.revision > greatest(late.there::integer, gone.at)
 JOIN revision AS older ON older.kind = 'tenant' AND older.id = newer.id AND older.revision < newer.revision
                       AND older.document = newer.document;
 

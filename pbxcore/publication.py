@@ -104,6 +104,8 @@ async def catch_up(
     there = {plan.tenant: plan.revision for plan in behind.plans}
     newest = {**behind.wanted, **behind.removed}
     there |= {tenant: newest[tenant] for tenant in (*behind.gone, *asked_for)}
+    for tenant in _held_back(settings, behind):
+        there.pop(tenant, None)
     said = await announce(settings.run_dir) if there or behind.any else ()
     if is_heard(said):
         with leavings.later():
@@ -301,7 +303,7 @@ def _write(settings: Settings, behind: _Behind) -> None:
         write_plan(settings.published, plan)
         if again := behind.again.get(plan.tenant):
             phones.note_said_before(settings, plan, again)
-    _clear_all(settings, [plan for plan in plans if plan.tenant in behind.strangers])
+    plans = [one for one in plans if one.tenant not in behind.strangers or _begins_afresh(settings, one)]
     index = Index(
         revisions={
             **{tenant: revision for tenant, revision in before.items() if tenant not in gone},
@@ -354,13 +356,25 @@ def _nothing(tenant: str, revision: int) -> Plan:
     return build_plan(TenantSpec.model_validate(nobody), revision=revision, trunks=())
 
 
-def _clear_all(settings: Settings, plans: Sequence[Plan]) -> None:
-    """Clear whatever is switched of the tenants of these plans: who switched it is not there any more."""
-    if not plans:
-        return
-    nobody = [_nothing(plan.tenant, plan.revision) for plan in plans]
-    with leavings.later():
-        switches.forget(settings.switches_db, nobody, datetime.now(UTC))
+def _begins_afresh(settings: Settings, plan: Plan) -> bool:
+    """Take away what is left of who had a tenant's name before: what was switched, phones, mailboxes.
+
+    If it cannot be taken away now the tenant has to wait, and nobody else.
+    """
+    nobody = _nothing(plan.tenant, plan.revision)
+    try:
+        switches.forget(settings.switches_db, [nobody], datetime.now(UTC))
+    except leavings.NOT_NOW as error:
+        log.warning("%s waits until what its namesake had switched can be cleared: %s", plan.tenant, error)
+        return False
+    phones.publish(settings, nobody)
+    return True
+
+
+def _held_back(settings: Settings, behind: _Behind) -> Collection[str]:
+    """Name those that have to wait for what is left of their namesake."""
+    there = _index(settings).revisions if behind.strangers else {}
+    return [one for one in behind.strangers if there.get(one, 0) < behind.wanted[one]]
 
 
 def _put_in_force(settings: Settings, plans: Sequence[Plan], gone: Sequence[Plan] = ()) -> None:

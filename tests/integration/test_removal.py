@@ -20,6 +20,7 @@ from pbxcore.settings import Settings
 from rating.destinations.load import load
 from tests.integration.examples import ACME, CONFIG, OTHER, acme
 from tests.integration.test_door import index, put, rows, start
+from tests.integration.test_state_damaged import damage
 
 Command = Callable[..., tuple[int, str]]
 OF_ACME = "SELECT revision, removed, author FROM revision WHERE kind = 'tenant' AND id = 'acme' ORDER BY 1"
@@ -284,10 +285,10 @@ def _lose(settings: Settings, text: str | None) -> None:
 
 
 @pytest.mark.parametrize("published", [True, False], ids=["published", "cut-off"])
-async def test_another_tenant_of_the_name_inherits_no_forward(
+async def test_another_tenant_of_the_name_inherits_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, *, published: bool
 ) -> None:
-    """What was switched waits for the document that there was; one that never was there begins afresh."""
+    """Forwards and messages wait for the document that there was; one that never was there begins afresh."""
     await start(settings)
     forward = Switch(tenant="acme", kind=SwitchKind.FORWARD_ALWAYS, subject="12", value="extension 10",
                      since=datetime.now(UTC), by="test")  # fmt: skip
@@ -298,6 +299,9 @@ async def test_another_tenant_of_the_name_inherits_no_forward(
     assert _switched(settings, "acme") == [forward]
     assert not (await put(settings, acme=acme(20))).findings
     assert _switched(settings, "acme") == [forward], "a change is no removal"
+    message = settings.voicemail / "acme" / "10" / "INBOX" / "msg0000.txt"
+    message.parent.mkdir(parents=True)
+    message.write_text("for who was there")
 
     async def dies(*_: object, **__: object) -> tuple[()]:
         raise OSError("cut")
@@ -309,6 +313,29 @@ async def test_another_tenant_of_the_name_inherits_no_forward(
     assert not (await put(settings, acme=acme(25))).findings
     assert _switched(settings, "acme") == []
     assert _switched(settings, "other") == [other]
+    assert "acme-p10" in endpoints(settings)
+    assert not message.exists()
+    assert not (await put(settings, acme=acme(20))).findings
+    assert not message.exists(), "a change brings nothing of the life before"
+
+
+async def test_another_tenant_of_the_name_waits_until_nothing_is_left_to_inherit(settings: Settings) -> None:
+    """Where switches cannot be cleared, who comes under a name of before is not in force; all others are."""
+    await start(settings)
+    forward = Switch(tenant="acme", kind=SwitchKind.FORWARD_ALWAYS, subject="12", value="extension 10",
+                     since=datetime.now(UTC), by="test")  # fmt: skip
+    switches.keep(settings.switches_db, [forward])
+    await removal.remove(settings, "acme", author="anna")
+    saved = settings.switches_db.read_bytes()
+    damage(settings)
+    assert not (await put(settings, acme=acme(25))).published
+    assert [one.tenant for one in (await put(settings, other=OTHER)).published] == ["other"]
+    assert index(settings)["tenants"] == {"other": 1}
+    settings.switches_db.write_bytes(saved)
+    connection = await database.connect(settings.database, application="test")
+    assert [one.tenant for one in await publication.catch_up(settings, connection)] == ["acme"]
+    assert _switched(settings, "acme") == []
+    await connection.close()
 
 
 def _switched(settings: Settings, tenant: str) -> list[Switch]:
