@@ -180,11 +180,15 @@ def end_server(server: "subprocess.Popen[bytes]", number: signal.Signals) -> Non
 
 
 def _lives(pid: str) -> bool:
-    """Tell whether a process is there still; one that is dead and not yet waited for has no words."""
+    """Tell whether a process is there still. One that nobody waited for yet has let go of all it shared.
+
+    Its words are gone before that: a server that starts in between finds its memory in use.
+    """
     try:
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
+    return state not in {"Z", "X"}
 
 
 async def put_documents(url: str) -> None:
