@@ -3,6 +3,7 @@
 Owns what is true of the whole call (who calls, what diverted it) and the sheet on which the rules write.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,6 +78,7 @@ class Call:
     """What is true of a call wherever it goes.
 
     Attributes:
+        id: UniqueID of the asking channel; empty if nothing is drawn from it.
         diverted: numbers that have diverted it before it reached us, as they came and in E.164 form.
         diversions: how often it was diverted.
         diverters: those numbers that can be told to a carrier, E.164, the latest first.
@@ -87,10 +89,16 @@ class Call:
     state: State
     now: datetime
     caller: Caller
+    id: str = ""
     diverted: frozenset[str] = frozenset()
     diversions: int = 0
     diverters: tuple[str, ...] = ()
     trail: tuple[str, ...] = ()
+
+    @property
+    def draw(self) -> int:
+        """The number drawn for this question. Few ask for it, and drawing one takes a while."""
+        return drawn(self.id) if self.state.draw is None else self.state.draw
 
     def was_at(self, endpoints: Iterable[str]) -> bool:
         """Tell whether one of these phones has sent the call on."""
@@ -170,6 +178,11 @@ class Sheet:
         """End the call here, and write down why."""
         self.note(rule, text)
         return rejection(reason)
+
+
+def drawn(call: str) -> int:
+    """Draw a number for a call from its UniqueID: as good as any, and the same whoever decides it again."""
+    return int.from_bytes(hashlib.blake2b(call.encode(), digest_size=16).digest())
 
 
 def rejection(reason: Reason) -> Node:

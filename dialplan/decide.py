@@ -226,6 +226,7 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
         state=state,
         now=now,
         caller=caller,
+        id=facts.call,
         diverted=frozenset([*facts.diversions, *known]),
         diversions=max(len(facts.diversions), facts.diversion_count) + sent_on,
         diverters=known[:MAX_DIVERSIONS],

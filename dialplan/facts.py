@@ -88,7 +88,8 @@ class State:
         blind: no rater can be asked (standby): `dialplan.blind` says what may be called.
         longest_call_s: longest duration of any outside call but an emergency call; 0 for none.
         switches: what users have switched, of all tenants.
-        draw: a number drawn for this question, not negative, from a range that no list of members exhausts.
+        draw: a number drawn for this question, not negative, from a range that no list of members exhausts;
+            None: each call draws its own (`dialplan.call.drawn`).
         turns: whose turn it is in a ring group, by its payer `<tenant>/<group>`.
         served: what each extension has done, by its payer `<tenant>/<extension>`.
     """
@@ -96,6 +97,6 @@ class State:
     blind: bool = False
     longest_call_s: int = 0
     switches: Switches = NO_SWITCHES
-    draw: int = 0
+    draw: int | None = 0
     turns: Mapping[str, int] = field(default_factory=dict)
     served: Mapping[str, Served] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """In which order the members of a ring group ring.
 
 Owns the order and nothing else: what rings, and for how long, is the group's. Refuses to remember: whose turn
-it is, who answered when and the random draw are arguments (`dialplan.facts.State`). A process that remembers
+it is, who answered when and the random draw are arguments. A process that remembers
 nothing (the standby, or control after its state was lost) lets the draw choose where to begin, so that even
 then no member gets all the calls.
 """
@@ -15,12 +15,12 @@ from dialplan.plan import Group, Member, Strategy
 
 IN_WRITTEN_ORDER = frozenset({Strategy.SIMULTANEOUS, Strategy.LINEAR})
 
-Order = Callable[[Group, State, date], Sequence[Member]]
+Order = Callable[[Group, State, date, int], Sequence[Member]]
 
 
-def in_turn(group: Group, state: State, today: date) -> tuple[Member, ...]:
+def in_turn(group: Group, state: State, today: date, draw: int) -> tuple[Member, ...]:
     """Give all members of a group in the order in which they ring; `today` is the tenant's."""
-    return tuple(_ORDERS[group.strategy](group, state, today)) if group.members else ()
+    return tuple(_ORDERS[group.strategy](group, state, today, draw)) if group.members else ()
 
 
 def each_once(order: Iterable[Member]) -> Iterator[Member]:
@@ -40,32 +40,32 @@ def each_once(order: Iterable[Member]) -> Iterator[Member]:
             yield replace(member, endpoints=left)
 
 
-def _as_written(group: Group, _state: State, _today: date) -> Sequence[Member]:
+def _as_written(group: Group, _state: State, _today: date, _draw: int) -> Sequence[Member]:
     return group.members
 
 
-def _round_robin(group: Group, state: State, _today: date) -> Sequence[Member]:
-    return _from(group.members, state.turns.get(group.owner.payer, state.draw))
+def _round_robin(group: Group, state: State, _today: date, draw: int) -> Sequence[Member]:
+    return _from(group.members, state.turns.get(group.owner.payer, draw))
 
 
-def _random(group: Group, state: State, _today: date) -> Sequence[Member]:
+def _random(group: Group, _state: State, _today: date, draw: int) -> Sequence[Member]:
     """Read the draw as a number whose digits say which of those that are left rings next (Lehmer's code)."""
-    left, draw, order = list(group.members), state.draw, []
+    left, order = list(group.members), []
     while left:
         draw, index = divmod(draw, len(left))
         order.append(left.pop(index))
     return order
 
 
-def _least_recent(group: Group, state: State, _today: date) -> Sequence[Member]:
-    return sorted(_by_draw_if_unknown(group, state), key=lambda member: _last(member, state))
+def _least_recent(group: Group, state: State, _today: date, draw: int) -> Sequence[Member]:
+    return sorted(_by_draw_if_unknown(group, state, draw), key=lambda member: _last(member, state))
 
 
-def _fewest_calls(group: Group, state: State, today: date) -> Sequence[Member]:
+def _fewest_calls(group: Group, state: State, today: date, draw: int) -> Sequence[Member]:
     def served(member: Member) -> tuple[int, datetime]:
         return sum(one.calls_on(today) for one in _served(member, state)), _last(member, state)
 
-    return sorted(_by_draw_if_unknown(group, state), key=served)
+    return sorted(_by_draw_if_unknown(group, state, draw), key=served)
 
 
 def _last(member: Member, state: State) -> datetime:
@@ -76,10 +76,10 @@ def _served(member: Member, state: State) -> list[Served]:
     return [state.served[payer] for payer in member.payers if payer in state.served]
 
 
-def _by_draw_if_unknown(group: Group, state: State) -> Sequence[Member]:
+def _by_draw_if_unknown(group: Group, state: State, draw: int) -> Sequence[Member]:
     """Give the members as written, or from anywhere on where nothing is known of any of them."""
     known = any(_served(member, state) for member in group.members)
-    return group.members if known else _from(group.members, state.draw)
+    return group.members if known else _from(group.members, draw)
 
 
 def _from(members: Sequence[Member], first: int) -> Sequence[Member]:

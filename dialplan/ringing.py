@@ -62,7 +62,8 @@ def ring(sheet: Sheet, here: Here, group: Group, reach: Reach) -> list[Node]:
     if group.together and _nobody_switched(sheet, here, group.together):
         phones = others(sheet, group.together.phones)
         return [_together(sheet, group, _shared(sheet, here, group), phones)] if phones else []
-    order = in_turn(group, sheet.call.state, local_time(sheet.call.now, here.plan.zone).date())
+    call = sheet.call
+    order = in_turn(group, call.state, local_time(call.now, here.plan.zone).date(), call.draw)
     if group.strategy is not Strategy.SIMULTANEOUS:
         words = group.strategy.replace("_", " ")
         sheet.note(f"groups.{group.name}.strategy", f"{words}: {', '.join(one.number for one in order)}")

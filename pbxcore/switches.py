@@ -3,9 +3,9 @@
 Owns the file, what a process knows of it, and how a change gets in. Works without PostgreSQL and whoever of
 them is dead: each reads and writes by itself. Refuses to judge a switch (`dialplan.codes`).
 
-A process looks before each decision whether another connection has written: SQLite keeps a counter of that in
-shared memory (`PRAGMA data_version`), a look costs 5 µs, and only what has changed since is read. Whether the
-file is still the one that is open, it asks once a second: somebody may put another in its place.
+A process looks before each decision whether anybody has written: by the bytes that each commit changes
+(`pbxcore.wal_index`), and only what has changed since is read. Once a second it asks SQLite whatever they
+say, and whether the file is still the one that is open: somebody may put another in its place.
 A commit survives the death of any process. It does not wait for the disk: a loss of power may take back the
 last changes, and never tears the file.
 """
@@ -25,14 +25,14 @@ from prometheus_client import Counter
 from dialplan.plan import Plan
 from dialplan.switch import CLEARED, NO_SWITCHES, Switch, Switches, SwitchKind
 from dialplan.switchable import has_place
+from pbxcore import wal_index
 from pbxcore.database.queries import named
 
 WRITE_LIMIT_S = 0.5  # another writer holds the file for less than a millisecond; a caller waits for this one
-SAME_S = (
-    1.0  # until another file in the place of ours is noticed; asking each time would cost as much as a look
-)
+SAME_S = 1.0  # until another file in the place of ours is noticed; asking each time costs as much as a look
 
 NO_FILE = (0, 0)  # no file has this identity
+UNSEEN = b""  # no head of an index
 
 UNREAD = Counter(
     "pbxcore_switches_unread_total", "Looks at the switches that failed; the last known ones hold"
@@ -62,19 +62,22 @@ class View:
         self._db: sqlite3.Connection | None = None
         self._file = NO_FILE
         self._same_until = 0.0
+        self._index: int | None = None
+        self._seen = UNSEEN
         self._version = 0
         self._last = 0  # change
         self._known = NO_SWITCHES
         self._told = ""
+        self._told_slow = False
 
     def look(self) -> Switches:
         """Give what is switched now. If the file cannot be read, or is gone, what was known last holds."""
         try:
-            db = self._open() if self._db is None or self._is_another() else self._db
-            (version,) = db.execute("PRAGMA data_version").fetchone()
-            if version != self._version:
-                self._read(db)
-                self._version, self._told = version, ""
+            db = self._db if self._db is not None and time.monotonic() < self._same_until else self._same()
+            head = UNSEEN if self._index is None else wal_index.head(self._index)
+            if head == UNSEEN or head != self._seen:
+                self._ask(db)
+                self._seen = head  # of before: who has written meanwhile is seen by the next look
         except FileNotFoundError as error:
             self._unread(error)  # what is open still holds, until there is another
         except (sqlite3.Error, OSError) as error:
@@ -87,7 +90,7 @@ class View:
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
-        self._db, self._version, self._last = None, 0, 0
+        self._db, self._index, self._seen, self._version, self._last = None, None, UNSEEN, 0, 0
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, and note which one stood there before that.
@@ -103,16 +106,27 @@ class View:
             if self._known is not NO_SWITCHES:
                 raise  # whoever keeps the next change makes another, and until then these hold
             self._file = NO_FILE
-        self._db = _open(self._path)
+        self._db = db = _open(self._path)
+        self._index = wal_index.borrowed(self._path)
+        if self._index is None and not self._told_slow:
+            self._told_slow = True
+            log.warning("each look at the switches in %s asks SQLite: its index is not found", self._path)
+        return db
+
+    def _same(self) -> sqlite3.Connection:
+        """Open the file unless the one that is open stands in its place, and have SQLite asked once."""
+        self._same_until = time.monotonic() + SAME_S
+        self._seen = UNSEEN
+        if self._db is None or _identity(self._name) != self._file:
+            return self._open()
         return self._db
 
-    def _is_another(self) -> bool:
-        """Tell whether another file stands in the place of the one that is open."""
-        now = time.monotonic()
-        if now < self._same_until:
-            return False
-        self._same_until = now + SAME_S
-        return _identity(self._name) != self._file
+    def _ask(self, db: sqlite3.Connection) -> None:
+        """Ask SQLite whether another connection has written, and read what."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._read(db)
+            self._version, self._told = version, ""
 
     def _read(self, db: sqlite3.Connection) -> None:
         """Read what has changed; all of it where that is nothing, for then somebody has put back what was."""

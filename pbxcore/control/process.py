@@ -6,7 +6,6 @@ Owns one deciding process from start to end. Refuses to know what only control d
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import time
@@ -93,25 +92,26 @@ class Process:
 
     def __post_init__(self) -> None:
         self.switches = View(self.settings.switches_db)
+        self.state = replace(self.state, draw=None)  # each call its own, the same in control and standby
 
     def decide(self, facts: Facts) -> Decision:
         """Decide by the plans, switches and turns known now."""
         now = datetime.now(UTC)
-        known = self.switches.look()
-        if known is not self.state.switches:
-            self.state = replace(self.state, switches=known)
-        decision = decide(self.plans, facts, self._state(facts.call, now), now)
+        decision = decide(self.plans, facts, self._state(now), now)
         if self.turns is not None:
             self.turns.take(facts.linkedid, decision.hunts, now)
         self.notice(self.plans, facts)
         return decision
 
-    def _state(self, call: str, now: datetime) -> State:
-        """Give what is known besides the plans when a call is decided."""
-        if self.turns is None:
-            return replace(self.state, draw=drawn(call))
-        self.turns.forget(now)
-        return replace(self.state, draw=drawn(call), turns=self.turns.next, served=self.turns.served)
+    def _state(self, now: datetime) -> State:
+        """Give what is known besides the plans when a call is decided; turns change within it."""
+        if (switched := self.switches.look()) is not self.state.switches:
+            self.state = replace(self.state, switches=switched)
+        if (turns := self.turns) is not None:
+            turns.forget(now)
+            if self.state.turns is not turns.next or self.state.served is not turns.served:
+                self.state = replace(self.state, turns=turns.next, served=turns.served)
+        return self.state
 
     def pay(self, facts: Facts, decision: Decision) -> Awaitable[Decision] | None:
         """Ask for the credit that a decision needs, once; legs without it become refusals."""
@@ -225,11 +225,6 @@ class Process:
         """Tell how old the index is, and each plan that could not be used: somebody may put it back."""
         unread = (one.file for one in self._unread.values())
         return tuple(_age(file) for file in (self.settings.published / "index.json", *unread))
-
-
-def drawn(call: str) -> int:
-    """Draw a number for a call from its UniqueID: as good as any, and the same whoever decides it again."""
-    return int.from_bytes(hashlib.blake2b(call.encode(), digest_size=16).digest())
 
 
 def _age(path: Path) -> int:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dialplan.build import build_plan
+from dialplan.call import drawn
 from dialplan.facts import State
 from dialplan.hunt import in_turn
 from dialplan.plan import Plan, Strategy
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
-from pbxcore.control.process import drawn
 from pbxcore.practice import sipp, tone
 from tests.acceptance.conftest import CLOCKS_S, until_heard
 
@@ -202,7 +202,7 @@ async def test_twenty_callers_at_once(pbx: Pbx, crew: Plan, runs: Runs, strategy
         group = crew.groups[strategy]
         asked = {one["facts"]["caller"]: one["call"] for one in pbx.decided_since(before, CALLS)}
         for caller, order in rung.items():
-            by_draw = in_turn(group, State(draw=drawn(asked[caller])), date.min)
+            by_draw = in_turn(group, State(), date.min, drawn(asked[caller]))
             assert order == [member.number for member in by_draw]
 
 

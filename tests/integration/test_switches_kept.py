@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,10 +14,11 @@ import pytest
 from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from dialplan.switch import NO_SWITCHES, Switch, SwitchKind
-from pbxcore import publication, switches
+from pbxcore import publication, switches, wal_index
 from pbxcore.settings import Settings
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+NEVER = 86_400.0  # seconds that no test takes
 ONE = Switch(
     tenant="acme",
     kind=SwitchKind.FORWARD_ALWAYS,
@@ -40,6 +42,30 @@ for subject, value in zip(words[::2], words[1::2], strict=True):
                     by="acme-p10")
     switches.keep(Path(path), [switch])
 """
+
+
+# Writes as versions before this one did, and as whoever is killed once it has written: SQL and nothing else.
+FORMER_WRITER = """
+import os, signal, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("UPDATE switches SET value = 'extension 12', change = change + 1")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+# Tells whether a process that comes first may begin the index anew: whether nobody holds its byte 128.
+FIRST = """
+import fcntl, sys
+with open(sys.argv[1] + "-shm", "r+b") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except OSError:
+        sys.exit(1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_second_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a view see what is written by its look, and not because it asks SQLite each second all the same."""
+    monkeypatch.setattr(switches, "SAME_S", NEVER)
 
 
 def _value(view: switches.View, subject: str = "10") -> str:
@@ -70,6 +96,148 @@ def test_what_another_process_keeps_is_known_at_the_next_look(tmp_path: Path) ->
         known = view.look()
         assert view.look() is known
         assert _value(view) == value
+    view.close()
+
+
+def test_a_look_that_finds_nothing_new_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite is asked once somebody has written, once for a second that has passed, and never in between."""
+    path = tmp_path / "switches.sqlite"
+    switches.keep(path, [ONE])
+    view = switches.View(path)
+    view.look()
+    asked = list[str]()
+    assert view._db
+    view._db.set_trace_callback(asked.append)
+    for value in ("extension 12", "extension 13"):
+        switches.keep(path, [dataclasses.replace(ONE, value=value)])
+        assert _value(view) == value
+        assert len(asked) == 2, "whether somebody has written, and what"
+        view.look()
+        assert len(asked) == 2
+        asked.clear()
+    monkeypatch.setattr(view, "_same_until", 0.0)
+    for _ in range(2):
+        view.look()
+        assert asked == ["PRAGMA data_version"]
+    view.close()
+
+
+def test_what_is_kept_during_a_look_is_known_at_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late in the look: what it has not read it has not seen."""
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    view.look()
+    read = switches.View._read
+
+    def read_and_be_late(view: switches.View, db: sqlite3.Connection) -> None:
+        read(view, db)
+        monkeypatch.undo()
+        monkeypatch.setattr(switches, "SAME_S", NEVER)
+        switches.keep(path, [dataclasses.replace(ONE, value="extension 12")])
+
+    monkeypatch.setattr(switches.View, "_read", read_and_be_late)
+    switches.keep(path, [ONE])
+    assert _value(view) == "extension 11"
+    assert _value(view) == "extension 12"
+    view.close()
+
+
+def test_who_writes_in_another_way_and_dies_is_seen(tmp_path: Path) -> None:
+    """A version before this one, or whoever is killed between its commit and the end of `keep`."""
+    path = tmp_path / "switches.sqlite"
+    switches.keep(path, [ONE])
+    view = switches.View(path)
+    assert _value(view) == "extension 11"
+    assert subprocess.run([sys.executable, "-c", FORMER_WRITER, str(path)], check=False).returncode < 0
+    assert _value(view) == "extension 12"
+    view.close()
+
+
+@pytest.mark.parametrize("lost", ["not found", "cut short", "of another format", "no list of open files"])
+def test_an_index_that_cannot_be_used_makes_looks_dearer_and_no_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, lost: str
+) -> None:
+    """Each look asks SQLite then, and the log says so once."""
+    match lost:
+        case "not found":
+            monkeypatch.setattr(Path, "resolve", lambda _: tmp_path / "elsewhere")
+        case "cut short":
+            monkeypatch.setattr(os, "pread", lambda *_: b"\0\0\0")
+        case "of another format":
+            monkeypatch.setattr(wal_index, "FORMAT", 3_008_000)
+        case _:
+            monkeypatch.setattr(wal_index, "OPEN_FILES", tmp_path / "nothing")
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    for value in ("extension 11", "extension 12", ""):
+        switches.keep(path, [dataclasses.replace(ONE, value=value)])
+        assert _value(view) == value
+        view.close()
+    assert caplog.text.count("asks SQLite") == 1
+
+
+def test_an_index_that_is_cut_short_later_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it is the same at each look, and says nothing: SQLite is asked."""
+    path = tmp_path / "switches.sqlite"
+    view = switches.View(path)
+    view.look()
+    monkeypatch.setattr(os, "pread", lambda *_: b"\0\0\0")
+    for value in ("extension 11", "extension 12"):
+        switches.keep(path, [dataclasses.replace(ONE, value=value)])
+        assert _value(view) == value
+    view.close()
+
+
+def test_a_descriptor_that_is_somebody_elses_now_is_let_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A look whose index turns out to be a pipe holds by what was known, and the next one opens anew."""
+    path = tmp_path / "switches.sqlite"
+    switches.keep(path, [ONE])
+    view = switches.View(path)
+    view.look()
+    ends = os.pipe()
+    view._index = ends[0]
+    switches.keep(path, [dataclasses.replace(ONE, value="extension 12")])
+    assert _value(view) == "extension 11"
+    assert _value(view) == "extension 12"
+    assert "cannot be read" in caplog.text
+    for end in ends:
+        os.close(end)
+    view.close()
+
+
+def test_looking_takes_no_lock_away(tmp_path: Path) -> None:
+    """Nobody who comes while a view is open takes itself for the first one, and begins the index anew."""
+    path = tmp_path / "switches.sqlite"
+    control, standby = switches.View(path), switches.View(path)
+    for view in (control, standby, control):
+        view.look()
+        switches.keep(path, [ONE])
+    standby.close()
+    control.look()
+    first = [sys.executable, "-c", FIRST, str(path)]
+    assert subprocess.run(first, check=False).returncode == 1
+    control.close()
+    assert not path.with_name("switches.sqlite-shm").exists(), "who goes last takes it along"
+
+
+def test_a_file_behind_a_link_is_looked_at_as_cheaply(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite keeps the index beside the file itself."""
+    (tmp_path / "disk").mkdir()
+    path = tmp_path / "switches.sqlite"
+    path.symlink_to(tmp_path / "disk" / "switches.sqlite")
+    view = switches.View(path)
+    view.look()
+    switches.keep(path, [ONE])
+    assert _value(view) == "extension 11"
+    assert not caplog.messages
     view.close()
 
 

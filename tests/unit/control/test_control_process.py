@@ -7,15 +7,17 @@ import os
 import resource
 import threading
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dialplan.build import build_plan
+from dialplan.call import drawn
 from dialplan.decision import Because, Decision, Joined, Next, Reason, Reject, Ring
 from dialplan.facts import Facts, Origin, State
+from dialplan.hunt import in_turn
 from dialplan.plan import Plan
 from dialplan.published import Published, plan_to_json
 from dialplan.spec import TenantSpec
@@ -23,6 +25,7 @@ from dialplan.switch import Switch, SwitchKind
 from pbxcore import publication, published
 from pbxcore.control import decision_log
 from pbxcore.control.process import BEHIND, Process
+from pbxcore.control.turns import Turns
 from pbxcore.published import Index
 from pbxcore.settings import Settings
 
@@ -281,6 +284,59 @@ async def test_a_wrong_request_gets_an_answer(settings: Settings, request_: obje
     async with process.running(0):
         assert (await _ask(settings, request_))["ok"] is False
         assert (await _ask(settings, {"do": "status"}))["ok"] is True
+
+
+def test_each_call_draws_for_itself_and_the_same_in_both(settings: Settings) -> None:
+    """Control and standby ring a group by chance in the same order, and not always in one."""
+    both = [
+        Process(name=name, settings=settings, state=State(blind=blind), turns=turns, plans=_crew())
+        for name, blind, turns in (("control", False, Turns(settings.turns_file)), ("standby", True, None))
+    ]
+    group, firsts = _plan_of_crew().groups["chance"], set[str]()
+    for number in range(40):
+        call = f"pbx-1795689912.{number}"
+        rung = [_rung(process, call, "60") for process in both]
+        members = in_turn(group, State(), date.min, drawn(call))
+        assert rung == [[f"acme-p{member.number}" for member in members]] * 2
+        firsts.add(rung[0][0])
+    assert firsts == {f"acme-p{number}" for number in ("10", "11", "12")}
+
+
+def test_what_is_remembered_of_groups_is_known_to_the_next_call(settings: Settings) -> None:
+    """Each call begins with the next one, also once another memory was read in."""
+    Turns(settings.turns_file, next={"acme/61": 2}, _saved=False).save()
+    turns = Turns(settings.turns_file, next={"acme/61": 0})
+    control = Process(name="control", settings=settings, state=State(), turns=turns, plans=_crew())
+    firsts = [_rung(control, f"pbx-1.{number}", "61")[0] for number in range(2)]
+    turns.load({"acme"})
+    firsts += [_rung(control, f"pbx-1.{number}", "61")[0] for number in range(2, 4)]
+    assert firsts == ["acme-p10", "acme-p11", "acme-p12", "acme-p10"]
+
+
+def _crew() -> Published:
+    return Published().with_plan(_plan_of_crew())
+
+
+def _plan_of_crew() -> Plan:
+    """Give a tenant whose two groups ring its three phones one by one."""
+    document = {
+        "version": 1, "tenant": "acme", "name": "A", "country": "DE", "time_zone": "Europe/Berlin",
+        "account": "acme", "numbers": {"+493055500100": {"to": "extension 10"}},
+        "extensions": {n: {"name": "X", "devices": [{"device": f"p{n}"}]} for n in ("10", "11", "12", "13")},
+        "groups": {
+            name: {"name": "G", "extension": number, "members": ["10", "11", "12"], "strategy": strategy}
+            for name, number, strategy in (("chance", "60", "random"), ("turns", "61", "round_robin"))
+        },
+    }  # fmt: skip
+    return build_plan(TenantSpec.model_validate(document), revision=1, trunks=())
+
+
+def _rung(process: Process, call: str, dialled: str) -> list[str]:
+    """Give the phones that a call of a fourth phone rings, in their order."""
+    asked = replace(FACTS, call=call, linkedid=call, endpoint="acme-p13", actor="acme-p13", dialled=dialled)
+    steps = process.decide(asked).steps
+    process.switches.close()
+    return [phone for step in steps if isinstance(step, Ring) for phone in step.endpoints]
 
 
 async def test_a_decision_is_logged_whole(settings: Settings) -> None:

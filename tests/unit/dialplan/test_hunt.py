@@ -33,9 +33,9 @@ def group(**more: object) -> Group:
     return build_plan(TenantSpec.model_validate(document(**more)), revision=1, trunks=()).groups["g"]
 
 
-def order(strategy: str, **known: Any) -> tuple[str, ...]:  # noqa: ANN401 — what State takes
+def order(strategy: str, draw: int = 0, **known: Any) -> tuple[str, ...]:  # noqa: ANN401 — what State takes
     """Give the numbers of the members in the order in which they ring."""
-    return tuple(member.number for member in in_turn(group(strategy=strategy), State(**known), TODAY))
+    return tuple(member.number for member in in_turn(group(strategy=strategy), State(**known), TODAY, draw))
 
 
 @pytest.mark.parametrize("strategy", ["", "Linear", "round robin", "in order", "hunt", 1])
@@ -101,7 +101,7 @@ def test_no_phone_rings_twice(strategy: Strategy) -> None:
     changed = document(strategy=strategy, members=["10", "61", "10", "11"])
     changed["groups"]["inner"] = {"name": "I", "extension": "61", "members": ["11", "12"]}
     built = build_plan(TenantSpec.model_validate(changed), revision=1, trunks=()).groups["g"]
-    phones = [phone for one in each_once(in_turn(built, State(draw=1), TODAY)) for phone in one.endpoints]
+    phones = [phone for one in each_once(in_turn(built, State(), TODAY, 1)) for phone in one.endpoints]
     assert sorted(phones) == ["acme-p10", "acme-p11", "acme-p12"]
 
 
