@@ -202,7 +202,7 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             members = [_member(one, steps) for one in step.joined]
             joined = ":".join(str(one.step) for one in step.joined)
             rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
-                    step.tone, _encoded(step.prefix), step.busy_level, step.group)  # fmt: skip
+                    step.tone, _encoded(step.prefix), step.busy_level or "", step.group)  # fmt: skip
             keyed, heard = _keyed(step.calling_keys, step.called_keys), _heard(step.heard)
             if not (keyed or heard):
                 return _call("ring", *rung)
@@ -280,10 +280,13 @@ def _then(then: Next) -> tuple[int, int, int]:
 
 
 def _call(label: str, *arguments: str | int) -> str:
-    """Write a step; its arguments are checked together, before commas stand between them."""
+    """Write a step; its arguments are checked together, before commas stand between them.
+
+    Empty ones at the end are left out: Asterisk makes a variable of each, and reads one that is not there as empty.
+    """
     written = tuple(map(str, arguments))
     _check("".join(written))
-    return f"{label}({','.join(written)})"
+    return f"{label}({','.join(written).rstrip(',')})"
 
 
 def _check(value: str) -> str:

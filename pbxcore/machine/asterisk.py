@@ -129,7 +129,7 @@ def configure(settings: Settings, installation: Installation) -> Path:
     _link(settings.sounds.absolute(), here / "share" / "sounds" / OWN_SOUNDS)
     values = _values(settings, installation)
     for template in sorted(TEMPLATES.glob("*.conf")):
-        _write(here / "etc" / template.name, fill(template.read_text(), values))
+        _write(here / "etc" / template.name, with_constants(fill(template.read_text(), values)))
     _write(here / "etc" / "trunks.conf", "\n".join(_trunk(settings, trunk) for trunk in settings.trunks))
     _write(here / "etc" / "countries.conf", countries())
     _write(here / "etc" / "ways.conf", ways(settings))
@@ -145,6 +145,19 @@ def fill(template: str, values: dict[str, str]) -> str:
             raise ConfigurationError(f"{key} holds a character that ends a line of Asterisk's configuration",
                                      "change the setting or the folder's name")  # fmt: skip
     return re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], template)
+
+
+def with_constants(text: str) -> str:
+    """Write each constant of the section [constants] where it is used, `${NAME}`, and leave the section out.
+
+    Asterisk looks a name up among all variables of the channel, one by one, before it comes to what is global.
+    """
+    section = re.search(r"^\[constants\]\n.*?(?=^\[)", text, re.MULTILINE | re.DOTALL)
+    if section is None:
+        return text
+    values = dict(re.findall(r"^(\w+) = ?(.*)$", section[0], re.MULTILINE))
+    kept = text[: section.start()] + text[section.end() :]
+    return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), kept)
 
 
 def countries() -> str:
