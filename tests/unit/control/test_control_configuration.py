@@ -99,6 +99,30 @@ def test_no_variable_of_ours_is_inherited() -> None:
     }
 
 
+def test_a_second_question_of_a_channel_finds_nothing_of_the_first() -> None:
+    """What is told of a call's end, or inherited, each question sets, or a channel loses before it asks again."""
+    first = {name: f"\n[{name}]" + DIALPLAN.partition(f"\n[{name}]")[2] for name in ("sent", "ask", "ended")}
+    lines = [re.search(r"^exten => s,1,MSet\(.*$", first[name], re.MULTILINE) for name in ("sent", "ask")]
+    renewed = {name for line in lines if line for name in re.findall(r"[(,]_*(PBX_\w+|DIALSTATUS)=", line[0])}
+    read = set(re.findall(r"\$\{(PBX_\w+|DIALSTATUS)\}", first["ended"]))
+    assert {"PBX_OUTCOME", "PBX_LAST", "PBX_END", "DIALSTATUS"} <= read
+    assert not (read | {f"PBX_{name}" for name in ("TRAIL", "CALLER", "HIDES", "DIVERTED", "RINGS")}) - renewed
+
+
+def test_constants_stand_where_they_are_used(written: Path) -> None:
+    """Asterisk searches for none of them while a call waits, and there is none that nobody uses."""
+    section = re.search(r"^\[constants\]\n.*?(?=^\[)", DIALPLAN, re.MULTILINE | re.DOTALL)
+    assert section
+    names = re.findall(r"^(\w+) =", section[0], re.MULTILINE)
+    text = (written / "extensions.conf").read_text()
+    assert {"CHARS", "TRUNKS", "MAX_CALL_S"} <= set(names)
+    assert "\n[constants]" not in text
+    for name in names:
+        assert (f"${{{name}}}" in DIALPLAN, f"${{{name}}}" in text) == (True, False), name
+    assert "${FILTER(0-9A-Za-z_+*#.@\\-,${EXTEN})}" in text
+    assert "outside(one:two,${PBX_HELP}" in text
+
+
 def test_the_dialplan_and_the_decision_count_to_the_same_number() -> None:
     """Phones may send a call on as often with control and standby dead as with both alive."""
     assert f"\nMAX_FORWARDS = {MAX_DIVERSIONS}\n" in DIALPLAN
