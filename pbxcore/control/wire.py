@@ -282,7 +282,7 @@ def _then(then: Next) -> tuple[int, int, int]:
 def _call(label: str, *arguments: str | int) -> str:
     """Write a step; its arguments are checked together, before commas stand between them.
 
-    Empty ones at the end are left out: Asterisk makes a variable of each, and reads one that is not there as empty.
+    Empty ones at the end are left out: Asterisk makes a variable of each, and reads an absent one as empty.
     """
     written = tuple(map(str, arguments))
     _check("".join(written))

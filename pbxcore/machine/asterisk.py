@@ -150,7 +150,7 @@ def fill(template: str, values: dict[str, str]) -> str:
 def with_constants(text: str) -> str:
     """Write each constant of the section [constants] where it is used, `${NAME}`, and leave the section out.
 
-    Asterisk looks a name up among all variables of the channel, one by one, before it comes to what is global.
+    Asterisk looks for a name among all variables of the channel, one by one, before it comes to globals.
     """
     section = re.search(r"^\[constants\]\n.*?(?=^\[)", text, re.MULTILINE | re.DOTALL)
     if section is None:

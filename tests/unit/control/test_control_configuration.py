@@ -100,7 +100,7 @@ def test_no_variable_of_ours_is_inherited() -> None:
 
 
 def test_a_second_question_of_a_channel_finds_nothing_of_the_first() -> None:
-    """What a call's end tells or others inherit each question sets, or a channel loses before it asks again."""
+    """What a call's end tells, or others inherit, each question sets, or the channel loses before it asks."""
     rest = {name: DIALPLAN.partition(f"\n[{name}]")[2] for name in ("sent", "ask", "ended")}
     lines = re.findall(r"^exten => s,1,MSet\(.*", rest["sent"], re.MULTILINE)[:1]
     lines += re.findall(r"^exten => s,1,MSet\(.*", rest["ask"], re.MULTILINE)[:1]
