@@ -4,6 +4,7 @@ Owns the way from an AGI request to channel variables. Refuses to decide: that i
 
 What a decision changes is kept before its answer is sent. If it cannot be kept there is no answer, the
 dialplan asks the standby, and if that cannot either the call fails: nobody hears a confirmation of nothing.
+What only tells of a decision, its line in the log and its counts, comes after its answer.
 """
 
 import logging
@@ -25,7 +26,9 @@ from pbxcore.switches import UnkeptError
 
 DECISION_LIMIT_S = 0.3  # later the standby is faster
 
-DECIDED = Counter("pbxcore_decisions_total", "Decisions by origin and first step", ["origin", "step"])
+DECIDED = Counter(
+    "pbxcore_decisions_total", "Decisions carried out, by origin and first step", ["origin", "step"]
+)
 REFUSED = Counter("pbxcore_questions_refused_total", "Questions without an answer", ["code"])
 SECONDS = Histogram(
     "pbxcore_decision_seconds",
@@ -79,10 +82,13 @@ def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay 
         if took_s > DECISION_LIMIT_S:
             REFUSED.labels("late").inc()
             raise SessionError("late")
-        return Reply(commands, lambda: note(question.facts, decision, took_s))
+        at = datetime.now(UTC)
+        return Reply(commands, lambda: note(question.facts, decision, at, took_s))
 
-    def note(facts: Facts, decision: Decision, took_s: float) -> None:
-        log.note(decision_log.line(facts, decision, at=datetime.now(UTC), micros=round(took_s * 1e6)))
+    def note(facts: Facts, decision: Decision, at: datetime, took_s: float) -> None:
+        SECONDS.observe(took_s)
+        _decided(facts.origin, type(decision.steps[0]).__name__).inc()
+        log.note(decision_log.line(facts, decision, at=at, micros=round(took_s * 1e6)))
 
     return answer
 
@@ -122,10 +128,7 @@ async def _keep(keep: Keep, decision: Decision) -> None:
 def _decide(decide: Decider, question: Question) -> tuple[Decision, float]:
     started = time.perf_counter()
     decision = decide(question.facts)
-    took_s = time.perf_counter() - started
-    SECONDS.observe(took_s)
-    _decided(question.facts.origin, type(decision.steps[0]).__name__).inc()
-    return decision, took_s
+    return decision, time.perf_counter() - started
 
 
 @cache

@@ -31,7 +31,7 @@ from pbxcore import logged
 MAX_WAITING = 10_000  # entries; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-GATHER_S = 0.02  # at 100 calls a second two or three entries; so much a crash takes of the log
+GATHER_S = 0.02  # so much a crash takes of the log, beside what was not noted yet
 STEP_NAMES = {
     "Admit": "admit",
     "Ring": "ring",

@@ -34,8 +34,7 @@ from pbxcore.control.diversion import Diverted, read
 from pbxcore.music import class_of
 
 PROTOCOL = "3"
-FIELDS = 12  # in one argument: Asterisk writes each into a line, and each line to the socket by itself
-BETWEEN = "|"  # stands in no field
+BETWEEN = "|"  # of fields, in one argument: Asterisk writes each argument to the socket by itself
 ANONYMOUS = "anonymous"  # RFC 3323: the user part of From that stands for nobody
 MAX_ARGUMENT = 100  # characters; the longest number or endpoint name is far below
 MAX_HEADERS = 800  # characters of diversions; six of them, which are more than a call may have
@@ -43,10 +42,26 @@ MAX_TRAIL = 6 * MAX_ARGUMENT  # the dialplan ends a call before a sixth phone se
 SERVED = "served"  # how a call leaves whose end control wants to hear of (manager.conf); all others by `s`
 MAX_COMMAND_BYTES = 1_900  # Asterisk reads an AGI line into 2,048 bytes and cuts what is beyond
 _SAFE = re.compile(r"[0-9A-Za-z_+*#.@/:&-]*", re.ASCII)
-_ARGUMENT = re.compile(r"[0-9A-Za-z_+*#.@:-]*", re.ASCII)
-_HEADERS = re.compile(r"[0-9A-Za-z_+*#.@:;=<>?/-]*", re.ASCII)
-_NONCE = re.compile(r"[0-9a-f-]{8,36}", re.ASCII)
+
+_TEXT = "[0-9A-Za-z_+*#.@:-]"
+_ARGUMENT, _SOMETHING = f"{_TEXT}{{0,{MAX_ARGUMENT}}}", f"{_TEXT}{{1,{MAX_ARGUMENT}}}"
 _ORIGINS = {origin.value: origin for origin in Origin}
+_FIELDS = {  # of a question, in their order, behind the UniqueID of the call, which comes by itself
+    "call": _SOMETHING,
+    "protocol": PROTOCOL,
+    "nonce": "[0-9a-f-]{8,36}",
+    "linkedid": _ARGUMENT,
+    "origin": "|".join(_ORIGINS),
+    "endpoint": _ARGUMENT,
+    "actor": _ARGUMENT,
+    "dialled": _SOMETHING,
+    "caller": _ARGUMENT,
+    "diversion": f"[0-9A-Za-z_+*#.@:;=<>?/-]{{0,{MAX_HEADERS}}}",
+    "trail": f"{_TEXT}{{0,{MAX_TRAIL}}}",
+    "helped": _ARGUMENT,
+    "group": f"[0-9A-Za-z_+*#.@/:&-]{{0,{MAX_ARGUMENT}}}",
+}
+_QUESTION = re.compile(r"\|".join(f"({pattern})" for pattern in _FIELDS.values()), re.ASCII)
 
 
 class WireError(ValueError):
@@ -85,20 +100,14 @@ def question(headers: Mapping[str, str]) -> Question:
     Raises:
         BadQuestionError: not a question of this protocol.
     """
-    fields = headers.get("agi_arg_1", "").split(BETWEEN)
-    if (fields[0], len(fields)) != (PROTOCOL, FIELDS):
-        raise BadQuestionError(f"{len(fields)} fields of protocol {fields[0][:20]!r}, not of {PROTOCOL}")
-    _, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail, helped, group = fields
-    if not _NONCE.fullmatch(nonce):
-        raise BadQuestionError("the nonce is none")
-    call = headers.get("agi_uniqueid", "")
-    _check_arguments((call, linkedid, origin, endpoint, actor, dialled, caller, helped), MAX_ARGUMENT)
-    _check_arguments((trail,), MAX_TRAIL)
-    if group and not (len(group) <= MAX_ARGUMENT and _SAFE.fullmatch(group)):
-        raise BadQuestionError(f"the group {group[:30]!r} is too long or holds other characters")
+    text = f"{headers.get('agi_uniqueid', '')}{BETWEEN}{headers.get('agi_arg_1', '')}"
+    asked = _QUESTION.fullmatch(text)
+    if asked is None:
+        raise BadQuestionError(_wrong(text))
+    call, _, nonce, linkedid, origin, endpoint, actor, dialled, caller, diversion, trail, helped, group = (
+        asked.groups()
+    )
     diverted = _diverted(diversion)
-    if not call or not dialled or origin not in _ORIGINS:
-        raise BadQuestionError(f"no call, no number or unknown origin {origin[:20]!r}")
     facts = Facts(
         call=call,
         linkedid=linkedid,
@@ -116,23 +125,25 @@ def question(headers: Mapping[str, str]) -> Question:
     return Question(nonce=nonce, facts=facts)
 
 
+def _wrong(text: str) -> str:
+    """Say what is wrong with a question."""
+    fields = text.split(BETWEEN)
+    if len(fields) != len(_FIELDS):
+        return f"{len(fields) - 1} fields, not {len(_FIELDS) - 1}"
+    named = zip(_FIELDS.items(), fields, strict=True)
+    name, value = next(
+        (name, value) for (name, pattern), value in named if not re.fullmatch(pattern, value, re.A)
+    )
+    return f"its {name} {value[:30]!r} is none: missing, too long, or of other characters"
+
+
 def _diverted(text: str) -> Diverted:
     """Read `FROM:ORIG` as Asterisk knows it, or a carrier's headers, `DIVERSION/HISTORY-INFO`."""
-    if len(text) > MAX_HEADERS or not _HEADERS.fullmatch(text):
-        raise BadQuestionError(f"the diversions {text[:30]!r} are too long or hold other characters")
     diversion, slash, history = text.partition("/")
     if slash:
         return read(diversion, history)
     numbers = tuple(number for number in text.split(":") if number)
     return Diverted(numbers, len(numbers))
-
-
-def _check_arguments(values: Sequence[str], longest: int) -> None:
-    """Check values all at once, as nearly all are right; if one is not, say which."""
-    if max(map(len, values)) <= longest and _ARGUMENT.fullmatch("".join(values)):
-        return
-    wrong = next(value for value in values if len(value) > longest or not _ARGUMENT.fullmatch(value))
-    raise BadQuestionError(f"argument {wrong[:30]!r} is too long or holds other characters")
 
 
 def commands(decision: Decision, nonce: str) -> tuple[str, ...]:

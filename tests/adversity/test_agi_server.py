@@ -17,7 +17,7 @@ from pbxcore.control.decision_log import DecisionLog
 NONCE = "0b7ac2f2-9f0d-4a11-b7d1-5e4a52c1f1aa"
 BUSY = Decision(version="t@1", steps=(Reject(cause=17, reason=Reason.BUSY),), because=())
 REQUEST = (
-    "agi_network: yes\nagi_network_script: decide\nagi_callerid:\nagi_uniqueid: pbx-1.0\n"
+    "agi_network: yes\nagi_network_script: decide\nagi_callerid: \nagi_uniqueid: pbx-1.0\n"
     f"agi_threadid: 1\nagi_arg_1: 3|{NONCE}|pbx-1.0|phone|t-a|t-a|11||:|||\n\n"
 ).encode()
 ANSWER = f'SET VARIABLE ARRAY(PBX_S1,PBX_N,PBX_VERSION,PBX_OK) "reject(17,busy),1,t@1,{NONCE}"\n'.encode()
