@@ -53,13 +53,19 @@ class CreditQuestion:
 
 def questions(decision: Decision, published: Published) -> tuple[CreditQuestion, ...]:
     """Find the legs of a decision that credit or limits may end."""
+    legs = [
+        (number, step)
+        for number, step in enumerate(decision.steps, 1)
+        if isinstance(step, Outside) and needs_credit(step, published)
+    ]
+    if not legs:
+        return ()
     within_s = AROUND_S + sum(map(_longest_s, decision.steps))
     return tuple(
         CreditQuestion(
             step=number, payer=step.payer, number=step.number, why=step.why, answer_within_s=within_s
         )
-        for number, step in enumerate(decision.steps, 1)
-        if isinstance(step, Outside) and needs_credit(step, published)
+        for number, step in legs
     )
 
 

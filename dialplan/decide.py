@@ -14,7 +14,6 @@ from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, sho
 from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
 from dialplan.deflection import deflected
 from dialplan.facts import Facts, Origin, State
-from dialplan.keys import Keys
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.limit import admit
 from dialplan.notation import read
@@ -249,15 +248,11 @@ def _nobody(published: Published, state: State, now: datetime, reason: Reason, t
 
 def _note_keys(sheet: Sheet, steps: Sequence[Step]) -> None:
     """Write down what may be pressed to transfer the call, by whichever side is a phone that may."""
-    calling, called = dict[Keys, None](), dict[Keys, None]()  # in the order of the steps, each once
-    for step in steps:
-        if isinstance(step, Ring | Outside) and step.calling_keys:
-            calling[step.calling_keys] = None
-        if isinstance(step, Ring) and step.called_keys:
-            called[step.called_keys] = None
-    for keys in calling:
+    calling = [one.calling_keys for one in steps if isinstance(one, (Ring, Outside)) and one.calling_keys]
+    for keys in dict.fromkeys(calling):  # in the order of the steps, each once
         sheet.note("transfer_keys", f"the caller's phone may transfer by {keys}")
-    for keys in called:
+    called = [one.called_keys for one in steps if isinstance(one, Ring) and one.called_keys]
+    for keys in dict.fromkeys(called):
         sheet.note("transfer_keys", f"who answers in {keys.tenant} may transfer by {keys}")
 
 

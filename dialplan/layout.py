@@ -31,10 +31,17 @@ def lay_out(root: Node) -> tuple[tuple[Step, ...], bool]:
     Returns:
         At most `MAX_STEPS` steps, and whether some had to be left out: jumps to these end the call.
     """
+    if not _leads_on(root):
+        return (root.step,), False  # as most calls outside: nothing to put in order
     order = _forward_order(root)
     kept = order[:MAX_STEPS]
     numbers: dict[Node | None, int] = {node: index for index, node in enumerate(kept, start=1)}
     return tuple([_numbered(node, numbers) for node in kept]), len(order) > MAX_STEPS
+
+
+def _leads_on(node: Node) -> bool:
+    """Tell whether anything may follow a step."""
+    return bool(node.busy or node.no_answer or node.unreachable or node.then or node.joined)
 
 
 def rings_first(root: Node) -> Node:

@@ -6,9 +6,9 @@ asks the standby. panoramisk's own server spins for ever on a client that connec
 and waits for the answer to the last command before it lets a call go on, so it is not used.
 
 A question costs mostly system calls, and turns on a core: at 100 a second a core has done other things since
-the last one, and whatever is touched comes slowly. So a question that needs nobody else is answered in the turn
-in which its client is let in, with bare system calls and without a task; the event loop never hears of its
-socket. What Asterisk says to the last command is not waited for: it is read now and then, of many sessions
+the last one, and whatever is touched comes slowly. So a question that needs nobody else is answered in the
+turn in which its client is let in, with bare system calls and without a task; the event loop never hears of
+its socket. What Asterisk says to the last command is not waited for: it is read now and then, of many sessions
 together, and only then is a decision noted and counted.
 """
 
@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import methodcaller
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -340,6 +341,9 @@ def _ended(end: str) -> Counter:
     return SESSIONS.labels(end)
 
 
+_divided = methodcaller("split", ": ", 1)
+
+
 def headers_of(text: bytes) -> Headers:
     """Divide a whole request, its empty line at the end, into its headers.
 
@@ -350,7 +354,7 @@ def headers_of(text: bytes) -> Headers:
     if len(text) > MAX_REQUEST or len(lines) > MAX_HEADERS or len(max(lines, key=len)) > MAX_LINE:
         raise SessionError("garbage")
     try:
-        headers = dict([line.split(": ", 1) for line in lines])
+        headers = dict(map(_divided, lines))
     except ValueError as no_header:
         raise SessionError("garbage") from no_header
     if len(headers) < len(lines):

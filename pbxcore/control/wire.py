@@ -118,7 +118,7 @@ def question(headers: Mapping[str, str]) -> Question:
         caller="" if caller.lower() == ANONYMOUS else caller,
         diversions=diverted.numbers,
         diversion_count=diverted.count,
-        trail=tuple(phone for phone in trail.split(":") if phone),
+        trail=tuple(filter(None, trail.split(":"))),
         helped=helped,
         group=group,
     )
@@ -132,7 +132,7 @@ def _wrong(text: str) -> str:
         return f"{len(fields) - 1} fields, not {len(_FIELDS) - 1}"
     named = zip(_FIELDS.items(), fields, strict=True)
     name, value = next(
-        (name, value) for (name, pattern), value in named if not re.fullmatch(pattern, value, re.A)
+        (name, value) for (name, pattern), value in named if not re.fullmatch(pattern, value, re.ASCII)
     )
     return f"its {name} {value[:30]!r} is none: missing, too long, or of other characters"
 
@@ -142,7 +142,7 @@ def _diverted(text: str) -> Diverted:
     diversion, slash, history = text.partition("/")
     if slash:
         return read(diversion, history)
-    numbers = tuple(number for number in text.split(":") if number)
+    numbers = tuple(filter(None, text.split(":")))
     return Diverted(numbers, len(numbers))
 
 
@@ -162,6 +162,9 @@ def commands(decision: Decision, nonce: str) -> tuple[str, ...]:
     pairs = [(f"PBX_S{number}", _step(number, step, steps)) for number, step in enumerate(steps, start=1)]
     pairs += [("PBX_END", SERVED)] if any(hunt.at_once for hunt in decision.hunts) else []
     pairs += [("PBX_N", str(len(steps))), ("PBX_VERSION", decision.version), ("PBX_OK", nonce)]
+    all_in_one = _command(pairs)
+    if len(all_in_one) <= MAX_COMMAND_BYTES:
+        return (all_in_one,)
     return tuple(_command(batch) for batch in _batches(pairs))
 
 
