@@ -7,8 +7,8 @@ and waits for the answer to the last command before it lets a call go on, so it 
 
 A question costs mostly system calls, and turns on a core: at 100 a second a core has done other things since
 the last one, and whatever is touched comes slowly. So a question that needs nobody else is answered in the
-turn in which its client is let in, with bare system calls and without a task; the event loop never hears of
-its socket. What Asterisk says to the last command is not waited for: it is read now and then, of many sessions
+turn in which its client is let in, with bare system calls and without a task; the loop never hears of its
+socket. What Asterisk says to the last command is not waited for: it is read now and then, of many sessions
 together, and only then is a decision noted and counted.
 """
 
