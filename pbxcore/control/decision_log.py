@@ -4,7 +4,8 @@ Owns the file and the form of a line. Refuses to make a call wait: what cannot b
 counted. The file is opened for each batch, so that it may be renamed at any time.
 
 Its thread lets entries gather for a moment and writes them together: of several each costs a fraction of a
-single one. What `kill -9` takes of the log is that moment.
+single one. What `kill -9` takes of the log is that moment, and what was decided since the server last heard
+that decisions were carried out (`fastagi.HEAR_S`).
 """
 
 import asyncio

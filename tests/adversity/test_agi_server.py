@@ -1,6 +1,7 @@
 """The FastAGI server against clients that probe, stall, babble and vanish."""
 
 import asyncio
+import json
 import resource
 import socket
 from collections.abc import AsyncIterator
@@ -87,6 +88,43 @@ async def test_a_call_goes_on_with_the_last_command(server: Server) -> None:
     writer.close()
 
 
+async def test_last_words_wake_nobody(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are heard when room is needed for others, and at the end; until then nobody looks."""
+    monkeypatch.setattr(fastagi, "HEAR_S", 3_600)
+    monkeypatch.setattr(fastagi, "MAX_SESSIONS", 2)
+    before, refused = _count("answered"), _count("too-many")
+    answer = deciding.answering(server.decide, DecisionLog(tmp_path / "other"))
+    first, server.port = server.port, 0
+    heard = []
+    async with fastagi.listen("127.0.0.1", 0, answer) as server.port:
+        for _ in range(3):
+            assert await server.ask() == ANSWER
+            heard.append(_count("answered") - before)
+    server.port = first
+    assert heard == [0, 0, 2]
+    assert _count("answered") == before + 3
+    assert _count("too-many") == refused
+
+
+async def test_only_what_is_carried_out_is_logged(tmp_path: Path) -> None:
+    """Of a caller who left before the last command was carried out, nobody says what was decided."""
+    server, log = Server(), DecisionLog(tmp_path / "log")
+    writing = asyncio.create_task(log.run())
+    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(REQUEST.replace(b"pbx-1.0", b"pbx-2.0"))
+        assert await asyncio.wait_for(reader.read(), 5)
+        writer.write(b"HANGUP\n")
+        writer.close()
+        await writer.wait_closed()
+        assert await server.ask() == ANSWER
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    assert [json.loads(line)["call"] for line in (tmp_path / "log").read_text().splitlines()] == ["pbx-1.0"]
+
+
 async def test_a_long_answer_goes_out_command_by_command(server: Server) -> None:
     """Only with the last one our side is closed; each waits until the one before is carried out."""
     play = Play(sound="x" * 1_000, then=2)
@@ -130,6 +168,7 @@ async def test_no_more_files_are_a_pause(server: Server) -> None:
     """Who cannot be let in is let in as soon as there are files again."""
     before, (soft, hard) = _count("no-files"), resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(REQUEST[:10])
         client.setblocking(False)
         resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
         try:
@@ -137,7 +176,7 @@ async def test_no_more_files_are_a_pause(server: Server) -> None:
                 await _until("no-files", before + 1)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        client.sendall(REQUEST)
+        client.sendall(REQUEST[10:])
         loop = asyncio.get_running_loop()
         assert await asyncio.wait_for(loop.sock_recv(client, 4_096), 5) == ANSWER
 
@@ -220,8 +259,10 @@ async def test_too_many_sessions_are_refused(server: Server, monkeypatch: pytest
     """Beyond the limit a connection is cut at once, so that the standby is asked without a wait."""
     monkeypatch.setattr(fastagi, "MAX_SESSIONS", 1)
     _, holding = await asyncio.open_connection("127.0.0.1", server.port)
+    holding.write(REQUEST[:10])
     await asyncio.sleep(0.05)  # until it is a session
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(REQUEST)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await asyncio.wait_for(reader.readexactly(1), 5)
     writer.close()
