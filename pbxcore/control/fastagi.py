@@ -117,7 +117,7 @@ class _Server:
     def __init__(self, listener: socket.socket, answer: Answer) -> None:
         self._listener = listener
         self._answer = answer
-        self._sessions: set[_Session] = set()
+        self._sessions: dict[_Session, None] = {}  # in the order in which they came: so they are logged
         self._loop = asyncio.get_running_loop()
         self._accepts = False
         self._accepting(now=True)
@@ -139,8 +139,8 @@ class _Server:
             _ended("too-many").inc()
             client.close()
             return
-        session = _Session(client, self._answer, self._loop, self._sessions.discard)
-        self._sessions.add(session)
+        session = _Session(client, self._answer, self._loop, self._sessions.pop)
+        self._sessions[session] = None
         session.take()  # most often all of it is there
 
     def _accepting(self, *, now: bool) -> None:

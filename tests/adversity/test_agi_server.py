@@ -39,10 +39,10 @@ class Server:
             raise RuntimeError("a mistake of ours")
         return self.decision
 
-    async def ask(self) -> bytes:
+    async def ask(self, request: bytes = REQUEST) -> bytes:
         """Ask as Asterisk does and give the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(REQUEST)
+        writer.write(request)
         answer = await asyncio.wait_for(reader.readline(), 5)
         writer.write(b"200 result=0\n")
         await asyncio.wait_for(reader.read(), 5)
@@ -106,6 +106,21 @@ async def test_last_words_wake_nobody(
     assert heard == [0, 0, 2]
     assert _count("answered") == before + 3
     assert _count("too-many") == refused
+
+
+async def test_decisions_are_logged_in_their_order(server: Server, tmp_path: Path) -> None:
+    """Whenever their last words are heard: who follows the log sees calls in the order in which they came."""
+    log = DecisionLog(tmp_path / "other")
+    writing = asyncio.create_task(log.run())
+    asked, first = [f"pbx-{number}.0" for number in range(20)], server.port
+    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.port:
+        for call in asked:
+            assert await server.ask(REQUEST.replace(b"pbx-1.0", call.encode())) == ANSWER
+    server.port = first
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    logged = [json.loads(line)["call"] for line in (tmp_path / "other").read_text().splitlines()]
+    assert logged == asked
 
 
 async def test_only_what_is_carried_out_is_logged(tmp_path: Path) -> None:
