@@ -318,13 +318,13 @@ async def test_who_is_back_rings_though_the_clock_was_set_back(pbx: Pbx, crew: P
     """It left when the clock was an hour ahead, and came back: what stands of that silences nobody."""
     del crew
     await _take(pbx, runs, {"20": sipp.answering(ring_ms=100), "21": BUSY})
-    for name in ("LEFT", "LEFT_crew-p20_"):
-        pbx.asterisk(f"dialplan set global {name} {int(time.time()) + 3_600}")
+    for kept in ("dialplan set global LEFT", "database put left crew-p20/"):
+        pbx.asterisk(f"{kept} {int(time.time()) + 3_600}")
     await _dial(pbx, runs, "p20", "*51")
     runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=300))
     said = await caller.wait()
-    for name in ("LEFT", "LEFT_crew-p20_"):
-        pbx.asterisk(f"dialplan set global {name} 0")
+    pbx.asterisk("dialplan set global LEFT 0")
+    pbx.asterisk("database deltree left")
     assert max(m.status for m in said if m.method == "INVITE") == 200
 
 

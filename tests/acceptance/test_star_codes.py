@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import signal
 import sqlite3
 from datetime import UTC, datetime
@@ -103,6 +104,16 @@ async def test_codes_work_while_control_is_dead(clear: Pbx, runs: Runs) -> None:
     await _call_in(clear, runs, BRUNO)
     because = clear.decided(since=since, dialled=BRUNO)["decision"]["because"]
     assert because[1]["rule"] == "switches.11.forward-always"
+
+
+async def test_who_logs_out_of_groups_leaves_no_global_variable(clear: Pbx, runs: Runs) -> None:
+    """Each call walks all of these: after the first one to log out there are no more, whoever does."""
+    known = []
+    for device, code in (("p10", "*50"), ("p10", "*5060"), ("p11", "*50"), ("p11", "*5060")):
+        assert await _dial(clear, runs, device, code) == 200
+        known.append(re.findall(r"^ +([^=]+)=", clear.asterisk("dialplan show globals"), re.MULTILINE))
+    assert "LEFT" in known[0]
+    assert known == [known[0]] * len(known)
 
 
 async def test_nobody_hears_a_confirmation_of_nothing(clear: Pbx, runs: Runs) -> None:
