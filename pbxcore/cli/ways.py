@@ -3,8 +3,9 @@
 Owns these words. Refuses to know which calls are compared (`pbxcore.cli.calls`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import SequenceMatcher
 
 from dialplan.decision import (
@@ -81,11 +82,18 @@ class _Told:
         how: what brings a call there from what was told before: `then`, `if busy`, `else`; empty: nothing.
         alone: the same where nothing was told before.
         words: what happens.
+        place: among the steps that are told.
+        ways: the alternatives of several steps that it is part of, each by the place of its first one.
     """
 
     how: str = field(compare=False)  # where something else came before, it is the same step
     alone: str
     words: str
+    place: int = field(compare=False)
+    ways: frozenset[int] = field(compare=False)
+
+
+_NOTHING = _Told("", "", "", -1, frozenset())
 
 
 def brief(decision: Decision | None) -> str:
@@ -94,8 +102,18 @@ def brief(decision: Decision | None) -> str:
 
 
 def _sentence(told: Sequence[_Told]) -> str:
-    said = [(one.alone if number == 0 else one.how, one.words) for number, one in enumerate(told)]
-    return ", ".join(f"{how} {words}".strip() for how, words in said)
+    """Join steps: alternatives in brackets, unless all is part of one; dots where steps are left out."""
+    brackets = frozenset[int]().union(*(one.ways for one in told))
+    brackets -= brackets.intersection(*(one.ways for one in told))
+    said = ""
+    for before, one, after in zip((_NOTHING, *told), told, (*told[1:], _NOTHING), strict=False):
+        follows = before.place + 1 == one.place
+        opened, closed = brackets & (one.ways - before.ways), brackets & (one.ways - after.ways)
+        own = one.place in opened  # its words open it; where they are left out, what is left does
+        how = f"{one.how if follows else one.alone} ".lstrip()
+        said += "" if before is _NOTHING else ", " if follows else " … "
+        said += "(" * (len(opened) - own) + how + "(" * own + one.words + ")" * len(closed)
+    return said
 
 
 def apart(before: Decision | None, after: Decision | None) -> tuple[str, str]:
@@ -152,16 +170,20 @@ def _told(decision: Decision) -> list[_Told]:
     """
     steps, alike, passed, told = decision.steps, _alike(decision.steps), set[int](), list[_Told]()
 
-    def tell(number: int, how: str, alone: str) -> None:
+    def tell(number: int, how: str, alone: str, ways: frozenset[int]) -> None:
         step, again = steps[number - 1], alike[number] in passed
         passed.add(alike[number])
         branches = _branches(step, alike)
-        told.append(_Told(how, alone, _step(step) + (" and so on" if again and branches else "")))
-        for branch in () if again else branches:
-            tell(*branch)
+        words = _step(step) + (" and so on" if again and branches else "")
+        told.append(_Told(how, alone, words, len(told), ways))
+        for to, leading, first in () if again else branches:
+            # After `then` and `else` nothing else comes that could be taken for a part of it.
+            tell(to, leading, first, ways if leading in {"then", "else"} else ways | {len(told)})
 
-    tell(FIRST, "", "")
-    return told
+    tell(FIRST, "", "", frozenset())
+    steps_of = Counter(way for one in told for way in one.ways)
+    several = {way for way, count in steps_of.items() if count > 1}
+    return [replace(one, ways=one.ways & several) for one in told]
 
 
 def _branches(step: Step, alike: Mapping[int, int]) -> list[tuple[int, str, str]]:

@@ -96,7 +96,7 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
                 Voicemail(mailbox="10@acme"),
             ),
             (
-                "acme-p10 rings for 25 s, if busy acme-p10 rings for 25 s, then voicemail 10 records, "
+                "acme-p10 rings for 25 s, if busy (acme-p10 rings for 25 s, then voicemail 10 records), "
                 "if no answer +436641234567 is called, acme/11 pays, else voicemail 10 records"
             ),
         ),
@@ -108,8 +108,8 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
                 Voicemail(mailbox="10@acme"),
             ),
             (
-                "acme-p10 rings for 25 s, if busy acme-p10 rings for 25 s, then closed is played, "
-                "then voicemail 10 records, else closed is played and so on"
+                "acme-p10 rings for 25 s, if busy (acme-p10 rings for 25 s, then closed is played, "
+                "then voicemail 10 records), else closed is played and so on"
             ),
         ),
         (
@@ -326,6 +326,52 @@ def test_only_the_way_that_changes_is_told() -> None:
         "if no answer or unreachable voicemail 10 records",
         "if no answer or unreachable voicemail 11 records",
     )
+
+
+def nested(first: int, outside: str, box: str, *, last: str = "10@acme") -> Decision:
+    """Decide by alternatives in one of two alternatives."""
+    return decided(
+        replace(ringing(busy=2, no_answer=5, unreachable=5), timeout_s=30),
+        replace(ringing(busy=3, no_answer=4, unreachable=4), timeout_s=first),
+        replace(OUTSIDE, number=outside),
+        Voicemail(mailbox=box),
+        Voicemail(mailbox=last),
+    )
+
+
+def test_an_alternative_of_several_steps_is_told_in_brackets() -> None:
+    """What is tried if a colleague is busy, too, is not taken for what is tried if nobody answers."""
+    assert brief(nested(20, "+43660", "11@acme")) == (
+        "acme-p10 rings for 30 s, if busy (acme-p10 rings for 20 s, if busy +43660 is called, acme/11 pays, "
+        "else voicemail 11 records), else voicemail 10 records"
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (nested(20, "+43661", "11@acme"), "if busy +43660 is called, acme/11 pays"),
+        (
+            nested(20, "+43661", "12@acme", last="13@acme"),
+            "(if busy +43660 is called, acme/11 pays, else voicemail 11 records), else voicemail 10 records",
+        ),
+        (
+            nested(21, "+43660", "12@acme", last="13@acme"),
+            (
+                "if busy (acme-p10 rings for 20 s … if no answer or unreachable voicemail 11 records), "
+                "else voicemail 10 records"
+            ),
+        ),
+        (
+            nested(21, "+43660", "11@acme", last="13@acme"),
+            "if busy (acme-p10 rings for 20 s) … if no answer or unreachable voicemail 10 records",
+        ),
+    ],
+    ids=["one-step", "without-its-first", "with-a-gap", "one-step-each"],
+)
+def test_brackets_and_dots_hold_in_a_part_of_a_way(then: Decision, now: str) -> None:
+    """Where steps that stay are left out stand dots, and what goes on after them names its own case."""
+    assert part(nested(20, "+43660", "11@acme"), then)[0] == now
 
 
 def test_ways_that_became_one_are_told_by_what_they_lost() -> None:
