@@ -13,6 +13,7 @@ from dialplan.attendance import groups_of
 from dialplan.call import Call, Caller, Here, Sheet
 from dialplan.codes import objection
 from dialplan.facts import State
+from dialplan.finding import closest
 from dialplan.plan import Plan
 from dialplan.published import Published
 from dialplan.switch import DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
@@ -33,7 +34,8 @@ def mistake(published: Published, state: State, switch: Switch, now: datetime) -
     """Give what is wrong with a switch; None: it may be set."""
     plan = published.plans.get(switch.tenant)
     if plan is None:
-        return Mistake(f"no tenant {switch.tenant} is in force", "publish it with `pbxcore apply`")
+        remedy = closest(switch.tenant, published.plans, "publish it with `pbxcore apply`")
+        return Mistake(f"no tenant {switch.tenant} is in force", remedy)
     if switch.until is not None and switch.until <= now:
         return Mistake("it would have run out already", "give an instant that is to come")
     sheet = Sheet(Call(published=published, state=state, now=now, caller=Caller(number="")))

@@ -13,8 +13,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from dialplan.finding import Finding
-from pbxcore import contract_checks, contract_log, crediting, database, door, entitling, paying, turn
+from dialplan.finding import Finding, closest
+from pbxcore import (
+    contract_checks,
+    contract_log,
+    crediting,
+    database,
+    door,
+    entitling,
+    paying,
+    revisions,
+    turn,
+)
 from pbxcore.change import Change
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
@@ -291,10 +301,12 @@ def _sides(log: Log, kept: KeptQuote, answer: Answer) -> Sides | None:
 async def _read(connection: Connection, contract: str) -> tuple[Log, Shelf]:
     log = await contract_log.read(connection, contract)
     if log is None:
+        known = await revisions.names(connection, "contract")
+        otherwise = "`pbxcore apply FILE` stores one; a document is named by its path, ./acme.yaml"
         raise OrderError(
             "unknown-contract",
             f"there is no contract {contract!r} in the database",
-            "`pbxcore apply FILE` stores one; a document is named by its path, ./acme.yaml",
+            closest(contract, known, otherwise),
         )
     return log, shelf(await contract_log.catalogues(connection))
 

@@ -35,8 +35,8 @@ SELECT kind, id, revision, source, document, entitlements, author, created_at, r
 WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1;
 
 -- name: names
--- Of every document, or of one kind.
-SELECT DISTINCT id FROM revision WHERE $1 IN ('', kind) ORDER BY id;
+-- Of every document, or of one kind; a contract has facts instead of revisions.
+SELECT id FROM revision WHERE $1 IN ('', kind) UNION SELECT id FROM contract WHERE $1 IN ('', 'contract') ORDER BY id;
 
 -- name: newer
 SELECT kind, id, revision, author, created_at, removed FROM revision

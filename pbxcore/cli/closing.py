@@ -10,14 +10,17 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from dialplan.finding import closest
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.rated import database_connection, run
+from pbxcore.cli.revisions import ask
 from pbxcore.cli.tables import Table
 from pbxcore.closing import Changes, Close, Closing, accounts_of, nobodys
 from pbxcore.database import Connection
 from pbxcore.intake.unread import unread
 from pbxcore.machine.running import settings_of_running
 from pbxcore.rater.book import load_book
+from pbxcore.revisions import names
 from rating import money
 from rating.allowance import Kept
 from rating.book import Book
@@ -137,6 +140,8 @@ def _end(refused: Sequence[Changes]) -> None:
     for one in refused:
         assert one.obstacle is not None
         what, remedy = _OBSTACLES[one.obstacle]
+        if one.obstacle is Obstacle.UNKNOWN_ACCOUNT:
+            remedy = closest(one.account, ask(lambda connection: names(connection, "account")), remedy)
         err.print(f"[bold red]✗[/] {escape(one.account)}: {what}", highlight=False, soft_wrap=True)
         if one.not_known:
             err.print(f"    {escape(one.not_known)}", highlight=False, soft_wrap=True)

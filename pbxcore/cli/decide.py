@@ -201,8 +201,8 @@ def _require_trunk(trunk: str, plans: Published) -> None:
     """Refuse a trunk of which no plan knows; without plans nobody can tell."""
     known = {name for plan in plans.plans.values() for name in plan.trunks}
     if trunk and known and trunk not in known:
-        names = ", ".join(sorted(known))
-        raise fail(f"there is no trunk {trunk}", f"name one of: {names}", Exit.USAGE)
+        otherwise = f"name one of: {', '.join(sorted(known))}"
+        raise fail(f"there is no trunk {trunk}", closest(trunk, known, otherwise), Exit.USAGE)
 
 
 def _facts(

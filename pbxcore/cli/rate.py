@@ -13,7 +13,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from dialplan.finding import Finding
+from dialplan.finding import Finding, closest
 from pbxcore import beside, documents
 from pbxcore.beside import Compared
 from pbxcore.cli import findings, kinds
@@ -179,9 +179,10 @@ def _payers(options: Sequence[str], accounts: Sequence[AccountSpec]) -> dict[str
     for option in options:
         tenant, equals, account = option.partition("=")
         if not (tenant and equals and account in known):
+            otherwise = f"write --payer tenant=account; accounts: {', '.join(sorted(known)) or 'none'}"
             raise fail(
                 f"--payer {option} names no account that was given",
-                f"write --payer tenant=account; accounts: {', '.join(sorted(known)) or 'none'}",
+                closest(account, known, otherwise) if tenant and equals else otherwise,
                 Exit.USAGE,
             )
         payers[tenant] = account

@@ -454,6 +454,8 @@ def command(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
         (("close", "acme", "2026-13"), 2, "2026-13 is no month"),
         (("close", "nobody", "2026-02"), 1, "nobody: there is no document of this account"),
         (("close", "acme", "2199-02"), 1, "acme: the month is not over"),
+        (("close", "acmee", "2026-02"), 1, "did you mean acme?"),
+        (("rerate", "amce"), 1, "did you mean acme?"),
         (("rerate",), 2, "name accounts, or say --all"),
         (("rerate", "nobody"), 1, "nobody: there is no document of this account"),
     ],

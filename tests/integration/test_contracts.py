@@ -276,6 +276,10 @@ def test_people_see_a_contract_today_and_each_of_its_facts(signed: Settings, com
         (("order", "acme", "--quote", "a/b", "--signed-copy", "x.pdf"), 2, "'a/b' is no id of a quote"),
         (("order", "./acme.yaml", "--quote", "a/b", "--add", "extension=1"), 2, "is no id of a quote"),
         (("quote", "nobody", "--add", "extension=1"), 1, "there is no contract 'nobody'"),
+        (("quote", "acmee", "--add", "extension=1"), 1, "did you mean acme?"),
+        (("order", "acne", "--quote", "0123456789abcdef"), 1, "did you mean acme?"),
+        (("contract", "show", "amce", "--on", "2026-03-02"), 1, "did you mean acme?"),
+        (("history", "acmee"), 1, "did you mean acme?"),
         (("quote", "acme", "--begins", "2027-01-01"), 2, "begins cannot be said"),
         (("contract", "show", "nobody", "--on", "2026-03-02"), 1, "there is no contract 'nobody'"),
         (

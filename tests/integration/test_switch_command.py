@@ -54,6 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         (("switch", "set", "acme", "10", "sleep", "on"), 2, "sleep"),
         (("decide", "--from", "acme-p10", "--to", "11", "--switch", "acme sleeps"), 2, "acme sleeps"),
         ((*DECIDE, "ghost/10 do-not-disturb on"), 2, "no tenant ghost"),
+        ((*DECIDE, "acmee/10 do-not-disturb on"), 2, "did you mean acme?"),
         ((*DECIDE, "acme/99 do-not-disturb on"), 2, "no extension 99"),
         ((*DECIDE, "acme/10 do-not-disturb maybe"), 2, "'maybe' is no value"),
         ((*DECIDE, "acme/office hours special"), 2, "no hours office"),

@@ -280,6 +280,7 @@ def test_decide_says_which_argument_is_missing(arguments: list[str], exit_code: 
         ("--from acme-p10 --transferred-by acme-p11 --rung-for acme/sales", "--forwarded-by acme-p10"),
         ("--from acme-p10 --forwarded-by acme-p11 --rung-for acme/sale", "did you mean acme/sales?"),
         ("--from acme-p10 --forwarded-by acme-p11 --rung-for [b]", "name one of: acme/sales"),
+        ("--trunk carier", "did you mean carrier?"),
     ],
 )
 def test_decide_says_what_was_meant(arguments: str, remedy: str) -> None:

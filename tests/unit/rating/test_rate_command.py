@@ -76,12 +76,18 @@ def test_a_slip_hides_no_other_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more",
-    [["--payer", "acme"], ["--payer", "acme=nobody"], ["--payer", "=acme"]],
+    ("payer", "remedy"),
+    [
+        ("acme", "write --payer tenant=account; accounts: acme"),
+        ("acme=nobody", "write --payer tenant=account; accounts: acme"),
+        ("=acme", "write --payer tenant=account; accounts: acme"),
+        ("branch=acne", "did you mean acme? Otherwise write"),
+    ],
 )
-def test_a_payer_that_is_none_is_a_wrong_command(more: list[str]) -> None:
+def test_a_payer_that_is_none_is_a_wrong_command(payer: str, remedy: str) -> None:
     """`--payer` names an account that was given."""
-    assert rate("", *more).exit_code == 2
+    done = rate("", "--payer", payer)
+    assert (done.exit_code, remedy in " ".join(done.stderr.split())) == (2, True), done.stderr
 
 
 def test_a_file_that_is_not_there_is_a_wrong_command() -> None:
