@@ -81,6 +81,7 @@ def answering(decide: Decider, log: DecisionLog, keep: Keep = nowhere, pay: Pay 
         commands = _commands(question, decision)
         if took_s > DECISION_LIMIT_S:
             REFUSED.labels("late").inc()
+            SECONDS.observe(took_s)
             raise SessionError("late")
         at = datetime.now(UTC)
         return Reply(commands, lambda: note(question.facts, decision, at, took_s))
