@@ -55,7 +55,7 @@ from pbxcore.machine.running import unstarted_trunks
 from pbxcore.offers import Offer
 from pbxcore.payers import absent_tenants, limited_tenants, unknown_payers
 from pbxcore.publication import Published
-from pbxcore.receipt import Receipt, is_stored, receipt_of
+from pbxcore.receipt import Receipt, receipt_of, transaction
 from pbxcore.settings import Settings
 from rating.account import AccountSpec
 from rating.book import check
@@ -220,30 +220,25 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
     """
     await turn.take(connection, turn.DOOR)
     changes: tuple[Change, ...] = ()
-    receipt: Receipt | None = None
-    try:
-        async with connection.transaction():
-            stale = await _stale(connection, documents, bases)
-            if stale:
-                return Applied(stale=stale)
-            findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
-            if findings:
-                return Applied(findings=findings)
-            try:
-                async with connection.transaction():  # a savepoint: all of it, or what refuses it
-                    ordered = (await first(connection),) if first else ()
-                    stored = await _store(connection, documents, author, ordered)
-                    changes = (*ordered, *await told(connection, stored, author=author, bases=bases))
-            except offers.NotEntitledError as error:
-                stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
-                offered = await error.offers(connection, author) if stands else ()
-                return Applied(findings=offers.findings(documents, error, offered), offers=offered)
-            except (RefusedError, entitling.UndoneError) as error:
-                return Applied(findings=_whole(documents, error))
-            receipt = await _receipt(connection, changes, author)
-    except database.AWAY:
-        if receipt is None or not await is_stored(settings, receipt):
-            raise
+    async with transaction(settings, connection) as commit:
+        stale = await _stale(connection, documents, bases)
+        if stale:
+            return Applied(stale=stale)
+        findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
+        if findings:
+            return Applied(findings=findings)
+        try:
+            async with connection.transaction():  # a savepoint: all of it, or what refuses it
+                ordered = (await first(connection),) if first else ()
+                stored = await _store(connection, documents, author, ordered)
+                changes = (*ordered, *await told(connection, stored, author=author, bases=bases))
+        except offers.NotEntitledError as error:
+            stands = first is None and all(one.kind in {"tenant", "account"} for one in documents)
+            offered = await error.offers(connection, author) if stands else ()
+            return Applied(findings=offers.findings(documents, error, offered), offers=offered)
+        except (RefusedError, entitling.UndoneError) as error:
+            return Applied(findings=_whole(documents, error))
+        commit.receipt = await _receipt(connection, changes, author)
     return Applied(changes=changes)
 
 

@@ -29,7 +29,7 @@ from pbxcore.change import Change
 from pbxcore.contract_log import Entry, KeptQuote, Log
 from pbxcore.database import Connection
 from pbxcore.door import Applied
-from pbxcore.receipt import is_stored, receipt_of
+from pbxcore.receipt import receipt_of, transaction
 from pbxcore.settings import Settings
 from pbxcore.wanting import Wanted, WantedError, behind, deed_of, event_of, quoted, with_form
 from rating.contract import report
@@ -166,19 +166,14 @@ async def order(  # noqa: PLR0913 — whose, what, when and by whom
     """
     async with _connected(settings, author) as connection:
         await turn.take(connection, turn.DOOR)
-        receipt, done = None, None
-        changes: tuple[Change, ...] = ()
-        try:
-            async with connection.transaction():
-                done = await _in_turn(connection, contract, quote, day=day, author=author, form=signed_form)
-                if done.outcome == "accepted":
-                    changes = await _followed(connection, contract, author)
-                    receipt = await receipt_of(
-                        connection, kind="contract", name=contract, revision=done.number, author=author
-                    )
-        except database.AWAY:
-            if receipt is None or not await is_stored(settings, receipt):
-                raise
+        done, changes = None, tuple[Change, ...]()
+        async with transaction(settings, connection) as commit:
+            done = await _in_turn(connection, contract, quote, day=day, author=author, form=signed_form)
+            if done.outcome == "accepted":
+                changes = await _followed(connection, contract, author)
+                commit.receipt = await receipt_of(
+                    connection, kind="contract", name=contract, revision=done.number, author=author
+                )
         assert done is not None, "it was worked out, or an error left"
         if not changes:
             return done

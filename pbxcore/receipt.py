@@ -6,6 +6,7 @@ change again: somebody else may have changed the same document since.
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,30 @@ class Receipt:
     revision: int
     author: str
     at: datetime
+
+
+@dataclass(slots=True)
+class Commit:
+    """What is known of a transaction before it ends; without a receipt it stores nothing."""
+
+    receipt: Receipt | None = None
+
+
+@contextlib.asynccontextmanager
+async def transaction(settings: Settings, connection: Connection) -> AsyncIterator[Commit]:
+    """Store in one transaction; if the database dies over the commit, it is asked when it is back.
+
+    Raises:
+        UnansweredError: it is not back in time; all is stored or nothing.
+        database.AWAY: nothing is stored.
+    """
+    commit = Commit()
+    try:
+        async with connection.transaction():
+            yield commit
+    except database.AWAY:
+        if commit.receipt is None or not await is_stored(settings, commit.receipt):
+            raise
 
 
 async def receipt_of(connection: Connection, *, kind: str, name: str, revision: int, author: str) -> Receipt:

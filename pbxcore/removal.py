@@ -21,7 +21,7 @@ from pbxcore.change import Change
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.door import Applied
-from pbxcore.receipt import is_stored, receipt_of
+from pbxcore.receipt import receipt_of, transaction
 from pbxcore.settings import Settings
 
 SQL = named(Path(__file__).with_name("removal.sql"))
@@ -129,22 +129,19 @@ async def _in_turn(
     settings: Settings, connection: Connection, tenant: str, author: str
 ) -> tuple[Change, ...]:
     await turn.take(connection, turn.DOOR)
-    receipt, changes = None, tuple[Change, ...]()
+    changes: tuple[Change, ...] = ()
     try:
-        async with connection.transaction():
+        async with transaction(settings, connection) as commit:
             there = await ending(connection, tenant)
             if there is None or there.removed:
                 return ()
             changes = await _store(connection, there, author)
             revision = there.revision + 1
-            receipt = await receipt_of(
+            commit.receipt = await receipt_of(
                 connection, kind="tenant", name=tenant, revision=revision, author=author
             )
     except entitling.UndoneError as error:
         raise RemovalError(error.finding.message, error.finding.remedy) from error
-    except database.AWAY:
-        if receipt is None or not await is_stored(settings, receipt):
-            raise
     return changes
 
 
