@@ -111,6 +111,13 @@ def test_a_second_question_of_a_channel_finds_nothing_of_the_first() -> None:
     assert read | goes_on <= renewed
 
 
+@pytest.mark.parametrize("context", ["transfer", "sent", "help", "ask", "step", "emergency", "ended"])
+def test_a_call_has_an_end_wherever_it_is_hung_up(context: str) -> None:
+    """Also on its way from one question to the next one."""
+    section = DIALPLAN.partition(f"\n[{context}]")[2].partition("\n[")[0]
+    assert re.search(r"^exten => h,1,GotoIf\(.*\?ended,\$\{PBX_END\},1\)$", section, re.MULTILINE)
+
+
 def test_constants_stand_where_they_are_used(written: Path) -> None:
     """Asterisk searches for none of them while a call waits, and there is none that nobody uses."""
     section = re.search(r"^\[constants\]\n.*?(?=^\[)", DIALPLAN, re.MULTILINE | re.DOTALL)
