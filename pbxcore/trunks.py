@@ -7,6 +7,8 @@ import asyncio
 import re
 from dataclasses import dataclass
 
+from panoramisk.message import Message
+
 from pbxcore.control.ami import AmiDownError, AmiError, Link, connected
 from pbxcore.machine.asterisk import AMI_USER, CONTROL, ami_secret
 from pbxcore.machine.running import unstarted_trunks
@@ -57,7 +59,15 @@ async def _ask(settings: Settings, names: list[str]) -> list[TrunkState]:
         said = await asyncio.gather(
             *(link.action("Command", {"Command": f"pjsip show aor trunk-{name}"}) for name in names)
         )
-    return [read(name, _lines(answer.get("Output"))) for name, answer in zip(names, said, strict=True)]
+    return [answered(name, answer) for name, answer in zip(names, said, strict=True)]
+
+
+def answered(name: str, answer: Message) -> TrunkState:
+    """Read an answer of Asterisk; one that refuses (it is shutting down) says nothing of the trunk."""
+    if not answer.success and not answer.get("Output"):
+        why = answer.get("Message", "refused, no reason given")
+        return TrunkState(name=name, reachable=None, detail=f"Asterisk: {why}")
+    return read(name, _lines(answer.get("Output")))
 
 
 def _lines(output: object) -> str:

@@ -43,7 +43,7 @@ class AmiError(Exception):
     """An action that was not carried out, as far as anybody knows.
 
     Attributes:
-        code: stable word: `down`, `late`, `busy`, `unsafe`.
+        code: stable word: `down`, `late`, `busy`, `unsafe`, `refused`.
     """
 
     code = "ami"
@@ -71,6 +71,12 @@ class AmiUnsafeError(AmiError, ValueError):
     """A name or value holds a line break."""
 
     code = "unsafe"
+
+
+class AmiRefusedError(AmiError):
+    """Asterisk answered, but not what was asked for: it refuses, most often because it is shutting down."""
+
+    code = "refused"
 
 
 class _Protocol(AMIProtocol):
@@ -161,6 +167,18 @@ class Link:
         """
         answer = await self._send(name, fields or {}, limit_s=limit_s)
         return answer[0] if isinstance(answer, list) else answer
+
+    async def ask(self, name: str, fields: Mapping[str, str] | None = None) -> Message:
+        """Carry out one action whose answer is to be read.
+
+        Raises:
+            AmiRefusedError: it is no success, so nothing that was asked for stands in it.
+            AmiError: as `action`.
+        """
+        answer = await self.action(name, fields)
+        if not answer.success:
+            raise AmiRefusedError(f"{name}: {answer.get('Message', 'refused, no reason given')}")
+        return answer
 
     async def listing(self, name: str, *, limit_s: float = ACTION_LIMIT_S) -> list[Message]:
         """Carry out an action that answers with a list; return the whole list, its frame included.

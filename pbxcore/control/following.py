@@ -21,7 +21,7 @@ import time
 from prometheus_client import Counter
 
 from pbxcore import phones
-from pbxcore.control.ami import AmiError, Link
+from pbxcore.control.ami import AmiError, AmiRefusedError, Link
 from pbxcore.control.patience import Patience
 from pbxcore.settings import Settings
 
@@ -29,6 +29,7 @@ LISTED = "listed/endpoint"  # of Asterisk's own database; `sorcery.conf` names t
 AT_ONCE = 4  # who changes a tenant waits behind them: some milliseconds
 PAUSE_S = 0.04  # leaves Asterisk to its calls; 20,000 phones take a few minutes
 AGAIN_S = 2.0  # what failed, and what another process left for us, waits so long
+STARTED = ("CoreStartupDate", "CoreStartupTime", "CoreReloadDate", "CoreReloadTime")  # tell one start from another
 
 FAILED = Counter("pbxcore_following_failures_total", "Phones that Asterisk could not be made to follow")
 
@@ -57,10 +58,11 @@ async def _see_start(settings: Settings, link: Link, last: str) -> str:
 
     After a reload, too, it follows nobody: it has read its list anew, which was empty.
     """
-    core = await link.action("CoreStatus")
-    started = " ".join(
-        core[f"Core{what}"] for what in ("StartupDate", "StartupTime", "ReloadDate", "ReloadTime")
-    )
+    core = await link.ask("CoreStatus")
+    lacking = [name for name in STARTED if not core.get(name)]
+    if lacking:
+        raise AmiRefusedError(f"CoreStatus: the answer lacks {', '.join(lacking)}")
+    started = " ".join(core[name] for name in STARTED)
     if started != last:
         family, _, _ = LISTED.partition("/")
         await link.action("DBDelTree", {"Family": family})  # an Error says that nothing was there
@@ -92,9 +94,9 @@ async def _follow(link: Link, endpoint: str) -> bool:
     """List one phone, let Asterisk look, and take it off the list: actions are carried out in their order."""
     where = {"Family": LISTED, "Key": endpoint}
     listed = json.dumps({"aors": endpoint, "auth": endpoint})
-    _, looked, _ = await asyncio.gather(
+    put, looked, _ = await asyncio.gather(
         link.action("DBPut", {**where, "Val": listed}),
         link.action("Command", {"Command": f"pjsip reload qualify endpoint {endpoint}"}),
         link.action("DBDel", where),
     )
-    return bool(looked.success)
+    return bool(put.success and looked.success)

@@ -124,7 +124,12 @@ class Crew:
         return {life.child.name: life.process.pid for life in self._lives if life.process is not None}
 
     async def end(self) -> None:
-        """End all, the last started first, each within its limit. Safe to call more than once."""
+        """End all, the last started first, each within its limit. Safe to call more than once.
+
+        None is brought back any more: what ends while others are ending is not started, and not told, again.
+        """
+        for life in self._lives:
+            await life.leave()
         while self._lives:
             await self._lives[-1].end()
             self._lives.pop()
@@ -169,10 +174,14 @@ class _Life:
         )
         return self._pause_s
 
-    async def end(self) -> None:
+    async def leave(self) -> None:
+        """Watch it no more."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait([self.task])
+
+    async def end(self) -> None:
+        await self.leave()
         process = self.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pbxcore.control import ami
+from pbxcore.control import ami, following
+from pbxcore.settings import Settings
 
 GREETING = b"Asterisk Call Manager/11.0.0\r\n"
 BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r\n\r\n"
@@ -21,6 +22,7 @@ class Manager:
         self.accepts = True
         self.boots = True
         self.silent: set[str] = set()
+        self.refused: set[str] = set()
         self.seen: list[dict[str, str]] = []
         self.writers: list[asyncio.StreamWriter] = []
 
@@ -41,7 +43,7 @@ class Manager:
         name = action["Action"]
         if name in self.silent:
             return
-        good = self.accepts or name != "Login"
+        good = (self.accepts or name != "Login") and name not in self.refused
         word = "Success" if good else "Error"
         writer.write(f"Response: {word}\r\nActionID: {action['ActionID']}\r\nMessage: so\r\n\r\n".encode())
         if name == "Login" and good:
@@ -225,3 +227,21 @@ async def test_closing_stops_reconnecting(manager: Manager) -> None:
     logins = manager.logins
     await asyncio.sleep(0.3)
     assert manager.logins == logins
+
+
+@pytest.mark.parametrize("refused", [{"CoreStatus"}, set()], ids=["refused", "empty"])
+async def test_an_answer_that_lacks_what_was_asked_ends_nobody(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refused: set[str]
+) -> None:
+    """Asterisk shuts down while calls are up: following phones goes on to ask, and says what is lacking."""
+    monkeypatch.setattr(following, "AGAIN_S", 0.01)
+    manager.refused = refused
+    async with _linked(manager) as link:
+        task = asyncio.create_task(following.follow(Settings(), link, asyncio.Event()))
+        while len(manager.names()) < 2 and not task.done():  # noqa: ASYNC110 — a manager has no event for it
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert set(manager.names()) == {"CoreStatus"}, "nothing was done on an answer that says nothing"
+    assert ("CoreStatus: so" if refused else "CoreStatus: the answer lacks CoreStartupDate") in caplog.text

@@ -222,6 +222,23 @@ async def test_the_end_comes_in_the_opposite_order_and_within_its_limit(tmp_path
     assert all(life.process is None for life in pids)
 
 
+async def test_what_ends_while_others_are_ended_is_not_started_again(tmp_path: Path) -> None:
+    """One that dies while a later one takes its time to end is neither brought back nor told of."""
+    told: list[Event] = []
+    async with asyncio.TaskGroup() as tasks:
+        crew = Crew(tasks, told.append)
+        await crew.start(child(tmp_path, "sleep", "60"))
+        (first,) = crew.pids().values()
+        # The second ends the first when it is told to end, and only then itself.
+        kills = f"trap 'kill -9 {first}; sleep 1; exit' TERM; echo up; while :; do sleep 0.05; done"
+        last = replace(child(tmp_path, "bash", "-c", kills), name="last", log=tmp_path / "last.log")
+        await crew.start(last)
+        await soon(lambda: "up" in last.log.read_text())
+        await crew.end()
+    assert told == []
+    assert not alive(first)
+
+
 def test_nothing_survives_a_supervisor_that_was_killed(
     tmp_path: Path, until: Callable[[Callable[[], bool]], None]
 ) -> None:

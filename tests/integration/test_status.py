@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from panoramisk.message import Message
 from typer.testing import CliRunner
 
 from dialplan.facts import State
@@ -220,6 +221,13 @@ def test_a_trunk_is_as_asterisk_says(status: str, *, reachable: bool | None, det
     found = trunks.read("carrier", PRINTED.format(status=status))
     assert (found.reachable, found.detail) == (reachable, detail)
     assert trunks.read("other", PRINTED.format(status=status)).detail == "Asterisk does not know it"
+
+
+def test_a_refusal_says_nothing_of_a_trunk() -> None:
+    """An Asterisk that is shutting down does not say that it knows no such trunk."""
+    refused = Message({"Response": "Error", "Message": "Asterisk is shutting down"})
+    found = trunks.answered("carrier", refused)
+    assert (found.reachable, found.detail) == (None, "Asterisk: Asterisk is shutting down")
 
 
 def test_trunks_are_told_with_the_others(settings: Settings, command: Callable[..., tuple[int, str]]) -> None:
