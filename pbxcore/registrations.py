@@ -17,15 +17,21 @@ PLACE = "/registrar/contact/"  # then comes the phone's endpoint, `;@` and a dig
 OURS = f"key >= '{PLACE}' AND key < '{PLACE[:-1]}0'"
 EXPIRES = "CAST(json_extract(value, '$.expiration_time') AS INTEGER)"
 UNEXPIRED = f"CASE WHEN json_valid(value) THEN {EXPIRES} ELSE 0 END > ?"
+ENDPOINT = f"substr(key, {len(PLACE) + 1}, instr(key, ';@') - {len(PLACE) + 1})"
+PUBLISHED = f"EXISTS (SELECT 1 FROM phones.ps_endpoints WHERE id = {ENDPOINT})"  # noqa: S608 — words of ours
 Addresses: TypeAlias = Mapping[str, str]
 """From where phones come, by endpoint."""
 
 
 def registered(settings: Settings) -> int | None:
-    """Count the phones that are registered now, by what Asterisk has written down; None: not to be read."""
+    """Count the phones that are registered now, by what Asterisk has written down; None: not to be read.
+
+    Asterisk keeps the contact of a removed phone until it expires; only phones that are published count.
+    """
     try:
         with _open(settings) as db:
-            query = f"SELECT count(*) FROM astdb WHERE {OURS} AND {UNEXPIRED}"  # noqa: S608 — words of ours
+            db.execute("ATTACH ? AS phones", (f"{settings.phones_db.absolute().as_uri()}?mode=ro",))
+            query = f"SELECT count(*) FROM astdb WHERE {OURS} AND {UNEXPIRED} AND {PUBLISHED}"  # noqa: S608 — words of ours
             (found,) = db.execute(query, (int(time.time()),)).fetchone()
     except sqlite3.Error:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from pbxcore import database, metrics, phones, publication, published, trunks
 from pbxcore.database.queries import named
-from pbxcore.machine import credit
+from pbxcore.machine import credit, running
 from pbxcore.machine.services import answers
 from pbxcore.mail import boxes, ledger
 from pbxcore.mail.ledger import State
@@ -61,7 +61,7 @@ class Asterisk:
         alive: control's link to it is up.
         published: phones that stand in its tables; None when these cannot be read.
         unexpired: changes of phones that it has not acknowledged; it may still go by the old ones.
-        registered: phones that can be reached now; None when that cannot be read.
+        registered: phones that can be reached now; None when that cannot be read, or no Asterisk runs.
     """
 
     alive: bool
@@ -127,11 +127,12 @@ async def status(settings: Settings) -> Status:
     if asks == ["down"] and rater.alive and credit.is_wanted(settings):
         rater = replace(rater, alive=False, detail=f"{rater.detail}; {UNASKED}")
     table = await asyncio.to_thread(_phones, settings)
+    linked = any(said.get("asterisk") == "up" for _, said in deciding)
     asterisk = Asterisk(
-        alive=any(said.get("asterisk") == "up" for _, said in deciding),
+        alive=linked,
         published=table.published if table else None,
         unexpired=table.unexpired if table else None,
-        registered=await asyncio.to_thread(registered, settings),
+        registered=await asyncio.to_thread(_registered, settings, linked=linked),
     )
     return Status(
         database=stored is not None,
@@ -179,6 +180,11 @@ def _mail(settings: Settings) -> Mail | None:
         waiting=found.get(State.WAITING, 0),
         failed=found.get(State.FAILED, 0),
     )
+
+
+def _registered(settings: Settings, *, linked: bool) -> int | None:
+    """Count registrations of an Asterisk that runs: what a former one wrote down says nothing of now."""
+    return registered(settings) if linked or running.asterisk_since(settings) else None
 
 
 def _phones(settings: Settings) -> phones.Counts | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from panoramisk.message import Message
 
 from pbxcore.control.ami import AmiDownError, AmiError, Link, connected
-from pbxcore.machine.asterisk import AMI_USER, CONTROL, ami_secret
-from pbxcore.machine.running import unstarted_trunks
+from pbxcore.machine.asterisk import AMI_USER, ami_secret
+from pbxcore.machine.running import COMMAND_SOCKET, unstarted_trunks
 from pbxcore.machine.services import answers
 from pbxcore.settings import Settings
 
@@ -50,7 +50,7 @@ async def states(settings: Settings) -> tuple[TrunkState, ...]:
 
 async def _ask(settings: Settings, names: list[str]) -> list[TrunkState]:
     # Who answers at our port may be another machine's: ours has a socket, too.
-    ours = await asyncio.to_thread((settings.run_dir / CONTROL).exists)
+    ours = await asyncio.to_thread((settings.run_dir / COMMAND_SOCKET).exists)
     if not ours or not await answers("127.0.0.1", settings.ports.ami):
         raise AmiDownError("does not run")
     secret = await asyncio.to_thread(ami_secret, settings)

@@ -16,7 +16,7 @@ from dialplan.plan import Phone, Plan
 from pbxcore import published, registrations
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.tables import Table
-from pbxcore.machine.running import settings_of_running
+from pbxcore.machine.running import asterisk_since, settings_of_running
 from pbxcore.phones import password_of
 from pbxcore.settings import Settings
 
@@ -39,7 +39,7 @@ def phones(
     """
     settings = settings_of_running()
     plan = _plan(settings, tenant)
-    registered = registrations.addresses(settings, tenant)
+    registered = registrations.addresses(settings, tenant) if asterisk_since(settings) else None
     passwords = _passwords(settings, plan) if show_passwords else {}
     if as_json:
         server = f"{settings.bind}:{settings.ports.sip}"

@@ -16,7 +16,7 @@ from pbxcore.cli.tables import Table, shown
 from pbxcore.cli.unrated import counted, remedies
 from pbxcore.machine.running import settings_of_running
 from pbxcore.revisions import Tenant
-from pbxcore.status import Mail, Process, Status
+from pbxcore.status import Asterisk, Mail, Process, Status
 from rating.store.quarantine import Lying
 
 NAMED = 3  # tenants that lag, by name; the others by their number
@@ -75,27 +75,16 @@ def _show(found: Status) -> None:
     for column in ("", "", "in force", "lag"):
         table.add_column(column)
     unpublished = f"[yellow]not published: {_names(found.unpublished)}[/]" if found.unpublished else ""
-    stored = escape(found.detail) or f"{found.tenants} tenants"
+    stored = escape(found.detail) or _tenants(found.tenants)
     table.add_row(_sign(ok=found.database), "database", stored, unpublished)
     for process in found.processes:
         table.add_row(_sign(ok=process.alive), process.name, *_force(process))
-    phones = found.asterisk
-    known = "registrations unknown" if phones.registered is None else f"{phones.registered} registered"
-    due = f"[yellow]{phones.unexpired} changes not acknowledged[/]"
-    late = due if phones.unexpired else "all acknowledged"
-    if phones.published is None:
-        late = "[yellow]the tables of phones cannot be read[/]"
-    link = "" if phones.alive else "link down, "
-    table.add_row(
-        _sign(ok=phones.alive),
-        "Asterisk",
-        f"{link}{'?' if phones.published is None else phones.published} phones, {known}",
-        late,
-    )
+    table.add_row(*_asterisk(found.asterisk))
     for trunk in found.trunks:
         sign = "[yellow]?[/]" if trunk.reachable is None else _sign(ok=trunk.reachable)
         table.add_row(sign, f"trunk {trunk.name}", escape(trunk.detail), "")
-    table.add_row(*_mail(found.mail))
+    web = any(process.name == "web" and process.alive for process in found.processes)
+    table.add_row(*_mail(found.mail, sent=web))
     table.add_row(*_quarantine(found.quarantine))
     out.print(table, highlight=False)
     for remedy in remedies(found.quarantine or ()):
@@ -115,16 +104,37 @@ def _quarantine(lying: Sequence[Lying] | None) -> tuple[str, str, str, str]:
     return "[yellow]![/]", "quarantine", f"[yellow]{counted(lying)}[/]", f"[yellow]since {since}[/]"
 
 
-def _mail(mail: Mail | None) -> tuple[str, str, str, str]:
+def _asterisk(one: Asterisk) -> tuple[str, str, str, str]:
+    """Say how it and its phones are; while it is down, nothing of what only it knows."""
+    parts = [] if one.alive else ["link down"]
+    parts.append("? phones" if one.published is None else f"{one.published} phone{_s(one.published)}")
+    if one.registered is not None:
+        parts.append(f"{one.registered} registered")
+    elif one.alive:
+        parts.append("registrations unknown")
+    late = "all acknowledged" if one.alive else ""
+    if one.unexpired:
+        late = f"[yellow]{one.unexpired} change{_s(one.unexpired)} not acknowledged[/]"
+    if one.published is None:
+        late = "[yellow]the tables of phones cannot be read[/]"
+    return _sign(ok=one.alive), "Asterisk", ", ".join(parts), late
+
+
+def _mail(mail: Mail | None, *, sent: bool) -> tuple[str, str, str, str]:
+    """Say how mail goes; web hands it over, so without that nobody does."""
     if mail is None:
         return _sign(ok=False), "mail", "its files cannot be read", ""
     counts = ((mail.waiting, "waiting"), (mail.failed, "failed"))
     late = ", ".join(f"[yellow]{count} {word}[/]" for count, word in counts if count) or "none"
+    want = f"{mail.boxes} mailbox{'' if mail.boxes == 1 else 'es'}"
     if mail.server:
-        return _sign(ok=not mail.failed), "mail", f"{mail.boxes} mailboxes, to {escape(mail.server)}", late
+        unsent = "" if sent else "; nobody sends it: web does not run"
+        sign = _sign(ok=sent and not mail.failed)
+        return sign, "mail", f"{want}, to {escape(mail.server)}{unsent}", late
     if not mail.boxes:
-        return _sign(ok=True), "mail", "no mailbox wants any", late
-    nowhere = f"{mail.boxes} mailboxes want mail and get none: no `smtp` in config/service.yaml"
+        return _sign(ok=True) if sent else "[yellow]?[/]", "mail", "no mailbox wants any", late
+    none = "wants mail and gets none" if mail.boxes == 1 else "want mail and get none"
+    nowhere = f"{want} {none}: no `smtp` in config/service.yaml"
     return "[yellow]![/]", "mail", f"[yellow]{nowhere}[/]", late
 
 
@@ -132,7 +142,15 @@ def _force(process: Process) -> tuple[str, str]:
     if process.in_force is None:
         return escape(process.detail), ""
     lag = f"[yellow]{_names(process.behind)}, {process.lag_s} s[/]" if process.behind else "none"
-    return f"{process.in_force} tenants, {process.detail}", lag
+    return f"{_tenants(process.in_force)}, {process.detail}", lag
+
+
+def _tenants(count: int) -> str:
+    return f"{count} tenant{_s(count)}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _names(tenants: tuple[str, ...]) -> str:

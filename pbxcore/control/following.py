@@ -29,7 +29,12 @@ LISTED = "listed/endpoint"  # of Asterisk's own database; `sorcery.conf` names t
 AT_ONCE = 4  # who changes a tenant waits behind them: some milliseconds
 PAUSE_S = 0.04  # leaves Asterisk to its calls; 20,000 phones take a few minutes
 AGAIN_S = 2.0  # what failed, and what another process left for us, waits so long
-STARTED = ("CoreStartupDate", "CoreStartupTime", "CoreReloadDate", "CoreReloadTime")  # tell one start from another
+STARTED = (
+    "CoreStartupDate",
+    "CoreStartupTime",
+    "CoreReloadDate",
+    "CoreReloadTime",
+)  # tell one start from another
 
 FAILED = Counter("pbxcore_following_failures_total", "Phones that Asterisk could not be made to follow")
 

@@ -26,7 +26,6 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "asterisk-conf"
 OLDEST_MAJOR = 20
 VERSION_LIMIT_S = 10.0
 AMI_USER = "pbxcore"
-CONTROL = "asterisk.ctl"  # socket of its own command line, in the folder of sockets
 # Of each language in which a mailbox may be listened to, a sound that its grammar in app_voicemail asks for:
 # where it is not there, Asterisk hangs up instead of saying how many messages there are.
 VOICES = {"de": "digits/1F", "en": "vm-youhave", "es": "digits/1M", "fr": "digits/1F", "it": "digits/un",

@@ -5,10 +5,13 @@ Owns reading `<state>/machine.json`, which `pbxcore.machine.instance` writes. Re
 
 import json
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from dialplan.spec import RouteSpec
 from pbxcore.settings import Ports, Settings, Trunk
+
+COMMAND_SOCKET = "asterisk.ctl"  # of Asterisk's own command line, in the folder of sockets
 
 
 def settings_of_running(settings: Settings | None = None) -> Settings:
@@ -59,3 +62,17 @@ def machine_of(settings: Settings) -> dict[str, Any]:
     except PermissionError:
         pass  # it runs, and belongs to somebody else
     return dict(machine)
+
+
+def asterisk_since(settings: Settings) -> datetime | None:
+    """Return when the Asterisk of this machine started; None when none runs.
+
+    It makes the socket of its command line at its start, and removes it at an end in good order.
+    """
+    if not machine_of(settings):
+        return None
+    try:
+        made = (settings.run_dir / COMMAND_SOCKET).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    return datetime.fromtimestamp(made // 1_000_000_000, UTC)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from dialplan.facts import State
 from pbxcore import database as db
-from pbxcore import door, metrics, publication, trunks
+from pbxcore import door, metrics, phones, publication, trunks
 from pbxcore.cli import app
 from pbxcore.control import process
 from pbxcore.control.process import Process
@@ -188,15 +188,21 @@ def test_phones_and_what_is_not_acknowledged_are_counted(command: Callable[..., 
     """Exit code 3 while something needed does not answer; the phones' figures are there all the same."""
     code, text = command("status", "--json")
     found = json.loads(text)
-    phones = found["asterisk"]["published"]
+    published = found["asterisk"]["published"]
     assert (code, found["complete"], found["database"]) == (3, False, True)
-    assert phones > 0
+    assert published > 0
     # Of what is new only the pattern that finds its lamps; Asterisk has nothing else to forget.
     assert found["asterisk"]["unexpired"] == 1
     assert found["asterisk"]["registered"] is None
     code, table = command("status")
     assert code == 3
-    assert "1 changes not acknowledged" in table
+    assert "1 change not acknowledged" in table
+    (asterisk,) = [line for line in table.splitlines() if "Asterisk link" in " ".join(line.split())]
+    assert " ".join(asterisk.split()).endswith(
+        f"Asterisk link down, {published} phones 1 change not acknowledged"
+    )
+    (mail,) = [line for line in table.splitlines() if " mail " in line]
+    assert "✓" not in mail, "nobody sends any"
     assert "does not run" in table
 
 
@@ -272,19 +278,45 @@ async def test_who_answers_at_our_ports_may_be_another_machines(settings: Settin
     assert asked(await status(settings))["web"] == (False, ())
 
 
-def test_contacts_that_ended_are_not_registered(tmp_path: Path) -> None:
-    """Only contacts of today count; a file without sense is no number, not a crash."""
-    settings = Settings(state=tmp_path)
-    assert registered(settings) is None
-    folder = tmp_path / "asterisk" / "db"
-    folder.mkdir(parents=True)
+def _written(settings: Settings, *contacts: tuple[str, str]) -> Path:
+    """Let Asterisk have written contacts down; give its file."""
+    folder = settings.state / "asterisk" / "db"
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(folder / "astdb.sqlite3")) as file, file:
         file.execute("CREATE TABLE astdb (key VARCHAR(256), value VARCHAR(256), PRIMARY KEY (key))")
-        later, earlier = ({"expiration_time": str(int(time.time()) + s)} for s in (60, -60))
-        file.executemany("INSERT INTO astdb VALUES (?, ?)", [
-            ("/registrar/contact/a", json.dumps(later)), ("/registrar/contact/b", json.dumps(earlier)),
-            ("/registrar/contact/c", "torn"), ("/registrar/other", json.dumps(later)),
-        ])  # fmt: skip
-    assert registered(settings) == 1
-    (folder / "astdb.sqlite3").write_bytes(b"no database" * 100)
+        file.executemany("INSERT INTO astdb VALUES (?, ?)", contacts)
+    return folder / "astdb.sqlite3"
+
+
+def _contact(seconds: int) -> str:
+    return json.dumps({"expiration_time": str(int(time.time()) + seconds)})
+
+
+def test_only_contacts_of_phones_that_are_there_and_go_on_are_registered(tmp_path: Path) -> None:
+    """One that expired counts no more, nor one of a removed tenant; a file without sense is no number."""
+    settings = Settings(state=tmp_path)
     assert registered(settings) is None
+    phones.prepare(settings)
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as file, file:
+        file.executemany("INSERT INTO ps_endpoints (id) VALUES (?)", [("acme-a",), ("acme-b",), ("acme-c",)])
+    written = _written(
+        settings,
+        ("/registrar/contact/acme-a;@1f", _contact(60)),
+        ("/registrar/contact/acme-b;@1f", _contact(-60)),
+        ("/registrar/contact/acme-c;@1f", "torn"),
+        ("/registrar/contact/removed-a;@1f", _contact(60)),
+        ("/registrar/other", _contact(60)),
+    )
+    assert registered(settings) == 1
+    written.write_bytes(b"no database" * 100)
+    assert registered(settings) is None
+
+
+async def test_what_an_asterisk_wrote_down_that_has_ended_is_no_registration(settings: Settings) -> None:
+    """After a stop nobody knows who is registered; while the link is up, the file tells."""
+    with contextlib.closing(sqlite3.connect(settings.phones_db)) as file, file:
+        (first,) = file.execute("SELECT min(id) FROM ps_endpoints").fetchone()
+    _written(settings, (f"/registrar/contact/{first};@1f", _contact(60)))
+    assert (await status(settings)).asterisk.registered is None
+    async with deciding(settings, "control", settings.ports.agi, asterisk="up"):
+        assert (await status(settings)).asterisk.registered == 1

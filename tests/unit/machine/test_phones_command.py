@@ -14,6 +14,8 @@ from dialplan.build import build_plan
 from dialplan.spec import TenantSpec
 from pbxcore import publication
 from pbxcore.cli import app
+from pbxcore.machine.instance import Instance
+from pbxcore.machine.running import COMMAND_SOCKET
 from pbxcore.phones import password_of
 from pbxcore.published import Index
 from pbxcore.settings import Settings
@@ -50,6 +52,9 @@ def settings(tmp_path: Path) -> Settings:
         rows = (("acme-p10", 60), ("acme-p11", -60), ("acmeb-p10", 60))
         file.executemany("INSERT INTO astdb VALUES (?, ?)", [(f"/registrar/contact/{user};@5", _contact(s))
                                                              for user, s in rows])  # fmt: skip
+    Instance(settings).write()
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    (settings.run_dir / COMMAND_SOCKET).touch()
     return settings
 
 
@@ -120,3 +125,10 @@ def test_what_cannot_be_read_is_not_guessed(settings: Settings, call: Call) -> N
     (settings.state / "asterisk" / "db" / "astdb.sqlite3").write_bytes(b"no database" * 100)
     assert {one["registered"] for one in json.loads(call("acme", "--json")[1])} == {None}
     assert "cannot be read now" in call("acme")[1]
+
+
+def test_after_a_stop_nobody_knows_who_is_registered(settings: Settings, call: Call) -> None:
+    """What Asterisk wrote down before it ended is not told as if it still were so."""
+    (settings.run_dir / COMMAND_SOCKET).unlink()
+    said = call("acme", "--json")[1]
+    assert {one["registered"] for one in json.loads(said)} == {None}
