@@ -21,6 +21,7 @@ from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
 
 MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads all records once
+IN_PROGRESS, NO_END = "in progress", "no end was recorded"
 TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
 
 
@@ -75,6 +76,30 @@ class Call:
         """Keys of the legs that left over a trunk, in order of time."""
         return tuple(one.channel for one in self.happenings if one.what is What.LEAVES)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether an outcome was recorded."""
+        return any(one.what is What.ENDS for one in self.happenings)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is in it any more, as far as was recorded."""
+        gone = {one.channel for one in self.happenings if one.what in {What.GONE, What.STOPS}}
+        return not {one.channel for one in self.happenings} - gone
+
+
+def unended(began: datetime, since: datetime | None, *, is_over: bool) -> str:
+    """Say of a call whose outcome was not recorded whether it goes on, and why not where that is known.
+
+    Args:
+        began: when it was asked for, or its first channel came.
+        since: when the Asterisk that runs now started; None: none runs.
+        is_over: its channels have hung up.
+    """
+    if is_over or since is None:
+        return NO_END
+    return IN_PROGRESS if began >= since else f"{NO_END}: Asterisk has started anew since"
+
 
 def find(settings: Settings, name: str) -> Call | None:
     """Find a call by its linkedid, the UniqueID of one of its channels, or the key of one of its legs."""
@@ -108,7 +133,10 @@ def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
 
 
 def _happenings(records: list[Record]) -> Iterator[Happening]:
+    gone = {one.uniqueid for one in records if one.event == "HANGUP"}
     asking = {one.uniqueid for one in records if one.subject == CALL_END}
+    # What it asked for ends in a record; until then it is the channel that the call is named after.
+    asking |= {one.uniqueid for one in records if one.uniqueid == one.linkedid and one.uniqueid not in gone}
     answered = {one.uniqueid for one in records if one.event == "ANSWER"}
     outside = {
         one.uniqueid: words_of(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG

@@ -6,13 +6,13 @@ database, and refuses to tell more of a call than a line (`pbxcore.calls` does).
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pbxcore import logged
-from pbxcore.calls import CALL_END, TRUNK_LEG, words_of
+from pbxcore.calls import CALL_END, TRUNK_LEG, unended, words_of
 from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
@@ -29,6 +29,7 @@ class Recent:
         caller: number that it shows, else the endpoint that asks.
         dialled: what it asked for; of a call that asked nobody, the number that it left for.
         outcome: how it ended, with the reason of a refusal; empty: it goes on, or was not recorded.
+        unended: of a call without an outcome, which of the two, in words.
         linkedid: its name.
     """
 
@@ -37,20 +38,37 @@ class Recent:
     dialled: str
     outcome: str
     linkedid: str
+    unended: str = ""
 
 
-def last(settings: Settings, most: int) -> list[Recent]:
-    """Give the last calls, at most so many."""
+def last(settings: Settings, most: int, since: datetime | None) -> list[Recent]:
+    """Give the last calls, at most so many.
+
+    Args:
+        settings: where records and decisions lie.
+        most: how many at most.
+        since: when the Asterisk that runs now started; None: none runs.
+    """
     decided, ends, left = _decided(settings.decisions), dict[str, Record](), dict[str, str]()
+    joined, over = dict[str, Record](), set[str]()
     for one in _records(settings.spool):
         if one.subject == CALL_END and (one.linkedid not in ends or one.uniqueid == one.linkedid):
             ends[one.linkedid] = one
         elif one.subject == TRUNK_LEG:
             left.setdefault(one.linkedid, words_of(one.extra).get("num", ""))
+        if one.subject == CALL_END:
+            joined[one.uniqueid] = one  # a transfer has given its channel to another call
+        elif one.event == "HANGUP":
+            over.add(one.uniqueid)
     found = [
-        _recent(call, decided.get(call), ends.get(call), left.get(call, "")) for call in {**decided, **ends}
+        _recent(call, decided.get(call), ends.get(call) or joined.get(call), left.get(call, ""))
+        for call in {**decided, **ends}
     ]
-    return sorted(found, key=lambda one: (one.at, one.linkedid), reverse=True)[:most]
+    found.sort(key=lambda one: (one.at, one.linkedid), reverse=True)
+    return [
+        one if one.outcome else replace(one, unended=unended(one.at, since, is_over=one.linkedid in over))
+        for one in found[:most]
+    ]
 
 
 def _recent(call: str, decision: Mapping[str, Any] | None, end: Record | None, left: str) -> Recent:

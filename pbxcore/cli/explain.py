@@ -19,7 +19,7 @@ from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.rated import database_connection, waiting_as_json
 from pbxcore.cli.tables import Table, shown
 from pbxcore.database import AWAY, why_away
-from pbxcore.machine.running import settings_of_running
+from pbxcore.machine.running import asterisk_since, settings_of_running
 from pbxcore.recent import Recent
 from rating import money
 from rating.correction import standing
@@ -69,7 +69,7 @@ def explain(
     """
     settings = settings_of_running()
     if not name:
-        _list(recent.last(settings, MOST_LISTED), as_json=as_json)
+        _list(recent.last(settings, MOST_LISTED, asterisk_since(settings)), as_json=as_json)
         return
     call = calls.find(settings, name)
     try:
@@ -87,9 +87,9 @@ def explain(
         remedy = "list the last calls: pbxcore explain; legs: pbxcore rated, pbxcore quarantine list"
         raise fail(f"neither a call nor a leg {name} is known", remedy, Exit.NO)
     if as_json:
-        out.print_json(json.dumps(_plain(call, priced)))
+        out.print_json(json.dumps(_plain(call, priced, asterisk_since(settings))))
     else:
-        _show(call, priced)
+        _show(call, priced, asterisk_since(settings))
 
 
 def _list(found: Sequence[Recent], *, as_json: bool) -> None:
@@ -109,7 +109,7 @@ def listed(found: Sequence[Recent], now: datetime) -> Table:
     for column in ("at", "from", "to", "outcome", "call"):
         table.add_column(column, no_wrap=column != "outcome")
     for one in found:
-        words = (one.caller, one.dialled, one.outcome or "not known yet", one.linkedid)
+        words = (one.caller, one.dialled, one.outcome or one.unended, one.linkedid)
         table.add_row(shown(one.at, now), *map(escape, words))
     return table
 
@@ -123,12 +123,13 @@ async def _priced(keys: Sequence[str]) -> list[Priced]:
     return [one for one in found if one.entries or one.waiting]
 
 
-def _plain(call: Call | None, priced: Sequence[Priced]) -> dict[str, Any]:
+def _plain(call: Call | None, priced: Sequence[Priced], since: datetime | None) -> dict[str, Any]:
     happenings = [{**asdict(one), "at": one.at.isoformat()} for one in call.happenings] if call else []
     return {
         "linkedids": list(call.linkedids) if call else [],
         "decisions": list(call.decisions) if call else [],
         "happenings": happenings,
+        "unended": _unended(call, since) if call else "",
         "legs": [_leg(one) for one in priced],
     }
 
@@ -143,18 +144,27 @@ def _leg(one: Priced) -> dict[str, Any]:
     }
 
 
-def _show(call: Call | None, priced: Sequence[Priced]) -> None:
+def _show(call: Call | None, priced: Sequence[Priced], since: datetime | None) -> None:
     if call:
         story = sorted(_story(call), key=lambda pair: pair[0])
         began = f"[dim], {shown(story[0][0])}[/]" if story else ""
         out.print(f"[bold]Call {escape(' + '.join(call.linkedids))}[/]{began}", highlight=False)
         for _at, line in story:
             out.print(line, highlight=False)
+        if goes_on := _unended(call, since):
+            out.print(f"[yellow]{goes_on}[/]", highlight=False)
     if not call or not call.decisions:
         out.print("[dim]no decision about this call is kept on this machine[/]")
     for one in priced:
         for line in _price(one):
             out.print(line, highlight=False)
+
+
+def _unended(call: Call, since: datetime | None) -> str:
+    """Say of a call whose outcome was not recorded whether it goes on; nothing where no records are kept."""
+    if call.is_ended or not call.happenings:
+        return ""
+    return calls.unended(call.happenings[0].at, since, is_over=call.is_over)
 
 
 def _story(call: Call) -> Iterator[tuple[datetime, RenderableType]]:

@@ -1,6 +1,7 @@
 """A past call is told from what Asterisk recorded and what was decided, by any of its names."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 from pbxcore import calls, recent
 from pbxcore.calls import What
 from pbxcore.cli import app
+from pbxcore.machine.instance import Instance
+from pbxcore.machine.running import COMMAND_SOCKET
 from pbxcore.settings import Settings
 
 SAMPLES = Path(__file__).with_name("samples") / "legs.tsv"
@@ -128,8 +131,83 @@ def test_the_last_calls_are_listed_by_their_names(
     assert all(word in table for word in ("+436641110001", "+493055500160", "answered", GROUP))
     assert command("explain", listed[-1]["linkedid"])[0] == 0
     monkeypatch.setattr(recent, "TAIL", 2_000)  # begins in the midst of a line
-    assert 0 < len(recent.last(settings, 99)) < len(listed)
-    assert recent.last(settings, 1) == recent.last(settings, 99)[:1]
+    assert 0 < len(recent.last(settings, 99, None)) < len(listed)
+    assert recent.last(settings, 1, None) == recent.last(settings, 99, None)[:1]
+
+
+def _under_way(settings: Settings) -> None:
+    """Leave the records of a call that are there while its two parties talk."""
+    lines = [line for line in SAMPLES.read_text().splitlines(keepends=True) if f"\t{GROUP}\t" in line]
+    own = f"\t{GROUP}\t{GROUP}\t"
+    talks = next(at for at, line in enumerate(lines) if "\tANSWER\t" in line and own in line)
+    (settings.spool / "legs.tsv").write_text("".join(lines[: talks + 1]))
+
+
+def _asterisk_runs(settings: Settings, since_s: int) -> None:
+    """Let a machine run whose Asterisk started at that second."""
+    Instance(settings).write()
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    (settings.run_dir / COMMAND_SOCKET).touch()
+    os.utime(settings.run_dir / COMMAND_SOCKET, (since_s, since_s))
+
+
+def test_who_calls_is_told_while_the_call_goes_on(settings: Settings) -> None:
+    """The caller does not ring: the first part of the story reads the same before and after the end."""
+    whole = calls.find(settings, GROUP)
+    _under_way(settings)
+    call = calls.find(settings, GROUP)
+    assert whole
+    assert call
+    assert [(one.what, one.who) for one in call.happenings[:1]] == [(What.CALLS, "trunk-carrier")]
+    assert call.happenings == whole.happenings[: len(call.happenings)]
+
+
+@pytest.mark.parametrize(
+    ("started_s", "said"),
+    [
+        (None, "no end was recorded"),
+        (1_795_365_300, "no end was recorded: Asterisk has started anew since"),
+        (1_795_365_100, "in progress"),
+    ],
+    ids=["stopped", "later", "earlier"],
+)
+def test_a_call_goes_on_as_long_as_its_asterisk_does(
+    settings: Settings, command: Callable[..., tuple[int, str]], started_s: int | None, said: str
+) -> None:
+    """A call whose end was lost with its Asterisk is not told as one under way, neither listed nor alone."""
+    _under_way(settings)
+    decided(settings, GROUP)
+    if started_s is not None:
+        _asterisk_runs(settings, started_s)
+    for words in ((), (GROUP,)):
+        code, told = command("explain", *words)
+        assert (code, "not known yet" in told) == (0, False)
+        assert said in told, told
+        assert (": Asterisk has started" in told) == (": Asterisk has started" in said)
+    assert json.loads(command("explain", "--json")[1])[0]["unended"] == said
+
+
+def test_a_call_that_all_have_left_goes_on_no_more(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Its outcome was not recorded, but that its channels hung up was."""
+    lines = [one for one in SAMPLES.read_text().splitlines(keepends=True) if f"\t{GROUP}\t" in one]
+    (settings.spool / "legs.tsv").write_text("".join(one for one in lines if "CALL_END" not in one))
+    decided(settings, GROUP)
+    _asterisk_runs(settings, 1)
+    for words in ((), (GROUP,)):
+        assert "no end was recorded" in command("explain", *words)[1]
+
+
+def test_the_end_of_a_call_that_was_joined_with_another_is_its_own(settings: Settings) -> None:
+    """A transfer gives the channel that asked to another call, under whose name its outcome is recorded."""
+    decided(settings, GROUP)
+    lines = SAMPLES.read_text().splitlines(keepends=True)
+    ends = f"\t{GROUP}\t{GROUP}\t"
+    joined = [one.replace(ends, f"\t{GROUP}\tother-1.1\t") if "CALL_END" in one else one for one in lines]
+    (settings.spool / "legs.tsv").write_text("".join(joined))
+    (one,) = [one for one in recent.last(settings, 99, None) if one.linkedid == GROUP]
+    assert (one.outcome, one.unended) == ("answered", "")
 
 
 def test_without_calls_there_is_nothing_to_list(
