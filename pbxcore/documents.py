@@ -27,6 +27,7 @@ from pbxcore.form import as_written, validate
 from pbxcore.gaps import knowable
 from pbxcore.payers import unknown_payers
 from pbxcore.sounds import of_tenant
+from pbxcore.twice import keys_twice, without
 from pbxcore.yamltree import MAX_BYTES, Tree, read_trees
 from rating.account import AccountSpec
 
@@ -250,8 +251,13 @@ def _draft(file: str, tree: Tree) -> _Draft | Located:
         finding = _no_kind(values)
         return Located(file, tree.line(finding.path), finding)
     tree, missing = attach(file, tree) if kind == "catalogue" else (tree, ())
-    spec, left_out, mistakes = validate(_spec(kind), tree.value)
-    return _Draft(file, kind, str(values[kind]), tree, spec, left_out, (*mistakes, *missing))
+    model = _spec(kind)
+    twice = keys_twice(model, tree.value)
+    later = frozenset(one.path for one in twice)
+    spec, left_out, mistakes = validate(model, without(tree.value, later))
+    doubled = (one.finding(tree.line(one.first)) for one in twice)
+    gaps = left_out | later | tree.twice
+    return _Draft(file, kind, str(values[kind]), tree, spec, gaps, (*doubled, *mistakes, *missing))
 
 
 def _spec(kind: str) -> type[BaseModel]:

@@ -42,12 +42,14 @@ class Tree:
         lines: the line of each path in it; the path of the whole is `()`.
         text: as it was written, comments included.
         beside: files beside it whose texts were put in, by name (`pbxcore.attached`).
+        twice: keys that were given again; what stood there the second time is not in `value`.
     """
 
     value: Any
     lines: dict[Path, int]
     text: str
     beside: Mapping[str, str] = field(default_factory=dict)
+    twice: frozenset[Path] = frozenset()
 
     def line(self, path: Path) -> int:
         """Give the line of a path, or of the nearest thing around it that stands in the document."""
@@ -62,6 +64,7 @@ class _Reader:
 
     events: Iterator[Any]
     lines: dict[Path, int] = field(default_factory=dict)
+    twice: set[Path] = field(default_factory=set)
     findings: list[tuple[int, Finding]] = field(default_factory=list)
     nodes: int = 0
 
@@ -84,10 +87,11 @@ def read_trees(text: str) -> tuple[tuple[Tree, ...], tuple[tuple[int, Finding], 
         reader.events = iter(yaml.parse(text, Loader=_LOADER))
         for event in reader.events:
             if isinstance(event, yaml.DocumentStartEvent):
-                reader.lines = {}
+                reader.lines, reader.twice = {}, set()
                 value = _value(reader, next(reader.events), ())
                 end = next(reader.events).end_mark.line + 1
-                trees.append(Tree(value, reader.lines, "".join(written[begin:end])))
+                text_of_it = "".join(written[begin:end])
+                trees.append(Tree(value, reader.lines, text_of_it, twice=frozenset(reader.twice)))
                 begin = end
     except _TooMuch as limit:
         reader.findings.append((1, _too_much(str(limit))))
@@ -128,6 +132,7 @@ def _mapping(reader: _Reader, path: Path) -> dict[str, Any]:
             first = reader.lines[*path, key]
             message = f"{key} is given a second time; the first is in line {first}"
             _note(reader, line, (*path, key), "key-twice", message, "leave one of the two")
+            reader.twice.add((*path, key))
             _value(_Reader(reader.events, nodes=reader.nodes), next(reader.events), (*path, key))
             continue
         reader.lines[*path, key] = line

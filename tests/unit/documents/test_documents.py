@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from dialplan.spec import TenantSpec
 from pbxcore import form
 from pbxcore.cli import app
 from pbxcore.documents import SPECS, read, read_texts
@@ -127,6 +128,52 @@ def test_what_is_not_plain_yaml_is_refused(code: str) -> None:
     documents, findings = read_texts([("x.yaml", text)])
     assert documents == ()
     assert (code, line) in {(located.finding.code, located.line) for located in findings}
+
+
+DOUBLED = """\
+version: 1
+tenant: two
+name: Two
+country: DE
+time_zone: Europe/Berlin
+account: two
+numbers:
+  "+49 431 5550111":
+    to: extension 21
+    callers: {callers}
+  "{second}": {{to: hours office}}
+hours:
+  office: {{open: ["Mon-Fri 08:00-18:00"], then: extension 21, closed: extension 22}}
+extensions:
+  "21": {{name: A, devices: [a], caller_id: "+49 431 5550111"}}
+  "22": {{name: B, devices: [b]}}
+"""
+
+
+@pytest.mark.parametrize("second", ["+494315550111", "+49 4315550111", "+49 431 5550111"])
+def test_a_number_in_two_spellings_is_given_twice(second: str) -> None:
+    """The later one is named with the line of the first, and nothing else is blamed for what it hides."""
+    documents, findings = read_texts([("two.yaml", DOUBLED.format(second=second, callers="{}"))])
+    assert documents == ()
+    assert [(one.line, one.finding.code, one.finding.path) for one in findings] == [
+        (11, "key-twice", ("numbers", second))
+    ]
+    assert findings[0].finding.message.endswith("is in line 8")
+
+
+def test_callers_in_two_spellings_are_given_twice() -> None:
+    """Whatever is normalised: the beginning of a number as well as a whole one."""
+    text = DOUBLED.format(second="+494315550112", callers='{"+49 30*": extension 21, "+4930*": extension 22}')
+    _, findings = read_texts([("two.yaml", text)])
+    assert [(one.line, one.finding.code) for one in findings] == [(10, "key-twice")]
+    assert "the first, +49 30*, is in line 10" in findings[0].finding.message
+
+
+def test_what_is_in_force_with_a_number_in_two_spellings_is_still_read() -> None:
+    """A stored document is read without this check, as it was when it was put in force."""
+    ((tree,), _) = read_trees(DOUBLED.format(second="+494315550111", callers="{}"))
+    spec = TenantSpec.model_validate(tree.value)
+    assert [number.to for number in spec.numbers.values()] == ["hours office"]
 
 
 def test_a_bomb_of_aliases_is_not_lit() -> None:
