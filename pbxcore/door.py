@@ -42,6 +42,7 @@ from pbxcore import (
     publication,
     speaking,
     turn,
+    unpriced,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
 from pbxcore.beside import Compared, Note, broken_by, judge
@@ -80,6 +81,7 @@ class Applied:
         offers: changes of contracts that would allow what was refused; each can be ordered.
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
+        notes: rules of these documents that send calls to numbers without a price; none while it is pending.
         pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
         in_force_ms: from the moment it was stored to the last acknowledgement.
     """
@@ -89,6 +91,7 @@ class Applied:
     offers: tuple[Offer, ...] = ()
     stale: tuple[Stale, ...] = ()
     published: tuple[Published, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
     pending: str = ""
     in_force_ms: float = 0.0
 
@@ -180,10 +183,20 @@ async def enter(
             return Applied(stale=await _for_callers(settings, connection, applied.stale, specs))
         if applied.findings:
             return applied
-        return await publish(settings, connection, applied)
+        applied = await publish(settings, connection, applied)
+        if applied.pending:  # whatever hinders it would hinder the notes, and who waits has waited enough
+            return applied
+        return replace(applied, notes=await _noted(settings, documents, connection))
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
+
+
+async def _noted(settings: Settings, documents: Sequence[Read], connection: Connection) -> tuple[Note, ...]:
+    """Note what has no price, when all is done: a database that goes now takes nothing but the notes."""
+    with contextlib.suppress(*database.AWAY):
+        return await unpriced.targets(settings, documents, datetime.now(UTC), connection)
+    return ()
 
 
 async def connect(settings: Settings, author: str) -> Connection:

@@ -5,21 +5,25 @@ cannot call is worse than a leg that waits in quarantine (`rating.store.quaranti
 """
 
 import asyncio
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path as File
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from dialplan import callers
+from dialplan import callers, target
 from dialplan.build import build_plan
+from dialplan.finding import Path
 from dialplan.numbers import example
 from dialplan.plan import Plan
+from dialplan.references import references
 from dialplan.rights import Rights, ever_covers, layers
 from dialplan.spec import TenantSpec
-from pbxcore import database
+from pbxcore import claims, database
+from pbxcore.attached import place
 from pbxcore.beside import Note
 from pbxcore.database import Connection
 from pbxcore.database.queries import named
@@ -29,36 +33,85 @@ from rating.account import AccountSpec
 from rating.book import Stretch, bind
 from rating.catalogue import CatalogueSpec
 from rating.destinations import Destination, Destinations
+from rating.destinations.kind import NOWHERE
 from rating.destinations.load import load
 from rating.periods import SECOND_US
 from rating.unpriced import of_number, unpriced
 
-SQL = named(Path(__file__).with_name("unpriced.sql"))
+SQL = named(File(__file__).with_name("unpriced.sql"))
 NAMED = 4  # countries by name; of more their number
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """A tenant's document, and what its calls cost at an instant."""
+
+    document: Read
+    spec: TenantSpec
+    stretch: Stretch
+
+
 async def notes(settings: Settings, documents: Sequence[Read], at: datetime) -> tuple[Note, ...]:
-    """Say of each tenant among documents what it may call at an instant without a price.
+    """Say of each tenant among documents what it may call, and where it sends calls, without a price.
 
     Nothing is said of one whose account or catalogue stands neither here nor in the database: others do.
     """
-    tenants = [one.spec for one in documents if isinstance(one.spec, TenantSpec)]
-    if not tenants:
+    if not any(isinstance(one.spec, TenantSpec) for one in documents):
         return ()
-    accounts, catalogues = await _payers(settings, documents, sorted({one.account for one in tenants}))
+    connection: Connection | None = None
+    with contextlib.suppress(*database.AWAY):  # then the documents speak alone
+        connection = await database.connect(database.url_of(settings), application="pbxcore check")
+    try:
+        paid = await _paid(settings, documents, at, connection)
+    finally:
+        if connection is not None:
+            connection.terminate()
+    if paid is None:
+        return ()
+    destinations, tenants = paid
+    gaps, ours = _Gaps(destinations), _ours(documents)
+    found: list[Note] = []
+    for one in tenants:
+        found += _without_prices(one) or [*_notes(one, gaps), *_targets(one, destinations, ours)]
+    return tuple(found)
+
+
+async def targets(
+    settings: Settings, documents: Sequence[Read], at: datetime, connection: Connection
+) -> tuple[Note, ...]:
+    """Say of tenants among documents which of their rules send calls to numbers without a price."""
+    ours = _ours(documents)
+    concerned = [
+        one for one in documents if not isinstance(one.spec, TenantSpec) or any(_outside(one.spec, ours))
+    ]
+    paid = await _paid(settings, concerned, at, connection)
+    if paid is None:
+        return ()
+    destinations, tenants = paid
+    return tuple(
+        note for one in tenants for note in _without_prices(one) or _targets(one, destinations, ours)
+    )
+
+
+async def _paid(
+    settings: Settings, documents: Sequence[Read], at: datetime, connection: "Connection | None"
+) -> tuple[Destinations, list[_Paid]] | None:
+    """Give the tenants among documents whose prices are known; None: there is none."""
+    tenants = [(one, one.spec) for one in documents if isinstance(one.spec, TenantSpec)]
+    payers = sorted({spec.account for _, spec in tenants})
+    accounts, catalogues = await _payers(documents, payers, connection) if tenants else ([], [])
     if not accounts or not catalogues:
-        return ()
+        return None
     destinations = await asyncio.to_thread(load, settings.config / "destinations")
     book = bind(destinations, catalogues, accounts, {})
-    gaps = _Gaps(destinations)
     found = []
-    for spec in tenants:
+    for document, spec in tenants:
         account = book.accounts.get(spec.account)
         if account is not None and all(stay.catalogue in book.tariffs for stay in account.stays):
             stretch = book.stretch(account, int(at.timestamp()) * SECOND_US)
-            found += _notes(build_plan(spec, revision=0, trunks=()), stretch, gaps)
-    return tuple(found)
+            found.append(_Paid(document, spec, stretch))
+    return destinations, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +132,77 @@ class _Gaps:
         return self.known[key]
 
 
-def _notes(plan: Plan, stretch: Stretch, gaps: _Gaps) -> list[Note]:
-    account = stretch.account
-    calls = "are refused (no-price)" if account.bounded else "go out and wait in quarantine"
-    if stretch.tariff is None or stretch.broken:
-        why = stretch.broken or "none of its catalogues is in force yet"
-        message = f"account {account.account} has no prices for calls of {plan.tenant}: {why}; they {calls}"
-        remedy = "correct its catalogue, or the day from which it holds (`valid_from`, `moves`)"
-        return [Note(message, remedy)]
-    found = _reached(plan, stretch, gaps)
+def _without_prices(one: _Paid) -> list[Note]:
+    """Say that nothing has a price: the account has no prices that could be looked at one by one."""
+    stretch = one.stretch
+    if stretch.tariff is not None and not stretch.broken:
+        return []
+    why = stretch.broken or "none of its catalogues is in force yet"
+    whose = f"account {stretch.account.account} has no prices for calls of {one.spec.tenant}"
+    remedy = "correct its catalogue, or the day from which it holds (`valid_from`, `moves`)"
+    return [Note(f"{whose}: {why}; they {_become(stretch)}", remedy)]
+
+
+def _become(stretch: Stretch) -> str:
+    """Say what becomes of calls without a price."""
+    return "are refused (no-price)" if stretch.account.bounded else "go out and wait in quarantine"
+
+
+def _notes(one: _Paid, gaps: _Gaps) -> list[Note]:
+    """Say which destinations people of a tenant may call by themselves without a price."""
+    found = _reached(build_plan(one.spec, revision=0, trunks=()), one.stretch, gaps)
     if not found:
         return []
-    where = f"{plan.tenant} may call where {stretch.tariff.name} has no price: {_words(found)}"
+    where = f"{one.spec.tenant} may call where {_tariff(one.stretch)} has no price: {_words(found)}"
     remedy = "add rows to the catalogue, or take them out of what the tenant may call (`may_call`, `rights`)"
-    return [Note(f"{where}; such calls {calls}", remedy)]
+    return [Note(f"{where}; such calls {_become(one.stretch)}", remedy)]
+
+
+def _targets(one: _Paid, destinations: Destinations, ours: Collection[str]) -> list[Note]:
+    """Say which rules of a tenant send calls to a number without a price, each with its line."""
+    found: dict[Path, Note] = {}
+    remedy = "add a row for it to the catalogue, or send the calls somewhere else"
+    for path, number in _outside(one.spec, ours):
+        where = of_number(destinations, one.stretch, number)
+        if where is not None:
+            file, line = place(one.document.file, one.document.tree, path)
+            rule = f"{file}:{line}: {'.'.join(map(str, path))} sends calls to {number}"
+            why = f"{_words([where])}, for which {_tariff(one.stretch)} has no price"
+            found[path] = Note(f"{rule} ({why}); they {_become(one.stretch)}", remedy)
+    return list(found.values())
+
+
+def _tariff(stretch: Stretch) -> str:
+    return stretch.tariff.name if stretch.tariff else ""
+
+
+def _outside(spec: TenantSpec, ours: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Give the rules of a document that send calls to a number outside, and these numbers."""
+    for rule in references(spec):
+        if rule.target.kind == target.Kind.NUMBER and rule.target.name not in ours:
+            yield rule.path, rule.target.name
+
+
+def _ours(documents: Iterable[Read]) -> frozenset[str]:
+    """Give the numbers of the tenants among documents: calls to these stay inside and cost nothing."""
+    specs = (one.spec for one in documents)
+    return frozenset(
+        number for spec in specs if isinstance(spec, TenantSpec) for number in claims.numbers(spec)
+    )
 
 
 def _reached(plan: Plan, stretch: Stretch, gaps: _Gaps) -> frozenset[Destination]:
-    """Give destinations without a price to which calls of a tenant may go."""
+    """Give destinations without a price to which people of a tenant may call."""
     rights = _rights(plan)
 
     def reached(number: str) -> bool:
         return any(ever_covers(one, number, plan.country) for one in rights)
 
     bare = {where for where, numbers in gaps.of(stretch).items() if any(map(reached, numbers))}
-    numbers = [*filter(reached, _allowed(rights)), *plan.named_numbers]
-    named = (of_number(gaps.destinations, stretch, number) for number in numbers)
-    return frozenset(bare | {where for where in named if where is not None})
+    allowed = (
+        of_number(gaps.destinations, stretch, number) for number in _allowed(rights) if reached(number)
+    )
+    return frozenset(bare | {where for where in allowed if where is not None})
 
 
 def _rights(plan: Plan) -> list[Rights]:
@@ -121,34 +218,32 @@ def _allowed(rights: Iterable[Rights]) -> list[str]:
 
 
 def _words(found: Iterable[Destination]) -> str:
-    """Say `premium in AT, DE; mobile in 12 countries`."""
+    """Say `premium in AT, DE; mobile in 12 countries; satellite of no country`."""
     by_kind: dict[str, list[str]] = {}
     for one in sorted(found):
         by_kind.setdefault(one.kind.value, []).append(one.country)
-    return "; ".join(f"{kind} in {_countries(countries)}" for kind, countries in sorted(by_kind.items()))
+    return "; ".join(f"{kind} {_countries(countries)}" for kind, countries in sorted(by_kind.items()))
 
 
 def _countries(countries: Sequence[str]) -> str:
-    return ", ".join(countries) if len(countries) <= NAMED else f"{len(countries)} countries"
+    """Say where a kind is; numbers of networks that span the world belong to no country."""
+    real = [country for country in countries if country != NOWHERE]
+    said = ["in " + (", ".join(real) if len(real) <= NAMED else f"{len(real)} countries")] if real else []
+    return " and ".join([*said, "of no country"] if NOWHERE in countries else said)
 
 
 async def _payers(
-    settings: Settings, documents: Sequence[Read], names: Sequence[str]
+    documents: Sequence[Read], names: Sequence[str], connection: "Connection | None"
 ) -> tuple[list[AccountSpec], list[CatalogueSpec]]:
     """Give accounts and their catalogues, those of the documents before those in force."""
     accounts = {one.id: one.spec for one in documents if isinstance(one.spec, AccountSpec)}
     catalogues = {_key(one.spec): one.spec for one in documents if isinstance(one.spec, CatalogueSpec)}
-    try:
-        connection = await database.connect(database.url_of(settings), application="pbxcore check")
-    except database.AWAY:
-        return [accounts[name] for name in names if name in accounts], list(catalogues.values())
-    try:
+    if connection is not None:
         accounts = _read(AccountSpec, await _rows(connection, "accounts", names)) | accounts
-        paying = [accounts[name] for name in names if name in accounts]
+    paying = [accounts[name] for name in names if name in accounts]
+    if connection is not None:
         wanted = sorted({catalogue for one in paying for catalogue in one.catalogues})
         catalogues = _read(CatalogueSpec, await _rows(connection, "catalogues", wanted)) | catalogues
-    finally:
-        connection.terminate()
     return paying, list(catalogues.values())
 
 

@@ -21,7 +21,7 @@ from pbxcore.change import Change
 from pbxcore.cli import calls
 from pbxcore.cli.app import AsJson, Exit, app, err, fail, out
 from pbxcore.cli.findings import as_json as as_plain
-from pbxcore.cli.findings import show
+from pbxcore.cli.findings import show, show_notes
 from pbxcore.cli.quotes import show_quote
 from pbxcore.cli.tables import Table, shown
 from pbxcore.door import Applied, First
@@ -161,8 +161,9 @@ def plain(applied: Applied) -> dict[str, object]:
     """Give what became of a change as a script reads it."""
     stale = [{**asdict(replace(one, callers=None)), "callers": _sides(one.callers)} for one in applied.stale]
     offers = [{"contract": one.contract, "quote": report_of_quote(one.quote)} for one in applied.offers]
-    told = {"findings": as_plain(applied.findings), "offers": offers, "stale": stale}
-    return {**asdict(replace(applied, stale=(), offers=(), findings=())), **told}
+    notes = [note.message for note in applied.notes]
+    told = {"notes": notes, "findings": as_plain(applied.findings), "offers": offers, "stale": stale}
+    return {**asdict(replace(applied, stale=(), offers=(), findings=(), notes=())), **told}
 
 
 def _sides(sides: Sides | None) -> dict[str, object] | None:
@@ -240,6 +241,7 @@ def _show(applied: Applied) -> None:
     for change in applied.changes:
         if change.replaces:
             _show_replaced(change, change.replaces)
+    show_notes(applied.notes)
     if applied.pending:
         out.print(
             f"[yellow]stored, and in force by itself soon: {escape(applied.pending)}[/]", highlight=False

@@ -58,8 +58,7 @@ def check(
         out.print_json(json.dumps(_json(right, wrong) | {"notes": [note.message for note in notes]}))
     else:
         _show(right, wrong, paths)
-        for note in notes:
-            out.print(f"[yellow]! {escape(note.message)}[/]\n  → {escape(note.remedy)}", highlight=False)
+        findings.show_notes(notes)
     if wrong or not right:
         raise typer.Exit(int(Exit.NO))
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.text import Text
 
+from pbxcore.beside import Note
 from pbxcore.cli.app import out
 from pbxcore.cli.tables import Table
 from pbxcore.documents import Located
@@ -19,6 +21,12 @@ def show(findings: Iterable[Located]) -> None:
     for file, found in groupby(findings, key=lambda located: located.file):
         out.print(Text(file, style="bold underline"))
         out.print(_table(found), "")
+
+
+def show_notes(notes: Iterable[Note]) -> None:
+    """Print what keeps nobody from applying, and what to do about it."""
+    for note in notes:
+        out.print(f"[yellow]! {escape(note.message)}[/]\n  → {escape(note.remedy)}", highlight=False)
 
 
 def as_json(findings: Iterable[Located]) -> list[dict[str, object]]:

@@ -10,6 +10,8 @@ from pbxcore.settings import Settings
 from tests.integration.examples import ACME, CONFIG, OTHER
 from tests.integration.test_door import start
 
+SENT = '"+493055500199": {to: number +88213001234}'
+
 
 @pytest.mark.parametrize("door", ["check", "apply"])
 def test_a_slip_keeps_nobody_from_being_compared(
@@ -43,6 +45,26 @@ def test_prices_in_force_are_asked_for_a_tenant_alone(
     code, said = command("check", str(file))
     assert (code, "story may call where story@2026-01-01 has no price: freephone in DE" in said) == (0, True)
     assert "→ add rows to the catalogue" in said
+
+
+def test_apply_notes_a_forward_without_a_price(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """The document is in force, by the prices in force; who applied it knows which line nobody can price."""
+    asyncio.run(start(settings))
+    assert command("apply", str(CONFIG / "demo"))[0] == 0
+    file = settings.state / "story.yaml"
+    story = (CONFIG / "demo" / "tenant.yaml").read_text()
+    file.write_text(story.replace("\nnumbers:\n", f"\nnumbers:\n  {SENT}\n"))
+    line = file.read_text().splitlines().index(f"  {SENT}") + 1
+    expected = (
+        f"{file}:{line}: numbers.+493055500199.to sends calls to +88213001234 (satellite of no country,"
+    )
+    for door in ("check", "apply", "apply"):
+        code, said = command(door, "--json", str(file))
+        sent = [one for one in json.loads(said)["notes"] if "sends calls" in one]
+        assert (code, [one.startswith(expected) for one in sent]) == (0, [True]), said
+    assert "sends calls to +88213001234" in " ".join(command("apply", str(file))[1].split())
 
 
 def found(said: str) -> set[str]:

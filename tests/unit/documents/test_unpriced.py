@@ -89,11 +89,53 @@ def test_only_what_may_be_called_is_noted(notes: Notes, reach: str, expected: st
     assert found == ([expected] if expected else [])
 
 
-def test_a_forward_to_a_number_without_a_price_is_noted(notes: Notes) -> None:
-    """Whatever the phone itself may call."""
-    forward = '{to: inside, allowed: ["+390612345678"]}, forward: {always: number +390612345678}'
-    (note,) = notes(tenant=calling(forward))
-    assert "no price: fixed in IT; such" in note
+SENDING = """\
+version: 1
+tenant: beta
+name: Beta
+country: DE
+time_zone: Europe/Berlin
+account: beta
+numbers:
+  "+493055500777": {to: group all}
+  "+493055500778": {to: number +499001234567, callers: {"+4930*": number +493055500777}}
+extensions:
+  "10":
+    name: Ten
+    devices: [p10]
+    may_call: {to: inside, allowed: ["+39*", "+4930*"]}
+    forward: {busy: number +4930123456, rules: [{callers: ["+44*"], always: number +390612345678}]}
+groups:
+  all: {name: All, extension: "60", members: ["10", number: +499001234568], otherwise: hours office}
+hours:
+  office: {open: ["Mon-Fri 08:00-18:00"], then: announcement bye, closed: number +88213001234}
+announcements:
+  bye: {sound: vm-goodbye, then: number +88213001235}
+"""
+
+
+def test_each_rule_that_sends_calls_to_a_number_without_a_price_is_noted(notes: Notes) -> None:
+    """With its line, path, number and kind; priced numbers and those of a tenant are none of them."""
+    sent = [one.partition("tenant.yaml:")[2] for one in notes(tenant=SENDING) if "sends calls" in one]
+    expected = [
+        (9, "numbers.+493055500778.to", "+499001234567 (premium in DE"),
+        (15, "extensions.10.forward.rules.0.always", "+390612345678 (fixed in IT"),
+        (17, "groups.all.members.1.number", "+499001234568 (premium in DE"),
+        (19, "hours.office.closed", "+88213001234 (satellite of no country"),
+        (21, "announcements.bye.then", "+88213001235 (satellite of no country"),
+    ]
+    assert sent == [
+        f"{line}: {path} sends calls to {where}, for which story@2026-01-01 has no price); "
+        "they go out and wait in quarantine"
+        for line, path, where in expected
+    ]
+
+
+def test_what_belongs_to_no_country_is_said_in_words(notes: Notes) -> None:
+    """001 is a code of the table of destinations and no country."""
+    (note,) = notes()
+    assert "satellite of no country" in note
+    assert "001" not in note
 
 
 def test_a_list_that_knows_a_part_of_a_country_prices_it(notes: Notes) -> None:
