@@ -68,7 +68,7 @@ def _of_model(model: type[BaseModel], value: Mapping[str, Any], path: Path) -> I
             yield from _in(field.annotation, value[key], (*path, key))
 
 
-def _of_mapping(key_type: Any, of: Any, value: Mapping[str, Any], path: Path) -> Iterator[Twice]:  # noqa: ANN401
+def _of_mapping(key_type: Any, of: Any, value: Mapping[str, Any], path: Path) -> Iterator[Twice]:  # noqa: ANN401 — as above
     first: dict[Any, str] = {}
     for key, one in value.items():
         known = first.setdefault(_meant(key_type, key), key)
