@@ -20,6 +20,8 @@ from dialplan.entitlement import Feature
 
 MAX_BLOCKED = 1_000  # callers of one list
 MAX_PATTERNS = 200  # called numbers of one list; more is a matter of prices
+LONGEST_NUMBER = 16  # characters, `+` included (ITU-T E.164)
+SHORT_NUMBER = 8  # characters: with fewer no number is of any country, or it is a short one's slip
 REACHES = "anywhere, country or inside"
 RESERVED = frozenset({"trunk"})  # endpoints of carriers are called trunk-<name>
 MIN_RING_S, MAX_RING_S = 5, 120
@@ -55,11 +57,18 @@ def _number(value: str) -> str:
     compact = "".join(value.split())
     if numbers.is_e164(compact):
         return compact
-    raise mistake(
-        "no-number",
-        f"{value!r} is no telephone number",
-        'write it with + and country code, "+493022200100"',
-    )
+    raise mistake("no-number", f"{value!r} is no telephone number", _lacking(compact))
+
+
+def _lacking(number: str) -> str:
+    """Say what a number lacks: who wrote + and country code is not told to write them."""
+    if not (number[:1] == "+" and number[1:].isdecimal() and numbers.calling_code(number)):
+        return 'write it with + and country code, "+493022200100"'
+    if len(number) > LONGEST_NUMBER:
+        return f'it is too long: write at most {LONGEST_NUMBER - 1} digits, "+493022200100"'
+    if len(number) < SHORT_NUMBER:
+        return 'it is too short: write all its digits, "+493022200100"'
+    return 'no number of that country is so: write all its digits as dialled from abroad, "+493022200100"'
 
 
 def _target(value: str) -> str:

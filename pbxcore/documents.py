@@ -360,13 +360,17 @@ def decoded(file: str, raw: bytes) -> str | Located:
     """Give what a file says, or that it is no text."""
     try:
         return raw.decode()
-    except UnicodeDecodeError:
-        return _unread(file, "it is not UTF-8")
+    except UnicodeDecodeError as broken:
+        line = raw.count(b"\n", 0, broken.start) + 1
+        reason = f"the byte 0x{raw[broken.start]:02X} in this line is not UTF-8"
+        return _unread(file, reason, "save the file as UTF-8", line)
 
 
-def _unread(file: str, reason: str) -> Located:
-    message, remedy = f"the file cannot be read: {reason}", "look at its name, its rights and its encoding"
-    return Located(file, 1, Finding(path=(), code="no-file", message=message, remedy=remedy))
+def _unread(
+    file: str, reason: str, remedy: str = "look at its name and its rights", line: int = 1
+) -> Located:
+    message = f"the file cannot be read: {reason}"
+    return Located(file, line, Finding(path=(), code="no-file", message=message, remedy=remedy))
 
 
 def _no_kind(values: Mapping[str, Any]) -> Finding:

@@ -5,6 +5,7 @@ cannot see.
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
@@ -75,8 +76,14 @@ def _first_causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
         error
         for error in errors
         if error["type"] != "too_short"
-        or not any(one["loc"][:-1] == error["loc"] for one in errors if one is not error)
+        or not any(_is_within(one, error) for one in errors if one is not error)
     ]
+
+
+def _is_within(one: ErrorDetails, other: ErrorDetails) -> bool:
+    """Tell whether an error stands in what another one is about, at whatever depth."""
+    depth = len(other["loc"])
+    return len(one["loc"]) > depth and one["loc"][:depth] == other["loc"]
 
 
 def each_slip_once(findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -196,15 +203,29 @@ def _wanted(error: ErrorDetails) -> str:
                 else _plain(error["msg"])
             )
     kind = error["type"].replace("_from_datetime", "").replace("_parsing", "_type")
+    if kind == "date_type" and (month := _DAY.fullmatch(str(error["input"]))):
+        return _within(int(month[1]), int(month[2]))
     return _TYPES.get(kind, _plain(error["msg"]))
+
+
+def _within(year: int, month: int) -> str:
+    """Say which days there are, where one is written that no calendar has."""
+    if not (year and 1 <= month <= MONTHS):
+        return "write a day that the calendar has: 2026-12-24"
+    last = monthrange(year, month)[1]
+    return f"write a day that the calendar has: {year:04}-{month:02} ends on {year:04}-{month:02}-{last}"
 
 
 def _name(path: Path) -> str:
     if not path:
         return "the document"
-    return f"item {path[-1] + 1}" if isinstance(path[-1], int) else repr(path[-1])
+    if isinstance(path[-1], int):  # counted from 0, as in the path that stands beside it
+        return repr(".".join(map(str, path[-2:])))
+    return repr(path[-1])
 
 
+MONTHS = 12
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-[0-9]{2}")
 _EXPECTED = re.compile("'([^']*)'")
 _BOUNDS = {
     "greater_than_equal": "write {} or more",

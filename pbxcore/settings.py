@@ -191,8 +191,9 @@ def written(file: Path) -> Tree:
     """
     try:
         trees, findings = read_trees(file.read_text()) if file.is_file() else ((), ())
-    except UnicodeDecodeError:
-        findings, trees = ((1, _unread("the file is not UTF-8", "save it as UTF-8")),), ()
+    except UnicodeDecodeError as broken:
+        line = broken.object.count(b"\n", 0, broken.start) + 1
+        findings, trees = ((line, _unread("the file is not UTF-8", "save it as UTF-8")),), ()
     if trees and not isinstance(trees[0].value, dict | None):
         findings = (
             *findings,

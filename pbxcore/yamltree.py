@@ -25,6 +25,7 @@ MAX_FINDINGS = 100  # per file; who has more reads the first hundred first
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+_FRACTION = re.compile(r"[0-9]{1,18}")  # behind a decimal comma
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Controls, and what YAML takes for the end of a line.
 _NO_TEXT = re.compile(
@@ -126,6 +127,7 @@ def _value(reader: _Reader, event: Any, path: Path) -> Any:  # noqa: ANN401 — 
 
 def _mapping(reader: _Reader, path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
+    last, before = "", yaml.Event()  # the key before this one, and the event of its value
     while not isinstance(event := next(reader.events), yaml.MappingEndEvent):
         key, line = _key(reader, event, path), event.start_mark.line + 1
         if key in values:
@@ -135,9 +137,36 @@ def _mapping(reader: _Reader, path: Path) -> dict[str, Any]:
             reader.twice.add((*path, key))
             _value(_Reader(reader.events, nodes=reader.nodes), next(reader.events), (*path, key))
             continue
+        value = next(reader.events)
+        if _is_decimal_comma(before, event, value):
+            values[last] = _meant(reader, (*path, last), before.value, key)
+            continue
         reader.lines[*path, key] = line
-        values[key] = _value(reader, next(reader.events), (*path, key))
+        values[key] = _value(reader, value, (*path, key))
+        last, before = key, value
     return values
+
+
+def _is_decimal_comma(before: Any, key: Any, value: Any) -> bool:  # noqa: ANN401 — PyYAML's events have no types
+    """Tell whether a key is what stood behind a decimal comma: in braces `0,019` is a value and a key."""
+    events = (before, key, value)
+    if not all(isinstance(one, yaml.ScalarEvent) and one.implicit[0] for one in events):
+        return False
+    numbers = _INT.fullmatch(before.value) and _FRACTION.fullmatch(key.value)
+    beside = key.start_mark.index == before.end_mark.index + 1
+    # A key that somebody wrote has a colon, and its empty value stands behind that.
+    return bool(numbers) and beside and not value.value and value.start_mark.index == key.end_mark.index
+
+
+def _meant(reader: _Reader, path: Path, whole: str, fraction: str) -> Decimal:
+    """Give the number that a decimal comma divided, and say so."""
+    message, remedy = (
+        f"{whole},{fraction} is two values here: a comma divides them",
+        f"write `{whole}.{fraction}`",
+    )
+    line = reader.lines[path]
+    _note(reader, line, path, "decimal-comma", message, f"{remedy}, if a decimal comma was meant")
+    return Decimal(f"{whole}.{fraction}")
 
 
 def _key(reader: _Reader, event: Any, path: Path) -> str:  # noqa: ANN401 — PyYAML's events have no types

@@ -34,12 +34,33 @@ def missing_mailboxes(subject: Subject) -> Iterator[Finding]:
     for reference in subject.references:
         box = reference.target.name
         if reference.target.kind == Kind.VOICEMAIL and box not in subject.mailboxes | maybe:
-            yield Finding(
-                path=reference.path,
-                code="no-mailbox",
-                message=f"there is no mailbox {box}",
-                remedy=closest(box, subject.mailboxes, f"add `voicemail: {{}}` to extension {box}"),
+            group = box if box in subject.spec.groups else subject.group_extensions.get(box)
+            yield (
+                _of_group(subject, reference.path, box, group)
+                if group
+                else Finding(
+                    path=reference.path,
+                    code="no-mailbox",
+                    message=f"there is no mailbox {box}",
+                    remedy=closest(box, subject.mailboxes, f"add `voicemail: {{}}` to extension {box}"),
+                )
             )
+
+
+def _of_group(subject: Subject, path: Path, box: str, group: str) -> Finding:
+    """Say that a mailbox would be a group's, where that is written, and that its number names it."""
+    spec = subject.spec.groups[group]
+    write = f"write `voicemail {spec.extension}`" if spec.extension else "write `voicemail` with that number"
+    add = "" if spec.voicemail else f"add `voicemail: {{}}` to group {group}"
+    if not spec.extension:
+        add = f"give group {group} an `extension:`" + ("" if spec.voicemail else " and `voicemail: {}`")
+    steps = (add, "" if box == spec.extension else write)
+    return Finding(
+        path=path,
+        code="no-mailbox",
+        message=f"there is no mailbox {box}: {box} is {'a group' if box == group else f'group {group}'}",
+        remedy=", and ".join(filter(None, steps)),
+    )
 
 
 @check

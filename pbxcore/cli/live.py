@@ -216,7 +216,8 @@ def rated_line(leg: RatedLeg) -> str:
     spoken = f"{leg.duration_us // 1_000_000}.{leg.duration_us % 1_000_000 // 100_000}"
     where = f"{leg.number} {leg.country} {leg.kind}"
     amount = f"{text(leg.amount_micro)} {leg.currency}"
-    drawn = escape(", ".join(_piece(piece) for piece in leg.pieces))
+    fee = [f"connection fee {text(leg.connection_micro)}"] if leg.connection_micro else []
+    drawn = escape(", ".join([*map(_piece, leg.pieces), *fee]))
     return (
         f"[dim]{at:%H:%M:%S}[/] [green]€[/] {where}, {spoken} s: {leg.payer} pays [bold]{amount}[/] "
         f"[dim]({drawn})[/]"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +18,7 @@ from pbxcore.database import AWAY, Connection, connect, url_of
 from pbxcore.machine.running import settings_of_running
 from rating import money
 from rating.periods import from_iso
-from rating.rated import Piece, Quarantine, Source
+from rating.rated import Piece, Quarantine, RatedLeg, Source
 from rating.store import quarantine, stream
 from rating.store.quarantine import Correction, Waiting
 from rating.store.stream import Entry
@@ -201,12 +201,19 @@ def listed(entries: Sequence[Entry], now: datetime, *, roomy: bool) -> Table:
     for entry in entries:
         leg = entry.leg
         ended = shown(datetime.fromtimestamp(leg.ended_us // 1_000_000, UTC), now)
-        paid = (", " if roomy else "\n").join(_paid(piece, roomy=roomy) for piece in leg.pieces)
+        paid = (", " if roomy else "\n").join(_paid_from(leg, roomy=roomy))
         if entry.correction:
             paid = f"[yellow]corrects {entry.corrects}[/] {paid}"
         amount = f"{money.text(leg.amount_micro)} {leg.currency}"
         table.add_row(str(entry.position), ended, escape(leg.payer), escape(leg.number), paid, amount)
     return table
+
+
+def _paid_from(leg: RatedLeg, *, roomy: bool) -> Iterator[str]:
+    """Say what made up an amount: each piece, and the fee of the answer."""
+    yield from (_paid(piece, roomy=roomy) for piece in leg.pieces)
+    if leg.connection_micro:
+        yield f"connection fee {money.text(leg.connection_micro)}" if roomy else "connection fee"
 
 
 def _paid(piece: Piece, *, roomy: bool) -> str:

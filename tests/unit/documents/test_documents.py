@@ -214,10 +214,12 @@ def test_plain_scalars_mean_what_people_mean() -> None:
 
 
 def test_files_that_cannot_be_read_are_findings(tmp_path: Path) -> None:
-    """A missing file and one of another encoding are told by name."""
-    (tmp_path / "latin.yaml").write_bytes("name: Müller".encode("latin-1"))
-    _, findings = read([tmp_path / "missing.yaml", tmp_path / "latin.yaml"])
-    assert [located.finding.code for located in findings] == ["no-file", "no-file"]
+    """A missing file and one of another encoding are told by name, with the line that is no UTF-8."""
+    (tmp_path / "latin.yaml").write_bytes("version: 1\nname: Müller".encode("latin-1"))
+    _, (latin, missing) = read([tmp_path / "missing.yaml", tmp_path / "latin.yaml"])
+    assert (missing.line, missing.finding.code) == (1, "no-file")
+    assert (latin.line, latin.finding.code, latin.finding.remedy) == (2, "no-file", "save the file as UTF-8")
+    assert latin.finding.message == "the file cannot be read: the byte 0xFC in this line is not UTF-8"
 
 
 def test_a_folder_is_searched_and_what_is_no_document_passed_over(tmp_path: Path) -> None:
@@ -486,5 +488,66 @@ def test_a_member_without_quotes_is_told_for_them() -> None:
     """Nobody who wrote 10 wants to write a mapping."""
     text = ACME.read_text().replace('members: ["10", "11"]', "members: [10, 11]")
     _, findings = read_texts([("x.yaml", text)])
-    remedies = {one.finding.remedy for one in findings if one.finding.path[-2:-1] == ("members",)}
-    assert remedies == {'write text; a number that is a name stands in quotes, "10"'}
+    assert [(one.finding.message, one.finding.remedy) for one in findings] == [
+        (
+            f"'members.{index}' is the number '{number}'",
+            'write text; a number that is a name stands in quotes, "10"',
+        )
+        for index, number in enumerate((10, 11))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("{price_per_minute: 0,019}", [("0,019 is two values here: a comma divides them", "write `0.019`")]),
+        (
+            "{price_per_minute: 0,019, kind: fixed}",
+            [("0,019 is two values here: a comma divides them", "write `0.019`")],
+        ),
+        ("{price_per_minute: -0,5}", [("-0,5 is two values here: a comma divides them", "write `-0.5`")]),
+        ("{price_per_minute: 0, 019: }", []),
+        ("{price_per_minute: 0,019: x}", []),
+        ("{price_per_minute: x,019}", []),
+    ],
+)
+def test_a_decimal_comma_is_told_as_one(row: str, told: list[tuple[str, str]]) -> None:
+    """In braces YAML reads 0,019 as a price of nothing and a key: nobody is told to write nothing."""
+    trees, findings = read_trees(f"rates:\n- {row}\n")
+    assert [(line, one.path, one.code) for line, one in findings] == [
+        (2, ("rates", 0, "price_per_minute"), "decimal-comma") for _ in told
+    ]
+    assert [(one.message, one.remedy.partition(",")[0]) for _, one in findings] == told
+    assert not told or "019" not in trees[0].value["rates"][0]
+
+
+def test_a_price_with_a_comma_is_wrong_once() -> None:
+    """Neither is the rest of the number an unknown key, nor the price a number without quotes."""
+    row = "{zone: dach, kind: fixed, price_per_minute: 0,019}"
+    _, findings = read_texts([("x.yaml", f"version: 1\ncatalogue: acme\nrates:\n- {row}\n")])
+    assert [one.finding.code for one in findings if one.line == 4] == ["decimal-comma"]
+
+
+def test_a_day_that_no_calendar_has_is_told_as_that() -> None:
+    """There are no quotes to leave out."""
+    event = "{on: 2026-02-30, cancel: {}}"
+    _, findings = read_texts([("x.yaml", f"version: 1\ncontract: acme\ncatalogue: c\nevents: [{event}]\n")])
+    remedies = [one.finding.remedy for one in findings if one.finding.path[-1:] == ("on",)]
+    assert remedies == ["write a day that the calendar has: 2026-02 ends on 2026-02-28"]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        ("+4917", 'it is too short: write all its digits, "+493022200100"'),
+        ("+49301234567890123", 'it is too long: write at most 15 digits, "+493022200100"'),
+        ("030222", 'write it with + and country code, "+493022200100"'),
+        ("+49x", 'write it with + and country code, "+493022200100"'),
+    ],
+)
+def test_a_number_is_told_for_what_it_lacks(number: str, remedy: str) -> None:
+    """Who wrote + and country code is not told to write them."""
+    text = ACME.read_text().replace("closed: voicemail 10", f"closed: number {number}")
+    assert number in text
+    _, findings = read_texts([("x.yaml", text)])
+    assert [one.finding.remedy for one in findings] == [remedy]

@@ -149,6 +149,9 @@ def test_a_rated_leg_is_one_line() -> None:
     line = plain(live.rated_line(leg))
     assert "+436641234567 AT mobile, 95.0 s: acme/60 pays 0.190000 EUR" in line
     assert "(60 s of dach/mobile/2026-11-01, 0 s left, 60 s at 0.190000 a minute)" in line
+    with_fee = replace(leg, connection_micro=50_000, amount_micro=240_000, pieces=(paid,))
+    line = plain(live.rated_line(with_fee))
+    assert "pays 0.240000 EUR (60 s at 0.190000 a minute, connection fee 0.050000)" in line
 
 
 def test_a_half_line_waits_for_its_end(tmp_path: Path) -> None:

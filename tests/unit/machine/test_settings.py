@@ -171,4 +171,5 @@ def test_a_remedy_ends_with_its_example(status: Callable[[str], list[str]]) -> N
 
 def test_a_file_that_is_no_text_is_told(status: Callable[..., list[str]]) -> None:
     """Latin letters of another time are one line, too."""
-    assert status("bind: caf\xe9\n", encoding="latin-1")[0] == "✗ FILE, line 1: the file is not UTF-8"
+    written = "version: 1\nbind: caf\xe9\n"
+    assert status(written, encoding="latin-1")[0] == "✗ FILE, line 2: the file is not UTF-8"

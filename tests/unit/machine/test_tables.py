@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -94,6 +95,9 @@ def test_rated_legs_are_listed_in_as_few_lines_as_their_pieces(ago: timedelta) -
     stands((DIALLED, "60 s dach/mobile ", "40 s overflow", "0.012667 EUR"), narrow)
     assert len(written(narrow).splitlines()) == 1 + len(PIECES)
     stands((f"60 s {POOL} (0 left), 40 s overflow",), rated.listed(entries, NOW, roomy=True), 140)
+    entries = [Entry(position=101, leg=replace(leg, connection_micro=50_000), month=date(2026, 11, 1))]
+    stands(("40 s overflow", "connection fee", "0.012667 EUR"), rated.listed(entries, NOW, roomy=False))
+    stands(("40 s overflow, connection fee 0.050000",), rated.listed(entries, NOW, roomy=True), 160)
 
 
 def test_thresholds_are_listed_whole() -> None:
