@@ -127,7 +127,8 @@ def _value(reader: _Reader, event: Any, path: Path) -> Any:  # noqa: ANN401 — 
 
 def _mapping(reader: _Reader, path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    last, before = "", yaml.Event()  # the key before this one, and the event of its value
+    last = ""  # the key before this one
+    before: Any = None  # the event of its value
     while not isinstance(event := next(reader.events), yaml.MappingEndEvent):
         key, line = _key(reader, event, path), event.start_mark.line + 1
         if key in values:

@@ -199,8 +199,7 @@ def _show_stale(stale: Stale) -> None:
     else:
         out.print(f"[red]✗[/] {what} was made from revision {stale.base}; {stale.current} is in force")
     for entry in stale.newer:
-        at = entry.created_at.astimezone().isoformat(sep=" ", timespec="seconds")
-        out.print(f"  revision {entry.revision} by [bold]{escape(entry.author)}[/] at {at}", highlight=False)
+        out.print(f"  {made(entry)}", highlight=False)
     sides = stale.callers
     if stale.newer:
         _show_side("changed since then", stale.theirs, sides.theirs if sides else None)
@@ -209,6 +208,11 @@ def _show_stale(stale: Stale) -> None:
     kind = "" if stale.kind == "tenant" else f" --kind {stale.kind}"
     remedy = f"`pbxcore export {escape(stale.id)}{kind}`, make your change there, apply that"
     out.print(f"  [green]→ {remedy}[/]\n", highlight=False)
+
+
+def made(entry: Entry) -> str:
+    """Say which revision somebody made, and when."""
+    return f"revision {entry.revision} by [bold]{escape(entry.author)}[/] at {shown(entry.created_at)}"
 
 
 def _show_offer(offer: Offer) -> None:

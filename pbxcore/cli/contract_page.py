@@ -10,6 +10,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pbxcore.cli.tables import Table
+from rating import money
+from rating.contract.document import CallsSpec
 from rating.contract.line import amount_text
 
 Values = Mapping[str, Any]
@@ -21,7 +23,9 @@ def story(values: Values) -> Iterator[RenderableType]:
     """Tell a contract's story: answers and what happened by itself, invoices, movements of a credit."""
     currency = values["state"]["currency"]
     yield Text(f"Contract {values['contract']}, amounts in {currency}", style="bold")
-    days = sorted([*map(_passed, values["happened"]), *map(_answered, values["events"])], key=_day)
+    on_credit = {one["on"] for one in values["credit"] if one["what"] == "calls"}
+    answers = [_answered(one, on_credit=one["on"] in on_credit) for one in values["events"]]
+    days = sorted([*map(_passed, values["happened"]), *answers], key=_day)
     yield from _part("What happened, and why", "", days)
     invoices = [row for one in values["invoices"] for row in _invoice(one)]
     yield from _part("Invoices", currency, invoices)
@@ -51,11 +55,8 @@ def ending(found: Values) -> list[str]:
 
 def change(part: Values) -> str:
     """Say what changes, and from which day on."""
-    if "product" in part:
-        return f"{part['quantity']:+} {part['product']} from {part['begins']}"
-    if "choice" in part:
-        return f"{part['choice']} {part['from']} → {part['to']} from {part['begins']}"
-    return f"{part['version']} from {part['begins']}"
+    what = f"{part['quantity']:+} x {part['product']}" if "product" in part else _other(part)
+    return f"{what} from {part['begins']}"
 
 
 def _part(title: str, currency: str, rows: list[Row], last: str = "") -> Iterator[RenderableType]:
@@ -81,28 +82,43 @@ def _row(on: str, words: str, amount: str = "", balance: str = "", *, dim: bool 
     return on, Text(words, style="dim" if dim else ""), Text(amount), Text(balance)
 
 
-def _answered(event: Values) -> Row:
+def _answered(event: Values, *, on_credit: bool) -> Row:
     """Tell what somebody did and was answered, with what stands in the way or every day it leads to."""
     words = _DEEDS[event["deed"]](event["said"])
     sign, style = _OUTCOMES[event["outcome"]]
     first = Text.assemble(words, ": ", (f"{sign}{event['outcome']}", style))
-    return event["on"], _below(first, _reasons(event)), NOTHING, NOTHING
+    return event["on"], _below(first, _reasons(event, on_credit=on_credit)), NOTHING, NOTHING
 
 
 def _passed(one: Values) -> Row:
     """Tell what happened by itself."""
     who, does = _BY_ITSELF[one["what"]]
-    first = Text(f"{change(one['change']) if 'change' in one else who} {does}")
+    first = Text(_begun(one["change"]) if one["what"] == "begun" else f"{who} {does}")
+    if one["what"] == "held-back" and "change" in one:
+        first = Text(f"{change(one['change'])} {does}")
     until = [f"until {one['until']}"] if "until" in one else []
     why = [*until, *_steps(one.get("steps", ())), *_refusals(one)]
     return one["on"], _below(first, why), NOTHING, NOTHING
+
+
+def _begun(part: Values) -> str:
+    """Say what begins on the day that stands before it, or what ends: fewer of a product do not begin."""
+    if "product" in part:
+        does = "begins" if part["quantity"] > 0 else "ends"
+        return f"{abs(part['quantity'])} x {part['product']} {does}"
+    return f"{_other(part)} begins"
+
+
+def _other(part: Values) -> str:
+    """Say what changes that is no product: a choice, or the version."""
+    return f"{part['choice']} {part['from']} → {part['to']}" if "choice" in part else str(part["version"])
 
 
 def _below(first: Text, lines: Iterable[str]) -> Text:
     return Text("\n").join([first, *(Text(f"  {line}", style="dim") for line in lines)])
 
 
-def _reasons(event: Values) -> Iterator[str]:
+def _reasons(event: Values, *, on_credit: bool) -> Iterator[str]:
     yield from _refusals(event)
     quote = event.get("quote", {})
     for part in quote.get("changes", ()):
@@ -112,7 +128,8 @@ def _reasons(event: Values) -> Iterator[str]:
     if found := event.get("ending"):
         yield from ending(found)
     if "charged" in event:
-        yield f"{event['charged']} were taken from the credit"
+        where = "were taken from the credit" if on_credit else "stand on the invoice"
+        yield f"{event['charged']} {where}"
 
 
 def _refusals(one: Values) -> Iterator[str]:
@@ -151,13 +168,14 @@ def _wanted(said: Values) -> str:
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    return ", ".join(f"{count} x {name}" for name, count in counts.items())
 
 
 def _said(words: str, *more: str) -> str:
     return " ".join([words, *(one for one in more if one)])
 
 
+OF_ANY_KIND: str = CallsSpec.model_fields["what"].default  # of whose calls nobody said where they led
 _DEEDS: Mapping[str, Callable[[Values], str]] = {
     "topup": lambda said: f"{amount_text(said['amount_micro'])} are paid in",
     "ledger": lambda said: (
@@ -181,8 +199,52 @@ _DEEDS: Mapping[str, Callable[[Values], str]] = {
     "processed": lambda _said: "the notice is processed",
     "move": lambda said: _said(f"moves to {said['catalogue']}:", _wanted(said)),
     "withdraw": lambda _said: "the customer withdraws",
-    "calls": lambda said: f"calls to {said['what']} for {amount_text(said['amount_micro'])}",
+    "calls": lambda said: _said(
+        "calls",
+        f"to {said['what']}" if said["what"] != OF_ANY_KIND else "",
+        f"for {amount_text(said['amount_micro'])}",
+    ),
 }
+_DEED_OF = {"top_up": "topup", "quote": "ask"}  # deeds that a document calls otherwise
+TOLD = (frozenset(_DEEDS) | _DEED_OF.keys()) - frozenset(_DEED_OF.values())  # events that can be told
+
+
+def written(event: Values) -> str:
+    """Say an event, as a document writes it, in the words of a story."""
+    (key,) = event.keys() - {"on", "at"}
+    said = event[key]
+    amounts = {f"{name}_micro": money.parse(said.get(name, "0")) for name in _AMOUNTS.get(key, ())}
+    if key == "top_up":
+        return _DEEDS["topup"]({"amount_micro": money.parse(said)})
+    return _DEEDS[_DEED_OF.get(key, key)](
+        {**_UNSAID, **said, **amounts, "change": _change_in(said)}  # what a document leaves out is nothing
+    )
+
+
+_AMOUNTS = {"ledger": ("paid", "calls"), "calls": ("amount",)}
+_UNSAID: Values = {
+    "begins": None,
+    "quote": "",
+    "ticket": "",
+    "features": (),
+    "counts": {},
+    "what": OF_ANY_KIND,
+}
+
+
+def _change_in(said: Values) -> Values:
+    """Give a change as a story has it: units of several options are told together, options as a list."""
+    add = {
+        name: units if isinstance(units, int) else sum(units.values())
+        for name, units in said.get("add", {}).items()
+    }
+    chosen = said.get("choose", {}).items()
+    return {
+        "add": add,
+        "remove": said.get("remove", {}),
+        "choose": {name: (one,) if isinstance(one, str) else one for name, one in chosen},
+        "newest": said.get("version") == "newest",
+    }
 
 
 def _invoice(one: Values) -> Iterator[Row]:
@@ -217,7 +279,9 @@ _MOVED = {
 
 def _line(line: Values) -> Row:
     """Give a line of an invoice; its days where it is not about a whole month."""
-    words = f"  {line['quantity']} {line['product']} at {line['price']}"
+    words = f"  {line['quantity']} x {line['product']} at {line['price']}"
+    if line["kind"] == "calls":
+        words = f"  {line['product']}"
     if line["kind"] == "month" and line["days"] != line["of_days"]:
         words += f", {line['days']} of {line['of_days']} days: {line['first']} to {line['last']}"
     return _row("", words if line["kind"] != "once" else f"{words}, once", line["amount"])
@@ -234,11 +298,11 @@ def _facts(values: Values) -> Iterator[tuple[str, list[str]]]:
     yield "notice", [f"received on {values['notice']}"] if values["notice"] else []
     yield "end", ending(values["ending"]) if values["ending"] else []
     yield "ended", ["it has ended"] if values["ended"] else []
-    yield "has", [f"{count} {name}" for name, count in values["products"].items()]
+    yield "has", [f"{count} x {name}" for name, count in values["products"].items()]
     yield "options", [f"{name} {option}" for name, option in values["choices"].items()]
     yield "costs", [f"{values['price_per_month']} {currency} a month"]
     yield "to come", [line for part in values["pending"] for line in (change(part), *_steps(part["steps"]))]
-    yield "may have", [f"{most} {name}" for name, most in rights["limits"].items()]
+    yield "may have", [f"{most} x {name}" for name, most in rights["limits"].items()]
     yield "may use", rights["features"]
     yield "changes by itself", rights["administers"]
     yield "balance", [f"{values['balance']} {currency}"] if values["balance"] is not None else []

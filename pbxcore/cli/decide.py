@@ -153,7 +153,7 @@ def _credited(
         raise fail(f"{said!r} is never said of credit", f"give seconds, or one of {known}", Exit.USAGE)
     asked = () if blind else questions(decision, plans)
     if not asked:
-        remedy = "it is asked for calls out of accounts on credit or with limits: give their documents, too"
+        remedy = "only prepaid accounts and accounts with `spend_limits` are asked for: give such a document"
         raise fail("nobody is asked for credit here", remedy, Exit.USAGE)
     reasons = dict.fromkeys(r for one in asked for r in _reasons(one.payer, plans, accounts))
     if not said.isdecimal() and said not in reasons:

@@ -14,6 +14,7 @@ import yaml
 from rich.table import Table
 
 from pbxcore import contracts, database, ordering
+from pbxcore.cli import contract_page
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.contract import Catalogues, Contract, day_of, file_of, read, stored
 from pbxcore.cli.database import no_database
@@ -229,7 +230,8 @@ def _show_sides(sides: Sides) -> None:
             table.add_row(key, quoted_then[key], words)
     out.print(table, markup=False)
     for one in sides.since:
-        line = f"since then: fact {one.number} by {one.author}: {_written(one.event)}"
+        what = contract_page.written(one.event)
+        line = f"since then: on {one.event['on']} by {one.author}: {what}; fact {one.number} of the contract"
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -79,9 +79,11 @@ def _money(made: Quote, values: dict[str, Any]) -> Iterator[Row]:
     yield "a month", f"{price['before']} → {price['after']} {currency}", f"by {values['catalogue']}"
     if made.at_once_micro:
         yield "at once", f"{values['at_once']} {currency}", "taken from the credit; with a minus, put back"
-    later = amount_text(total(made.invoice_lines) - made.at_once_micro)
+    micro = total(made.invoice_lines) - made.at_once_micro
+    later = amount_text(micro)
     words = "its first invoice" if made.opens else "more than without it"
-    yield f"on {turn['on']}", f"{later} {currency}", f"{words}; {turn['why']}"
+    felt = f"{later} {currency}" if micro else "nothing"
+    yield f"on {turn['on']}", felt, f"{words}; {turn['why']}"
 
 
 def _told(what: str, day: str, steps: list[dict[str, str]]) -> Iterator[Row]:

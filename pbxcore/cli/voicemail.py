@@ -3,8 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from rich.markup import escape
 from dialplan.finding import closest
 from pbxcore import published, voicemail
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
-from pbxcore.cli.tables import Table
+from pbxcore.cli.tables import Table, shown
 from pbxcore.control.ami import AmiError, Link, connected
 from pbxcore.machine.asterisk import AMI_USER, ami_secret
 from pbxcore.machine.running import settings_of_running
@@ -41,14 +40,21 @@ def list_(tenant: Tenant, box: Box, as_json: AsJson = False) -> None:
     if as_json:
         out.print_json(json.dumps([{**_to_json(one), "mail": _mail_of(mailed, one)} for one in found]))
         return
+    out.print(listed(found, mailed) if found else "[dim]no message[/]")
+
+
+def listed(found: Sequence[voicemail.Message], mailed: Mapping[str, tuple[State, str]]) -> Table:
+    """Give messages as a table, with what became of the mail about each."""
     table = Table(box=None, pad_edge=False)
     for column in ("message", "from", "at", "seconds", "", "mail"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for one in found:
         state = "[bold green]new[/]" if one.new else "old" if one.folder == "Old" else escape(one.folder)
         caller = escape(one.caller) or "[dim]anonymous[/]"
-        table.add_row(one.id, caller, _at(one.at), str(one.duration_s), state, escape(_mail_of(mailed, one)))
-    out.print(table if found else "[dim]no message[/]")
+        table.add_row(
+            one.id, caller, shown(one.at), str(one.duration_s), state, escape(_mail_of(mailed, one))
+        )
+    return table
 
 
 @commands.command()
@@ -135,10 +141,6 @@ def _write(file: Path, recording: bytes) -> None:
         aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _at(at: datetime) -> str:
-    return at.astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _to_json(one: voicemail.Message) -> dict[str, object]:

@@ -244,9 +244,9 @@ def test_a_quote_of_a_contract_that_moved_is_refused_with_both_sides(
     assert [(one["fact"], one["event"]["order"]["agreed"]) for one in sides["since"]] == [(2, first["id"])]
     code, told = command("order", "acme", "--quote", second["id"], "--on", "2026-03-02")
     assert code == 1
-    assert "since then: fact 2 by" in told
-    assert "order: {add: {extension: " in told
-    assert '{"' not in told
+    assert "since then: on 2026-03-02 by" in told
+    assert ": ordered: 1 x extension; fact 2 of the contract" in told
+    assert "{" not in told
     assert len(asyncio.run(facts(signed))) == 2
 
 

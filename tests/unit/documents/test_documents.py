@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import shlex
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -373,10 +374,25 @@ def test_a_trial_refuses_only_for_limits_that_there_are(
     assert done.exit_code == (0 if known == "" else 2), done.output
     if known is None:
         assert "nobody is asked" in done.output
+        assert "accounts with `spend_limits`" in done.output
     elif known:
         assert known in done.output.partition("give seconds, or one of")[2]
     else:
         assert "may not call" in done.output
+
+
+def test_the_example_of_a_limit_works_as_the_readme_writes_it(tmp_path: Path) -> None:
+    """The account that is shipped has no limits: the example adds one, and the call is refused for it."""
+    lines = (ACME.parents[2] / "README.md").read_text().splitlines()
+    ((make, _, call),) = ((line.partition(" > limited.yaml")) for line in lines if " > limited.yaml" in line)
+    (example,) = (line.partition("   #")[0] for line in lines if "-f limited.yaml" in line)
+    limited = tmp_path / "limited.yaml"
+    limited.write_text(ACCOUNT.read_text() + shlex.split(make)[-1].removesuffix(")") + "\n")
+    assert (make.startswith("(cat config/accounts/acme.yaml; echo "), call) == (True, "")
+    there = example.replace("limited.yaml", str(limited)).replace("config/tenants/acme.yaml", str(ACME))
+    done = CliRunner().invoke(app, shlex.split(there)[1:], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "refuse  account-day-limit" in done.output
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,21 @@ import io
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from dialplan.finding import Finding
-from pbxcore.cli import explain, findings, porting, rated, status, thresholds
+from pbxcore.cli import apply, explain, findings, porting, rated, status, thresholds, voicemail
 from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.tables import Table, shown
 from pbxcore.cli.terminal import Terminal
 from pbxcore.documents import Located
 from pbxcore.recent import Recent
+from pbxcore.revisions import Entry as Revision
 from pbxcore.revisions import Tenant
+from pbxcore.voicemail import Message
 from rating.rated import Piece, RatedLeg, Source
 from rating.store.stream import Entry
 from rating.store.thresholds import Event
@@ -161,3 +164,15 @@ def test_a_remedy_goes_on_below_its_own_words(
     assert first.startswith(" 7  ✗ m m")
     assert {line[:6].strip() for line in others} == {""}
     assert [line[6:10] for line in others if "→" in line] == ["→ r "]
+
+
+def test_instants_of_messages_and_of_others_changes_name_their_clock() -> None:
+    """As in every other table: no offset, which nobody reads."""
+    one = Message(mailbox="10@acme", id="msg1", folder="INBOX", new=True, caller=CALLER, at=NOW, duration_s=7,
+                  sound=Path("x.wav"))  # fmt: skip
+    text = written(voicemail.listed([one], {}), 100)
+    assert (shown(NOW) in text, "+0" in text) == (True, False)
+    entry = Revision(
+        kind="tenant", id="acme", revision=3, author="anna", created_at=NOW, what="", removed=False
+    )
+    assert written(apply.made(entry)) == f"revision 3 by anna at {shown(NOW)}\n"

@@ -65,6 +65,14 @@ def test_a_quote_changes_nothing(file: Path) -> None:
     assert file.read_text() == TEXT
 
 
+def test_an_invoice_that_stays_the_same_feels_nothing(file: Path) -> None:
+    """Nobody reads that it is 0.00 more."""
+    said = ["quote", str(file), f"--catalogue={CATALOGUE}", "--on", "2026-07-11", "--remove", "user=1"]
+    done = CliRunner().invoke(app, said, env={"COLUMNS": "200"})
+    (line,) = (one for one in done.stdout.splitlines() if one.startswith("on 2026-08-01"))
+    assert line.split()[2:7] == ["nothing", "more", "than", "without", "it;"]
+
+
 def test_a_refused_change_has_no_id(file: Path) -> None:
     """What cannot be ordered is a no, with everything that stands in its way."""
     code, told = run("quote", file, "--on", "2026-07-11", "--remove", "user=3")
