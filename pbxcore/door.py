@@ -42,6 +42,7 @@ from pbxcore import (
     publication,
     speaking,
     turn,
+    unbooked,
     unpriced,
 )
 from pbxcore.base import Bases, Stale, bases_of, key_of, refuse
@@ -81,7 +82,8 @@ class Applied:
         offers: changes of contracts that would allow what was refused; each can be ordered.
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
-        notes: rules of these documents that send calls to numbers without a price; none while it is pending.
+        notes: what accounts book otherwise than their contracts sell; which rules send calls to numbers
+            without a price, unless it is pending.
         pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
         in_force_ms: from the moment it was stored to the last acknowledgement.
     """
@@ -157,7 +159,13 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
             findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
             beyond, notes = await allowing.judge(connection, documents, datetime.now(UTC))
             findings += beyond
-            return findings, notes if findings else (*notes, *await paying.to_do(connection, documents))
+            if findings:
+                return findings, notes
+            return findings, (
+                *notes,
+                *await paying.to_do(connection, documents),
+                *await _unbooked(connection, documents),
+            )
     finally:
         connection.terminate()
 
@@ -186,7 +194,8 @@ async def enter(
         applied = await publish(settings, connection, applied)
         if applied.pending:  # whatever hinders it would hinder the notes, and who waits has waited enough
             return applied
-        return replace(applied, notes=await _noted(settings, documents, connection))
+        more = await _noted(settings, documents, connection)
+        return replace(applied, notes=(*applied.notes, *more))
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
@@ -233,6 +242,7 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
     """
     await turn.take(connection, turn.DOOR)
     changes: tuple[Change, ...] = ()
+    notes: tuple[Note, ...] = ()
     async with transaction(settings, connection) as commit:
         stale = await _stale(connection, documents, bases)
         if stale:
@@ -251,8 +261,18 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             return Applied(findings=offers.findings(documents, error, offered), offers=offered)
         except (RefusedError, entitling.UndoneError) as error:
             return Applied(findings=_whole(documents, error))
+        notes = await _unbooked(connection, documents)
         commit.receipt = await _receipt(connection, changes, author)
-    return Applied(changes=changes)
+    return Applied(changes=changes, notes=notes)
+
+
+async def _unbooked(connection: Connection, documents: Sequence[Read]) -> tuple[Note, ...]:
+    """Say what accounts book otherwise than their contracts sell, with the catalogues as they will stand."""
+    if not any(isinstance(document.spec, AccountSpec | ContractSpec) for document in documents):
+        return ()
+    new = {(document.kind, id_of(document)): document for document in documents}
+    catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
+    return await unbooked.to_do(connection, documents, shelf(catalogues))
 
 
 async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:

@@ -24,6 +24,7 @@ from pbxcore import (
     paying,
     revisions,
     turn,
+    unbooked,
 )
 from pbxcore.change import Change
 from pbxcore.contract_log import Entry, KeptQuote, Log
@@ -76,6 +77,7 @@ class Ordered:
         answer: of the contract; None where nothing was asked of it.
         sides: where a quote no longer holds.
         applied: revisions of tenants that may use something else by it, and their publication.
+        to_do: what is left to do for its account.
     """
 
     outcome: str
@@ -83,6 +85,7 @@ class Ordered:
     answer: Answer | None = None
     sides: Sides | None = None
     applied: Applied = field(default_factory=Applied)
+    to_do: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +115,13 @@ async def stored(settings: Settings, contract: str) -> Stored:
         log, offers = await _read(connection, contract)
         log = await crediting.aware(connection, log, offers)
         today = await entitling.today(connection, log)
-        step = await paying.stays_on_credit(connection, log, offers)
-        return Stored(spec=log.spec, offers=offers, today=today, to_do=() if step is None else (step,))
+        to_do = await _to_do(connection, log, offers)
+        return Stored(spec=log.spec, offers=offers, today=today, to_do=to_do)
+
+
+async def _to_do(connection: Connection, log: Log, offers: Shelf) -> tuple[Step, ...]:
+    step = await paying.stays_on_credit(connection, log, offers)
+    return (*filter(None, [step]), *await unbooked.steps(connection, log, offers))
 
 
 async def ask(
@@ -171,6 +179,7 @@ async def order(  # noqa: PLR0913 — whose, what, when and by whom
             done = await _in_turn(connection, contract, quote, day=day, author=author, form=signed_form)
             if done.outcome == "accepted":
                 changes = await _followed(connection, contract, author)
+                done = replace(done, to_do=await _to_do(connection, *await _read(connection, contract)))
                 commit.receipt = await receipt_of(
                     connection, kind="contract", name=contract, revision=done.number, author=author
                 )

@@ -196,6 +196,7 @@ def _show_ordered(done: Ordered, contract: str, *, as_json: bool) -> None:
             "sides": _plain(done.sides),
             "tenants": {one.id: one.revision for one in done.applied.changes},
             "pending": done.applied.pending,
+            "to_do": report.of_steps(done.to_do),
         }
         out.print_json(json.dumps(values))
         return
@@ -207,6 +208,8 @@ def _show_ordered(done: Ordered, contract: str, *, as_json: bool) -> None:
         out.print(f"✓ tenant {one.id}, revision {one.revision}: what it may use, and when", markup=False)
     if done.applied.pending:
         out.print(f"stored, and in force by itself soon: {done.applied.pending}", markup=False)
+    for step in done.to_do:
+        out.print(f"! still to do: {step.text}", markup=False, highlight=False, soft_wrap=True)
     if done.sides is not None:
         _show_sides(done.sides)
 
