@@ -308,6 +308,7 @@ def test_every_language_has_every_word_of_the_form() -> None:
         "term",
         "notice-by",
         "over",
+        "booked",
         "goes-on",
         "contract-ends",
         "credit",
