@@ -161,11 +161,8 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
             findings += beyond
             if findings:
                 return findings, notes
-            return findings, (
-                *notes,
-                *await paying.to_do(connection, documents),
-                *await _unbooked(connection, documents),
-            )
+            notes += await paying.to_do(connection, documents)
+            return findings, notes + await unbooked.to_do(connection, documents)
     finally:
         connection.terminate()
 
@@ -194,8 +191,7 @@ async def enter(
         applied = await publish(settings, connection, applied)
         if applied.pending:  # whatever hinders it would hinder the notes, and who waits has waited enough
             return applied
-        more = await _noted(settings, documents, connection)
-        return replace(applied, notes=(*applied.notes, *more))
+        return replace(applied, notes=applied.notes + await _noted(settings, documents, connection))
     finally:
         with contextlib.suppress(*database.AWAY):
             await connection.close(timeout=GOODBYE_S)
@@ -261,18 +257,9 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             return Applied(findings=offers.findings(documents, error, offered), offers=offered)
         except (RefusedError, entitling.UndoneError) as error:
             return Applied(findings=_whole(documents, error))
-        notes = await _unbooked(connection, documents)
+        notes = await unbooked.to_do(connection, documents)
         commit.receipt = await _receipt(connection, changes, author)
     return Applied(changes=changes, notes=notes)
-
-
-async def _unbooked(connection: Connection, documents: Sequence[Read]) -> tuple[Note, ...]:
-    """Say what accounts book otherwise than their contracts sell, with the catalogues as they will stand."""
-    if not any(isinstance(document.spec, AccountSpec | ContractSpec) for document in documents):
-        return ()
-    new = {(document.kind, id_of(document)): document for document in documents}
-    catalogues = await _standing(connection, "catalogue", CatalogueSpec, new)
-    return await unbooked.to_do(connection, documents, shelf(catalogues))
 
 
 async def _receipt(connection: Connection, changes: Iterable[Change], author: str) -> Receipt | None:

@@ -4,7 +4,7 @@ Owns where both are read, stored or about to be. Refuses to compare (`rating.con
 what is granted is said by the account's document alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from pbxcore.database import Connection
 from pbxcore.database.queries import named
 from pbxcore.documents import Read
 from rating.account import AccountSpec
+from rating.catalogue import CatalogueSpec
 from rating.contract import unbooked
 from rating.contract.document import ContractSpec, check
-from rating.contract.edition import Shelf
+from rating.contract.edition import Shelf, shelf
 from rating.contract.ending import Step
 from rating.contract.story import tell_all
 
@@ -46,9 +47,12 @@ async def steps(
     return unbooked.steps(log.spec.contract, state, account, await entitling.today(connection, log))
 
 
-async def to_do(connection: Connection, documents: Iterable[Read], offers: Shelf) -> tuple[Note, ...]:
+async def to_do(connection: Connection, documents: Sequence[Read]) -> tuple[Note, ...]:
     """Say it of all contracts among documents, and of those of the accounts among them."""
     whole = [one for one in documents if not one.gaps]  # a gap would look like a wish
+    if not any(isinstance(one.spec, AccountSpec | ContractSpec) for one in whole):
+        return ()
+    offers = shelf(await _catalogues(connection, whole))
     accounts = {one.spec.account: one.spec for one in whole if isinstance(one.spec, AccountSpec)}
     logs = {}
     for account in accounts:
@@ -64,6 +68,14 @@ async def to_do(connection: Connection, documents: Iterable[Read], offers: Shelf
             logs[one.spec.contract] = replace(log, spec=contract_log.with_events(log.spec, log, new))
     found = [step for log in logs.values() for step in await steps(connection, log, offers, accounts)]
     return tuple(Note(step.text, DONE) for step in found)
+
+
+async def _catalogues(connection: Connection, documents: Iterable[Read]) -> list[CatalogueSpec]:
+    """Give the catalogues as they will stand with those among documents."""
+    known = {(one.catalogue, one.valid_from): one for one in await contract_log.catalogues(connection)}
+    new = (one.spec for one in documents if isinstance(one.spec, CatalogueSpec))
+    known |= {(one.catalogue, one.valid_from): one for one in new}
+    return list(known.values())
 
 
 async def _stored(connection: Connection, account: str | None) -> AccountSpec | None:
