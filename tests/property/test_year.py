@@ -1,5 +1,6 @@
 """A year of calls, and what is wrong with documents: a named end, or a line that says why."""
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -131,7 +132,7 @@ def spoilt(draw: st.DrawFn) -> str:
                 break
             holder = holder[key]
         if draw(st.booleans()):
-            holder[key] = draw(junk)
+            holder[key] = copy.deepcopy(draw(junk))  # the next round may spoil it in turn
         else:
             del holder[key]
         if not document:
