@@ -95,12 +95,19 @@ class DecisionLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()  # None: there will be no more
+        self._noted = self._settled = 0  # the second one belongs to the thread
+
+    @property
+    def unwritten(self) -> int:
+        """How many entries are neither written nor lost yet."""
+        return self._noted - self._settled
 
     def note(self, entry: Mapping[str, Any]) -> None:
         """Queue one line; never waits."""
         if self._waiting.qsize() >= MAX_WAITING:
             LINES.labels("dropped").inc()
             return
+        self._noted += 1
         self._waiting.put(entry)
 
     async def run(self) -> None:
@@ -137,6 +144,7 @@ class DecisionLog:
         except OSError:
             log.exception("the decision log cannot be written")
             LINES.labels("lost").inc(len(lines))
+        self._settled += len(entries)
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -86,18 +86,18 @@ class SessionError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def listen(host: str, port: int, answer: Answer) -> AsyncIterator[int]:
-    """Answer questions until the block is left; sessions under way are then cut. Gives the port.
+async def listen(host: str, port: int, answer: Answer) -> AsyncIterator["Server"]:
+    """Answer questions until the block is left; sessions under way are then cut.
 
     Raises:
         OSError: the address is taken.
     """
     with _listening(host, port) as listener:
-        server = _Server(listener, answer)
+        server = Server(listener, answer)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(server.watch(), name="agi-sessions")
             try:
-                yield listener.getsockname()[1]
+                yield server
             finally:
                 watching.cancel()
                 await asyncio.gather(*server.cut(), return_exceptions=True)
@@ -111,16 +111,26 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Server:
-    """The sessions of one port."""
+class Server:
+    """The sessions of one port.
+
+    Attributes:
+        port: where it listens.
+    """
 
     def __init__(self, listener: socket.socket, answer: Answer) -> None:
+        self.port: int = listener.getsockname()[1]
         self._listener = listener
         self._answer = answer
         self._sessions: dict[_Session, None] = {}  # in the order in which they came: so they are logged
         self._loop = asyncio.get_running_loop()
         self._accepts = False
         self._accepting(now=True)
+
+    @property
+    def open(self) -> int:
+        """How many sessions have not ended: of each nobody knows yet whether its answer was carried out."""
+        return len(self._sessions)
 
     def accept(self) -> None:
         """Let one client in; the next one is still there when we look again."""

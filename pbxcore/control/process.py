@@ -72,6 +72,7 @@ class Process:
         notice: learns from a question that was decided; it must not wait.
         credit: asks the rater; the standby has nobody to ask.
         after_reload: what else a change needs; its result joins the acknowledgement.
+        unwritten: how many questions have come whose decision may still be written to the log.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Process:
     credit: AskCredit | None = None
     after_reload: Callable[[], Awaitable[dict[str, Any]]] = nothing_more
     also: Callable[[], dict[str, Any]] = dict
+    unwritten: Callable[[], int] = int
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _fresh: int = 0
     _unread: Mapping[str, Unread] = field(default_factory=dict)
@@ -142,9 +144,10 @@ class Process:
             logging_them = tasks.create_task(decisions.run(), name="decision-log")
             try:
                 async with (
-                    fastagi.listen("127.0.0.1", port, answer),
+                    fastagi.listen("127.0.0.1", port, answer) as questions,
                     local_socket.listen(self.settings.run_dir / f"{self.name}.sock", self.handle),
                 ):
+                    self.unwritten = lambda: questions.open + decisions.unwritten
                     watching = tasks.create_task(self._watch(seen), name="index")
                     log.info("%s decides for %d tenants on port %d", self.name, len(self.plans.plans), port)
                     try:
@@ -166,10 +169,10 @@ class Process:
                 return {"ok": False, "error": "unknown request"}
 
     def status(self) -> dict[str, Any]:
-        """Tell who this is and which revisions are in force."""
+        """Tell who this is, which revisions are in force, and whether the log is behind."""
         revisions = {plan.tenant: plan.revision for plan in self.plans.plans.values()}
         return {"process": self.name, "pid": os.getpid(), "started": self.started,
-                "revisions": revisions, **self.also()}  # fmt: skip
+                "revisions": revisions, "unwritten": self.unwritten(), **self.also()}  # fmt: skip
 
     async def _reload(self) -> dict[str, Any]:
         """Put in force what the index says; answer when it is, and Asterisk has forgotten what changed.

@@ -69,6 +69,7 @@ TENANT: dict[str, Any] = {
 LIMIT_S = (
     120.0  # of every wait: twice as long as the product itself waits for Asterisk, which takes one second
 )
+TONES = (440, 700, 1000, 1300, 1700)  # Hz, that tests play
 CLOCKS_S = 1.0  # so far apart two programs may see one event where others keep the machine busy
 WHOLE_PHONES = 60  # of a whole machine; more take turns
 SOUND = 300  # ports of our block of 1,000 that Asterisk uses for sound
@@ -266,15 +267,20 @@ class Pbx:
         return [message for message in messages if message.header("Call-ID") in calls]
 
     def decisions(self, name: str = "control") -> list[dict[str, Any]]:
-        """Give what was decided so far."""
+        """Give what was decided so far, once all of it is written.
+
+        A decision stands in the log a moment after its call went on: without waiting, a test would take the
+        one of a call before for that of its own, and count it among those that come later.
+        """
+        self.until(lambda: not self.status(name).get("unwritten"))
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def decided(self, name: str = "control", *, since: int = 0, **facts: str) -> dict[str, Any]:
         """Wait for the decision of a call by its facts (`dialled`, `origin` …); give the latest such one.
 
-        A decision stands in the log a moment after its call went on: where the same was asked before, `since`
-        says how many decisions there were before this call.
+        Where the same was asked before and this call may not have got so far yet, `since` says how many
+        decisions there were before it.
         """
         found: list[dict[str, Any]] = []
 
@@ -317,10 +323,14 @@ async def press(phone: baresip.Baresip, keys: str) -> None:
 
 
 async def until_heard(phone: baresip.Baresip, hz: int, seconds: float) -> None:
-    """Wait until a phone has heard a tone so long."""
-    async with asyncio.timeout(LIMIT_S):
-        while tone.heard_s(phone.heard(), hz) < seconds:  # noqa: ASYNC110 — it happens in a file
-            await asyncio.sleep(0.05)
+    """Wait until a phone has heard a tone so long; of what it hears instead, tell the tones."""
+    deadline = time.monotonic() + LIMIT_S
+    while (lasted := tone.heard_s(phone.heard(), hz)) < seconds:
+        if time.monotonic() > deadline:
+            others = {one: tone.heard_s(phone.heard(), one) for one in TONES}
+            said = [event.get("type") for event in phone.events]
+            pytest.fail(f"{hz} Hz for {lasted:.1f} s only, but {others}; the phone said {said}")
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

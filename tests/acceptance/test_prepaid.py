@@ -93,9 +93,11 @@ class Prepaid:
         index = published.read_index(self.pbx.settings.published)
         await self.pay({"bundles": [], "time_zone": zone, "spend_limits": limits})
         await self.announce(replace(index, prepaid=frozenset(), limited=frozenset({"acme"})))
-        yield
-        await self.pay({"bundles": [], "payment": "prepaid"})
-        await self.announce(index)
+        try:
+            yield
+        finally:  # the tests after this one pay ahead again
+            await self.pay({"bundles": [], "payment": "prepaid"})
+            await self.announce(index)
 
     async def pay(self, change: dict[str, Any]) -> None:
         """Put another account in force, and wait until the rater goes by it: payments come after it."""
@@ -164,8 +166,9 @@ async def _database(server: postgresql.Server) -> str:
 
 
 def _talked(messages: tuple[sipp.SipMessage, ...]) -> float:
-    answer = next(m.at for m in messages if m.status == 200 and m.method == "INVITE")
-    return next(m.at for m in messages if m.start.startswith("BYE")) - answer
+    answered = [m.at for m in messages if m.status == sipp.OK and m.method == "INVITE"]
+    assert answered, [m.start for m in messages]
+    return next(m.at for m in messages if m.start.startswith("BYE")) - answered[0]
 
 
 def _is_answered(pbx: Pbx, number: str) -> bool:

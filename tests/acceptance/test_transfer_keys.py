@@ -79,10 +79,10 @@ async def test_nobody_outside_can_press_keys(keyed: Pbx) -> None:
         await bruno.register()
         await caller.call_in("+493055500111")
         await bruno.until("CALL_ESTABLISHED")
-        before = len(keyed.decisions())  # perhaps without that of this call, which is written a moment later
+        before = len(keyed.decisions())
         await press(caller, BLIND)
         await until_heard(bruno, VOICE, tone.heard_s(bruno.heard(), VOICE) + 1.0)
-        assert {one["facts"]["origin"] for one in keyed.decisions()[before:]} <= {"trunk"}
+        assert len(keyed.decisions()) == before
         await caller.command("hangup")
         await bruno.until("CALL_CLOSED")
         assert tone.heard(bruno.heard(), (VOICE, WAITING)) == (VOICE,)

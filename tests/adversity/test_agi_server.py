@@ -28,9 +28,15 @@ class Server:
     """A server whose decider can be told to fail."""
 
     def __init__(self) -> None:
-        self.port = 0
+        self.listening: fastagi.Server | None = None
         self.fails = False
         self.decision = BUSY
+
+    @property
+    def port(self) -> int:
+        """Give where it listens."""
+        assert self.listening
+        return self.listening.port
 
     def decide(self, facts: Facts) -> Decision:
         """Say busy to everybody, or what else was wanted."""
@@ -57,7 +63,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     server = Server()
     answer = deciding.answering(server.decide, DecisionLog(tmp_path / "log"))
-    async with fastagi.listen("127.0.0.1", 0, answer) as server.port:
+    async with fastagi.listen("127.0.0.1", 0, answer) as server.listening:
         yield server
     assert unhandled == []
 
@@ -96,13 +102,13 @@ async def test_last_words_wake_nobody(
     monkeypatch.setattr(fastagi, "MAX_SESSIONS", 2)
     before, refused = _count("answered"), _count("too-many")
     answer = deciding.answering(server.decide, DecisionLog(tmp_path / "other"))
-    first, server.port = server.port, 0
+    first = server.listening
     heard = []
-    async with fastagi.listen("127.0.0.1", 0, answer) as server.port:
+    async with fastagi.listen("127.0.0.1", 0, answer) as server.listening:
         for _ in range(3):
             assert await server.ask() == ANSWER
             heard.append(_count("answered") - before)
-    server.port = first
+    server.listening = first
     assert heard == [0, 0, 2]
     assert _count("answered") == before + 3
     assert _count("too-many") == refused
@@ -112,11 +118,11 @@ async def test_decisions_are_logged_in_their_order(server: Server, tmp_path: Pat
     """Whenever their last words are heard: who follows the log sees calls in the order in which they came."""
     log = DecisionLog(tmp_path / "other")
     writing = asyncio.create_task(log.run())
-    asked, first = [f"pbx-{number}.0" for number in range(20)], server.port
-    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.port:
+    asked, first = [f"pbx-{number}.0" for number in range(20)], server.listening
+    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.listening:
         for call in asked:
             assert await server.ask(REQUEST.replace(b"pbx-1.0", call.encode())) == ANSWER
-    server.port = first
+    server.listening = first
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     logged = [json.loads(line)["call"] for line in (tmp_path / "other").read_text().splitlines()]
@@ -127,7 +133,7 @@ async def test_only_what_is_carried_out_is_logged(tmp_path: Path) -> None:
     """Of a caller who left before the last command was carried out, nobody says what was decided."""
     server, log = Server(), DecisionLog(tmp_path / "log")
     writing = asyncio.create_task(log.run())
-    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.port:
+    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.listening:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(REQUEST.replace(b"pbx-1.0", b"pbx-2.0"))
         assert await asyncio.wait_for(reader.read(), 5)
@@ -293,3 +299,29 @@ async def test_a_late_decision_is_not_sent(server: Server, monkeypatch: pytest.M
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
     assert deciding.SECONDS._sum.get() > before
+
+
+async def test_a_log_that_is_behind_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the question until its line is written, whoever reads the log can know that one is missing."""
+    monkeypatch.setattr(fastagi, "HEAR_S", 0.01)
+    server, log = Server(), DecisionLog(tmp_path / "log")
+    async with fastagi.listen("127.0.0.1", 0, deciding.answering(server.decide, log)) as server.listening:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(REQUEST)
+        assert await asyncio.wait_for(reader.read(), 60) == ANSWER
+        assert (server.listening.open, log.unwritten) == (1, 0)
+        writer.write(b"200 result=0\n")
+        writer.close()
+        await asyncio.wait_for(_ended(server.listening), 60)
+        assert (server.listening.open, log.unwritten) == (0, 1)
+        writing = asyncio.create_task(log.run())
+        await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    assert log.unwritten == 0
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+async def _ended(listening: fastagi.Server) -> None:
+    while listening.open:  # noqa: ASYNC110 — there is no event
+        await asyncio.sleep(0.01)
