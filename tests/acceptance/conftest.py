@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from dialplan.build import build_plan
+from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk, debian, ports, services
@@ -28,6 +29,7 @@ from pbxcore.practice import baresip, sipp, tone
 from pbxcore.published import Index
 from pbxcore.settings import Settings, Trunk
 from tests import held
+from tests.acceptance.crew import CREW, publish
 
 CHECKOUT = Path(__file__).parents[2]
 TENANT: dict[str, Any] = {
@@ -363,6 +365,12 @@ def pbx(debian_root: Path) -> Iterator[Pbx]:
         taken.release()
         if not os.environ.get("PBXCORE_KEEP"):
             shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def crew(pbx: Pbx) -> Plan:
+    """Give the plan of a second tenant, in force: one group of ten extensions for each strategy."""
+    return publish(pbx, CREW)
 
 
 @pytest.fixture(scope="module")

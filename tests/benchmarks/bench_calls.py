@@ -108,18 +108,21 @@ def decided(plan: Plan) -> Outside:
 
 
 def static(step: Outside, limit: int) -> str:
-    """Write the call by hand: what `out` dials, and the records of `leg` and `ended`."""
+    """Write the call by hand: what `outside` dials, and the records of `leg` and `ended`.
+
+    It is dialled at an extension of the same name, so that no event tells control of it either.
+    """
     payer = "${CHANNEL(accountcode)}"  # a phone's own is its extension, who pays
-    leg = (f"payer={payer}|why={step.why.value}|num=${{EXTEN}}|limit={limit}|version=static@1|"
+    leg = (f"payer={payer}|why={step.why.value}|num=${{ARG1}}|limit={limit}|version=static@1|"
            f"trunk={step.trunks[0]}")  # fmt: skip
-    handler = f"leg^s^1({leg}^{payer}^{step.presented}^{step.network}^{int(step.hidden)}^^^${{EXTEN}})"
+    handler = f"leg^s^1({leg}^{payer}^{step.presented}^{step.network}^{int(step.hidden)}^^^${{ARG1}})"
     outcome = '${IF($["${DIALSTATUS}" = "ANSWER"]?answered:abandoned)}'
     return f"""
 [phones](+)
-exten => _{PREFIX["static"]}X.,1,Goto(static,${{EXTEN}},1)
+exten => _{PREFIX["static"]}X.,1,Gosub(static,outside,1(${{EXTEN}}))
 
 [static]
-exten => _+X.,1,Dial(PJSIP/${{EXTEN}}@trunk-{step.trunks[0]},{step.timeout_s},ib({handler})L({limit}000))
+exten => outside,1,Dial(PJSIP/${{ARG1}}@trunk-{step.trunks[0]},{step.timeout_s},ib({handler})L({limit}000))
  same => n,Hangup()
 exten => h,1,Set(CHANNEL(userfield)=outcome={outcome}|by=static|version=static@1|reason=)
  same => n,CELGenUserEvent(CALL_END)

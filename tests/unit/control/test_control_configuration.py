@@ -161,6 +161,22 @@ def test_the_end_that_control_asks_for_passes_the_filter() -> None:
     assert let_through in (asterisk.TEMPLATES / "manager.conf").read_text()
 
 
+def test_who_answers_outside_is_told_where_a_group_rings() -> None:
+    """Its call, and its members, dial at another extension than the one that the filter leaves out."""
+    chosen = r'^OUT = \$\{IF\(\$\["\$\{PBX_END\}" = "s"\]\?(\w+):(\w+)\)\},1$'
+    out = re.search(chosen, DIALPLAN, re.MULTILINE)
+    assert out
+    untold, told = out[1], out[2]
+    dialled = re.search(r"^exten => _(\w+)!,1,Dial\(PJSIP/\$\{called\}@trunk-", DIALPLAN, re.MULTILINE)
+    assert dialled
+    assert untold.startswith(dialled[1])
+    assert told.startswith(dialled[1])
+    text = (asterisk.TEMPLATES / "manager.conf").read_text()
+    left_out = re.findall(r"^eventfilter\(action\(exclude\),(.*)$", text, re.MULTILINE)
+    assert left_out == [f"name(DialEnd),header(Exten),method(exact)) = {untold}"]
+    assert told != untold
+
+
 def test_no_event_that_somebody_reads_is_disabled() -> None:
     """What the AMI user's filters let through is not switched off before it reaches them."""
     text = (asterisk.TEMPLATES / "manager.conf").read_text()
