@@ -175,6 +175,7 @@ def countries() -> str:
             for dialled in emergency_forms(number, COUNTRIES[country].calling):
                 lines.append(f"exten => {dialled},1,Set(PBX_HELP={number})")
                 lines.append(" same => n,Goto(emergency,s,1)")
+        lines.append("exten => h,1,GotoIf(${PBX_BY}?ended,${PBX_END},1)")
         lines += ["", f"[phones-{name}]", f"include => emergency-{name}", "include => phones"]
         lines += ["", *_national(COUNTRIES[country])]
     return "\n".join(lines) + "\n"

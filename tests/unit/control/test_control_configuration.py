@@ -15,6 +15,7 @@ from pbxcore.settings import Settings, Trunk
 # pyst2 leaves each file that it has read to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*unclosed file.*:ResourceWarning")
 DIALPLAN = (asterisk.TEMPLATES / "extensions.conf").read_text()
+END = r"^exten => h,1,GotoIf\(.*\?ended,\$\{PBX_END\},1\)$"
 
 
 @pytest.fixture
@@ -115,7 +116,14 @@ def test_a_second_question_of_a_channel_finds_nothing_of_the_first() -> None:
 def test_a_call_has_an_end_wherever_it_is_hung_up(context: str) -> None:
     """Also on its way from one question to the next one."""
     section = DIALPLAN.partition(f"\n[{context}]")[2].partition("\n[")[0]
-    assert re.search(r"^exten => h,1,GotoIf\(.*\?ended,\$\{PBX_END\},1\)$", section, re.MULTILINE)
+    assert re.search(END, section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("country", [name.lower() for name in COUNTRIES])
+def test_a_call_has_an_end_on_its_way_to_an_emergency_number(country: str) -> None:
+    """Whoever was asked for before and is sent there leaves an end, too, as from any other context."""
+    section = asterisk.countries().partition(f"[emergency-{country}]")[2].partition("\n[")[0]
+    assert re.search(END, section, re.MULTILINE)
 
 
 def test_constants_stand_where_they_are_used(written: Path) -> None:
