@@ -13,7 +13,8 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 from dialplan.build import build_plan
 from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
-from pbxcore import phones, publication
+from pbxcore import phones, publication, published, switches
 from pbxcore.machine import asterisk, debian, ports, services
 from pbxcore.machine.running import settings_of_running
 from pbxcore.practice import baresip, sipp, tone
@@ -174,8 +175,19 @@ class Pbx:
             found[:] = [r for r in self.legs() if r[3] == call and r[7] == "CALL_END"]
             return bool(found)
 
-        self.until(ended)
+        self.until(ended, seen=lambda: [record for record in self.legs() if record[3] == call])
         return dict(word.split("=", 1) for word in found[0][8].split("|"))
+
+    def ends_since(self, before: int) -> list[str]:
+        """Give the ends of calls that began after so many leg records; ends of earlier ones may come late."""
+        later = self.legs()[before:]
+        begun = {record[4] for record in later if record[1] == "CHAN_START"}
+        return [record[8] for record in later if record[7] == "CALL_END" and record[4] in begun]
+
+    def hang_up(self) -> None:
+        """End every call, and wait until none is left."""
+        self.asterisk("channel request hangup all")
+        self.until(lambda: "0 active channels" in self.asterisk("core show channels count"))
 
     def trunk_legs(self, linkedid: str) -> list[dict[str, Any]]:
         """Wait for the end of each trunk leg of a call; give their words, and their seconds if answered."""
@@ -214,13 +226,27 @@ class Pbx:
     def status(self, name: str) -> dict[str, Any]:
         """Ask control or standby how it is; empty when it does not answer."""
         try:
-            with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(2)
-                line.connect(str(self.settings.run_dir / f"{name}.sock"))
-                line.sendall(b'{"do": "status"}\n')
-                return dict(json.loads(line.makefile().readline()))
+            return self._ask(name)
         except OSError:
             return {}
+
+    def _ask(self, name: str, do: str = "status", *, limit_s: float = 2.0) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(limit_s)
+            line.connect(str(self.settings.run_dir / f"{name}.sock"))
+            line.sendall(json.dumps({"do": do}).encode() + b"\n")
+            if not (answer := line.makefile().readline()):
+                raise ConnectionResetError(name)  # it ended in between
+            return dict(json.loads(answer))
+
+    def _has_written(self, name: str) -> bool:
+        """Tell whether no decision may still come to a log: who is gone writes no more, who stalls may."""
+        try:
+            return not self._ask(name).get("unwritten")
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> None:
         """End a process of ours, however it is."""
@@ -232,11 +258,12 @@ class Pbx:
             process.kill()
             process.wait(10)
 
-    def until(self, happened: Callable[[], bool]) -> None:
-        """Wait for something that happens elsewhere."""
+    def until(self, happened: Callable[[], bool], *, seen: Callable[[], object] = str) -> None:
+        """Wait for something that happens elsewhere; if it does not, tell what is seen instead."""
         deadline = time.monotonic() + LIMIT_S
         while not happened():
-            assert time.monotonic() < deadline, f"it did not happen within {LIMIT_S} s"
+            if time.monotonic() > deadline:
+                pytest.fail(f"it did not happen within {LIMIT_S} s, but {seen() or 'nothing'}")
             time.sleep(0.02)
 
     def asterisk(self, line: str) -> str:
@@ -268,13 +295,30 @@ class Pbx:
         calls = {m.header("Call-ID") for m in messages if m.start.startswith(f"INVITE sip:{number}")}
         return [message for message in messages if message.header("Call-ID") in calls]
 
+    def talk(self, number: str) -> tuple[float, float]:
+        """Wait until the far end has noted a call to a number and its end; give both instants, of the first.
+
+        It is a program of its own: the caller's phone and our records may be done with the call before.
+        """
+        found: list[float] = []
+
+        def over() -> bool:
+            messages = self.far_end(number)
+            answered = [m.at for m in messages if m.status == sipp.OK and m.method == "INVITE"]
+            ended = [m.at for m in messages if m.start.startswith("BYE")]
+            found[:] = answered[:1] + ended[:1]
+            return bool(answered and ended)
+
+        self.until(over, seen=lambda: [message.start for message in self.far_end(number)])
+        return found[0], found[1]
+
     def decisions(self, name: str = "control") -> list[dict[str, Any]]:
         """Give what was decided so far, once all of it is written.
 
         A decision stands in the log a moment after its call went on: without waiting, a test would take the
         one of a call before for that of its own, and count it among those that come later.
         """
-        self.until(lambda: not self.status(name).get("unwritten"))
+        self.until(lambda: self._has_written(name))
         path = self.settings.decisions / f"{name}.ndjson"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -290,7 +334,7 @@ class Pbx:
             found[:] = [one for one in self.decisions(name)[since:] if facts.items() <= one["facts"].items()]
             return bool(found)
 
-        self.until(came)
+        self.until(came, seen=lambda: [one["facts"] for one in self.decisions(name)[since:]])
         return found[-1]
 
     def decided_since(self, before: int, calls: int) -> list[dict[str, Any]]:
@@ -309,6 +353,26 @@ class Pbx:
             self.settings.published,
             Index(revisions={plan.tenant: revision}, trunks=plan.trunks, carriers=self.settings.carriers),
         )
+
+    def put_in_force(self, document: dict[str, Any]) -> None:
+        """Publish a document of the tenant as its next revision, and wait until all go by it."""
+        self.publish(document, 1 + published.read_index(self.settings.published).revisions["acme"])
+        assert self._ask("standby", "reload", limit_s=LIMIT_S)["ok"]
+        assert self._ask("control", "reload", limit_s=LIMIT_S) == {"ok": True, "asterisk": "done"}
+
+    @contextlib.contextmanager
+    def in_force(self, document: dict[str, Any]) -> Iterator[None]:
+        """Let a document of the tenant be in force inside the block; afterwards its own is again."""
+        self.put_in_force(document)
+        try:
+            yield
+        finally:
+            self.put_in_force(self.tenant)
+
+    def clear_switches(self, tenant: str) -> None:
+        """Take back what users have switched: the next test begins without it."""
+        known = switches.read(self.settings.switches_db).of(tenant, datetime.now(UTC))
+        switches.keep(self.settings.switches_db, [replace(one, value="") for one in known])
 
 
 def hung_up(pbx: Pbx, linkedid: str) -> list[str]:

@@ -47,8 +47,7 @@ def limited(pbx: Pbx) -> Pbx:
 def quiet(limited: Pbx) -> Iterator[Pbx]:
     """Give the PBX without calls, and end those of the test."""
     yield limited
-    limited.asterisk("channel request hangup all")
-    limited.until(lambda: "0 active channels" in limited.asterisk("core show channels count"))
+    limited.hang_up()
     if "control" not in limited.running:
         limited.serve("control")
 

@@ -37,10 +37,10 @@ async def _call(pbx: Pbx, runs: Runs, number: str, talk_ms: int = 200) -> int:
     """Call from p10 and give the final status, once the call's end is recorded."""
     anna = pbx.phone("p10")
     await anna.register()
-    before = len(_ends(pbx))
+    before = len(pbx.legs())
     runs.append(caller := await anna.call(number, talk_ms=talk_ms))
     said = await caller.wait()
-    await asyncio.to_thread(pbx.until, lambda: len(_ends(pbx)) > before)
+    await asyncio.to_thread(pbx.until, lambda: bool(pbx.ends_since(before)))
     return max(m.status for m in said if m.method == "INVITE" and m.status != 401)
 
 

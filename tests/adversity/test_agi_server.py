@@ -281,7 +281,10 @@ async def test_too_many_sessions_are_refused(server: Server, monkeypatch: pytest
     monkeypatch.setattr(fastagi, "MAX_SESSIONS", 1)
     _, holding = await asyncio.open_connection("127.0.0.1", server.port)
     holding.write(REQUEST[:10])
-    await asyncio.sleep(0.05)  # until it is a session
+    assert server.listening
+    async with asyncio.timeout(60):
+        while not server.listening.open:  # noqa: ASYNC110 — there is no event
+            await asyncio.sleep(0.01)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(REQUEST)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
