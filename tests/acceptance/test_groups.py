@@ -36,9 +36,19 @@ from tests.acceptance.crew import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.acceptance.conftest import Pbx
+
+
+@pytest.fixture(autouse=True)
+def _restored(pbx: Pbx) -> Iterator[None]:
+    """Leave no call to the next test, nobody who has logged out, and no office that is open."""
+    yield
+    pbx.hang_up()
+    pbx.clear_switches("crew")
+    pbx.asterisk("dialplan set global LEFT 0")
+    pbx.asterisk("database deltree left")
 
 
 def _rung(taken: dict[str, sipp.Run]) -> dict[str, list[str]]:
@@ -169,11 +179,11 @@ async def _rung_by_a_call(pbx: Pbx, taken: dict[str, sipp.Run]) -> list[str]:
     begun = time.time()
     with contextlib.suppress(sipp.SippError):
         await _call(pbx, NUMBERS[Strategy.LINEAR])
-    return [
-        number
-        for number, run in taken.items()
-        if any(m.at > begun and m.method == "INVITE" for m in run.messages())
-    ]
+    return [number for number, run in taken.items() if _is_rung(run, begun)]
+
+
+def _is_rung(phone: sipp.Run, begun: float) -> bool:
+    return any(m.at > begun and m.method == "INVITE" for m in phone.messages())
 
 
 async def test_who_is_back_rings_though_the_clock_was_set_back(pbx: Pbx, crew: Plan, runs: Runs) -> None:
@@ -185,8 +195,6 @@ async def test_who_is_back_rings_though_the_clock_was_set_back(pbx: Pbx, crew: P
     await dial_code(pbx, runs, "p20", "*51")
     runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), talk_ms=300))
     said = await caller.wait()
-    pbx.asterisk("dialplan set global LEFT 0")
-    pbx.asterisk("database deltree left")
     assert max(m.status for m in said if m.method == "INVITE") == 200
 
 
@@ -258,24 +266,21 @@ async def test_who_has_a_call_is_passed_over(pbx: Pbx, crew: Plan, runs: Runs) -
     del crew
     talks = sipp.answering(ring_ms=0, talk_ms=sipp.LONG_MS)
     taken = await take(pbx, runs, dict.fromkeys(("20", "21"), talks))
-    caller = pbx.phone("p22", tenant="crew")
-    await caller.register()
-    runs.append(first := await caller.call("61", talk_ms=4_000))
-    await first.until(status=200)
     second = pbx.phone("p23", tenant="crew")
     await second.register()
-    for number, before in (("21", first), ("20", None)):
-        begun = time.time()
-        runs.append(call := await second.call("61", talk_ms=100))
-        await call.wait()
-        rung = [
-            n
-            for n, run in taken.items()
-            if any(m.at > begun and m.method == "INVITE" for m in run.messages())
-        ]
-        assert rung == [number]
-        if before:
-            await before.wait()
+    rung = []
+    async with pbx.baresip("p22", tenant="crew") as first:
+        await first.register()
+        await first.command("dial", "61")
+        await first.until("CALL_ESTABLISHED")
+        for _ in ("it talks", "it has talked"):
+            begun = time.time()
+            runs.append(call := await second.call("61", talk_ms=100))
+            await call.wait()
+            rung.append([number for number, run in taken.items() if _is_rung(run, begun)])
+            await first.command("hangup")
+            await asyncio.to_thread(pbx.hang_up)
+    assert rung == [["21"], ["20"]]
 
 
 async def test_who_is_busy_with_two_calls_takes_the_second(pbx: Pbx, crew: Plan, runs: Runs) -> None:
@@ -288,4 +293,3 @@ async def test_who_is_busy_with_two_calls_takes_the_second(pbx: Pbx, crew: Plan,
         runs.append(caller := await phone.call("30", talk_ms=sipp.LONG_MS))
         await caller.until(status=status)
     assert sent(taken["30"], "INVITE") == 2
-    pbx.asterisk("channel request hangup all")

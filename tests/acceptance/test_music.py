@@ -50,6 +50,15 @@ def _with_music(pbx: Pbx, music: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+async def _talk(caller: Baresip, called: Baresip) -> None:
+    """Let a phone call extension 11, and wait until that hears its voice."""
+    await called.register()
+    await caller.register()
+    await caller.command("dial", "11")
+    await caller.until("CALL_ESTABLISHED")
+    await until_heard(called, VOICE, 0.5)
+
+
 async def _heard(caller: sipp.Run, called: Baresip) -> tuple[int, ...]:
     """Wait until a call is over; give what the called side has heard. A sipp phone echoes its voice."""
     await caller.wait()
@@ -87,17 +96,18 @@ async def test_an_extension_may_have_music_of_its_own(music: Pbx, runs: Runs) ->
         assert await _heard(doris, bruno) == (VOICE, BRAND, VOICE)
 
 
-async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path, runs: Runs) -> None:
+async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path) -> None:
     """The list is played from its first sound to its last, and from the first again."""
     for name, hz in (("b", WAITING), ("c", BRAND), ("a", SECOND)):
         file = tone.write(tmp_path / f"{name}.wav", hz, duration_s=1)
         sounds.add(music.settings.sounds, "acme", file)
     music.publish(_with_music(music, {"waiting": ["b", "c", "a"], "brand": ["brand"]}), 3)
     assert _reload(music)["asterisk"] == "done"
-    async with music.baresip("p11", answers=True) as bruno:
-        await bruno.register()
-        runs.append(anna := await music.phone("p10").call("11", holds=1, hold_ms=3_800))
-        assert await _heard(anna, bruno) == (VOICE, WAITING, BRAND, SECOND, WAITING, VOICE)
+    async with music.baresip("p11", answers=True) as bruno, music.baresip("p10") as anna:
+        await _talk(anna, bruno)
+        await anna.command("hold")
+        await until_heard(bruno, WAITING, 1.5)  # a second time
+        assert tone.heard(bruno.heard(), TONES)[:5] == (VOICE, WAITING, BRAND, SECOND, WAITING)
 
 
 async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Runs) -> None:
@@ -145,7 +155,7 @@ def _with_announcements(pbx: Pbx) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("caller", "welcome"), [("+390612345678", SECOND), ("+4915112345678", BRAND)])
 async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
-    music: Pbx, runs: Runs, tmp_path: Path, caller: str, welcome: int
+    music: Pbx, tmp_path: Path, caller: str, welcome: int
 ) -> None:
     """A caller from Italy is welcomed in Italian, others in the tenant's language; then a sound repeats.
 
@@ -159,11 +169,11 @@ async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
         await outside.call_in("+493055500113")
         await outside.until("CALL_CLOSED")
         assert tone.heard(outside.heard(), TONES) == (welcome,)
-    bruno = music.phone("p11")
-    await bruno.register()
-    runs.append(await bruno.take(sipp.answering(ring_ms=2_500)))
-    async with music.outsider(caller) as outside:
+    async with music.baresip("p11") as bruno, music.outsider(caller) as outside:
+        await bruno.register()
         await outside.call_in("+493055500111")
+        await until_heard(outside, WAITING, 2.2)
+        await bruno.command("accept")
         await outside.until("CALL_ESTABLISHED")
         await until_heard(outside, VOICE, 0.5)
         await outside.command("hangup")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from pbxcore.machine import services
 from pbxcore.practice import sipp, tone
 from pbxcore.published import Index
 from rating.store import stream
-from tests.acceptance.conftest import CLOCKS_S, SERVE, TENANT
+from tests.acceptance.conftest import CLOCKS_S, SERVE, TENANT, until_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ VOICE = (
 )
 BEFORE_REFER_S = 0.3
 SEEN_LIMIT_S = 60.0
+TALK_S = 1.0  # of those who were connected; they talk until they are ended, however long connecting them took
 BETA: dict[str, Any] = {
     "version": 1,
     "tenant": "beta",
@@ -62,14 +64,15 @@ class Paying:
     async def rated(self, *numbers: str) -> list[RatedLeg]:
         """Wait until each of these numbers has a rated leg; give all of theirs, in this order."""
         connection = await connect(self.url, application="test")
+        deadline = time.monotonic() + SEEN_LIMIT_S
         try:
-            async with asyncio.timeout(SEEN_LIMIT_S):
-                while True:
-                    legs = [entry.leg for entry in await stream.rated_since(connection, 0)]
-                    found = [leg for number in numbers for leg in legs if leg.number == number]
-                    if {leg.number for leg in found} == set(numbers):
-                        return found
-                    await asyncio.sleep(0.05)
+            while True:
+                legs = [entry.leg for entry in await stream.rated_since(connection, 0)]
+                found = [leg for number in numbers for leg in legs if leg.number == number]
+                if {leg.number for leg in found} == set(numbers):
+                    return found
+                assert time.monotonic() < deadline, f"of {numbers} are rated {found}"
+                await asyncio.sleep(0.05)
         finally:
             await connection.close()
 
@@ -85,9 +88,7 @@ class Paying:
 
     def paid(self, leg: RatedLeg) -> tuple[str, str, str]:
         """Give who pays for a leg and why; its seconds must be those of the far end."""
-        far = self.pbx.far_end(leg.number)
-        answered = next(m.at for m in far if m.status == sipp.OK and m.method == "INVITE")
-        ended = next(m.at for m in far if m.start.startswith("BYE"))
+        answered, ended = self.pbx.talk(leg.number)
         assert leg.duration_us / 1e6 == pytest.approx(ended - answered, abs=CLOCKS_S)
         return leg.account, leg.payer, leg.why
 
@@ -172,10 +173,12 @@ async def test_two_outside_parties_are_left_talking(paying: Paying, runs: Runs) 
     anna, again = await paying.phone("p10"), paying.pbx.phone("p10")
     runs.append(one := await anna.call("06641123001", talk_ms=3_600_000))
     await one.until(status=sipp.OK, text="m=audio")
-    runs.append(two := await again.call("066411230222", talk_ms=3_600_000))
+    runs.append(two := await again.call("06641123002", talk_ms=3_600_000))
     await two.until(status=sipp.OK, text="m=audio")
     left = await anna.transfer(one, two, port=paying.pbx.port())
-    first, second = await paying.rated("+496641123001", "+4966411230222")
+    await asyncio.sleep(TALK_S)
+    await asyncio.to_thread(paying.pbx.hang_up)
+    first, second = await paying.rated("+496641123001", "+496641123002")
     for leg in (first, second):
         assert paying.paid(leg) == ("acme", "acme/10", "call")
         assert leg.ended_us / 1e6 > left + 0.5
@@ -188,13 +191,13 @@ async def test_a_caller_is_connected_with_an_outside_party(paying: Paying, runs:
     async with paying.pbx.outsider("+4915112345678", tone_hz=VOICE) as caller:
         await caller.call_in("+493055500111")
         await caller.until("CALL_ESTABLISHED")
-        runs.append(asked := await again.call("066411240222", talk_ms=3_600_000))
+        runs.append(asked := await again.call("06641124001", talk_ms=3_600_000))
         await asked.until(status=sipp.OK, text="m=audio")
         await bruno.transfer(taken, asked, port=paying.pbx.port())
-        before_s = tone.heard_s(caller.heard(), VOICE)
+        await until_heard(caller, VOICE, tone.heard_s(caller.heard(), VOICE) + TALK_S)
+        await caller.command("hangup")
         await caller.until("CALL_CLOSED")
-        assert tone.heard_s(caller.heard(), VOICE) > before_s + 1.0
-    (leg,) = await paying.rated("+4966411240222")
+    (leg,) = await paying.rated("+496641124001")
     assert paying.paid(leg) == ("acme", "acme/11", "call")
 
 
@@ -202,13 +205,15 @@ async def test_a_leg_stays_with_who_called_when_a_colleague_takes_over(paying: P
     """Anna calls outside and connects Bruno after asking him: one leg, hers until Bruno's call ends."""
     anna, again, bruno = await paying.phone("p10"), paying.pbx.phone("p10"), await paying.phone("p11")
     runs.append(taken := await bruno.take(sipp.answering(ring_ms=0)))
-    runs.append(one := await anna.call("066411250222", talk_ms=3_600_000))
+    runs.append(one := await anna.call("06641125001", talk_ms=3_600_000))
     await one.until(status=sipp.OK, text="m=audio")
     runs.append(two := await again.call("11", talk_ms=3_600_000))
     await two.until(status=sipp.OK, text="m=audio")
     await anna.transfer(one, two, port=paying.pbx.port())
+    await asyncio.sleep(TALK_S)
+    await asyncio.to_thread(paying.pbx.hang_up)
     ended = (await taken.wait())[-1].at
-    (leg,) = await paying.rated("+4966411250222")
+    (leg,) = await paying.rated("+496641125001")
     assert paying.paid(leg) == ("acme", "acme/10", "call")
     assert leg.ended_us / 1e6 == pytest.approx(ended, abs=CLOCKS_S)
 
