@@ -82,17 +82,14 @@ async def test_presence_follows_a_phone_that_was_added_later(pbx: Pbx, runs: Run
     """Who asks for presence sees a new extension close and open with its phone's registration."""
     changed = copy.deepcopy(pbx.tenant)
     changed["extensions"]["15"] = {"name": "Frieda", "devices": [{"device": "p15"}]}
-    pbx.publish(changed, 2)
-    assert _reload(pbx) == {"ok": True, "asterisk": "done"}
-    runs.append(watcher := await pbx.phone("p13").subscribe("15", event="presence"))
-    closed = await _sees(watcher, "<basic>closed</basic>")
-    frieda = pbx.phone("p15")
-    await frieda.register()
-    opened = await _sees(watcher, "<basic>open</basic>", closed)
-    await frieda.register(expires_s=0)
-    await _sees(watcher, "<basic>closed</basic>", opened)
-    pbx.publish(pbx.tenant, 3)
-    assert _reload(pbx)["asterisk"] == "done"
+    with pbx.in_force(changed):
+        runs.append(watcher := await pbx.phone("p13").subscribe("15", event="presence"))
+        closed = await _sees(watcher, "<basic>closed</basic>")
+        frieda = pbx.phone("p15")
+        await frieda.register()
+        opened = await _sees(watcher, "<basic>open</basic>", closed)
+        await frieda.register(expires_s=0)
+        await _sees(watcher, "<basic>closed</basic>", opened)
 
 
 async def test_presence_is_right_after_a_reload_of_sip(pbx: Pbx, runs: Runs) -> None:
@@ -101,9 +98,11 @@ async def test_presence_is_right_after_a_reload_of_sip(pbx: Pbx, runs: Runs) -> 
     await bruno.register()
     pbx.until(lambda: _is_followed(pbx, "acme-p11"))
     pbx.stop("control")
-    pbx.asterisk("module reload res_pjsip.so")
-    assert not _is_followed(pbx, "acme-p11")
-    pbx.serve("control")
+    try:
+        pbx.asterisk("module reload res_pjsip.so")
+        assert not _is_followed(pbx, "acme-p11")
+    finally:
+        pbx.serve("control")
     pbx.until(lambda: _is_followed(pbx, "acme-p11"))
     runs.append(watcher := await pbx.phone("p13").subscribe("11", event="presence"))
     opened = await _sees(watcher, "<basic>open</basic>")
@@ -120,22 +119,19 @@ async def test_a_lamp_changes_with_the_plan(pbx: Pbx, runs: Runs) -> None:
     changed = copy.deepcopy(pbx.tenant)
     changed["extensions"]["11"]["devices"].append({"device": "p21"})
     changed["extensions"]["14"] = {"name": "Emil", "devices": [{"device": "p14"}]}
-    pbx.publish(changed, 2)
-    assert _reload(pbx) == {"ok": True, "asterisk": "done"}
-    added, emil = pbx.phone("p21"), pbx.phone("p14")
-    for phone in (added, emil):
-        await phone.register()
-        runs.append(await phone.take(sipp.answering(ring_ms=300)))
-    runs.append(second := await pbx.phone("p13").subscribe("14"))
-    idle = await _sees(second, IDLE)
-    runs.append(caller := await anna.call("11", talk_ms=300))
-    await _sees(watcher, IN_USE)
-    await caller.wait()
-    runs.append(caller := await anna.call("14", talk_ms=300))
-    rings = await _sees(second, RINGING, idle)
-    await caller.wait()
-    pbx.publish(pbx.tenant, 3)
-    assert _reload(pbx)["asterisk"] == "done"
+    with pbx.in_force(changed):
+        added, emil = pbx.phone("p21"), pbx.phone("p14")
+        for phone in (added, emil):
+            await phone.register()
+            runs.append(await phone.take(sipp.answering(ring_ms=300)))
+        runs.append(second := await pbx.phone("p13").subscribe("14"))
+        idle = await _sees(second, IDLE)
+        runs.append(caller := await anna.call("11", talk_ms=300))
+        await _sees(watcher, IN_USE)
+        await caller.wait()
+        runs.append(caller := await anna.call("14", talk_ms=300))
+        rings = await _sees(second, RINGING, idle)
+        await caller.wait()
     await _sees(second, "Subscription-State: terminated", rings)
     runs.append(late := await pbx.phone("p13").subscribe("14"))
     await late.until(status=404)
