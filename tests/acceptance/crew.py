@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dialplan.build import build_plan
 from dialplan.plan import Plan, Strategy
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
+from pbxcore.control.turns import Turns
 from pbxcore.practice import sipp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
 BUSY = sipp.answering(ring_ms=0, start_at="refuse", code=486)
 CALLS = 20
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 MEMBERS = tuple(str(number) for number in range(20, 30))
 OBEYS, WITH_21_FIRST, MOBILE_FIRST = "+493055530023", "+493055530024", "+493055530025"
 LATE, OUTSIDE, OFFICE, MOBILE = "+493055530020", "+493055530021", "+493055530022", "+436641110060"
@@ -137,10 +140,19 @@ async def take(pbx: Pbx, runs: Runs, answering: dict[str, str]) -> dict[str, sip
     return dict(zip(answering, started, strict=True))
 
 
-async def forget(pbx: Pbx) -> None:
-    """Begin without memory of the calls of other tests, whose members have answered more or less."""
+async def forget(pbx: Pbx, *, but: Sequence[str] = ()) -> None:
+    """Begin without memory of the calls of other tests, whose members have answered more or less.
+
+    Where nothing is known of any member of a group a draw says who rings first. `but` names payers who have
+    taken a call on an earlier day.
+    """
     pbx.stop("control")
     pbx.settings.turns_file.unlink(missing_ok=True)
+    if but:
+        turns = Turns(pbx.settings.turns_file)
+        for payer in but:
+            turns.answered("of an earlier day", payer, EARLIER, EARLIER.date())
+        turns.save()
     await start_control(pbx)
 
 
