@@ -18,7 +18,7 @@ def numbers_twice(subject: Subject) -> Iterator[Finding]:
     """A number leads to one place."""
     holders: dict[str, str] = {number: number for number in subject.numbers}
     for number, one in subject.numbers.items():
-        stands_for = one.number.stands_for
+        stands_for = None if subject.stands_for_itself(one) else one.number.stands_for  # that is told once
         if stands_for and holders.setdefault(stands_for, number) != number:
             yield Finding(
                 path=("numbers", one.key, "stands_for"),

@@ -19,6 +19,22 @@ def portings_that_cannot_be(subject: Subject) -> Iterator[Finding]:
 
 
 @check
+def numbers_that_stand_for_themselves(subject: Subject) -> Iterator[Finding]:
+    """A number stands for another: one that is its own temporary number would be nobody's after its grace."""
+    written = subject.numbers.values()
+    own = {one.key: one.number.stands_for for one in written if subject.stands_for_itself(one)}
+    for key, meant in own.items():
+        what = "itself" if subject.spec.numbers[key].stands_for == key else f"a number of its own, {meant}"
+        yield Finding(
+            path=("numbers", key, "stands_for"),
+            code="stands-for-itself",
+            message=f"{key} stands for {what}",
+            remedy="name the customer's own number, which lives at the old provider still; if this one is "
+            "ours already, leave out stands_for and porting",
+        )
+
+
+@check
 def portings_that_are_to_come(subject: Subject) -> Iterator[Finding]:
     """A confirmation is of what has happened: from then on emergency centres are shown the number."""
     if subject.at is None or ("time_zone",) in subject.left_out:

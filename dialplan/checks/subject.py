@@ -74,6 +74,11 @@ class Subject:
         """Every number of the tenant, blocks written out."""
         return numbers_of(self.spec)
 
+    def stands_for_itself(self, one: Written) -> bool:
+        """Tell whether a number stands for one of its own entry."""
+        meant = self.numbers.get(one.number.stands_for or "")
+        return meant is not None and meant.key == one.key
+
     @cached_property
     def shared_rights(self) -> Mapping[str, Rights]:
         """The rights under `rights`."""

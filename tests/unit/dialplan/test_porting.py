@@ -79,6 +79,25 @@ def test_a_porting_that_cannot_be_is_found(number: dict[str, Any], code: str) ->
 
 
 @pytest.mark.parametrize(
+    ("stands_for", "ddi", "words"),
+    [
+        (T, None, f"{T} stands for itself"),
+        (T, 2, f"{T} stands for itself"),
+        (f"{T}0", 2, f"{T} stands for a number of its own"),
+        (f"{T}12", 2, f"{T} stands for a number of its own"),
+        (T[:-1], 1, f"{T} stands for a number of its own"),  # its digit 0 is the block itself
+    ],
+)
+def test_a_number_that_stands_for_itself_is_found_once(stands_for: str, ddi: int | None, words: str) -> None:
+    """It would be released after its grace, and nobody's: a mistake of its own, with a remedy."""
+    wrong = spec({"confirmed": "2026-11-01T06:00"}, stands_for=stands_for, ddi=ddi)
+    found = [one for one in check_tenant(wrong, trunks=("carrier",)) if one.code != "no-callback-number"]
+    assert [(one.path, one.code) for one in found] == [(("numbers", T, "stands_for"), "stands-for-itself")]
+    assert found[0].message.startswith(words)
+    assert "leave out stands_for and porting" in found[0].remedy
+
+
+@pytest.mark.parametrize(
     ("confirmed", "wrong"),
     [("2026-12-01T13:01", True), ("2026-12-01T12:01Z", True), ("2026-12-01T13:00", False), (None, False)],
 )
