@@ -35,6 +35,7 @@ from pbxcore import (
     contract_log,
     crediting,
     database,
+    departing,
     entitling,
     lasting,
     offers,
@@ -82,8 +83,8 @@ class Applied:
         offers: changes of contracts that would allow what was refused; each can be ordered.
         stale: documents made from an older revision than the one in force; nothing is stored with any.
         published: which tenants were put in force, and what the processes said to it.
-        notes: what accounts book otherwise than their contracts sell; which rules send calls to numbers
-            without a price, unless it is pending.
+        notes: ported numbers that are given up; what accounts book otherwise than their contracts sell; which
+            rules send calls to numbers without a price, unless it is pending.
         pending: why what is stored is not published yet; it follows by itself. Empty: it is published.
         in_force_ms: from the moment it was stored to the last acknowledgement.
     """
@@ -161,6 +162,7 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
             findings += beyond
             if findings:
                 return findings, notes
+            notes += await departing.notes(connection, documents)
             notes += await paying.to_do(connection, documents)
             return findings, notes + await unbooked.to_do(connection, documents)
     finally:
@@ -246,6 +248,7 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
         findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
         if findings:
             return Applied(findings=findings)
+        notes = await departing.notes(connection, documents)
         try:
             async with connection.transaction():  # a savepoint: all of it, or what refuses it
                 ordered = (await first(connection),) if first else ()
@@ -257,7 +260,7 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
             return Applied(findings=offers.findings(documents, error, offered), offers=offered)
         except (RefusedError, entitling.UndoneError) as error:
             return Applied(findings=_whole(documents, error))
-        notes = await unbooked.to_do(connection, documents)
+        notes += await unbooked.to_do(connection, documents)
         commit.receipt = await _receipt(connection, changes, author)
     return Applied(changes=changes, notes=notes)
 
@@ -342,7 +345,8 @@ async def _check_lasting(
             found += locate(document, await paying.changed(connection, document.spec))
         elif isinstance(document.spec, TenantSpec) and key(document) not in based:
             found += locate(document, await lasting.portings_forgotten(connection, document.spec))
-    return found
+    tenants = {document.id for document in documents if document.kind == "tenant" and key(document) in based}
+    return [*found, *await departing.refusals(connection, documents, tenants)]
 
 
 async def _check_contracts(connection: Connection, documents: Sequence[Read]) -> list[Located]:

@@ -15,3 +15,11 @@ SELECT EXISTS (
           WHERE stay.first_us <= leg.answered_us ORDER BY stay.first_us DESC LIMIT 1
       )
 );
+
+-- name: ported
+-- Tenants in force, of these, that have a number whose porting is confirmed.
+SELECT id, document
+FROM (SELECT DISTINCT ON (id) id, document, removed FROM revision
+      WHERE kind = 'tenant' AND id = ANY ($1::text[]) ORDER BY id, revision DESC) AS newest
+WHERE NOT removed AND jsonb_path_exists(document, '$.numbers.*.porting.confirmed')
+ORDER BY id;

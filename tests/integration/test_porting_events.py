@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
-from pbxcore import database, door, phones, porting, published, revisions, turn
+from pbxcore import database, documents, door, phones, porting, published, revisions, turn
+from pbxcore.base import with_base
 from pbxcore.cli import app
 from pbxcore.control.confirmations import Confirmations
 from pbxcore.settings import Settings, Trunk
@@ -250,3 +251,65 @@ async def test_a_document_from_before_the_porting_does_not_take_it_back(settings
     meant = await door.apply(settings, [file], author="operator", base=2)
     assert not meant.findings
     assert callback(settings) == T
+
+
+def without_entry(source: str) -> str:
+    """Take T's entry out of the document; another number does what N did."""
+    start = source.index(f'  "{T}":')
+    end = source.index('  "+4930', start + 1)
+    rest = source[end:].replace("to: extension 11", "to: hours office", 1)
+    return source[:start] + rest.replace(N, "+493055500111")
+
+
+def renamed(source: str) -> str:
+    """Give T's entry the key N, as the manual says."""
+    start = source.index(f'  "{T}":')
+    end = source.index('  "+4930', start + 1)
+    return f'{source[:start]}  "{N}": {{to: hours office}}\n{source[end:]}'
+
+
+async def test_a_ported_number_that_is_left_out_is_refused_without_a_base(settings: Settings) -> None:
+    """N is known by T's entry alone: a file that may be older is refused, by check as by apply."""
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="call"), author="first call")
+    source = (await in_force(settings)).source
+    file = settings.state / "acme.yaml"
+    file.write_text(without_entry(source))
+    line = source[: source.index("numbers:")].count("\n") + 1
+    refused = await door.apply(settings, [file], author="operator")
+    told, _ = await door.compare(settings, documents.read([file])[0])
+    for found in (refused.findings, told):
+        assert [(one.finding.code, one.line) for one in found] == [("porting-forgotten", line)]
+        assert N in found[0].finding.message
+        assert f'rename that entry to "{N}"' in found[0].finding.remedy
+    assert callback(settings) == N
+
+
+async def test_a_ported_number_is_given_up_with_a_note(settings: Settings) -> None:
+    """From the revision in force it is meant: check and the door say it once, with the line."""
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="call"), author="first call")
+    file = settings.state / "acme.yaml"
+    file.write_text(with_base(without_entry((await in_force(settings)).source), 2))
+    _, checked = await door.compare(settings, documents.read([file])[0])
+    applied = await door.apply(settings, [file], author="operator")
+    assert not applied.findings
+    for notes in (checked, applied.notes):
+        (note,) = (one for one in notes if N in one.message)
+        assert (f"{file}:" in note.message, "unknown-number" in note.message) == (True, True)
+        assert f'"{N}"' in note.remedy
+    again = await door.apply(settings, [file], author="operator", base=3)
+    assert not [one for one in again.notes if N in one.message]
+
+
+async def test_a_ported_number_gets_an_entry_of_its_own_in_silence(settings: Settings) -> None:
+    """The renamed entry keeps N in service; of a plan that nobody confirmed nothing is said either."""
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="call"), author="first call")
+    file = settings.state / "acme.yaml"
+    file.write_text(renamed((await in_force(settings)).source))
+    kept = await door.apply(settings, [file], author="operator")
+    assert (kept.findings, [one for one in kept.notes if N in one.message]) == ((), [])
+    assert callback(settings) == N
+    file.write_text((CONFIG / "tenants/acme.yaml").read_text())
+    await door.apply(settings, [file], author="operator")
+    file.write_text(without_entry(file.read_text()))
+    removed = await door.apply(settings, [file], author="operator")
+    assert (removed.findings, [one for one in removed.notes if N in one.message]) == ((), [])
