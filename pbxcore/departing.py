@@ -101,7 +101,7 @@ async def _departing(connection: Connection, documents: Sequence[Read]) -> list[
         return []
     specs = (one.spec for one in documents)
     kept = {number for spec in specs if isinstance(spec, TenantSpec) for number in claims.numbers(spec)}
-    return [one for row in rows for one in _left_out(tenants[str(row["id"])], row, kept)]
+    return [one for row in rows for one in _left_out(tenants[str(row["id"])], dict(row), kept)]
 
 
 def _left_out(document: Read, row: Mapping[str, str], kept: Collection[str]) -> Iterator[Departing]:
