@@ -21,6 +21,7 @@ from pbxcore.settings import Settings
 from rating.money import text
 from rating.rated import Piece, RatedLeg, Source
 from rating.store import quarantine, stream
+from rating.store.positions import BeyondNewestError
 
 POLL_S = 0.25  # to a person that is at once
 AWAY_S = 1.0
@@ -112,13 +113,17 @@ async def rated(settings: Settings) -> AsyncIterator[str]:
     """Yield a line per leg that is rated from now on, the database's absences waited out."""
     since: int | None = None
     while True:
-        with contextlib.suppress(*database.AWAY):
+        try:
             async with _connection(settings) as connection:
                 since = await stream.position(connection) if since is None else since
                 async for entry in stream.follow(connection, since):
                     since = entry.position
                     if not entry.correction:  # a close may write a hundred thousand
                         yield rated_line(entry.leg)
+        except BeyondNewestError:  # an older database was restored
+            since = None
+        except database.AWAY:
+            pass
         await asyncio.sleep(AWAY_S)
 
 

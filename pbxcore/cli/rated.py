@@ -20,6 +20,7 @@ from rating import money
 from rating.periods import from_iso
 from rating.rated import Piece, Quarantine, RatedLeg, Source
 from rating.store import quarantine, stream
+from rating.store.positions import BeyondNewestError
 from rating.store.quarantine import Correction, Waiting
 from rating.store.stream import Entry
 from rating.wire import dump, leg_to_json
@@ -54,7 +55,7 @@ def rated(
         if follow or as_json:
             asyncio.run(_print_lines(since or 0, follow=follow))
         else:
-            _show(run(_recent(since)))
+            _show(run(_recent(since)), since)
 
 
 @waiting.command("list")
@@ -125,6 +126,8 @@ async def _print_lines(since: int, *, follow: bool) -> None:
                     sys.stdout.flush()
                     since = entry.position
                 return
+        except BeyondNewestError as beyond:
+            raise _no_position(beyond) from beyond
         except AWAY as away:
             if isinstance(away, BrokenPipeError):
                 raise
@@ -166,11 +169,17 @@ async def _release(key: str, correction: Correction) -> bool:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do something that needs the database; say so where it is away."""
+    """Do something that needs the database; say so where it is away, or a position is not there."""
     try:
         return asyncio.run(work)
+    except BeyondNewestError as beyond:
+        raise _no_position(beyond) from beyond
     except AWAY as away:
         raise no_database(away) from away
+
+
+def _no_position(beyond: BeyondNewestError) -> typer.Exit:
+    return fail(str(beyond), beyond.remedy, Exit.NO)
 
 
 @contextlib.asynccontextmanager
@@ -183,9 +192,9 @@ async def database_connection() -> AsyncIterator[Connection]:
         connection.terminate()  # it may wait for news; nothing of ours is under way
 
 
-def _show(entries: Sequence[Entry]) -> None:
+def _show(entries: Sequence[Entry], since: int | None) -> None:
     if not entries:
-        out.print("[dim]no rated legs yet[/]")
+        out.print(f"[dim]no rated legs {f'after {since} ' if since else ''}yet[/]")
         return
     out.print(listed(entries, datetime.now(UTC), roomy=out.roomy))
 

@@ -14,6 +14,7 @@ from pbxcore.database import AWAY, pool, url_of
 from pbxcore.database.queries import named
 from pbxcore.settings import Settings
 from rating.store import stream, thresholds
+from rating.store.positions import BeyondNewestError
 from rating.wire import dump
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def application(settings: Settings) -> FastAPI:
     async def rated(
         request: Request, since: Since = 0, limit: Limit = 1_000, accept: Annotated[str, Header()] = ""
     ) -> Response:
-        """Rated legs after a position, in order; as NDJSON where that is accepted."""
+        """Rated legs after a position, in order; as NDJSON where that is accepted. 409: no such position."""
         async with _database(request).acquire() as connection:
             entries = await stream.rated_since(connection, since, limit)
         lines = [stream.entry_to_json(entry) for entry in entries]
@@ -65,7 +66,7 @@ def application(settings: Settings) -> FastAPI:
     async def reached(
         request: Request, since: Since = 0, limit: Limit = 1_000, accept: Annotated[str, Header()] = ""
     ) -> Response:
-        """Allowances used to 80 and 100 percent, after a position, in order; as `rated` gives legs."""
+        """Allowances used to 80 and 100 percent, after a position, in order; otherwise as `/v1/rated`."""
         async with _database(request).acquire() as connection:
             events = await thresholds.since(connection, since, limit)
         lines = [thresholds.event_to_json(event) for event in events]
@@ -81,6 +82,7 @@ def application(settings: Settings) -> FastAPI:
 
     for error in AWAY:
         app.add_exception_handler(error, _away)
+    app.add_exception_handler(BeyondNewestError, _beyond)
     return app
 
 
@@ -106,3 +108,10 @@ async def _health(database: "asyncpg.Pool[asyncpg.Record]") -> JSONResponse:
 async def _away(request: Request, error: Exception) -> Response:
     del request
     return JSONResponse({"code": "database-away", "detail": type(error).__name__}, status_code=503)
+
+
+async def _beyond(request: Request, error: Exception) -> Response:
+    del request
+    assert isinstance(error, BeyondNewestError)
+    found = {"code": error.code, "detail": f"{error}; {error.remedy}", "newest": error.newest}
+    return JSONResponse(found, status_code=409)

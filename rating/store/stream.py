@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rating.rated import RatedLeg
 from rating.store.ledger import Connection
 from rating.store.named import named
+from rating.store.positions import must_be_reached
 from rating.store.rows import rated_leg_of
 from rating.wire import rated_to_json
 
@@ -51,9 +52,15 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
     return {**line, "type": "correction", "corrects": entry.corrects, "correction": entry.correction}
 
 
-async def rated_since(connection: Connection, position: int, limit: int = PAGE) -> Sequence[Entry]:
-    """Return the entries after a position, at most `limit`."""
-    rows = await connection.fetch(_SQL["rated_since"], position, limit)
+async def rated_since(connection: Connection, since: int, limit: int = PAGE) -> Sequence[Entry]:
+    """Return the entries after a position, at most `limit`; none after the newest.
+
+    Raises:
+        BeyondNewestError: there is no such position.
+    """
+    rows = await connection.fetch(_SQL["rated_since"], since, limit)
+    if since and not rows:
+        must_be_reached(since, await position(connection))
     return [_entry_of(row) for row in rows]
 
 
@@ -78,7 +85,11 @@ async def position(connection: Connection, shard: int = 0) -> int:
 
 
 async def follow(connection: Connection, since: int) -> AsyncIterator[Entry]:
-    """Yield every entry after a position, each once, and go on with those to come."""
+    """Yield every entry after a position, each once, and go on with those to come.
+
+    Raises:
+        BeyondNewestError: there is no such position, or no longer: an older database was restored.
+    """
     news = asyncio.Event()
     await connection.add_listener(CHANNEL, lambda *_: news.set())
     while True:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rating.store.ledger import Connection
 from rating.store.named import named
+from rating.store.positions import must_be_reached
 from rating.thresholds import Reached
 
 PAGE = 1_000
@@ -53,8 +54,15 @@ async def tell(connection: Connection, found: Collection[Reached], rated_positio
 
 
 async def since(connection: Connection, position: int, limit: int = PAGE) -> Sequence[Event]:
-    """Return the events after a position, at most `limit`."""
-    return [Event(**dict(row)) for row in await connection.fetch(_SQL["since"], position, limit)]
+    """Return the events after a position, at most `limit`; none after the newest.
+
+    Raises:
+        BeyondNewestError: there is no such position.
+    """
+    rows = await connection.fetch(_SQL["since"], position, limit)
+    if position and not rows:
+        must_be_reached(position, await connection.fetchval(_SQL["newest"]))
+    return [Event(**dict(row)) for row in rows]
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

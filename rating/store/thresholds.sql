@@ -13,3 +13,6 @@ WHERE NOT EXISTS (SELECT FROM threshold_event AS told
 -- name: since
 SELECT position, account, pool, percent, granted_s, used_s, rated_position, raised_at FROM threshold_event
 WHERE position > $1 ORDER BY position LIMIT $2
+
+-- name: newest
+SELECT coalesce(max(position), 0) FROM threshold_event

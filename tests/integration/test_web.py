@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -15,13 +16,14 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from pbxcore.cli import app
-from pbxcore.database import connect
+from pbxcore.cli import app, live
+from pbxcore.database import Connection, connect
 from pbxcore.settings import Ports, Settings
 from pbxcore.web import serve
 from rating.leg import Leg
 from rating.rated import Piece, Quarantine, Quarantined, RatedLeg, Source
-from rating.store import ledger, thresholds
+from rating.store import ledger, stream, thresholds
+from rating.store.positions import BeyondNewestError
 from rating.store.rows import line_of
 from rating.thresholds import Reached
 from rating.wire import rated_to_json
@@ -143,6 +145,12 @@ async def test_the_api_gives_the_stream_and_the_tenants(
         assert [(one["percent"], one["pool"]) for one in told["events"]] == [(100, "dach/mobile/2026-11-01")]
         assert told["position"] == 2
         assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
+        for what, newest in (("rated", 3), ("thresholds", 2)):
+            assert (await client.get(f"/v1/{what}", params={"since": newest})).status_code == 200
+            beyond = await client.get(f"/v1/{what}", params={"since": 99_999})
+            assert (beyond.status_code, beyond.json()["newest"]) == (409, newest), what
+            assert beyond.json()["code"] == "position-beyond-newest"
+            assert f"there is no position 99999: the newest is {newest}; go on" in beyond.json()["detail"]
         (tenant,) = (await client.get("/v1/tenants")).json()
         assert (tenant["id"], tenant["account"], tenant["extensions"]) == ("acme", "acme", 0)
         assert (tenant["name"], tenant["revision"], tenant["numbers"]) == ("Acme", 2, ["+49301"])
@@ -222,6 +230,93 @@ def test_rated_prints_the_stream_for_scripts_and_a_table_for_people(
     code, table = command("rated")
     assert code == 0
     assert all(part in table for part in ("acme/60", "+436641234567", "60 s dach/mobile/2026-11-01", "0.19"))
+
+
+@pytest.mark.parametrize(
+    ("words", "newest"),
+    [
+        (("rated",), 3),
+        (("rated", "--json"), 3),
+        (("rated", "--follow"), 3),
+        (("thresholds",), 2),
+        (("thresholds", "--json"), 2),
+    ],
+)
+def test_a_position_that_there_is_not_is_refused(
+    command: Callable[..., tuple[int, str]], words: tuple[str, ...], newest: int
+) -> None:
+    """Who waited there would miss what comes until then; the newest is where a follower waits, also 0."""
+    code, said = command(*words, "--since", str(newest + 1))
+    assert (code, f"no position {newest + 1}: the newest is {newest}" in said) == (1, True), said
+    assert f"go on after {newest}" in said
+    if "--follow" not in words:
+        code, said = command(*words, "--since", str(newest))
+        assert (code, said if "--json" in words else "") == (0, "")
+
+
+async def test_nothing_yet_is_no_mistake(
+    database: str, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    """An empty stream is read from 0; a transaction that fails takes its positions along: no gap."""
+    connection = await connect(database, application="test")
+    turn = await ledger.take_turn(connection)
+    assert turn is not None
+    failing = connection.transaction()
+    await failing.start()
+    last = await ledger.hold(connection, turn)
+    await ledger.write_rated(connection, turn, last.position, [line_of(rated_leg(0), date(2026, 11, 1))])
+    await failing.rollback()
+    await connection.close()
+    async with web(database, tmp_path, *free_ports(1)) as client:
+        for what in ("rated", "thresholds"):
+            assert (await client.get(f"/v1/{what}")).json()["position"] == 0
+            assert (await client.get(f"/v1/{what}", params={"since": 1})).json()["newest"] == 0
+    await fill(database)
+    reader = await connect(database, application="test")
+    assert [entry.position for entry in await stream.rated_since(reader, 0)] == [1, 2, 3]
+    await reader.close()
+
+
+async def test_who_follows_notices_that_an_older_database_was_restored(database: str) -> None:
+    """A connection that outlives it tells its reader, who would wait until the stream has grown past."""
+    await fill(database)
+    reader, writer = [await connect(database, application="test") for _ in range(2)]
+    entries = stream.follow(reader, 2)
+    assert (await anext(entries)).position == 3
+    await writer.execute(
+        "DELETE FROM rated_leg WHERE position > 1; UPDATE stream SET position = 1; NOTIFY rated"
+    )
+    with pytest.raises(BeyondNewestError, match="no position 3: the newest is 1"):
+        await anext(entries)
+    for connection in (reader, writer):
+        await connection.close()
+
+
+async def test_the_view_of_a_machine_goes_on_with_a_restored_database(database: str, tmp_path: Path) -> None:
+    """Nobody counts by it: what is rated from then on is shown again."""
+    await fill(database)
+    lines = live.rated(Settings(state=tmp_path, config=ROOT / "config", database=database))
+    writer = await connect(database, application="test")
+    assert await rating_until_shown(writer, lines, 100)
+    await writer.execute("DELETE FROM rated_leg WHERE position > 1; UPDATE stream SET position = 1")
+    assert await rating_until_shown(writer, lines, 10_000)
+    await writer.close()
+
+
+async def rating_until_shown(writer: Connection, lines: AsyncIterator[str], first: int) -> str:
+    """Rate leg after leg until one is shown: from when on the view looks, nobody is told."""
+    turn = await ledger.take_turn(writer)
+    assert turn is not None
+    shown = asyncio.ensure_future(anext(lines))
+    async with asyncio.timeout(60):
+        for number in itertools.count(first):
+            async with writer.transaction():
+                last = await ledger.hold(writer, turn)
+                line = line_of(rated_leg(number), date(2026, 11, 1))
+                await ledger.write_rated(writer, turn, last.position, [line])
+            if (await asyncio.wait({shown}, timeout=0.1))[0]:
+                break
+    return await shown
 
 
 def test_quarantine_lists_and_releases(command: Callable[..., tuple[int, str]]) -> None:
