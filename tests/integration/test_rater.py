@@ -546,7 +546,6 @@ PLANS = {
     ("ledger", "last_closed"): {"closed_month_pkey"},
     ("quarantine", "waiting"): {"quarantined_leg_waiting"},
     ("stream", "rated_since"): {"rated_leg_pkey"},
-    ("thresholds", "newest"): {"threshold_event_pkey"},
     ("thresholds", "tell"): {"threshold_event_pkey"},
     ("thresholds", "since"): {"threshold_event_pkey"},
     ("stream", "rated_of"): {"rated_leg_key_correction"},
