@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -100,6 +101,7 @@ class Pbx:
     tenant: dict[str, Any] = field(default_factory=lambda: TENANT)
     phone_ports: Sequence[int] = ()  # the first of ten each; by default, what Asterisk leaves of our block
     _phones: int = 0
+    _prompts: int = 0  # characters of what Asterisk has played, up to the last prompt that was waited for
 
     @property
     def server(self) -> tuple[str, int]:
@@ -270,6 +272,28 @@ class Pbx:
         """Run one line of Asterisk's command line."""
         command = asterisk.ask_command(self.settings, asterisk.private(self.root), line)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+
+    def log_prompts(self) -> None:
+        """Let Asterisk log what it plays, as often as it has been started, and count from here on."""
+        self.asterisk("logger add channel played verbose(3)")
+        self._prompts = len(self._played())
+
+    def prompted(self, sound: str) -> None:
+        """Wait until Asterisk has begun to play a prompt, later than the one that was waited for before.
+
+        It is read in a log: a prompt of half a second may be over before anybody looks.
+        """
+
+        def begun() -> bool:
+            before, playing, _ = self._played()[self._prompts :].partition(f"> Playing '{sound}")
+            self._prompts += len(before + playing) if playing else 0
+            return bool(playing)
+
+        self.until(begun, seen=lambda: re.findall(r"> Playing '(.*?)'", self._played()[self._prompts :]))
+
+    def _played(self) -> str:
+        log = asterisk.home(self.settings) / "log" / "played"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def forget_help(self) -> None:
         """Let nobody have called for help: whoever did rings first, and a phone that is gone for 32 s."""

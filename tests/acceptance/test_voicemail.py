@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +29,7 @@ from tests.acceptance.conftest import LIMIT_S, SERVE, until_heard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from pbxcore.practice.baresip import Baresip
     from tests.acceptance.conftest import Pbx
@@ -75,7 +75,8 @@ async def leave(pbx: Pbx, box: str = "10", *, tenant: str = "acme") -> None:
 
 @pytest.fixture(autouse=True)
 def emptied(pbx: Pbx) -> Iterator[None]:
-    """Leave no message and no tried PIN to the next test."""
+    """Leave no message and no tried PIN to the next test; no prompt of the one before counts."""
+    pbx.log_prompts()
     yield
     for one in voicemail.messages(pbx.settings, "10@acme"):
         command(pbx, "voicemail", "delete", "acme", "10", one.id)
@@ -248,14 +249,7 @@ async def test_greetings_are_recorded_by_phone(pbx: Pbx, greetings: Path) -> Non
 
 async def _asked(pbx: Pbx, sound: str) -> None:
     """Wait until Asterisk plays a prompt, so that the key that answers it does not come too early."""
-    files = Path(f"/proc/{pbx.running['asterisk'].pid}/fd")
-
-    def plays() -> bool:
-        with contextlib.suppress(FileNotFoundError):  # one was closed meanwhile
-            return any(link.readlink().name.startswith(sound) for link in files.iterdir())
-        return False
-
-    await asyncio.to_thread(pbx.until, plays)
+    await asyncio.to_thread(pbx.prompted, sound)
 
 
 def _is_spoken(box: Path, name: str) -> bool:
