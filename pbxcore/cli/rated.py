@@ -20,7 +20,7 @@ from rating import money
 from rating.periods import from_iso
 from rating.rated import Piece, Quarantine, RatedLeg, Source
 from rating.store import quarantine, stream
-from rating.store.positions import BeyondNewestError
+from rating.store.positions import LARGEST, BeyondNewestError
 from rating.store.quarantine import Correction, Waiting
 from rating.store.stream import Entry
 from rating.wire import dump, leg_to_json
@@ -42,7 +42,8 @@ def rated(
         bool, typer.Option("--follow", "-f", help="Go on with the legs to come; NDJSON.")
     ] = False,
     since: Annotated[
-        int | None, typer.Option(min=0, help="Begin after this position of the stream; 0 is its start.")
+        int | None,
+        typer.Option(min=0, max=LARGEST, help="Begin after this position of the stream; 0 is its start."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,10 +11,11 @@ from pbxcore.cli.app import AsJson, app, out
 from pbxcore.cli.rated import database_connection, run
 from pbxcore.cli.tables import Table, shown, without_day
 from rating.store import thresholds as events
+from rating.store.positions import LARGEST
 from rating.store.thresholds import Event
 from rating.wire import dump
 
-_SINCE = typer.Option(min=0, help="Begin after this position of the events; 0 is their start.")
+_SINCE = typer.Option(min=0, max=LARGEST, help="Begin after this position of the events; 0 is their start.")
 
 
 @app.command(rich_help_panel="Explaining")

@@ -14,7 +14,7 @@ from pbxcore.database import AWAY, pool, url_of
 from pbxcore.database.queries import named
 from pbxcore.settings import Settings
 from rating.store import stream, thresholds
-from rating.store.positions import BeyondNewestError
+from rating.store.positions import LARGEST, BeyondNewestError
 from rating.wire import dump
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ MOST = 10_000  # legs of one answer
 _SQL = named(Path(__file__).with_name("queries.sql"))
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many legs.")]
-Since = Annotated[int, Query(ge=0, description="Position of the last leg you have; 0 is the start.")]
+Since = Annotated[
+    int, Query(ge=0, le=LARGEST, description="Position of the last leg you have; 0 is the start.")
+]
 
 
 def application(settings: Settings) -> FastAPI:

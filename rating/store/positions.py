@@ -10,6 +10,8 @@ they would wait until the stream has grown past them, and lack what came in betw
 
 from rating.finding import RatingError
 
+LARGEST = 2**63 - 1  # a bigint of PostgreSQL; what is larger it cannot even be asked for
+
 
 class BeyondNewestError(RatingError):
     """A reader wants to go on after a position that there is not.

@@ -7,8 +7,7 @@ import copy
 import json
 import math
 import re
-import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,13 +25,6 @@ if TYPE_CHECKING:
 IDLE, RINGING, IN_USE = "<state>terminated</state>", "<state>early</state>", "<state>confirmed</state>"
 THREE_SECONDS = 3 * 16_000  # bytes of 8 kHz, 16 bit
 Runs = list[sipp.Run]
-
-
-def _reload(pbx: Pbx) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(str(pbx.settings.run_dir / "control.sock"))
-        line.sendall(json.dumps({"do": "reload"}).encode() + b"\n")
-        return dict(json.loads(line.makefile().readline()))
 
 
 def _recorded(spool: Path) -> int:
@@ -168,7 +160,7 @@ async def test_another_tenants_extension_shows_nothing(pbx: Pbx, runs: Runs) -> 
     index = json.loads((pbx.settings.published / "index.json").read_text())
     index["tenants"]["beta"] = 1
     publication.write_aside(pbx.settings.published / "index.json", json.dumps(index))
-    assert _reload(pbx)["asterisk"] == "done"
+    assert pbx.reload()["asterisk"] == "done"
     bea, ben = pbx.phone("p1", tenant="beta"), pbx.phone("p2", tenant="beta")
     await bea.register()
     await ben.register()

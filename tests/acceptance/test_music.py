@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import socket
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,13 +27,6 @@ TONES = (VOICE, WAITING, BRAND, SECOND, THEIRS)
 QUIET = 1_000  # of 32,767: a pause sounds like any other
 Samples = npt.NDArray[np.float64]
 Runs = list[sipp.Run]
-
-
-def _reload(pbx: Pbx) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(str(pbx.settings.run_dir / "control.sock"))
-        line.sendall(json.dumps({"do": "reload"}).encode() + b"\n")
-        return dict(json.loads(line.makefile().readline()))
 
 
 def _bring(pbx: Pbx, tmp_path: Path, tenant: str, **files: int) -> None:
@@ -71,7 +63,7 @@ def music(pbx: Pbx, tmp_path: Path) -> Pbx:
     """Give the PBX with three sounds and two classes of its tenant in force."""
     _bring(pbx, tmp_path, "acme", waiting=WAITING, brand=BRAND, second=SECOND)
     pbx.publish(_with_music(pbx, {"waiting": ["waiting"], "brand": ["brand"]}), 2)
-    assert _reload(pbx)["asterisk"] == "done"
+    assert pbx.reload()["asterisk"] == "done"
     return pbx
 
 
@@ -84,7 +76,7 @@ async def test_a_held_caller_hears_the_tenants_music(music: Pbx, runs: Runs) -> 
         runs.append(anna := await music.phone("p10").call("11", holds=2))
         await anna.until(method="INVITE", text="a=sendonly")
         music.publish(_with_music(music, {"waiting": ["second"], "brand": ["brand"]}), 3)
-        assert _reload(music)["asterisk"] == "done"
+        assert music.reload()["asterisk"] == "done"
         assert await _heard(anna, bruno) == (VOICE, WAITING, VOICE, SECOND, VOICE)
 
 
@@ -102,7 +94,7 @@ async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path) -> N
         file = tone.write(tmp_path / f"{name}.wav", hz, duration_s=1)
         sounds.add(music.settings.sounds, "acme", file)
     music.publish(_with_music(music, {"waiting": ["b", "c", "a"], "brand": ["brand"]}), 3)
-    assert _reload(music)["asterisk"] == "done"
+    assert music.reload()["asterisk"] == "done"
     async with music.baresip("p11", answers=True) as bruno, music.baresip("p10") as anna:
         await _talk(anna, bruno)
         await anna.command("hold")
@@ -124,13 +116,13 @@ async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Ru
     index = json.loads((music.settings.published / "index.json").read_text())
     index["tenants"]["beta"] = 1
     publication.write_aside(music.settings.published / "index.json", json.dumps(index))
-    assert _reload(music)["asterisk"] == "done"
+    assert music.reload()["asterisk"] == "done"
     async with music.baresip("p21", tenant="beta", answers=True) as theirs:
         await theirs.register()
         runs.append(caller := await music.phone("p20", tenant="beta").call("21", holds=1))
         assert await _heard(caller, theirs) == (VOICE, THEIRS, VOICE)
     music.publish(music.tenant, 4)
-    assert _reload(music)["asterisk"] == "done"
+    assert music.reload()["asterisk"] == "done"
     async with music.baresip("p11", answers=True) as bruno:
         await bruno.register()
         runs.append(anna := await music.phone("p10").call("11", holds=1))
@@ -164,7 +156,7 @@ async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
     """
     _bring(music, tmp_path, "acme", welcome=BRAND, benvenuto=SECOND)
     music.publish(_with_announcements(music), 5)
-    assert _reload(music)["asterisk"] == "done"
+    assert music.reload()["asterisk"] == "done"
     async with music.outsider(caller) as outside:
         await outside.call_in("+493055500113")
         await outside.until("CALL_CLOSED")
@@ -192,7 +184,7 @@ async def test_a_text_is_heard_as_it_was_spoken(music: Pbx, speech_root: Path) -
     (text,) = texts_of(spec, spec.announcements["spoken"])
     speech.speak(music.settings.state, "acme", (text,))
     music.publish(document, 6)
-    assert _reload(music)["asterisk"] == "done"
+    assert music.reload()["asterisk"] == "done"
     made = (music.settings.sounds / "acme" / f"{text.name}.wav").read_bytes()
     async with music.outsider("+4915112345678") as outside:
         await outside.call_in("+493055500112")

@@ -144,7 +144,8 @@ async def test_the_api_gives_the_stream_and_the_tenants(
         told = (await client.get("/v1/thresholds", params={"since": 1})).json()
         assert [(one["percent"], one["pool"]) for one in told["events"]] == [(100, "dach/mobile/2026-11-01")]
         assert told["position"] == 2
-        assert (await client.get("/v1/rated", params={"since": -1})).status_code == 422
+        for none in (-1, 2**63):
+            assert (await client.get("/v1/rated", params={"since": none})).status_code == 422
         for what, newest in (("rated", 3), ("thresholds", 2)):
             assert (await client.get(f"/v1/{what}", params={"since": newest})).status_code == 200
             beyond = await client.get(f"/v1/{what}", params={"since": 99_999})
@@ -249,6 +250,7 @@ def test_a_position_that_there_is_not_is_refused(
     code, said = command(*words, "--since", str(newest + 1))
     assert (code, f"no position {newest + 1}: the newest is {newest}" in said) == (1, True), said
     assert f"go on after {newest}" in said
+    assert command(*words, "--since", str(2**63))[0] == 2
     if "--follow" not in words:
         code, said = command(*words, "--since", str(newest))
         assert (code, said if "--json" in words else "") == (0, "")
