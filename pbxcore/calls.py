@@ -23,6 +23,7 @@ from pbxcore.settings import Settings
 MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads all records once
 IN_PROGRESS, NO_END = "in progress", "no end was recorded"
 TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
+DECIDERS = ("control", "standby")  # who else ends a call is Asterisk, and has no reasons to tell
 
 
 class What(StrEnum):
@@ -80,6 +81,17 @@ class Call:
     def is_ended(self) -> bool:
         """Whether an outcome was recorded."""
         return any(one.what is What.ENDS for one in self.happenings)
+
+    @property
+    def unlogged(self) -> tuple[Happening, ...]:
+        """Ends that control or the standby had decided, of which no log has the decision."""
+        logged = {(one["by"], one.get("call")) for one in self.decisions}
+        decided = (one for one in self.happenings if one.what is What.ENDS and one.words.get("version"))
+        return tuple(
+            one
+            for one in decided
+            if one.words["by"] in DECIDERS and (one.words["by"], one.channel) not in logged
+        )
 
     @property
     def is_over(self) -> bool:

@@ -72,23 +72,23 @@ def explain(
         _list(recent.last(settings, MOST_LISTED, asterisk_since(settings)), as_json=as_json)
         return
     call = calls.find(settings, name)
+    priced, away = list[Priced](), ""
     try:
         priced = asyncio.run(_priced((name, *(call.legs if call else ()))))
-    except AWAY as away:
+    except AWAY as error:
         if call is None:
-            raise no_database(away) from away
-        out.print(
-            f"[yellow]the database does not answer ({escape(why_away(away))}): no prices[/]", highlight=False
-        )
-        priced = []
+            raise no_database(error) from error
+        away = f"the database does not answer ({why_away(error)}): no prices"
     if call is None and priced:
         call = calls.find(settings, priced[0].linkedid)
     if call is None and not priced:
         remedy = "list the last calls: pbxcore explain; legs: pbxcore rated, pbxcore quarantine list"
         raise fail(f"neither a call nor a leg {name} is known", remedy, Exit.NO)
     if as_json:
-        out.print_json(json.dumps(_plain(call, priced, asterisk_since(settings))))
+        out.print_json(json.dumps(_plain(call, priced, asterisk_since(settings), away)))
     else:
+        if away:
+            out.print(f"[yellow]{escape(away)}[/]", highlight=False)
         _show(call, priced, asterisk_since(settings))
 
 
@@ -123,14 +123,18 @@ async def _priced(keys: Sequence[str]) -> list[Priced]:
     return [one for one in found if one.entries or one.waiting]
 
 
-def _plain(call: Call | None, priced: Sequence[Priced], since: datetime | None) -> dict[str, Any]:
+def _plain(
+    call: Call | None, priced: Sequence[Priced], since: datetime | None, unpriced: str
+) -> dict[str, Any]:
     happenings = [{**asdict(one), "at": one.at.isoformat()} for one in call.happenings] if call else []
     return {
         "linkedids": list(call.linkedids) if call else [],
         "decisions": list(call.decisions) if call else [],
         "happenings": happenings,
         "unended": _unended(call, since) if call else "",
+        "unlogged": [{"channel": one.channel, **one.words} for one in call.unlogged] if call else [],
         "legs": [_leg(one) for one in priced],
+        "unpriced": unpriced,
     }
 
 
@@ -153,11 +157,23 @@ def _show(call: Call | None, priced: Sequence[Priced], since: datetime | None) -
             out.print(line, highlight=False)
         if goes_on := _unended(call, since):
             out.print(f"[yellow]{goes_on}[/]", highlight=False)
-    if not call or not call.decisions:
-        out.print("[dim]no decision about this call is kept on this machine[/]")
+    for line in _unlogged(call):
+        out.print(f"[yellow]{escape(line)}[/]", highlight=False)
     for one in priced:
         for line in _price(one):
             out.print(line, highlight=False)
+
+
+def _unlogged(call: Call | None) -> Iterator[str]:
+    """Say which decisions are in no log of this machine, and why that may be."""
+    if call is None or not (call.decisions or call.unlogged):
+        yield "no decision about this call is kept on this machine"
+        return
+    for end in call.unlogged:
+        who = f"{end.words['by']} decided by {end.words['version']} for {end.who}"
+        yield f"{who}, and its log does not say why"
+    if call.unlogged:
+        yield "(a process killed by `kill -9` takes along what it decided in the last tenth of a second)"
 
 
 def _unended(call: Call, since: datetime | None) -> str:

@@ -1,7 +1,7 @@
 """The decision log: one line of JSON per decision, `<state>/decisions/<process>.ndjson`.
 
-Owns the file and the form of a line. Refuses to make a call wait: what cannot be queued is dropped and
-counted. The file is opened for each batch, so that it may be renamed at any time.
+Owns the form of a line and who writes it. Refuses to make a call wait: what cannot be queued is dropped and
+counted. The file is `pbxcore.control.log_file`'s.
 
 Its thread lets entries gather for a moment and writes them together: of several each costs a fraction of a
 single one. What `kill -9` takes of the log is that moment, and what was decided since the server last heard
@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,10 +27,11 @@ from dialplan.decision import Decision
 from dialplan.facts import Facts
 from dialplan.switch import Switch
 from pbxcore import logged
+from pbxcore.control.log_file import LogFile
 
 MAX_WAITING = 10_000  # entries; at 250 calls a second, 40 s of a stalled disk
 MAX_BATCH = 1_000
-APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+LOOK_EVERY_S = 3_600.0  # without any call, whether a file is old enough to go
 GATHER_S = 0.02  # so much a crash takes of the log, beside what was not noted yet
 STEP_NAMES = {
     "Admit": "admit",
@@ -93,7 +93,7 @@ class DecisionLog:
     """Appends lines while `run` runs, by one thread: to call one for each line costs twice as much."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = LogFile(path)
         self._waiting: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()  # None: there will be no more
         self._noted = self._settled = 0  # the second one belongs to the thread
 
@@ -120,10 +120,14 @@ class DecisionLog:
             await writing
 
     def _write(self) -> None:
-        _end_line(self._path)
+        self._file.end_line()
         more = True
         while more:
-            first = self._waiting.get()
+            try:
+                first = self._waiting.get(timeout=LOOK_EVERY_S)
+            except Empty:
+                self._file.tidy()
+                continue
             if first is not None:
                 time.sleep(GATHER_S)
             entries = [first, *self._rest()]
@@ -139,7 +143,7 @@ class DecisionLog:
     def _append(self, entries: Sequence[Mapping[str, Any]]) -> None:
         lines = [line for entry in entries if (line := _line(entry))]
         try:
-            _append(self._path, "".join(lines).encode())
+            self._file.append("".join(lines).encode())
             WRITTEN.inc(len(lines))
         except OSError:
             log.exception("the decision log cannot be written")
@@ -155,38 +159,6 @@ def _line(entry: Mapping[str, Any]) -> str:
         log.exception("a decision cannot be logged")
         LINES.labels("lost").inc()
         return ""
-
-
-def _end_line(path: Path) -> None:
-    """End the line in which somebody died, so that the next one stands by itself."""
-    with contextlib.suppress(OSError), path.open("rb+") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-
-
-def _append(path: Path, text: bytes) -> None:
-    """Append to a file that may not be there yet, all or nothing; by bare system calls, as it is little.
-
-    Raises:
-        OSError: it cannot be written (a full disk); of a part that was written nothing stays.
-    """
-    try:
-        file = os.open(path, APPENDING, 0o644)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, APPENDING, 0o644)
-    written = 0
-    try:
-        while written < len(text):
-            written += os.write(file, text[written:])
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(file, os.fstat(file).st_size - written)
-        raise
-    finally:
-        os.close(file)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 — whatever stands in facts and decisions

@@ -42,6 +42,7 @@ IDLE_S = 1.0  # an empty batch lets the rater see to other things
 CHUNK = 2 * 1024 * 1024  # about 4,000 legs: a batch at which PostgreSQL is near its best
 HEAD = 4096  # the longest first line that identifies a file; the longest record has 1,023 characters
 ROTATE_AT = 256 * 1024 * 1024  # about half a million legs
+ROTATE_AFTER_S = 24 * 3600  # of reading it, or few calls would be kept much longer than the two weeks below
 KEEP_S = 14 * 24 * 3600  # for a restore of the database from yesterday's backup
 
 _log = logging.getLogger(__name__)
@@ -63,11 +64,12 @@ class _Head:
 
 @dataclass(slots=True)
 class _Reading:
-    """The file that is open now, and how much of it is done."""
+    """The file that is open now, since when by the monotonic clock, and how much of it is done."""
 
     fd: int
     head: _Head
     line_end: int
+    since: float
 
 
 class Spool:
@@ -77,11 +79,19 @@ class Spool:
         folder: need not exist yet.
         name: of the file Asterisk appends to.
         rotate_at: size in bytes at which the file is renamed.
+        rotate_after_s: so long after it was opened here it is renamed, too.
     """
 
-    def __init__(self, folder: Path, name: str = "legs.tsv", *, rotate_at: int = ROTATE_AT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "legs.tsv",
+        *,
+        rotate_at: int = ROTATE_AT,
+        rotate_after_s: float = ROTATE_AFTER_S,
+    ) -> None:
         self._path = folder / name
-        self._rotate_at = rotate_at
+        self._rotate_at, self._rotate_after_s = rotate_at, rotate_after_s
         self._reading: _Reading | None = None
         self._turn = threading.Lock()  # of the thread that reads, and of the one that hears what is stored
 
@@ -120,17 +130,22 @@ class Spool:
         return batch
 
     def done(self, position: Position) -> None:
-        """Rename the file when it is long; remove files of ours that are old."""
+        """Rename the file when it is long or old; remove files of ours that are older."""
         with self._turn:
             self._rotate(position)
 
     def _rotate(self, position: Position) -> None:
         reading = self._reading
-        if reading is None or reading.head.digest != position.file or position.line_end < self._rotate_at:
+        if reading is None or reading.head.digest != position.file or not self._is_due(reading, position):
             return
         if _inode(self._path) == _inode(reading.fd):
             self._path.rename(f"{self._path}.{reading.head.began_us:016}-{reading.head.digest[:8]}")
             self._remove_old(reading.head)
+
+    def _is_due(self, reading: _Reading, position: Position) -> bool:
+        return (
+            position.line_end >= self._rotate_at or time.monotonic() - reading.since >= self._rotate_after_s
+        )
 
     @property
     def _line_end(self) -> int:
@@ -204,7 +219,7 @@ class Spool:
             os.close(fd)
         else:
             self.close()
-            self._reading = _Reading(fd, head, line_end)
+            self._reading = _Reading(fd, head, line_end, time.monotonic())
 
     def _files(self) -> list[tuple[Path, _Head]]:
         """List the files that have a first line, the oldest first."""

@@ -115,6 +115,33 @@ def test_the_story_is_told_without_the_database(
     assert order == sorted(order)
 
 
+def test_a_decision_that_died_with_its_process_is_missed(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Asterisk's record says that control had decided, and by which version; that no log says why is said."""
+    decided(settings, GROUP)  # by the standby, so that of control nothing is there
+    missing = "control decided by acme@1 for trunk-carrier, and its log does not say why"
+    assert missing in command("explain", GROUP)[1]
+    (one,) = json.loads(command("explain", GROUP, "--json")[1])["unlogged"]
+    assert (one["channel"], one["by"], one["version"]) == (GROUP, "control", "acme@1")
+    (settings.decisions / "standby.ndjson").rename(settings.decisions / "control.ndjson")
+    assert missing not in command("explain", GROUP)[1]
+    assert json.loads(command("explain", GROUP, "--json")[1])["unlogged"] == []
+
+
+def test_the_constant_dialplan_has_no_reasons_to_miss(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """A call that Asterisk ended by itself, and one that was given up before its answer, are in no log."""
+    lines = SAMPLES.read_text()
+    for by, version in (("constant", "constant"), ("control", "")):
+        said = lines.replace("|by=control|version=acme@1|", f"|by={by}|version={version}|")
+        (settings.spool / "legs.tsv").write_text(said)
+        told = command("explain", GROUP)[1]
+        assert "no decision about this call is kept on this machine" in told
+        assert "does not say why" not in told
+
+
 def test_the_last_calls_are_listed_by_their_names(
     settings: Settings, command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,15 @@ LINES = [line.rstrip("\n") for line in records(60, World())]
 class Reader:
     """Somebody who reads, and may begin again where he was."""
 
-    def __init__(self, folder: Path, position: Position | None = None, *, rotate_at: int = 1 << 30) -> None:
-        self.spool = Spool(folder, rotate_at=rotate_at)
+    def __init__(
+        self,
+        folder: Path,
+        position: Position | None = None,
+        *,
+        rotate_at: int = 1 << 30,
+        rotate_after_s: float = 1e9,
+    ) -> None:
+        self.spool = Spool(folder, rotate_at=rotate_at, rotate_after_s=rotate_after_s)
         self.spool.seek(position)
         self.position = position
         self.lines: list[str] = []
@@ -207,6 +214,29 @@ def test_we_rename_a_long_file_and_remove_old_ones(legs: Path, reader: Callable[
         append(legs, LINES[number : number + 10])
         one.read()
     assert (renamed[0].exists(), renamed[1].exists(), foreign.exists()) == (False, True, True)
+
+
+def test_a_file_that_is_read_for_a_day_is_renamed_however_short(
+    legs: Path, reader: Callable[..., Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few calls are kept no longer than many; before that day the file stays as it is."""
+    now = 1_000.0
+    monkeypatch.setattr("pbxcore.intake.spool.time.monotonic", lambda: now)
+    one = reader(rotate_after_s=86_400)
+    append(legs, LINES[:3])
+    one.read()
+    now += 86_399
+    append(legs, LINES[3:6])
+    one.read()
+    assert [path.name for path in legs.parent.iterdir()] == ["legs.tsv"]
+    now += 1
+    append(legs, LINES[6:9])
+    one.read()
+    append(legs, LINES[9:12])
+    one.read()
+    first = next(path for path in legs.parent.iterdir() if path != legs)
+    assert (first.read_text().splitlines(), legs.read_text().splitlines()) == (LINES[:9], LINES[9:12])
+    assert one.lines == LINES[:12]
 
 
 def test_whatever_happens_in_whatever_order_nothing_is_lost(
