@@ -1,6 +1,6 @@
 """`pbxcore flow`: the call flow of a tenant on paper."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from dialplan.finding import closest
+from dialplan.hours import local_time
 from dialplan.spec import TenantSpec
 from pbxcore import documents, published
 from pbxcore.cli import findings, kinds
@@ -26,7 +27,7 @@ def flow(
     output: Annotated[Path | None, _OUTPUT] = None,
     language: Annotated[Literal["de", "en", "it", "nl"] | None, _LANGUAGE] = None,
 ) -> None:
-    """Draw where calls to a tenant go: numbers, hours, groups, members, time-outs, forwards.
+    """Draw where calls to a tenant go today: numbers, hours, groups, members, time-outs, forwards.
 
     A document fit to hand to the customer, in the customer's language. SVG makes one file a page.
     """
@@ -41,13 +42,11 @@ def flow(
     spoken = language_of(language or spec.language)
     said = words(spoken)
     state = said["of_revision"].format(revision=revision) if revision else said["draft"]
-    pages = drawn(spec, language=spoken, stand=f"{state} · {dated(said, _today(spec))}", form=form)
+    now = datetime.now(UTC)
+    stand = f"{state} · {dated(said, local_time(now, ZoneInfo(spec.time_zone)).date())}"
+    pages = drawn(spec, now=now, language=spoken, stand=stand, form=form)
     for page, name in zip(pages, _names(file, len(pages)), strict=True):
         _write(name, page)
-
-
-def _today(spec: TenantSpec) -> date:
-    return datetime.now(UTC).astimezone(ZoneInfo(spec.time_zone)).date()
 
 
 def _names(file: Path, count: int) -> list[Path]:

@@ -1,27 +1,26 @@
 """The call flow of a tenant as a document to hand to the customer: PDF, or SVG pages.
 
 Owns what is said about each place, in the customer's language, and the pages around the diagrams. Refuses to
-follow calls: `dialplan.flow` says what leads where.
+follow calls: `dialplan.flow` says what leads where, `dialplan.porting` where a number stands in its life.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from dialplan.block import numbers_of
-from dialplan.build import at
+from dialplan.build import build_plan
+from dialplan.call import shown
 from dialplan.flow import Box, Diagram, Steps, Way, diagrams, resolve, ways
-from dialplan.hours import DAYS
+from dialplan.hours import DAYS, local_time
 from dialplan.numbers import calling_code
+from dialplan.plan import Number, Plan
+from dialplan.porting import Stage, stage
 from dialplan.references import Place
 from dialplan.spec import (
     ExtensionSpec,
     GroupSpec,
     HoursSpec,
     MemberSpec,
-    NumberSpec,
-    PortingSpec,
     RightsSpec,
     TenantSpec,
 )
@@ -44,9 +43,10 @@ class Page:
     """What every part of the document needs."""
 
     spec: TenantSpec
+    plan: Plan  # of the document
+    now: datetime  # the instant at which all that is said is true
     words: Words
     steps: Steps
-    direct: tuple[tuple[str, str], ...]  # numbers that ring an extension at once, and which
     drawn_at: Mapping[Place, int]  # number of the diagram that shows a place with what follows it
 
 
@@ -74,11 +74,14 @@ class Content:
     extensions: tuple[Row, ...]
 
 
-def flow(spec: TenantSpec, *, language: str, stand: str, form: Format = "pdf") -> tuple[bytes, ...]:
+def flow(
+    spec: TenantSpec, *, now: datetime, language: str, stand: str, form: Format = "pdf"
+) -> tuple[bytes, ...]:
     """Draw the call flow of a document that has no mistakes.
 
     Args:
         spec: the tenant.
+        now: an instant with a time zone: where numbers stand in their lives, and which are shown, holds then.
         language: one of `pbxcore.paper.words.LANGUAGES`.
         stand: what the reader should know about its age, "revision 7 · 2026-11-26".
         form: `pdf` gives one file, `svg` one a page.
@@ -86,13 +89,14 @@ def flow(spec: TenantSpec, *, language: str, stand: str, form: Format = "pdf") -
     Returns:
         The files. The same arguments give the same bytes.
     """
-    return typeset("flow.typ", asdict(content(spec, language=language, stand=stand)), form)
+    return typeset("flow.typ", asdict(content(spec, now=now, language=language, stand=stand)), form)
 
 
-def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
-    """Give all that the pages say."""
+def content(spec: TenantSpec, *, now: datetime, language: str, stand: str) -> Content:
+    """Give all that the pages say of an instant."""
     said, found = words(language), diagrams(spec)
-    page = Page(spec, said, ways(spec), _direct(spec), _drawn_at(found))
+    plan = build_plan(spec, revision=0, trunks=())
+    page = Page(spec, plan, now, said, ways(spec), _drawn_at(found))
     return Content(
         words=said,
         language=language,
@@ -105,11 +109,6 @@ def content(spec: TenantSpec, *, language: str, stand: str) -> Content:
         groups=tuple(_group(page, name, group) for name, group in spec.groups.items()),
         extensions=tuple(_extension(page, number, one) for number, one in spec.extensions.items()),
     )
-
-
-def _direct(spec: TenantSpec) -> tuple[tuple[str, str], ...]:
-    written = ((number, one.number.to) for number, one in numbers_of(spec).items())
-    return tuple((number, to) for number, to in written if to.startswith(f"{Kind.EXTENSION} "))
 
 
 def _drawn_at(found: tuple[Diagram, ...]) -> dict[Place, int]:
@@ -126,7 +125,7 @@ def _boxes(box: Box) -> Iterator[Box]:
 def _diagram(page: Page, number: int, diagram: Diagram) -> Titled:
     card = _card(page, diagram.root, None, shown_in=number)
     if diagram.numbers:
-        numbers = [_written(one) for one in diagram.numbers]
+        numbers = [said for one in diagram.numbers for said in _reached_by(page, page.plan.numbers[one])]
         lines = _shortened(page, numbers, NUMBERS_SHOWN)
         card = Card(kind="entry", title=page.words["calls_to"], lines=lines, then=(card,))
     title = page.words["diagram"].format(number=number)
@@ -192,7 +191,7 @@ _TITLES: Mapping[str, Callable[[Page, str], str]] = {
     Kind.VOICEMAIL: lambda page, name: page.words["voicemail"].format(name=_owner(page.spec, name)),
     Kind.HOURS: lambda page, name: f"{page.words['hours']} {name}",
     Kind.ANNOUNCEMENT: lambda page, name: page.words["announcement"].format(name=name),
-    Kind.NUMBER: lambda _page, name: _written(name),
+    Kind.NUMBER: lambda page, name: _written(_today(page, name)),
     Kind.BUSY: lambda page, _name: page.words["busy"],
     Kind.REJECT: lambda page, _name: page.words["reject"],
 }
@@ -243,10 +242,30 @@ def _is_outside(spec: TenantSpec, member: MemberSpec) -> bool:
     return place.kind == Kind.NUMBER and place.name not in spec.numbers
 
 
-def _written(number: str) -> str:
-    """Write a number as people read it, its country code apart: `+49 3022200100`."""
+def _today(page: Page, number: str) -> str:
+    """Give the number by which one of the tenant's is known today; any other as it is."""
+    own = page.plan.numbers.get(number)
+    return own.today if own else number
+
+
+def _reached_by(page: Page, number: Number) -> Iterator[str]:
+    """Say what callers dial: the number of today, and a temporary one as long as it still holds."""
+    yield _written(number.today)
+    if stage(number, page.now) is Stage.PORTED:
+        yield page.words["until"].format(number=_written(number.number), day=_day(page, number))
+
+
+def _day(page: Page, number: Number) -> str:
+    """Say the day that matters to callers: of a planned porting, or the last of a temporary number."""
+    last = number.released_at and number.released_at - timedelta.resolution
+    instant = last or number.planned_at
+    return dated(page.words, local_time(instant, page.plan.zone).date()) if instant else ""
+
+
+def _written(number: str, ddi: int | None = None) -> str:
+    """Write a number as people read it, its country code apart, a block with its digits: `+49 302220xx`."""
     code = calling_code(number)
-    return f"+{code} {number[len(code) + 1 :]}" if code else number
+    return (f"+{code} {number[len(code) + 1 :]}" if code else number) + "x" * (ddi or 0)
 
 
 def _shortened(page: Page, texts: list[str], limit: int) -> tuple[str, ...]:
@@ -264,29 +283,23 @@ def _localised(line: str, words: Words) -> str:
 
 
 def _numbers(page: Page) -> Iterator[Row]:
-    for number, did in page.spec.numbers.items():
-        if not did.stands_for and did.to.startswith(f"{Kind.EXTENSION} "):
+    for key, did in page.spec.numbers.items():
+        number = page.plan.numbers[key]
+        state, rings = stage(number, page.now), resolve(page.spec, number.to)
+        if state is Stage.OWN and rings.kind == Kind.EXTENSION and not did.ddi:
             continue  # stands beside its extension
         yield (
-            _written(number) + "x" * (did.ddi or 0),
-            _stage(page, did),
-            _onward(page, Place(Kind.NUMBER, number)),
+            _written(number.today, did.ddi),
+            _stage(page, number, did.ddi),
+            _onward(page, Place(Kind.NUMBER, key)),
         )
 
 
-def _stage(page: Page, did: NumberSpec) -> str:
-    """Say where a number stands in its life; what is dated is said with its day."""
-    zone, porting = ZoneInfo(page.spec.time_zone), did.porting or PortingSpec()
-    key = "temporary" if did.stands_for else "own_number"
-    day = at(porting.confirmed, zone) or at(porting.planned, zone)
-    if did.ordered:
-        key = "ordered"
-    elif porting.confirmed and day:
-        key, day = "ported", day + timedelta(days=porting.grace_days)
-    elif day:
-        key = "planned"
-    said = dated(page.words, day.astimezone(zone).date()) if day else ""
-    return page.words[key].format(number=_written(did.stands_for or ""), day=said)
+def _stage(page: Page, number: Number, ddi: int | None) -> str:
+    """Say where a number stands in its life, with the other number and the day that matter to callers."""
+    other = number.stands_for if number.today == number.number else number.number
+    said = page.words[f"stage.{stage(number, page.now)}"]
+    return said.format(number=_written(other, ddi), day=_day(page, number))
 
 
 def _onward(page: Page, place: Place) -> str:
@@ -328,23 +341,31 @@ def _group(page: Page, name: str, group: GroupSpec) -> Row:
 
 
 def _extension(page: Page, number: str, extension: ExtensionSpec) -> Row:
-    direct = (_written(did) for did, to in page.direct if to == f"extension {number}")
     return (
         number,
         extension.name,
         str(len(extension.devices)),
-        "\n".join(direct),
-        _shown(page, extension),
+        "\n".join(_direct(page, number)),
+        _shown(page, number, extension),
         "\n".join([*_may_call(page, extension.may_call), *_at_once(page, extension)]),
         _onward(page, Place(Kind.EXTENSION, number)),
     )
 
 
-def _shown(page: Page, extension: ExtensionSpec) -> str:
+def _direct(page: Page, extension: str) -> Iterator[str]:
+    """Say which numbers ring an extension at once; of a block that is the one with its digits."""
+    for name, number in page.plan.numbers.items():
+        own = number.key + (extension if page.spec.numbers[number.key].ddi else "")
+        if name == own and number.to == Target(Kind.EXTENSION, extension) and not number.ordered:
+            yield from _reached_by(page, number)
+
+
+def _shown(page: Page, number: str, extension: ExtensionSpec) -> str:
     """Say which number others see; nothing: the tenant's first."""
     if extension.hide_number:
         return page.words["hides"]
-    return _written(extension.caller_id) if extension.caller_id else ""
+    identity = page.plan.extensions[number].owner.identity
+    return _written(shown(identity, page.plan, page.now)) if extension.caller_id else ""
 
 
 def _at_once(page: Page, extension: ExtensionSpec) -> Iterator[str]:

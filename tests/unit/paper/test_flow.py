@@ -1,14 +1,17 @@
 """The call flow on paper says what the document says, in each language, on pages that hold it."""
 
 import io
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 from pypdf import PdfReader
 
 from dialplan.flow import Box, diagrams, ways
+from dialplan.porting import Stage
 from dialplan.references import Place
 from dialplan.spec import TenantSpec
 from dialplan.target import Kind
@@ -16,6 +19,7 @@ from pbxcore.paper.flow import TO, content, flow
 from pbxcore.paper.layout import BOX_PT, TITLE_CHARS, Card, draw
 from pbxcore.paper.words import LANGUAGES, language_of, words
 
+NOW = datetime(2026, 11, 27, 11, tzinfo=UTC)
 CHECKOUT = Path(__file__).parents[3]
 ACME = TenantSpec.model_validate(yaml.safe_load((CHECKOUT / "config/tenants/acme.yaml").read_text()))
 
@@ -104,6 +108,7 @@ def test_every_language_has_every_word(language: str) -> None:
     assert said.keys() == words("en").keys()
     strategies = TenantSpec.model_json_schema()["$defs"]["GroupSpec"]["properties"]["strategy"]["enum"]
     assert {f"strategy.{strategy}" for strategy in strategies} <= said.keys()
+    assert {f"stage.{stage}" for stage in Stage} <= said.keys()
     assert {f"when.{way.when}" for found in ways(ACME).values() for way in found} <= said.keys()
 
 
@@ -115,7 +120,7 @@ def test_another_language_reads_english() -> None:
 
 def test_the_pages_say_hours_members_and_times_in_the_customers_language() -> None:
     """Days, conditions and seconds are written as the customer speaks."""
-    said = content(ACME, language="de", stand="Fassung 7")
+    said = content(ACME, now=NOW, language="de", stand="Fassung 7")
     boxes = [box for one in said.diagrams for box in one.drawing.boxes]
     texts = {text for box in boxes for text in (box.way, *box.title, *box.lines)}
     assert {f"Mo{TO}Fr 08:00{TO}18:00", "keine Antwort nach 12 s", "geschlossen", "10 Anna Albrecht"} <= texts
@@ -130,7 +135,7 @@ def test_a_member_outside_has_to_press_1() -> None:
         numbers={"+493055500111": {"to": "extension 11"}},
         groups={"a": {"name": "A", "extension": "60", "members": members, "otherwise": "busy"}},
     )
-    said = content(spec, language="de", stand="")
+    said = content(spec, now=NOW, language="de", stand="")
     (box,) = (box for one in said.diagrams for box in one.drawing.boxes if box.kind == Kind.GROUP)
     outside = "+43 6641234567 (nach 10 s) (muss die 1 drücken)"
     listed = ["10 Anna", outside, "+49 3055500111"]
@@ -149,7 +154,7 @@ def test_ways_for_some_callers_are_drawn_with_their_condition() -> None:
             "11": {"name": "Bruno", "devices": ["p11"], "voicemail": {}},
         },
     )
-    said = content(spec, language="de", stand="")
+    said = content(spec, now=NOW, language="de", stand="")
     boxes = [box for one in said.diagrams for box in one.drawing.boxes]
     texts = {text for box in boxes for text in (box.way, *box.title, *box.lines)}
     assert {"+4930*", "ohne Rufnummer", "Abgewiesen", "alle anderen"} <= texts
@@ -178,7 +183,7 @@ def test_a_group_stands_on_one_page_unless_it_is_longer() -> None:
         name: {"name": name, "members": [{"number": f"+49{place}{name[1:]}{n:02}"} for n in range(size)]}
         for place, (name, size) in enumerate(sizes.items(), 7000)
     }
-    (paper,) = flow(tenant(groups=groups), language="en", stand="", form="pdf")
+    (paper,) = flow(tenant(groups=groups), now=NOW, language="en", stand="", form="pdf")
     pages = [page.extract_text() for page in PdfReader(io.BytesIO(paper)).pages]
     for group in groups.values():
         found = [
@@ -193,32 +198,106 @@ def test_a_group_stands_on_one_page_unless_it_is_longer() -> None:
 
 def test_the_same_document_gives_the_same_bytes() -> None:
     """A drawing can be compared and filed: nothing of the moment is in it."""
-    once, again = (flow(ACME, language="it", stand="revisione 7") for _ in range(2))
+    once, again = (flow(ACME, now=NOW, language="it", stand="revisione 7") for _ in range(2))
     assert once == again
     assert once[0].startswith(b"%PDF")
-    assert flow(ACME, language="it", stand="revisione 7", form="svg")[0].startswith(b"<svg")
+    assert flow(ACME, now=NOW, language="it", stand="revisione 7", form="svg")[0].startswith(b"<svg")
 
 
-STAGES = [
-    ({}, "own number"),
-    ({"ordered": True}, "on order"),
-    ({"stands_for": "+493022200100"}, "temporary, until +49 3022200100 is ported"),
+OWN = {"stands_for": "+493022200100"}
+PORTED = {**OWN, "porting": {"confirmed": "2026-11-15T06:00", "grace_days": 30}}
+NUMBERS: list[tuple[dict[str, Any], str, tuple[str, str], str]] = [
+    ({}, "2026-11-27T12:00", ("+49 3055500101", "own number"), "+49 3055500101"),
+    ({"ordered": True}, "2026-11-27T12:00", ("+49 3055500101", "on order"), ""),
     (
-        {"stands_for": "+493022200100", "porting": {"planned": "2026-12-01T06:00"}},
-        "temporary; +49 3022200100 is to be ported on 2026-12-01",
+        OWN,
+        "2026-11-27T12:00",
+        ("+49 3055500101", "temporary, until +49 3022200100 is ported"),
+        "+49 3055500101",
     ),
     (
-        {"stands_for": "+493022200100", "porting": {"confirmed": "2026-12-01T06:00", "grace_days": 30}},
-        "+49 3022200100 is ported; valid until 2026-12-31",
+        {**OWN, "porting": {"planned": "2026-12-01T06:00"}},
+        "2026-12-24T12:00",  # a plan is no fact
+        ("+49 3055500101", "temporary; +49 3022200100 is to be ported on 2026-12-01"),
+        "+49 3055500101",
+    ),
+    (
+        PORTED,
+        "2026-12-15T05:59",
+        ("+49 3022200100", "ported; the temporary +49 3055500101 is valid until 2026-12-15"),
+        "+49 3022200100\n+49 3055500101 until 2026-12-15",
+    ),
+    (
+        PORTED,
+        "2026-12-15T06:00",
+        ("+49 3022200100", "ported; the temporary +49 3055500101 was valid until 2026-12-15"),
+        "+49 3022200100",
+    ),
+    (
+        {**OWN, "porting": {"confirmed": "2026-11-15T00:00", "grace_days": 30}},
+        "2026-12-14T23:59",
+        ("+49 3022200100", "ported; the temporary +49 3055500101 is valid until 2026-12-14"),
+        "+49 3022200100\n+49 3055500101 until 2026-12-14",
     ),
 ]
 
 
-@pytest.mark.parametrize(("number", "expected"), STAGES)
-def test_each_number_says_where_it_stands_in_its_life(number: dict[str, Any], expected: str) -> None:
-    """The customer reads which numbers are temporary, when they are ported and until when they hold."""
-    spec = tenant(numbers={"+493055500101": {"to": "busy", **number}})
-    assert [row[1] for row in content(spec, language="en", stand="").numbers] == [expected]
+@pytest.mark.parametrize(("number", "now", "row", "dialled"), NUMBERS)
+def test_each_number_says_where_it_stands_in_its_life(
+    number: dict[str, Any], now: str, row: tuple[str, str], dialled: str
+) -> None:
+    """The customer reads which numbers hold on this day, and until when, in tables and diagrams."""
+    groups = {"a": {"name": "A", "members": ["10"], "otherwise": "busy"}}
+    to_group = tenant(numbers={"+493055500101": {"to": "group a", **number}}, groups=groups)
+    to_extension = tenant(numbers={"+493055500101": {"to": "extension 10", **number}})
+    at = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    said = content(to_group, now=at, language="en", stand="")
+    assert [one[:2] for one in said.numbers] == [row]
+    (entry,) = (box for one in said.diagrams for box in one.drawing.boxes if box.kind == "entry")
+    assert list(entry.lines) == (dialled or row[0]).split("\n")
+    beside = content(to_extension, now=at, language="en", stand="")
+    assert beside.extensions[0][3] == dialled
+    assert [one[:2] for one in beside.numbers] == ([] if not number else [row])
+
+
+SHOWN: list[tuple[dict[str, Any], str, str, str]] = [
+    ({}, "+493055500101", "2026-11-27", "+49 3055500101"),
+    ({"right_of_use": date(2026, 12, 1)}, "+493022200100", "2026-11-30", "+49 3055500101"),
+    ({"right_of_use": date(2026, 12, 1)}, "+493022200100", "2026-12-01", "+49 3022200100"),
+    ({"porting": {"confirmed": "2026-11-15T06:00"}}, "+493055500101", "2026-11-27", "+49 3022200100"),
+]
+
+
+@pytest.mark.parametrize(("number", "caller_id", "day", "expected"), SHOWN)
+def test_the_number_shown_is_what_others_see_on_that_day(
+    number: dict[str, Any], caller_id: str, day: str, expected: str
+) -> None:
+    """A number is shown from the day of its right of use on, a temporary one until the porting."""
+    extensions = {"10": {"name": "Anna", "devices": ["p10"], "caller_id": caller_id}}
+    spec = tenant(numbers={"+493055500101": {"to": "extension 10", **OWN, **number}}, extensions=extensions)
+    at = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    assert content(spec, now=at, language="en", stand="").extensions[0][4] == expected
+
+
+def test_a_block_stands_among_the_numbers_and_each_extension_has_its_own_of_it() -> None:
+    """A ported block is written with its open digits; an extension that takes the rest has not all of it."""
+    block = {"ddi": 2, "to": "extension 10", "stands_for": "+49302220",
+             "porting": {"confirmed": "2026-11-15T06:00"}}  # fmt: skip
+    said = content(tenant(numbers={"+49305550": block}), now=NOW, language="de", stand="")
+    assert [one[:2] for one in said.numbers] == [
+        ("+49 302220xx", "portiert; die vorläufige +49 305550xx gilt noch bis 15.12.2026")
+    ]
+    assert [one[3] for one in said.extensions] == [
+        "+49 30222010\n+49 30555010 bis 15.12.2026",
+        "+49 30222011\n+49 30555011 bis 15.12.2026",
+    ]
+
+
+def test_a_number_that_rings_a_group_by_its_extension_stands_among_the_numbers() -> None:
+    """What is left out of the table stands beside an extension, and a group's has no such row."""
+    groups = {"a": {"name": "A", "extension": "60", "members": ["10"], "otherwise": "busy"}}
+    spec = tenant(numbers={"+493055500101": {"to": "extension 60"}}, groups=groups)
+    assert len(content(spec, now=NOW, language="en", stand="").numbers) == 1
 
 
 def test_every_forward_of_an_extension_has_words() -> None:
@@ -235,7 +314,10 @@ def test_the_customer_reads_who_may_call_where_and_how_often() -> None:
     }
     rights = {"office": {"open": ["Mon-Fri 08:00-18:00"], "closed": "country", "blocked": ["+49900*"]}}
     said = content(
-        tenant(extensions=extensions, rights=rights, max_inbound=8, max_calls=9), language="en", stand=""
+        tenant(extensions=extensions, rights=rights, max_inbound=8, max_calls=9),
+        now=NOW,
+        language="en",
+        stand="",
     )
     assert said.lines == "8 coming in, 9 in all"
     assert [row[5].split("\n") for row in said.extensions] == [
