@@ -31,6 +31,7 @@ class Changes:
         legs: how many are open.
         changed: those that are charged or draw otherwise: as they stood, and as they should be.
         obstacle: why nothing is written.
+        first: first open month in which something is billed; None: in none.
         unpriced: legs that have no price any more.
         not_known: why nobody can know what the catalogue grants, in words.
     """
@@ -39,6 +40,7 @@ class Changes:
     legs: int = 0
     changed: Sequence[tuple[RatedLeg, RatedLeg]] = ()
     obstacle: Obstacle | None = None
+    first: date | None = None
     unpriced: Sequence[Quarantined] = ()
     not_known: str = ""
 
@@ -66,7 +68,7 @@ class Late:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """What came of closing a month.
+    """What came of closing a month, or would come of it.
 
     Attributes:
         bills: what the month comes to, by currency.
@@ -80,6 +82,11 @@ class Close:
     bills: Sequence[Bill]
     late: Late
     kept: Sequence[Kept] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether something stands in the way; that it is closed already does not."""
+        return self.changes.obstacle not in {None, Obstacle.CLOSED}
 
 
 class Closing:
@@ -104,14 +111,44 @@ class Closing:
             now_us: now.
             by: who asks.
         """
-        known = self._book.accounts.get(account)
-        if known is None:
-            return Changes(account=account, obstacle=Obstacle.UNKNOWN_ACCOUNT)
-        if not is_over(month, known.zone, now_us):
-            return Changes(account=account, obstacle=Obstacle.NOT_OVER)
+        early = self._too_early(account, month, now_us)
+        if early:
+            return Changes(account=account, obstacle=early)
         seal = Seal(month=month, by=by, keep=self._keep)
         found = await closing.write(self._connection, account, self._rate, seal)
         return _changes(found, found.obstacle(month))
+
+    async def preview(self, account: str, month: date, *, now_us: int, unread_legs: Iterable[Leg]) -> Close:
+        """Tell what would come of closing a month of an account now; nothing is written.
+
+        Args:
+            account: its id.
+            month: first day.
+            now_us: now.
+            unread_legs: of all accounts.
+        """
+        early = self._too_early(account, month, now_us)
+        if early:
+            return await self.bill(Changes(account=account, obstacle=early), month, unread_legs)
+        seal = Seal(month=month, by="", keep=self._keep)
+        found, bills = await closing.preview(self._connection, account, self._rate, seal)
+        changes = _changes(found, found.obstacle(month))
+        if changes.obstacle:
+            return await self.bill(changes, month, unread_legs)
+        return Close(
+            month=month,
+            changes=changes,
+            closed=None,
+            bills=bills,
+            late=await self._late(account, month, unread_legs),
+            kept=found.kept,
+        )
+
+    def _too_early(self, account: str, month: date, now_us: int) -> Obstacle | None:
+        known = self._book.accounts.get(account)
+        if known is None:
+            return Obstacle.UNKNOWN_ACCOUNT
+        return None if is_over(month, known.zone, now_us) else Obstacle.NOT_OVER
 
     async def rerate(self, account: str, *, confirm: bool) -> Changes:
         """Tell what rating the open legs of an account again changes; write it if that is confirmed."""
@@ -185,6 +222,7 @@ def _changes(found: Reread, obstacle: Obstacle | None) -> Changes:
         legs=len(found.legs),
         changed=[] if obstacle else [(one.leg, leg) for one, leg in found.rerating.changed],
         obstacle=obstacle,
+        first=found.first,
         unpriced=found.rerating.unpriced,
         not_known=found.not_known,
     )

@@ -31,10 +31,14 @@ from rating.store.closing import Obstacle
 SHOWN = 20  # corrections of an account in a table; --json has all of them
 
 _All = Annotated[bool, typer.Option("--all", help="Every account.")]
+_Preview = Annotated[bool, typer.Option("--preview", help="Say what closing would do; write nothing.")]
 _OBSTACLES: Mapping[Obstacle, tuple[str, str]] = {
     Obstacle.UNKNOWN_ACCOUNT: ("there is no document of this account", "pbxcore apply its document"),
     Obstacle.NOT_OVER: ("the month is not over in the account's time zone", "wait until it is"),
-    Obstacle.EARLIER_OPEN: ("a month before it is open", "close that first"),
+    Obstacle.EARLIER_OPEN: (
+        "{first:%Y-%m}, a month before it, is open",
+        "close that first: `pbxcore close {account} {first:%Y-%m}`",
+    ),
     Obstacle.NOT_KNOWN: (
         "what its catalogue grants is not known, so nothing is rated again",
         "apply a mended catalogue, or use the version of pbxcore that reads it; the log names the mistake",
@@ -48,24 +52,28 @@ def close(
     words: Annotated[list[str], typer.Argument(metavar="[ACCOUNT]... MONTH", help="Like acme 2026-10.")],
     *,
     everybody: _All = False,
+    preview: _Preview = False,
     as_json: AsJson = False,
 ) -> None:
     """Close a month: rate open legs again in canonical order, write what differs, let nothing in any more.
 
     Legs that come later go to the next invoice. A month is closed once; closing it again changes nothing.
     Each account is closed by itself; what could not be is named, with exit code 1.
+
+    --preview shows the same figures before: corrections, sums, what rolls over, and what stands in the way.
     """
     *accounts, written = words
     month = _month(written)
-    closes, of_nobody = run(
-        _close(_asked(accounts, everybody=everybody, example=f"pbxcore close acme {month:%Y-%m}"), month)
-    )
+    asked = _asked(accounts, everybody=everybody, example=f"pbxcore close acme {month:%Y-%m}")
+    closes, of_nobody = run(_close(asked, month, preview=preview))
     if as_json:
-        answer = {"accounts": [_close_as_json(one) for one in closes], "of_nobody": of_nobody}
-        out.print_json(json.dumps(answer))
+        told = [_close_as_json(one) for one in closes]
+        out.print_json(json.dumps({"preview": preview, "accounts": told, "of_nobody": of_nobody}))
     else:
         _show_closes(closes, of_nobody)
-    _end([one.changes for one in closes if one.closed is None])
+        if preview:
+            _show_preview(closes)
+    _end([one.changes for one in closes if one.refused])
 
 
 @app.command(rich_help_panel="Billing")
@@ -109,18 +117,18 @@ def _asked(accounts: Sequence[str], *, everybody: bool, example: str) -> Account
     return lambda known: known if everybody else list(dict.fromkeys(accounts))
 
 
-async def _close(accounts: Accounts, month: date) -> tuple[Sequence[Close], int]:
+async def _close(accounts: Accounts, month: date, *, preview: bool) -> tuple[Sequence[Close], int]:
     settings = settings_of_running()
     async with database_connection() as connection:
         book = await _book(connection)
         closing = Closing(connection, book)
         now_us, by = time.time_ns() // 1_000, getpass.getuser()
-        changes = [
-            await closing.close(account, month, now_us=now_us, by=by)
-            for account in accounts(await accounts_of(connection, book))
-        ]
+        named = accounts(await accounts_of(connection, book))
+        changes = [] if preview else [await closing.close(one, month, now_us=now_us, by=by) for one in named]
         legs = await unread(connection, settings.spool) if settings.spool.is_dir() else ()
         closes = [await closing.bill(one, month, legs) for one in changes]
+        if preview:
+            closes = [await closing.preview(one, month, now_us=now_us, unread_legs=legs) for one in named]
         return closes, await nobodys(connection, book, month)
 
 
@@ -139,13 +147,14 @@ def _end(refused: Sequence[Changes]) -> None:
     """Say what stands in the way of each account that was refused."""
     for one in refused:
         assert one.obstacle is not None
-        what, remedy = _OBSTACLES[one.obstacle]
+        what, remedy = (text.format(account=escape(one.account), first=one.first)
+                        for text in _OBSTACLES[one.obstacle])  # fmt: skip
         if one.obstacle is Obstacle.UNKNOWN_ACCOUNT:
             remedy = closest(one.account, ask(lambda connection: names(connection, "account")), remedy)
         err.print(f"[bold red]✗[/] {escape(one.account)}: {what}", highlight=False, soft_wrap=True)
         if one.not_known:
             err.print(f"    {escape(one.not_known)}", highlight=False, soft_wrap=True)
-        for leg in one.unpriced[:SHOWN]:
+        for leg in one.unpriced[:SHOWN] if one.obstacle is Obstacle.UNPRICED else ():
             err.print(f"    {escape(f'{leg.key}: {leg.detail}')}", highlight=False, soft_wrap=True)
         err.print(f"  → {remedy}", highlight=False, soft_wrap=True)
     if refused:
@@ -155,7 +164,7 @@ def _end(refused: Sequence[Changes]) -> None:
 def _show_closes(closes: Sequence[Close], of_nobody: int) -> None:
     table = _table("account", "month", "legs", "seconds", "amount", "corrected", "by")
     for one in closes:
-        if one.closed is None:
+        if one.refused:
             continue
         for bill in one.bills or (None,):
             table.add_row(
@@ -186,16 +195,27 @@ def _show_late(closes: Sequence[Close], of_nobody: int) -> None:
             out.print(
                 f"[dim]{account}: closed on {one.closed.at:%Y-%m-%d %H:%M} UTC by {escape(one.closed.by)}[/]"
             )
-        if one.closed and (late.in_spool or late.in_quarantine):
+        if not one.refused and (late.in_spool or late.in_quarantine):
+            come = "come" if one.closed else "would come"
             out.print(
                 f"[yellow]![/] {account}: {late.in_spool} legs that were not taken in yet and "
-                f"{late.in_quarantine} in quarantine come late, on the next invoice",
+                f"{late.in_quarantine} in quarantine {come} late, on the next invoice",
                 highlight=False,
             )
     if of_nobody:
         out.print(
             f"[yellow]![/] {of_nobody} legs in quarantine belong to no account: pbxcore quarantine list"
         )
+
+
+def _show_preview(closes: Sequence[Close]) -> None:
+    """Show leg by leg what closing would correct."""
+    for one in closes:
+        if one.changes.changed:
+            out.print(f"{escape(one.changes.account)}: these would be corrected", highlight=False)
+            out.print(_legs_table(one.changes.changed))
+    if any(not one.refused and one.closed is None for one in closes):
+        out.print("nothing was written; without --preview this is done, with what has come until then")
 
 
 def _show_changes(changes: Sequence[Changes], *, confirm: bool) -> None:
@@ -275,6 +295,7 @@ def _changes_as_json(one: Changes) -> dict[str, Any]:
     return {
         "account": one.account,
         "obstacle": one.obstacle,
+        "first_open": f"{one.first:%Y-%m}" if one.first else None,
         "not_known": one.not_known,
         "open_legs": one.legs,
         "differences": {currency: money.text(micro) for currency, micro in one.differences_micro.items()},

@@ -11,7 +11,7 @@ than that is rated under the lock after `TRIES`.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -27,7 +27,7 @@ from rating.columns import Legs, Told
 from rating.columns.arrays import Ints, ints, no_flags
 from rating.correction import standing, steps
 from rating.periods import next_month
-from rating.rated import Source
+from rating.rated import RatedLeg, Source
 from rating.store import ledger
 from rating.store.ledger import Connection, Held
 from rating.store.named import named
@@ -142,8 +142,8 @@ class Reread:
         legs: that were rated again.
         opened: first month that is not closed; the first of all times if none is.
         first: first open month in which something is billed; None if nothing is.
-        keep: allowances that the close settles.
-        not_known: why nobody can know these, in words.
+        kept: what the close settles, in the order in which it is told.
+        not_known: why nobody can know that, in words.
     """
 
     held: Held
@@ -151,7 +151,7 @@ class Reread:
     opened: date
     first: date | None
     rerating: Rerating
-    keep: Sequence[Allowance] = ()
+    kept: Sequence[Kept] = ()
     not_known: str = ""
 
     def obstacle(self, close: date | None) -> Obstacle | None:
@@ -195,6 +195,17 @@ async def read(connection: Connection, account: str, rate: Rate) -> Reread:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         held = await _state(connection, _SQL["state"])
         return await _read(connection, account, rate, held)
+
+
+async def preview(
+    connection: Connection, account: str, rate: Rate, seal: Seal
+) -> tuple[Reread, Sequence[Bill]]:
+    """Tell what closing a month would write, and what the month would come to; nothing is written."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        held = await _state(connection, _SQL["state"])
+        found = _settling(await _read(connection, account, rate, held), seal)
+        bills = await bill(connection, account, seal.month)
+    return found, _corrected(bills, found, seal.month)
 
 
 async def write(connection: Connection, account: str, rate: Rate, seal: Seal | None = None) -> Reread:
@@ -309,11 +320,44 @@ async def _read(connection: Connection, account: str, rate: Rate, held: Held) ->
 def _settling(found: Reread, seal: Seal | None) -> Reread:
     if seal is None:
         return found
-    keep, not_known = seal.keep(found.legs, seal.month)
-    return replace(found, keep=keep, not_known=not_known)
+    allowances, not_known = seal.keep(found.legs, seal.month)
+    used = _used_until(found, seal.month) if allowances else {}
+    settled = (kept(one, found.legs.account, used) for one in allowances)
+    in_order = sorted(settled, key=lambda one: (one.period, one.bundle, one.top_up))
+    return replace(found, kept=in_order, not_known=not_known)
 
 
-def _drawn(account: str, rows: Iterable["asyncpg.Record"]) -> Mapping[PoolKey, int]:
+def _used_until(found: Reread, month: date) -> Mapping[PoolKey, int]:
+    """Return what pools have given to legs of a month and of those before, corrections to come included."""
+    account, used = found.legs.account, {**found.legs.balances, **found.rerating.used}
+    rows = chain(found.legs.originals, *found.legs.corrections.values())
+    later = _drawn(account, (row for row in rows if row["billing_month"] > month))
+    for piece in chain.from_iterable(one.pieces for billed, one in _corrections(found) if billed > month):
+        if piece.pool:
+            later[account, piece.pool] += piece.seconds
+    return {**used, **_without(later, used)}
+
+
+def _corrected(bills: Sequence[Bill], found: Reread, month: date) -> Sequence[Bill]:
+    """Return what a month comes to with the corrections to come."""
+    sums = {one.currency: one for one in bills}
+    for billed, one in _corrections(found):
+        if billed == month and one.currency:
+            before = sums[one.currency]
+            sums[one.currency] = replace(
+                before,
+                billable_s=before.billable_s + one.billable_s,
+                amount_micro=before.amount_micro + one.amount_micro,
+            )
+    return list(sums.values())
+
+
+def _corrections(found: Reread) -> Iterator[tuple[date, RatedLeg]]:
+    """Yield the corrections to come, each with the month in which it is billed."""
+    return ((one.month, row) for one, leg in found.rerating.changed for row in steps(one.leg, leg))
+
+
+def _drawn(account: str, rows: Iterable["asyncpg.Record"]) -> Counter[PoolKey]:
     """Sum up what legs and corrections drew from each pool.
 
     They are here anyway; PostgreSQL would walk them a second time, and take each apart.
@@ -363,11 +407,8 @@ async def _close(connection: Connection, found: Reread, seal: Seal | None, posit
         return
     account = found.legs.account
     await connection.execute(_SQL["close"], account, seal.month, position, seal.by)
-    if found.keep:
-        used = {**found.legs.balances, **found.rerating.used}
-        later = await connection.fetch(_SQL["drawn"], account, next_month(seal.month))
-        used |= _without({(account, row["pool"]): row["seconds"] for row in later}, used)
-        rows = [astuple(kept(one, account, used)) for one in found.keep]
+    if found.kept:
+        rows = map(astuple, found.kept)
         await connection.execute(_SQL["keep"], account, seal.month, *map(list, zip(*rows, strict=True)))
 
 

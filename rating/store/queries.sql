@@ -107,12 +107,6 @@ FROM rated_leg
 WHERE account = $1 AND billing_month >= $2
 ORDER BY billing_month, ended_us, key, correction
 
--- name: drawn
-SELECT piece ->> 'pool' AS pool, sum((piece ->> 'seconds')::bigint)::bigint AS seconds
-FROM rated_leg, jsonb_array_elements(pieces) AS piece
-WHERE account = $1 AND billing_month >= $2 AND piece ->> 'pool' <> ''
-GROUP BY 1
-
 -- name: has_newer
 SELECT EXISTS (SELECT FROM rated_leg WHERE position > $1 AND account = $2)
 

@@ -550,7 +550,6 @@ PLANS = {
     ("thresholds", "since"): {"threshold_event_pkey"},
     ("stream", "rated_of"): {"rated_leg_key_correction"},
     ("closing", "open_rows"): {"rated_leg_account"},
-    ("closing", "drawn"): {"rated_leg_account"},
     ("closing", "has_newer"): {"rated_leg_pkey"},
     ("closing", "billed_accounts"): {"rated_leg_account"},
     ("closing", "bill"): {"rated_leg_account"},
