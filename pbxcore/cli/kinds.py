@@ -26,5 +26,11 @@ def expect(kind: str, paths: Iterable[Path], found: Iterable[Read]) -> None:
 def wrong(kind: str, path: Path, found: Iterable[Read]) -> typer.Exit:
     """Say what a path holds instead of a document of a kind; raise what this returns."""
     held = ", ".join(dict.fromkeys(f"{one.kind} {one.id}" for one in found)) or "no document"
-    article = _ARTICLES.get(kind, f"a {kind}")
-    return fail(f"{path} holds {held}, and no {kind}", f"name {article}'s file: `{kind}: …`", Exit.USAGE)
+    return fail(
+        f"{path} holds {held}, and no {kind}", f"name {article(kind)}'s file: `{kind}: …`", Exit.USAGE
+    )
+
+
+def article(kind: str) -> str:
+    """Give a kind with its article."""
+    return _ARTICLES.get(kind, f"a {kind}")

@@ -5,7 +5,7 @@ import getpass
 import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -34,6 +34,7 @@ from pbxcore.settings import Settings
 
 T = TypeVar("T")
 KINDS = ("tenant", "account", "catalogue")
+CONTRACT = "contract"  # has facts, and no revisions (ADR 14)
 Kind = Annotated[str, typer.Option(help="tenant, account or catalogue.")]
 Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: NAME@2026-01-01.")]
 Number = Annotated[int | None, typer.Option("--revision", "-r", min=1, help="Default: the newest.")]
@@ -54,7 +55,8 @@ def history(name: Name, as_json: AsJson = False) -> None:
         out.print_json(json.dumps(lines))
         return
     if not entries:
-        remedy = closest(name, known, "`pbxcore apply` stores one")
+        dated = [f"`pbxcore history {one}`" for one in _dated(name, known)]
+        remedy = " or ".join(dated) or closest(name, known, "`pbxcore apply` stores one")
         raise fail(f"no document is named {name}", remedy, Exit.NO)
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "revision", "author", "at", "what"):
@@ -70,8 +72,10 @@ def export(name: Name, kind: Kind = "tenant", number: Number = None) -> None:
     """Print a document as it was written, comments included.
 
     Its first line names its revision, `# base: 7`: `pbxcore apply` refuses it once another one is in force.
+    A contract is a log of facts instead: `pbxcore contract show NAME`, `pbxcore history NAME`.
     """
-    stored = _stored(kind, name, number)
+    command = "export {}" + (f" --revision {number}" if number else "")
+    stored = _stored(kind, name, number, command=command)
     sys.stdout.write(with_base(stored.source, stored.revision))
 
 
@@ -90,7 +94,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Put the document of an earlier revision in force again, as a new revision, through the door."""
-    stored = _stored(kind, name, number)
+    stored = _stored(kind, name, number, command=f"rollback {{}} --to {number}")
     if stored.removed:
         message = f"revision {number} took {name} out of force; there is no document of its own to go back to"
         before = f"put the one before it in force: `pbxcore rollback {name} --to {number - 1}`"
@@ -148,25 +152,55 @@ def _with_terms(spec: TenantSpec) -> TenantSpec:
     return revisions.entitled(spec, stored)
 
 
-def _stored(kind: str, name: str, number: int | None) -> Revision:
+def _stored(kind: str, name: str, number: int | None, *, command: str) -> Revision:
+    """Give a revision.
+
+    Args:
+        kind: of document.
+        name: its id.
+        number: of the revision; None: the newest.
+        command: that is run, `export {}`, to be told with another name or kind.
+    """
+    if kind == CONTRACT:
+        remedy = f"`pbxcore contract show {name}` tells how it stands, `pbxcore history {name}` each fact"
+        raise fail("a contract is a log of facts and has no revisions", remedy, Exit.USAGE)
     if kind not in KINDS:
         message = f"no kind of document with revisions is called {kind}"
         raise fail(message, closest(kind, KINDS, f"name one of: {', '.join(KINDS)}"), Exit.USAGE)
 
-    async def looked(connection: Connection) -> tuple[Revision | None, Sequence[str]]:
+    async def looked(connection: Connection) -> tuple[Revision | None, Mapping[str, Sequence[str]]]:
         found = await revisions.revision(connection, kind, name, number)
-        return found, () if found else await revisions.names(connection, kind)
+        missed = () if found else (*KINDS, CONTRACT)
+        return found, {one: await revisions.names(connection, one) for one in missed}
 
     found, known = ask(looked)
-    if found is None and name in known:
+    if found is None and name in known[kind]:
         message = f"there is no revision {number} of {kind} {name}"
         raise fail(message, f"see `pbxcore history {name}`", Exit.NO)
     if found is None:
-        dated = [one for one in known if one.startswith(f"{name}@")]
-        remedy = closest(name, known, "list tenants: pbxcore tenants")
-        remedy = f"name its date, too: {', '.join(dated)}" if dated else remedy
-        raise fail(f"there is no {kind} {name}", remedy, Exit.NO)
+        there = "; ".join(_there(name, known, command))
+        otherwise = closest(name, known[kind], "list tenants: pbxcore tenants")
+        raise fail(f"there is no {kind} {name}", f"{name} is {there}" if there else otherwise, Exit.NO)
     return found
+
+
+def _there(name: str, known: Mapping[str, Sequence[str]], command: str) -> Iterator[str]:
+    """Say of which kinds a name is, each with the command for it."""
+    for kind, ids in known.items():
+        dated = _dated(name, ids)
+        which = f"{kinds.article(kind)}{', named with its date' if dated else ''}"
+        if kind == CONTRACT and name in ids:
+            yield f"{which}: `pbxcore contract show {name}`"
+        elif dated or name in ids:
+            newest, *older = (*reversed(dated),) or (name,)
+            chosen = "" if kind == KINDS[0] else f" --kind {kind}"
+            also = f" (or {', '.join(older)})" if older else ""
+            yield f"{which}: `pbxcore {command.format(newest)}{chosen}`{also}"
+
+
+def _dated(name: str, known: Iterable[str]) -> list[str]:
+    """Find the names with a date, those of a catalogue's versions, of one without."""
+    return [one for one in known if one.startswith(f"{name}@")]
 
 
 def ask(question: Callable[[Connection], Awaitable[T]]) -> T:

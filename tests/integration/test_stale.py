@@ -263,15 +263,31 @@ def test_a_base_on_the_command_line(
     assert command("apply", str(file), *given)[0] == code
 
 
+CATALOGUE = "`pbxcore export autphone@2026-01-01 --kind catalogue`"
+ACCOUNT = "an account: `pbxcore export acme --kind account`"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
         (("export", "acmee"), 1, "did you mean acme?"),
         (("export", "nothing"), 1, "pbxcore tenants"),
-        (("export", "autphone", "--kind", "catalogue"), 1, "name its date, too: autphone@2026-01-01"),
+        (("export", "autphone", "--kind", "catalogue"), 1, f"a catalogue, named with its date: {CATALOGUE}"),
+        (("export", "autphone"), 1, f"autphone is a catalogue, named with its date: {CATALOGUE}"),
+        (("export", "autphone@2026-01-01"), 1, f"autphone@2026-01-01 is a catalogue: {CATALOGUE}"),
+        (("export", "acme", "--kind", "catalogue"), 1, f"is a tenant: `pbxcore export acme`; {ACCOUNT}"),
+        (("export", "c-7"), 1, "c-7 is a contract: `pbxcore contract show c-7`"),
+        (("export", "acme", "--kind", "contract"), 2, "`pbxcore contract show acme`"),
+        (("rollback", "acme", "--to", "1", "--kind", "contract"), 2, "`pbxcore history acme`"),
+        (
+            ("rollback", "autphone", "--to", "1"),
+            1,
+            "`pbxcore rollback autphone@2026-01-01 --to 1 --kind catalogue`",
+        ),
         (("export", "acme", "--kind", "tenent"), 2, "did you mean tenant?"),
         (("export", "acme", "--revision", "9"), 1, "no revision 9 of tenant acme"),
         (("history", "acmee"), 1, "did you mean acme?"),
+        (("history", "autphone"), 1, "`pbxcore history autphone@2026-01-01`"),
         (("rollback", "acmee", "--to", "1"), 1, "did you mean acme?"),
     ],
 )
@@ -282,8 +298,8 @@ def test_a_slip_in_a_name_is_told_with_the_name_that_was_meant(
     code: int,
     word: str,
 ) -> None:
-    """What is stored is known, so the remedy names it."""
-    assert settings
+    """What is stored is known, so the remedy names it, with the command for its kind."""
+    asyncio.run(run(settings, "INSERT INTO contract VALUES ('c-7', NULL, '{}', 'test')"))
     found, said = command(*arguments)
     assert (found, word in said) == (code, True), said
 
