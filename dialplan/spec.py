@@ -45,6 +45,7 @@ from dialplan.spelling import (
     Reach,
     Recorded,
     Region,
+    Remark,
     RightsText,
     RingSeconds,
     RingTone,
@@ -96,14 +97,16 @@ class PortingSpec(Document):
         confirmed: when it had happened, so no instant that is to come. From then on the number is ours.
         by: who confirmed it: the carrier's message, the first call that a trunk brought, or somebody by hand.
         reference: of the message, or of the call.
+        message: reference of the carrier's message that came after the call which confirmed it.
         grace_days: how long the temporary number works after that.
     """
 
     planned: Instant | None = None
-    rejected: Label | None = None
+    rejected: Remark | None = None
     confirmed: Instant | None = None
     by: Literal["carrier", "call", "hand"] = "hand"
-    reference: Label | None = None
+    reference: Remark | None = None
+    message: Remark | None = None
     grace_days: Annotated[int, Field(ge=0, le=366)] = GRACE_DAYS
 
 

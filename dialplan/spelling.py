@@ -235,6 +235,10 @@ Label = Annotated[
         r"[^\x00-\x1f\x7f\"<>]{1,80}", "no-label", "name", 'use 1 to 80 characters without " < > and control'
     ),
 ]
+Remark = Annotated[
+    str,
+    _shaped(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}", "no-remark", "remark", "use 1 to 200 characters on one line"),
+]
 AreaCode = Annotated[
     str, _shaped("[1-9][0-9]{0,5}", "no-area-code", "area code", 'write it without leading zero, "30"')
 ]

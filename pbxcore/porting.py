@@ -7,7 +7,7 @@ Owns finding the document, and what each event writes. Refuses to decide what a 
 import asyncio
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,8 @@ import yaml
 from pydantic import ValidationError
 
 from dialplan.block import suffix_of
+from dialplan.build import at, build_plan
+from dialplan.porting import Stage, stage
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
@@ -58,19 +60,56 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """The porting has happened."""
+    """The porting has happened.
 
-    at: datetime
+    Attributes:
+        at: when, without zone by the tenant's clock; None: when an earlier confirmation says, or now.
+        by: who says so.
+        reference: of the carrier's message, or of the call.
+    """
+
+    at: datetime | None
     by: By
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reverted:
-    """A confirmation was wrong: the number lives at the old provider still, and a day is to be planned."""
+    """A confirmation was wrong: the number lives at the old provider still.
+
+    The plan stays, and the next call to the number confirms it. Where such a call has confirmed, the plan
+    goes, or the next one would confirm again.
+    """
 
 
 Event = Planned | Rejected | Confirmed | Reverted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a porting stands.
+
+    Attributes:
+        tenant: whose it is.
+        number: the number that is ported, N; or the block.
+        temporary: the one that stands for it, T.
+        stage: of the two now.
+        zone: the tenant's clock.
+        planned: when it is to happen; None: no day is known, or it is done.
+        confirmed: as of when it was confirmed; None: it was not.
+        released: the instant from which T is nobody's; None: not ported yet.
+        known: what its document says.
+    """
+
+    tenant: str
+    number: str
+    temporary: str
+    stage: Stage
+    zone: ZoneInfo
+    planned: datetime | None
+    confirmed: datetime | None
+    released: datetime | None
+    known: PortingSpec
 
 
 async def note(settings: Settings, number: str, event: Event, *, author: str) -> door.Applied:
@@ -83,7 +122,8 @@ async def note(settings: Settings, number: str, event: Event, *, author: str) ->
         author: who says so; stands in the revision.
 
     Returns:
-        What the door said. A confirmation that is there already changes nothing.
+        What the door said. A confirmation that is there already changes nothing, except that the reference of
+        the carrier's message is added to it.
 
     Raises:
         PortingError: no tenant has the number, it stands for none, or the event contradicts what is known.
@@ -95,6 +135,31 @@ async def note(settings: Settings, number: str, event: Event, *, author: str) ->
         if not applied.stale:
             break
     return applied
+
+
+async def standing(settings: Settings, number: str, now: datetime) -> Standing:
+    """Tell where the porting of a number stands, by the newest document of its tenant.
+
+    Raises:
+        PortingError, database.AWAY: as `note`.
+    """
+    stored = await _document_of(settings, number)
+    spec = _read(stored)
+    temporary, entry = _entry(spec, number)
+    plan = build_plan(spec, revision=stored.revision, trunks=())
+    compiled = next(one for one in plan.numbers.values() if one.key == temporary)
+    zone, known = ZoneInfo(spec.time_zone), entry.porting or PortingSpec()
+    return Standing(
+        tenant=spec.tenant,
+        number=entry.stands_for or "",
+        temporary=temporary,
+        stage=stage(compiled, now),
+        zone=zone,
+        planned=compiled.planned_at,
+        confirmed=at(known.confirmed, zone),
+        released=compiled.released_at,
+        known=known,
+    )
 
 
 async def _document_of(settings: Settings, number: str) -> Revision:
@@ -114,14 +179,25 @@ async def _apply(
 ) -> door.Applied:
     spec = _read(stored)
     temporary, entry = _entry(spec, number)
-    value = _value(event, entry.porting or PortingSpec(), ZoneInfo(spec.time_zone))
+    known = entry.porting or PortingSpec()
+    value = _value(event, known, entry.stands_for or number, ZoneInfo(spec.time_zone))
     if value is None:
         return door.Applied(changes=(_unchanged(stored),))
     text = _written(without_base(stored.source), temporary, value)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{spec.tenant}.yaml"
         await asyncio.to_thread(file.write_text, text)
-        return await door.apply(settings, [file], author=author, base=stored.revision)
+        applied = await door.apply(settings, [file], author=author, base=stored.revision)
+    return _placed(applied, str(file), f"the document of {spec.tenant} that this would be")
+
+
+def _placed(applied: door.Applied, file: str, place: str) -> door.Applied:
+    """Name the document where a file is named that nobody has seen."""
+    return replace(
+        applied,
+        findings=tuple(replace(one, file=one.file.replace(file, place)) for one in applied.findings),
+        notes=tuple(one._replace(message=one.message.replace(file, place)) for one in applied.notes),
+    )
 
 
 def _read(stored: Revision) -> TenantSpec:
@@ -138,7 +214,7 @@ def _written(source: str, temporary: str, value: Mapping[str, Scalar]) -> str:
     numbers = (yaml.safe_load(source) or {}).get("numbers") or {}
     key = next((one for one in numbers if "".join(str(one).split()) == temporary), temporary)
     try:
-        return set_entry(source, ("numbers", key, "porting"), value)
+        return set_entry(source, ("numbers", key, "porting"), value or None)
     except EditError as error:
         remedy = "write it into the document by hand and apply that"
         raise PortingError(error.code, f"the porting cannot be written down: {error}", remedy) from error
@@ -157,18 +233,15 @@ def _entry(spec: TenantSpec, number: str) -> tuple[str, NumberSpec]:
     )
 
 
-def _value(event: Event, known: PortingSpec, zone: ZoneInfo) -> Mapping[str, Scalar] | None:
+def _value(event: Event, known: PortingSpec, number: str, zone: ZoneInfo) -> Mapping[str, Scalar] | None:
     """Give what stands in the document after an event; None: it says so already."""
     kept = known.model_dump(include={"grace_days"}, exclude_defaults=True)
-    if isinstance(event, Reverted):
-        if not known.confirmed:
-            raise _contradiction("it is not confirmed", "there is nothing to take back")
-        return {**_plan_of(known), **kept}
+    now = datetime.now(UTC)
+    if isinstance(event, Confirmed) and event.at and _at(event.at, zone) > now:
+        raise _contradiction(f"{event.at} is to come", f"plan it: `pbxcore porting plan {number}`")
     if known.confirmed:
-        if isinstance(event, Confirmed):
-            return None
-        remedy = "take that back first: `pbxcore porting revert`"
-        raise _contradiction(f"it was confirmed on {known.confirmed}", remedy)
+        changed = _once_confirmed(event, known, number, zone)
+        return changed if changed is None else {**changed, **kept}
     match event:
         case Planned():
             return {"planned": _clock(event.at, zone), **kept}
@@ -176,10 +249,54 @@ def _value(event: Event, known: PortingSpec, zone: ZoneInfo) -> Mapping[str, Sca
             return {"rejected": event.reason, **kept}
         case Confirmed():
             reference = {"reference": event.reference} if event.reference else {}
-            if _at(event.at, zone) > datetime.now(UTC):
-                raise _contradiction(f"{event.at} is to come", "plan it: `pbxcore porting plan`")
-            at = _clock(event.at, zone)
-            return {**_plan_of(known), "confirmed": at, "by": event.by, **reference, **kept}
+            confirmed = _clock(event.at or now, zone)
+            return {**_plan_of(known), "confirmed": confirmed, "by": event.by, **reference, **kept}
+        case Reverted():
+            raise _contradiction("it is not confirmed", "there is nothing to take back")
+
+
+def _once_confirmed(
+    event: Event, known: PortingSpec, number: str, zone: ZoneInfo
+) -> Mapping[str, Scalar] | None:
+    """Give what stands there after an event that comes after a confirmation; None: it says so already."""
+    back = f"if that is wrong, take it back first: `pbxcore porting revert {number}`"
+    match event:
+        case Confirmed(by="call"):
+            return None
+        case Confirmed():
+            if event.at and _at(event.at, zone) != at(known.confirmed, zone):
+                remedy = f"leave out --at to add the carrier's reference to that; {back}"
+                raise _contradiction(f"it was confirmed as of {known.confirmed}, {by_whom(known)}", remedy)
+            return _with_message(event.reference, known, back)
+        case Reverted():
+            return {} if known.by == "call" else _plan_of(known)
+        case Planned() | Rejected():
+            raise _contradiction(f"it was confirmed as of {known.confirmed}, {by_whom(known)}", back)
+
+
+def _with_message(reference: str, known: PortingSpec, back: str) -> Mapping[str, Scalar] | None:
+    """Add the reference of the carrier's message to a confirmation, by whomever it is."""
+    there = known.message if known.by == "call" else known.reference
+    if not reference or reference == there:
+        return None
+    if there:
+        raise _contradiction(f"the carrier's reference is {there}", back)
+    key = "message" if known.by == "call" else "reference"
+    said = known.model_dump(include={"planned", "confirmed", "by", "reference", "message"}, exclude_none=True)
+    return {**said, key: reference}
+
+
+def by_whom(known: PortingSpec) -> str:
+    """Say who confirmed a porting, "by the carrier's message WBCI-7"."""
+    reference = f" {known.reference}" if known.reference else ""
+    match known.by:
+        case "call":
+            message = f" and by the carrier's message {known.message}" if known.message else ""
+            return f"by the first call{reference}{message}"
+        case "carrier":
+            return f"by the carrier's message{reference}"
+        case "hand":
+            return f"by hand, the carrier's message is{reference}" if reference else "by hand"
 
 
 def _plan_of(known: PortingSpec) -> dict[str, Scalar]:

@@ -72,10 +72,10 @@ def _of_number(path: Path, number: NumberSpec, porting: PortingSpec) -> Iterator
             message="the temporary number is still on order",
             remedy="leave out ordered once the number is there",
         )
-    if not porting.confirmed and (porting.reference or "by" in porting.model_fields_set):
+    if not porting.confirmed and (porting.reference or porting.message or "by" in porting.model_fields_set):
         yield Finding(
             path=path,
             code="porting-unconfirmed",
             message="says who confirmed the porting, and not when it had happened",
-            remedy="add confirmed, or leave out by and reference",
+            remedy="add confirmed, or leave out by, reference and message",
         )

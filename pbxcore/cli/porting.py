@@ -3,8 +3,8 @@
 import asyncio
 import getpass
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Literal
 
 import typer
@@ -15,12 +15,15 @@ from dialplan.finding import closest
 from dialplan.hours import local_time
 from dialplan.numbers import is_e164
 from dialplan.plan import Number, Plan
+from dialplan.porting import Stage
 from pbxcore import database, porting, published
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
-from pbxcore.cli.apply import show_applied
+from pbxcore.cli.apply import iso, plain, show_applied
 from pbxcore.cli.instants import read_instant
 from pbxcore.cli.tables import Table
+from pbxcore.door import Applied
 from pbxcore.machine.running import settings_of_running
+from pbxcore.porting import Standing
 from pbxcore.receipt import UnansweredError
 from pbxcore.settings import Settings
 from pbxcore.turn import BusyError
@@ -84,14 +87,14 @@ def _row(plan: Plan, entry: Number, now: datetime) -> dict[str, str | None]:
         "number": entry.number,
         "state": life.stage(entry, now).value,
         "stands_for": entry.stands_for or None,
-        "planned": _clock(entry.planned_at, plan),
-        "released": _clock(entry.released_at, plan),
+        "planned": _clock(entry.planned_at, plan.zone),
+        "released": _clock(entry.released_at, plan.zone),
         "to": str(entry.to),
     }
 
 
-def _clock(at: datetime | None, plan: Plan) -> str | None:
-    return local_time(at, plan.zone).isoformat(timespec="minutes") if at else None
+def _clock(at: datetime | None, zone: tzinfo) -> str | None:
+    return local_time(at, zone).isoformat(timespec="minutes") if at else None
 
 
 @portings.command()
@@ -108,7 +111,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Note that the old provider refused. Calls go on as they do; another day can be planned."""
-    _note(number, porting.Rejected(reason=reason), author, as_json=as_json)
+    _note(number, porting.Rejected(reason=_said(reason, "--reason")), author, as_json=as_json)
 
 
 @portings.command()
@@ -122,15 +125,21 @@ def confirm(
 ) -> None:
     """Note that a porting has happened: the number is shown and called back from now on.
 
-    The first call that a trunk brings to the number confirms a planned porting by itself.
+    The first call that a trunk brings to the number confirms a planned porting by itself. The reference of
+    the carrier's message is added to that, as to what was confirmed by hand.
     """
-    instant = read_instant(at, None) if at else datetime.now(UTC)
-    _note(number, porting.Confirmed(at=instant, by=by, reference=reference), author, as_json=as_json)
+    instant = read_instant(at, None) if at else None
+    said = _said(reference, "--reference") if reference else ""
+    _note(number, porting.Confirmed(at=instant, by=by, reference=said), author, as_json=as_json)
 
 
 @portings.command()
 def revert(number: Ported, author: Author = "", as_json: AsJson = False) -> None:
-    """Take a confirmation back: the number lives at the old provider still."""
+    """Take a confirmation back: the number lives at the old provider still.
+
+    A day that is planned stays, so that the next call to the number confirms again; where such a call had
+    confirmed, it goes, and a new one is to be planned.
+    """
     _note(number, porting.Reverted(), author, as_json=as_json)
 
 
@@ -140,7 +149,7 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
         raise fail(f"{number!r} is no telephone number", "write it like +493022200100", Exit.USAGE)
     settings = settings_of_running()
     try:
-        applied = asyncio.run(porting.note(settings, compact, event, author=author or getpass.getuser()))
+        applied, stands = asyncio.run(_noted(settings, compact, event, author or getpass.getuser()))
     except porting.PortingError as error:
         raise fail(str(error), error.remedy, Exit.NO) from error
     except BusyError as busy:
@@ -153,6 +162,68 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
     except database.AWAY as away:
         text = f"the database does not answer ({away}); nothing was changed"
         raise fail(text, "start the machine with `make run`", Exit.UNAVAILABLE) from away
-    show_applied(applied, as_json=as_json)
+    now = datetime.now(UTC)
+    if as_json:
+        out.print_json(json.dumps({**plain(applied), "porting": _plain(stands)}, default=iso))
+    else:
+        show_applied(applied, as_json=False)
+        for line in told(stands, now):
+            out.print(line, highlight=False)
     if applied.findings or applied.stale:
         raise typer.Exit(int(Exit.NO))
+
+
+async def _noted(
+    settings: Settings, number: str, event: porting.Event, author: str
+) -> tuple[Applied, Standing]:
+    applied = await porting.note(settings, number, event, author=author)
+    return applied, await porting.standing(settings, number, datetime.now(UTC))
+
+
+def _said(text: str, option: str) -> str:
+    """Read what somebody said; it is one line."""
+    said = text.strip()
+    if not said or not said.isprintable():
+        raise fail(f"{option} says nothing, or not on one line", f"{option} WBCI-7", Exit.USAGE)
+    return said
+
+
+def told(one: Standing, now: datetime) -> Iterator[str]:
+    """Say where a porting stands: since when, what comes next, and what may be a mistake."""
+    number, temporary = f"[bold]{escape(one.number)}[/]", escape(one.temporary)
+    last, revert = _clock(one.released, one.zone), f"`pbxcore porting revert {escape(one.number)}`"
+    if one.confirmed:
+        since = _clock(one.confirmed, one.zone)
+        yield f"{number} is ported as of {since}, confirmed {escape(porting.by_whom(one.known))}"
+    match one.stage:
+        case Stage.RELEASED:
+            yield f"[yellow]! {temporary} is released since {last}: its calls end with unknown-number[/]"
+            yield f"  → if that day is wrong: {revert}"
+        case Stage.PORTED:
+            yield f"  {temporary} works until {last}"
+        case Stage.PORTING:
+            yield f"{number} is to be ported at {_clock(one.planned, one.zone)}"
+            yield "  the first call that a trunk brings to it confirms that, or `pbxcore porting confirm`"
+            if one.planned and one.planned <= now:
+                yield "[yellow]! that instant is past[/]\n  → confirm the porting, or plan another day"
+        case Stage.TEMPORARY | Stage.ORDERED | Stage.OWN:
+            why = f"; it was rejected: {escape(one.known.rejected)}" if one.known.rejected else ""
+            yield f"{number} is not ported and no day is planned{why}"
+            yield f"  {temporary} stands for it; no call confirms a porting that is not planned"
+
+
+def _plain(one: Standing) -> dict[str, str | None]:
+    known = one.known
+    return {
+        "tenant": one.tenant,
+        "number": one.number,
+        "temporary": one.temporary,
+        "state": one.stage.value,
+        "planned": _clock(one.planned, one.zone),
+        "rejected": known.rejected,
+        "confirmed": _clock(one.confirmed, one.zone),
+        "by": known.by if known.confirmed else None,
+        "reference": known.reference,
+        "message": known.message,
+        "released": _clock(one.released, one.zone),
+    }

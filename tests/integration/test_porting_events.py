@@ -1,6 +1,7 @@
 """What becomes known of a porting goes through the door, whoever learns it, and is written down once."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
+from dialplan.porting import Stage
 from pbxcore import database, documents, door, phones, porting, published, revisions, turn
 from pbxcore.base import with_base
 from pbxcore.cli import app
@@ -234,10 +236,45 @@ def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     assert (future.exit_code, "is to come" in future.output) == (1, True)
     wrong = run.invoke(app, ["porting", "plan", "030 123", "--at", "2026-12-01T06:00"])
     assert (wrong.exit_code, "no telephone number" in wrong.output) == (2, True)
+    blank = run.invoke(app, ["porting", "reject", N, "--reason", " "])
+    assert (blank.exit_code, "--reason says nothing" in blank.output) == (2, True)
     planned = run.invoke(app, ["porting", "plan", N, "--at", "2026-12-01T06:00"])
     assert planned.exit_code == 0, planned.output
+    assert f"{N} is to be ported at 2026-12-01T06:00+01:00" in planned.output
     assert '"planned": "2026-12-01T06:00+01:00"' in run.invoke(app, ["numbers", "--json"]).output
     assert phones.to_expire(settings) is not None
+    released = run.invoke(app, ["porting", "confirm", N, "--at", "2020-12-01T06:00", "--json"])
+    stands = json.loads(released.output)["porting"]
+    assert (stands["state"], stands["by"], stands["released"]) == (
+        "released", "hand", "2020-12-31T06:00+01:00",
+    )  # fmt: skip
+    again = run.invoke(app, ["porting", "confirm", N, "--at", "2026-11-01T06:00"])
+    assert (again.exit_code, f"porting revert {N}" in again.output) == (1, True)
+
+
+async def test_the_carriers_message_is_added_to_what_a_call_confirmed(settings: Settings) -> None:
+    """Its reference is lost nowhere, and stands beside the call's; what is said twice is written once."""
+    await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    await porting.note(settings, N, porting.Confirmed(at=NOW, by="call", reference="pbx-1.0"), author="call")
+    message = porting.Confirmed(at=None, by="carrier", reference='WBCI "7"')
+    for changed in (True, False):
+        applied = await porting.note(settings, T, message, author="desk")
+        assert [change.changed for change in applied.changes] == [changed]
+    stands = await porting.standing(settings, N, NOW)
+    assert (stands.known.by, stands.known.reference, stands.known.message) == ("call", "pbx-1.0", 'WBCI "7"')
+    assert stands.confirmed == NOW
+    await porting.note(settings, N, porting.Reverted(), author="desk")
+    stands = await porting.standing(settings, N, NOW)
+    assert (stands.stage, stands.planned, stands.known.message) == (Stage.TEMPORARY, None, None)
+    assert "porting:" not in (await in_force(settings)).source
+
+
+async def test_what_the_door_finds_is_placed_in_the_tenants_document(settings: Settings) -> None:
+    """Nobody has seen the file that is checked; the path says where it would stand."""
+    applied = await porting.note(settings, N, porting.Rejected(reason="x" * 201), author="desk")
+    (found,) = applied.findings
+    assert (found.file, found.finding.code) == ("the document of acme that this would be", "no-remark")
+    assert found.finding.path[:2] == ("numbers", T)
 
 
 async def test_a_document_from_before_the_porting_does_not_take_it_back(settings: Settings) -> None:

@@ -1,0 +1,116 @@
+"""What is written down of a porting, event by event, and what is said of where it stands."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dialplan.porting import Stage
+from dialplan.spec import PortingSpec
+from pbxcore import porting
+from pbxcore.cli.porting import told
+from pbxcore.porting import Confirmed, Planned, PortingError, Rejected, Reverted, Standing
+
+N, T, ZONE = "+493022200100", "+493055500100", ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 1, 6, 12, tzinfo=UTC)
+AT, PLAN = "2026-11-01T07:12:00+01:00", "2026-11-01T06:00:00+01:00"
+BY_CALL = PortingSpec(planned=PLAN, confirmed=AT, by="call", reference="pbx-1.0")
+BY_HAND = PortingSpec(planned=PLAN, confirmed=AT, by="hand", grace_days=90)
+BY_CARRIER = PortingSpec(confirmed=AT, by="carrier", reference="WBCI-7")
+LATER = NOW + timedelta(minutes=1)
+TO_COME = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("known", "event", "words"),
+    [
+        (PortingSpec(), Reverted(), "not confirmed"),
+        (PortingSpec(planned=PLAN), Reverted(), "not confirmed"),
+        (PortingSpec(), Confirmed(at=TO_COME, by="hand"), "to come"),
+        (BY_CALL, Confirmed(at=TO_COME, by="hand"), "to come"),
+        (BY_CALL, Planned(at=NOW), "by the first call pbx-1.0"),
+        (BY_CARRIER, Rejected(reason="late"), "by the carrier's message WBCI-7"),
+        (BY_HAND, Confirmed(at=LATER, by="hand"), AT),
+        (BY_CALL, Confirmed(at=LATER, by="carrier", reference="WBCI-7"), AT),
+        (BY_CARRIER, Confirmed(at=None, by="carrier", reference="WBCI-8"), "WBCI-7"),
+        (BY_CARRIER, Confirmed(at=NOW, by="hand", reference="WBCI-8"), "WBCI-7"),
+    ],
+)
+def test_what_contradicts_what_stands_there_is_refused(
+    known: PortingSpec, event: porting.Event, words: str
+) -> None:
+    """Nothing is dropped in silence: the refusal names what stands, and how to take it back."""
+    with pytest.raises(PortingError, match="cannot be changed like this") as error:
+        porting._value(event, known, N, ZONE)
+    assert words in str(error.value)
+    assert error.value.code == "porting-contradiction"
+    if known.confirmed and "to come" not in words:
+        assert f"`pbxcore porting revert {N}`" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("known", "event"),
+    [
+        (BY_CALL, Confirmed(at=LATER, by="call", reference="pbx-2.0")),
+        (BY_HAND, Confirmed(at=NOW, by="call", reference="pbx-2.0")),
+        (BY_HAND, Confirmed(at=None, by="hand")),
+        (BY_HAND, Confirmed(at=NOW, by="carrier")),
+        (BY_CARRIER, Confirmed(at=None, by="carrier", reference="WBCI-7")),
+        (BY_CARRIER, Confirmed(at=datetime(2026, 11, 1, 7, 12), by="hand")),  # noqa: DTZ001 — by the tenant's clock
+        (BY_CALL.model_copy(update={"message": "W"}), Confirmed(at=None, by="carrier", reference="W")),
+    ],
+)
+def test_what_is_known_is_not_written_again(known: PortingSpec, event: porting.Event) -> None:
+    """Later calls, and the same facts once more."""
+    assert porting._value(event, known, N, ZONE) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "event", "written"),
+    [
+        (PortingSpec(planned=PLAN), Planned(at=NOW), {"planned": AT}),
+        (PortingSpec(planned=PLAN), Rejected(reason='"late"'), {"rejected": '"late"'}),
+        (PortingSpec(rejected="late"), Confirmed(at=NOW, by="hand"), {"confirmed": AT, "by": "hand"}),
+        (PortingSpec(planned=PLAN), Confirmed(at=NOW, by="call", reference="pbx-1.0"),
+         {"planned": PLAN, "confirmed": AT, "by": "call", "reference": "pbx-1.0"}),
+        (BY_CALL, Confirmed(at=None, by="carrier", reference="WBCI-7"),
+         {"planned": PLAN, "confirmed": AT, "by": "call", "reference": "pbx-1.0", "message": "WBCI-7"}),
+        (BY_CALL, Confirmed(at=NOW, by="hand", reference="WBCI-7"),
+         {"planned": PLAN, "confirmed": AT, "by": "call", "reference": "pbx-1.0", "message": "WBCI-7"}),
+        (BY_HAND, Confirmed(at=None, by="carrier", reference="WBCI-7"),
+         {"planned": PLAN, "confirmed": AT, "by": "hand", "reference": "WBCI-7", "grace_days": 90}),
+        (BY_HAND, Reverted(), {"planned": PLAN, "grace_days": 90}),
+        (BY_CARRIER, Reverted(), {}),
+        (BY_CALL, Reverted(), {}),  # or the next call would confirm again what was taken back
+    ],
+)  # fmt: skip
+def test_what_is_written(known: PortingSpec, event: porting.Event, written: dict[str, str]) -> None:
+    """An event adds what it says, and what stood there stays unless it says otherwise."""
+    assert porting._value(event, known, N, ZONE) == written
+
+
+def stands(stage: Stage, known: PortingSpec, **days: datetime) -> str:
+    """Say where a porting stands that has these days."""
+    empty = dict.fromkeys(("planned", "confirmed", "released"))
+    one = Standing(
+        tenant="acme", number=N, temporary=T, stage=stage, zone=ZONE, known=known, **(empty | days)
+    )
+    return "\n".join(told(one, NOW))
+
+
+def test_a_day_that_is_past_is_marked() -> None:
+    """It may be mistyped; a day to come, or none, is not marked."""
+    past = stands(Stage.PORTING, PortingSpec(planned=PLAN), planned=NOW)
+    assert "! that instant is past" in past
+    assert "!" not in stands(Stage.PORTING, PortingSpec(), planned=NOW + timedelta(seconds=1))
+    assert "late" in stands(Stage.TEMPORARY, PortingSpec(rejected="late"))
+
+
+def test_a_release_that_comes_at_once_is_marked() -> None:
+    """Who mistypes the year takes the temporary number out of service, and hears so with the way back."""
+    gone = stands(Stage.RELEASED, BY_CARRIER, confirmed=NOW - timedelta(days=31), released=NOW)
+    assert f"! {T} is released since 2026-11-01T07:12+01:00" in gone
+    assert f"`pbxcore porting revert {N}`" in gone
+    works = stands(Stage.PORTED, BY_CALL, confirmed=NOW, released=NOW + timedelta(days=30))
+    assert ("!" in works, f"{T} works until 2026-12-01T07:12+01:00" in works) == (False, True)
+    assert "confirmed by the first call pbx-1.0" in works
