@@ -191,9 +191,6 @@ def _caller(published: Published, facts: Facts, plan: Plan, now: datetime, *, hi
         # Of a 302 and of a call made by keys it is no phone's channel that asks: nobody presses keys on it.
         at_the_phone = facts.origin in {Origin.PHONE, Origin.TRANSFER}
         return caller if at_the_phone else replace(caller, keys=None)
-    from_outside = facts.endpoint.startswith(TRUNK)
-    if not from_outside and facts.caller in plan.extensions:
-        return _insider(plan, facts.caller, now, hidden=hidden)
     caller = _outsider(published, facts, plan)
     return replace(caller, hidden=True) if hidden else caller
 

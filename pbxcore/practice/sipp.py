@@ -379,21 +379,37 @@ class SippPhone:
         Raises:
             SippError: Asterisk did not accept it.
         """
-        one, other = dialog(first.messages()), dialog(second.messages())
-        values = {"TARGET": one.target, "OURS": one.ours, "THEIRS": one.theirs,
-                  "OTHER": f"sip:{self.server[0]}", "REPLACES": other.replaces}  # fmt: skip
-        command = words(self.program, local=(self.local[0], port), remote=self.server)
-        run = await start((*command, "-cid_str", one.call_id), fill("transfer.xml", values))
+        other = dialog(second.messages())
+        refer_to = f"sip:{self.server[0]}?Replaces={other.replaces}"
+        run = await self._within(first, "transfer.xml", port=port, REFER_TO=refer_to)
         try:
             await run.until(method="NOTIFY", text="SIP/2.0 200")
         finally:
             await run.end()
-        del values["OTHER"], values["REPLACES"]
-        run = await start((*command, "-cid_str", one.call_id), fill("leave.xml", values))
+        run = await self._within(first, "leave.xml", port=port)
         try:
             return (await run.wait())[-1].at
         finally:
             await run.end()
+
+    async def send_on(self, call: Run, number: str, *, port: int) -> None:
+        """Send the other side of an answered call of this phone to a number, by another process.
+
+        Raises:
+            SippError: Asterisk did not take the request.
+        """
+        run = await self._within(call, "transfer.xml", port=port, REFER_TO=f"sip:{number}@{self.server[0]}")
+        try:
+            await run.until(status=202)
+        finally:
+            await run.end()
+
+    async def _within(self, call: Run, scenario: str, *, port: int, **values: str) -> Run:
+        """Start another process that plays a scenario within the dialog of a call."""
+        one = dialog(call.messages())
+        values |= {"TARGET": one.target, "OURS": one.ours, "THEIRS": one.theirs}
+        command = words(self.program, local=(self.local[0], port), remote=self.server)
+        return await start((*command, "-cid_str", one.call_id), fill(scenario, values))
 
     async def subscribe(self, target: str, *, event: str = "dialog", limit_s: float = LIMIT_S) -> Run:
         """Watch an extension (`dialog`, `presence`) or the phone's own mailbox (`message-summary`)."""

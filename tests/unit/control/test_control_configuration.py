@@ -112,7 +112,9 @@ def test_a_second_question_of_a_channel_finds_nothing_of_the_first() -> None:
     assert read | goes_on <= renewed
 
 
-@pytest.mark.parametrize("context", ["transfer", "sent", "help", "ask", "step", "emergency", "ended"])
+@pytest.mark.parametrize(
+    "context", ["transfer", "sent", "behind", "help", "ask", "step", "emergency", "ended"]
+)
 def test_a_call_has_an_end_wherever_it_is_hung_up(context: str) -> None:
     """Also on its way from one question to the next one."""
     section = DIALPLAN.partition(f"\n[{context}]")[2].partition("\n[")[0]

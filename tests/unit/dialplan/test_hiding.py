@@ -6,7 +6,7 @@ import pytest
 
 from dialplan.build import build_plan
 from dialplan.decide import decide
-from dialplan.decision import Decision, Ring
+from dialplan.decision import Decision, Outside, Ring
 from dialplan.facts import Facts, Origin, State
 from dialplan.published import Published
 from dialplan.spec import TenantSpec
@@ -14,8 +14,8 @@ from dialplan.spec import TenantSpec
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
 
-def called(tenant: str, dialled: str) -> Decision:
-    """Let the phone of one, who hides its number, call."""
+def published() -> Published:
+    """Give two tenants, each with one who hides its number."""
     plans = Published()
     for name, number in (("one", "+493055500100"), ("two", "+493055500200")):
         document = {
@@ -33,9 +33,14 @@ def called(tenant: str, dialled: str) -> Decision:
         }
         plan = build_plan(TenantSpec.model_validate(document), revision=1, trunks=("carrier",))
         plans = plans.with_plan(plan)
+    return plans
+
+
+def called(tenant: str, dialled: str) -> Decision:
+    """Let the phone of one, who hides its number, call."""
     phone = f"{tenant}-p10"
     facts = Facts(call="c", linkedid="c", origin=Origin.PHONE, endpoint=phone, actor=phone, dialled=dialled)
-    return decide(plans, facts, State(), NOW)
+    return decide(published(), facts, State(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,13 @@ def test_a_number_is_hidden_from_others_and_not_from_colleagues(
     assert [one.text for one in decision.because if one.rule == rule] == [
         "the caller's number is not shown outside"
     ]
+
+
+@pytest.mark.parametrize("endpoint", ["trunk-carrier", "two-p19", "1-2@member-0"])
+def test_who_is_sent_outside_shows_no_number_of_who_it_says_it_is(endpoint: str) -> None:
+    """A number inside is a caller's own word: only its phone makes a caller an extension of the tenant."""
+    facts = Facts(call="c", linkedid="c", origin=Origin.TRANSFER, endpoint=endpoint, actor="one-p11",
+                  dialled="+436641234567", caller="10")  # fmt: skip
+    (step,) = decide(published(), facts, State(), NOW).steps
+    assert isinstance(step, Outside)
+    assert (step.presented, step.payer) == ("", "one/11")
