@@ -126,6 +126,9 @@ class Here:
         return Here(plan, (*self.trail, number.today))
 
 
+DIALLED = "dialled"  # what stands for a rule where a phone says where the call goes
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who sends a call on: the owner who pays if it leaves, the rule that says so, and why."""
@@ -133,6 +136,11 @@ class Sender:
     owner: Owner
     rule: str
     why: Why = Why.FORWARD
+
+    @property
+    def has_dialled(self) -> bool:
+        """Whether a phone names where the call goes, and not a rule or switch of its tenant."""
+        return self.rule == DIALLED
 
 
 @dataclass(frozen=True, slots=True)

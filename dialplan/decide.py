@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dialplan import codes, numbers
-from dialplan.call import MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
+from dialplan.call import DIALLED, MAX_DIVERSIONS, Call, Caller, Here, Sender, Sheet, shown
 from dialplan.decision import Decision, Outside, Reason, Ring, Step, Why
 from dialplan.deflection import deflected
 from dialplan.facts import Facts, Origin, State
@@ -142,11 +142,11 @@ def _code(sheet: Sheet, facts: Facts, plan: Plan, extension: Extension, dialled:
 
 def _dialled(sheet: Sheet, here: Here, extension: Extension, dialled: str, origin: Origin) -> Node | None:
     """Read what was dialled: emergency first, then numbers inside, then numbers outside."""
-    plan, sender = here.plan, Sender(extension.owner, "dialled", _WHY[origin])
+    plan, sender = here.plan, Sender(extension.owner, DIALLED, _WHY[origin])
     if dialled in plan.emergency:
         return emergency(sheet, plan, dialled, extension.owner)
     if origin is Origin.FORWARD and (what := _loop(sheet.call, extension, dialled)):
-        return sheet.reject(Reason.LOOP, "dialled", what)
+        return sheet.reject(Reason.LOOP, DIALLED, what)
     if dialled in plan.extensions or dialled in plan.group_extensions:
         return go(sheet, here, Target(Kind.EXTENSION, dialled), sender)
     number = numbers.normalise(dialled, plan.country, plan.area_code)
@@ -170,9 +170,9 @@ def _loop(call: Call, extension: Extension, dialled: str) -> str:
 def _no_number(sheet: Sheet, plan: Plan, dialled: str) -> Node:
     if _INTERNAL.fullmatch(dialled):
         return sheet.reject(
-            Reason.UNKNOWN_NUMBER, "dialled", f"there is no extension {dialled} in {plan.tenant}"
+            Reason.UNKNOWN_NUMBER, DIALLED, f"there is no extension {dialled} in {plan.tenant}"
         )
-    return sheet.reject(Reason.INVALID_NUMBER, "dialled", f"{dialled[:40]!r} is no telephone number")
+    return sheet.reject(Reason.INVALID_NUMBER, DIALLED, f"{dialled[:40]!r} is no telephone number")
 
 
 def _presentation(dialled: str) -> tuple[str, bool | None]:
@@ -255,7 +255,7 @@ def _note_keys(sheet: Sheet, steps: Sequence[Step]) -> None:
 
 def _finish(sheet: Sheet, first: Node | None) -> Decision:
     """Write the decision down. A call that nothing happens to is refused: nobody is there."""
-    node = first or sheet.reject(Reason.UNKNOWN_NUMBER, "dialled", "nobody is there")
+    node = first or sheet.reject(Reason.UNKNOWN_NUMBER, DIALLED, "nobody is there")
     steps, cut = lay_out(node)
     if cut:
         sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")

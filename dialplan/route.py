@@ -81,11 +81,15 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     """Reach a number: on-net where it is a tenant's, outside otherwise."""
     plan = sheet.call.published.plan_of_number(name)
     number = plan.numbers.get(name) if plan else None
-    if plan is None or number is None or not is_reached(number, name, sheet.call.now):
+    if plan is None or number is None:
+        return leave(sheet, here, name, sender)
+    ours = plan.tenant == here.plan.tenant
+    # A rule goes on naming its tenant's own temporary number after that was released; who dials it then wants
+    # whoever has it now.
+    if not (is_reached(number, name, sheet.call.now) or (ours and not sender.has_dialled)):
         return leave(sheet, here, name, sender)
     if number.today in here.trail or len(here.trail) >= MAX_HOPS:
         return sheet.reject(Reason.LOOP, sender.rule, f"the call comes back to {number.today}")
-    ours = plan.tenant == here.plan.tenant
     refused = None if ours else not_allowed(sheet, here.plan, name, sender)
     if refused:
         return sheet.reject(refused.reason, refused.rule, refused.text)

@@ -197,6 +197,18 @@ def test_a_released_number_is_nobodys() -> None:
     assert isinstance(decided(one, from_trunk(N), later).steps[0], Ring)
 
 
+def test_a_rule_that_names_a_released_number_of_its_own_stays_inside() -> None:
+    """Its tenant meant the place where T leads; outside, T may be a stranger's by now."""
+    document = spec({"confirmed": "2026-12-01T06:00", "grace_days": 7}).model_dump(exclude_defaults=True)
+    document["extensions"]["11"] = {"name": "Ben", "forward": {"always": f"number {T}"}}
+    document["numbers"]["+493055500111"] = {"to": "extension 11"}
+    one = build_plan(TenantSpec.model_validate(document), revision=1, trunks=("carrier",))
+    for now in (NOON, NOON + 8 * DAY):
+        step = decided(one, from_trunk("+493055500111"), now).steps[0]
+        assert isinstance(step, Ring), step
+        assert step.endpoints == ("acme-p10",)
+
+
 def test_a_forward_is_diverted_by_the_number_that_can_be_called_back() -> None:
     """Diversion names T before the porting and N after it."""
     for porting, expected in ((None, T), ({"confirmed": "2026-12-01T06:00"}, N)):
