@@ -192,9 +192,10 @@ async def _apply(
 
 
 def _placed(applied: door.Applied, file: str, place: str) -> door.Applied:
-    """Name the document where a file is named that nobody has seen."""
+    """Name the document where a file is named that nobody has seen; what is stored was read from none."""
     return replace(
         applied,
+        changes=tuple(replace(one, file="") for one in applied.changes),
         findings=tuple(replace(one, file=one.file.replace(file, place)) for one in applied.findings),
         notes=tuple(one._replace(message=one.message.replace(file, place)) for one in applied.notes),
     )
@@ -238,7 +239,9 @@ def _value(event: Event, known: PortingSpec, number: str, zone: ZoneInfo) -> Map
     kept = known.model_dump(include={"grace_days"}, exclude_defaults=True)
     now = datetime.now(UTC)
     if isinstance(event, Confirmed) and event.at and _at(event.at, zone) > now:
-        raise _contradiction(f"{event.at} is to come", f"plan it: `pbxcore porting plan {number}`")
+        day = _clock(event.at, zone)
+        message = f"{day} is to come, and a confirmation holds at once"
+        raise PortingError("porting-to-come", message, f"`pbxcore porting plan {number} --at {day}`")
     if known.confirmed:
         changed = _once_confirmed(event, known, number, zone)
         return changed if changed is None else {**changed, **kept}

@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Literal
 
@@ -162,12 +163,12 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
     except database.AWAY as away:
         text = f"the database does not answer ({away}); nothing was changed"
         raise fail(text, "start the machine with `make run`", Exit.UNAVAILABLE) from away
-    now = datetime.now(UTC)
     if as_json:
-        out.print_json(json.dumps({**plain(applied), "porting": _plain(stands)}, default=iso))
+        there = _plain(stands) if stands else None
+        out.print_json(json.dumps({**plain(applied), "porting": there}, default=iso))
     else:
         show_applied(applied, as_json=False)
-        for line in told(stands, now):
+        for line in told(stands, datetime.now(UTC)) if stands else ():
             out.print(line, highlight=False)
     if applied.findings or applied.stale:
         raise typer.Exit(int(Exit.NO))
@@ -175,16 +176,20 @@ def _note(number: str, event: porting.Event, author: str, *, as_json: bool) -> N
 
 async def _noted(
     settings: Settings, number: str, event: porting.Event, author: str
-) -> tuple[Applied, Standing]:
+) -> tuple[Applied, Standing | None]:
+    """Write an event down and tell where the number stands; None: the database went away after that."""
     applied = await porting.note(settings, number, event, author=author)
-    return applied, await porting.standing(settings, number, datetime.now(UTC))
+    with suppress(*database.AWAY):
+        return applied, await porting.standing(settings, number, datetime.now(UTC))
+    return applied, None
 
 
 def _said(text: str, option: str) -> str:
     """Read what somebody said; it is one line."""
     said = text.strip()
     if not said or not said.isprintable():
-        raise fail(f"{option} says nothing, or not on one line", f"{option} WBCI-7", Exit.USAGE)
+        remedy = f"write behind {option} what was said, on one line"
+        raise fail(f"{option} is empty, or more than one line", remedy, Exit.USAGE)
     return said
 
 

@@ -222,6 +222,11 @@ async def test_a_change_of_somebody_else_in_between_is_kept(settings: Settings) 
     assert stored.revision == 3
 
 
+async def away(*_asked: object) -> porting.Standing:
+    """Answer as a database does that goes away after the change is stored."""
+    raise ConnectionRefusedError
+
+
 def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +242,7 @@ def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     wrong = run.invoke(app, ["porting", "plan", "030 123", "--at", "2026-12-01T06:00"])
     assert (wrong.exit_code, "no telephone number" in wrong.output) == (2, True)
     blank = run.invoke(app, ["porting", "reject", N, "--reason", " "])
-    assert (blank.exit_code, "--reason says nothing" in blank.output) == (2, True)
+    assert (blank.exit_code, "--reason is empty" in blank.output) == (2, True)
     planned = run.invoke(app, ["porting", "plan", N, "--at", "2026-12-01T06:00"])
     assert planned.exit_code == 0, planned.output
     assert f"{N} is to be ported at 2026-12-01T06:00+01:00" in planned.output
@@ -245,9 +250,13 @@ def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     assert phones.to_expire(settings) is not None
     released = run.invoke(app, ["porting", "confirm", N, "--at", "2020-12-01T06:00", "--json"])
     stands = json.loads(released.output)["porting"]
+    assert [change["file"] for change in json.loads(released.output)["changes"]] == [""]
     assert (stands["state"], stands["by"], stands["released"]) == (
         "released", "hand", "2020-12-31T06:00+01:00",
     )  # fmt: skip
+    monkeypatch.setattr(porting, "standing", away)
+    blind = run.invoke(app, ["porting", "confirm", N, "--json"])
+    assert (blind.exit_code, json.loads(blind.output)["porting"]) == (0, None)
     again = run.invoke(app, ["porting", "confirm", N, "--at", "2026-11-01T06:00"])
     assert (again.exit_code, f"porting revert {N}" in again.output) == (1, True)
 

@@ -26,8 +26,6 @@ TO_COME = datetime(2100, 1, 1, tzinfo=UTC)
     [
         (PortingSpec(), Reverted(), "not confirmed"),
         (PortingSpec(planned=PLAN), Reverted(), "not confirmed"),
-        (PortingSpec(), Confirmed(at=TO_COME, by="hand"), "to come"),
-        (BY_CALL, Confirmed(at=TO_COME, by="hand"), "to come"),
         (BY_CALL, Planned(at=NOW), "by the first call pbx-1.0"),
         (BY_CARRIER, Rejected(reason="late"), "by the carrier's message WBCI-7"),
         (BY_HAND, Confirmed(at=LATER, by="hand"), AT),
@@ -44,8 +42,17 @@ def test_what_contradicts_what_stands_there_is_refused(
         porting._value(event, known, N, ZONE)
     assert words in str(error.value)
     assert error.value.code == "porting-contradiction"
-    if known.confirmed and "to come" not in words:
+    if known.confirmed:
         assert f"`pbxcore porting revert {N}`" in error.value.remedy
+
+
+@pytest.mark.parametrize("known", [PortingSpec(), PortingSpec(planned=PLAN), BY_CALL, BY_HAND])
+def test_what_is_to_come_is_no_confirmation(known: PortingSpec) -> None:
+    """It is refused as such whatever stands there, with the command that plans it."""
+    with pytest.raises(PortingError, match="is to come") as error:
+        porting._value(Confirmed(at=TO_COME, by="hand"), known, N, ZONE)
+    assert error.value.code == "porting-to-come"
+    assert error.value.remedy == f"`pbxcore porting plan {N} --at 2100-01-01T01:00:00+01:00`"
 
 
 @pytest.mark.parametrize(
