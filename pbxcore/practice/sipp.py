@@ -29,7 +29,6 @@ END_LIMIT_S = 2.0
 LIMIT_S = 60.0
 POLL_S = 0.02
 LONG_MS = 3_600_000
-TALK_BEFORE_HOLD_MS = 1_000
 _BLOCK = re.compile(r"^-{40,} (\S+[ T]\S+)\n", re.MULTILINE)
 _DIRECTION = re.compile(r"^(?:UDP|TCP) message (sent|received)[^\n]*\n\n", re.MULTILINE)
 
@@ -186,6 +185,19 @@ def parse(log: str) -> tuple[SipMessage, ...]:
     return tuple(messages)
 
 
+def first(messages: Sequence[SipMessage], method: str, *, status: int = 0) -> SipMessage:
+    """Give the first request of a method, or the first answer to one with a status.
+
+    Raises:
+        LookupError: there is none; it says what there is.
+    """
+    for message in messages:
+        if (message.method, message.status) == (method, status):
+            return message
+    seen = [f"{'>' if m.sent else '<'} {m.start}" for m in messages]
+    raise LookupError(f"no {f'{status} to ' if status else ''}{method}, but {seen or 'nothing'}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
     """One phone's side of a call that was answered: From and To with their tags, and where requests go."""
@@ -205,8 +217,8 @@ class Dialog:
 
 def dialog(messages: Sequence[SipMessage]) -> Dialog:
     """Find the dialog of a call that was answered, whoever began it."""
-    answer = next(m for m in messages if m.status == OK and m.method == "INVITE")
-    invite = next(m for m in messages if m.method == "INVITE" and m.header("CSeq") == answer.header("CSeq"))
+    answer = first(messages, "INVITE", status=OK)
+    invite = first([m for m in messages if m.header("CSeq") == answer.header("CSeq")], "INVITE")
     ends = answer.header("From"), answer.header("To")
     ours, theirs = ends if invite.sent else ends[::-1]
     contact = (answer if invite.sent else invite).header("Contact")
@@ -303,27 +315,16 @@ def calling(  # noqa: PLR0913 — what a caller can do
     patience_ms: int = 30_000,
     refer_to: str = "",
     refer_after_ms: int = 300,
-    holds: int = 0,
-    hold_ms: int = 1_500,
 ) -> str:
-    """Return a scenario that calls a number, talks, with a second of talk before each hold, and hangs up."""
+    """Return a scenario that calls a number, talks and hangs up."""
     sender = from_header or f"<sip:{user}@[remote_ip]>"
     dialog = f"From: {sender};tag=[pid]c[call_number]\n[last_To:]"
-    refer = _holds(dialog, holds, hold_ms)
+    refer = ""
     if refer_to:
-        refer += fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
+        refer = fill("refer.xml", {"BEFORE_MS": str(refer_after_ms), "TARGET": refer_to, "DIALOG": dialog})
     values = {"NUMBER": number, "USER": user, "PASSWORD": password, "FROM": sender, "HEADERS": headers,
               "TALK_MS": str(talk_ms), "PATIENCE_MS": str(patience_ms), "AFTER_ANSWER": refer}  # fmt: skip
     return fill("call.xml", values)
-
-
-def _holds(dialog: str, holds: int, hold_ms: int) -> str:
-    values = {"DIALOG": dialog, "TALK_MS": str(TALK_BEFORE_HOLD_MS), "HOLD_MS": str(hold_ms)}
-    numbers = ((first, first + 1) for first in range(10, 10 + 2 * holds, 2))  # between INVITE and REFER
-    return "".join(
-        fill("hold.xml", {**values, "HOLD_CSEQ": str(hold), "RESUME_CSEQ": str(resume)})
-        for hold, resume in numbers
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,20 +356,18 @@ class SippPhone:
         finally:
             await run.end()
 
-    async def call(  # noqa: PLR0913 — what a caller can do
+    async def call(
         self,
         number: str,
         *,
         talk_ms: int = 1_000,
         patience_ms: int = 30_000,
         refer_to: str = "",
-        holds: int = 0,
-        hold_ms: int = 1_500,
         limit_s: float = LIMIT_S,
     ) -> Run:
-        """Call a number; put the other side on hold some times."""
-        scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms, holds=holds,
-                           hold_ms=hold_ms, patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
+        """Call a number."""
+        scenario = calling(number, user=self.user, password=self.password, talk_ms=talk_ms,
+                           patience_ms=patience_ms, refer_to=refer_to)  # fmt: skip
         return await self._start(scenario, limit_s=limit_s, out=True)
 
     async def transfer(self, first: Run, second: Run, *, port: int) -> float:
@@ -401,6 +400,21 @@ class SippPhone:
         run = await self._within(call, "transfer.xml", port=port, REFER_TO=f"sip:{number}@{self.server[0]}")
         try:
             await run.until(status=202)
+        finally:
+            await run.end()
+
+    async def hold(self, call: Run, turn: int, *, port: int) -> None:
+        """Put the other side of a call that this phone began on hold in every odd turn, and take it up again.
+
+        Another process, at `port`, asks; the sound stays with that of the call.
+        """
+        invite = first(call.messages(), "INVITE")
+        sound = re.findall(r"^m=audio (\d+)", invite.text, re.MULTILINE)[0]
+        run = await self._within(call, "hold.xml", port=port, CSEQ=str(10 + turn), SOUND_PORT=sound,
+                                 CONTACT=invite.header("Contact"),
+                                 DIRECTION="sendonly" if turn % 2 else "sendrecv")  # fmt: skip
+        try:
+            await run.wait()
         finally:
             await run.end()
 

@@ -77,7 +77,7 @@ CREW: dict[str, Any] = {
         "late": {
             "name": "Late",
             "members": ["20", {"extension": "21", "delay_s": 1, "timeout_s": 5}],
-            "timeout_s": 8,
+            "timeout_s": 11,
             "ring_tone": "sales",
             "prefix": "Verkauf:",
             "otherwise": "busy",

@@ -15,7 +15,7 @@ from dialplan.spec import TenantSpec
 from pbxcore import phones, publication
 from pbxcore.machine import asterisk
 from pbxcore.practice import sipp, tone
-from tests.acceptance.conftest import CLOCKS_S
+from tests.acceptance.conftest import CLOCKS_S, until_heard
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
@@ -93,10 +93,6 @@ async def _most_channels(pbx: Pbx, caller: sipp.Run) -> int:
     return most
 
 
-def _invite(messages: list[sipp.SipMessage]) -> sipp.SipMessage:
-    return next(m for m in messages if m.start.startswith("INVITE"))
-
-
 def _talked(pbx: Pbx, number: str) -> float:
     answered, ended = pbx.talk(number)
     return ended - answered
@@ -125,7 +121,7 @@ async def test_extension_calls_extension(pbx: Pbx, runs: Runs) -> None:
     runs.append(callee := await bruno.take(sipp.answering(ring_ms=100)))
     runs.append(caller := await anna.call("11", talk_ms=300))
     await caller.wait()
-    assert '"Anna" <sip:10@' in _invite(list(await callee.wait())).header("From")
+    assert '"Anna" <sip:10@' in sipp.first(await callee.wait(), "INVITE").header("From")
     assert pbx.end_of(pbx.decided(dialled="11")["call"]) == {
         "outcome": "answered", "by": "control", "version": "acme@1", "reason": ""
     }  # fmt: skip
@@ -160,10 +156,9 @@ async def test_a_call_that_leaves_is_heard_both_ways(pbx: Pbx, dialled: str) -> 
         await anna.register()
         await anna.command("dial", dialled)
         await anna.until("CALL_ESTABLISHED")
-        await asyncio.sleep(1.0)  # of speech
+        await until_heard(anna, HIGH, 0.5)
         await anna.command("hangup")
         await anna.until("CALL_CLOSED")
-        assert tone.heard_s(anna.heard(), HIGH) > 0.5
     asked = pbx.decided(dialled=dialled)
     pbx.end_of(asked["call"])
     (leg,) = pbx.trunk_legs(asked["linkedid"])
@@ -176,7 +171,7 @@ async def test_extension_calls_outside(pbx: Pbx, runs: Runs) -> None:
     await anna.register()
     runs.append(caller := await anna.call("06641110000", talk_ms=1_000))
     await caller.wait()
-    invite = _invite(pbx.far_end("+496641110000"))
+    invite = sipp.first(pbx.far_end("+496641110000"), "INVITE")
     assert invite.start.split()[1].startswith("sip:+496641110000@127.0.0.2")
     assert invite.header("From").startswith("<sip:+493055500100@")
     assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
@@ -196,7 +191,7 @@ async def test_hidden_number_travels_marked_private(pbx: Pbx, runs: Runs) -> Non
     await anna.register()
     runs.append(caller := await anna.call("*31*06641110020", talk_ms=200))
     await caller.wait()
-    invite = _invite(pbx.far_end("+496641110020"))
+    invite = sipp.first(pbx.far_end("+496641110020"), "INVITE")
     assert "anonymous" in invite.header("From").lower()
     assert "+4930" not in invite.header("From")
     assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
@@ -211,7 +206,7 @@ async def test_group_without_answer_goes_to_a_mobile(pbx: Pbx, runs: Runs) -> No
         runs.append(await phone.take(sipp.answering(ring_ms=60_000)))
     runs.append(caller := await pbx.carrier.call("+493055500100", port=pbx.port(), talk_ms=1_000))
     await caller.wait()
-    invite = _invite(pbx.far_end("+436641110003"))
+    invite = sipp.first(pbx.far_end("+436641110003"), "INVITE")
     assert invite.header("From").startswith("<sip:+4915112345678@")
     assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500100@")
     assert re.match(r"<sip:\+493055500100@[^>]+>;reason=no-answer", invite.header("Diversion"))
@@ -251,7 +246,7 @@ async def test_busy_forwards_outside(pbx: Pbx, runs: Runs) -> None:
     runs.append(await clara.take(sipp.answering(ring_ms=0, start_at="refuse", code=486)))
     runs.append(caller := await anna.call("12", talk_ms=300))
     await caller.wait()
-    diversion = _invite(pbx.far_end("+436641110001")).header("Diversion")
+    diversion = sipp.first(pbx.far_end("+436641110001"), "INVITE").header("Diversion")
     assert diversion.endswith(";reason=user-busy;counter=1")
     asked = pbx.decided(dialled="12")
     pbx.end_of(asked["call"])
@@ -263,8 +258,8 @@ async def test_unregistered_phone_forwards_at_once(pbx: Pbx, runs: Runs) -> None
     """Nobody waits for a phone that is not there as long as for one that is."""
     runs.append(caller := await pbx.carrier.call("+493055500101", port=pbx.port(), talk_ms=200))
     said = await caller.wait()
-    invited = next(m.at for m in said if m.start.startswith("INVITE"))
-    assert next(m.at for m in pbx.far_end("+436641110002")) - invited < RINGS_S
+    invited = sipp.first(said, "INVITE").at
+    assert sipp.first(pbx.far_end("+436641110002"), "INVITE").at - invited < RINGS_S
 
 
 @pytest.mark.parametrize(
@@ -418,7 +413,7 @@ async def test_another_tenants_phone_sees_a_number(
     await anna.register()
     runs.append(caller := await anna.call(dialled, talk_ms=200))
     await caller.wait()
-    invite = _invite(list(await rung.wait()))
+    invite = sipp.first(await rung.wait(), "INVITE")
     assert invite.header("From").startswith(sender)
     assert "Anna" not in invite.text
 
@@ -449,7 +444,7 @@ async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
     (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "transfer", "+496641110040")
     assert leg["seconds"] == pytest.approx(_talked(pbx, "+496641110040"), abs=CLOCKS_S)
-    assert not _invite(pbx.far_end("+496641110040")).header("From").startswith("<sip:s@")
+    assert not sipp.first(pbx.far_end("+496641110040"), "INVITE").header("From").startswith("<sip:s@")
 
 
 async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
@@ -460,7 +455,8 @@ async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:
     runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=1_500))
     await caller.wait()
     asked = pbx.decided(origin="trunk", dialled="+493055500111")
-    assert _invite(pbx.far_end("112")).header("P-Asserted-Identity").startswith("<sip:+493055500111@")
+    invite = sipp.first(pbx.far_end("112"), "INVITE")
+    assert invite.header("P-Asserted-Identity").startswith("<sip:+493055500111@")
     pbx.end_of(asked["call"])
     (leg,) = pbx.trunk_legs(asked["linkedid"])
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "emergency", "112")

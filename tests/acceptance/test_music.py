@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,11 +53,40 @@ async def _talk(caller: Baresip, called: Baresip) -> None:
     await until_heard(called, VOICE, 0.5)
 
 
-async def _heard(caller: sipp.Run, called: Baresip) -> tuple[int, ...]:
-    """Wait until a call is over; give what the called side has heard. A sipp phone echoes its voice."""
-    await caller.wait()
-    await called.until("CALL_CLOSED")
-    return tone.heard(called.heard(), TONES)
+@dataclass(slots=True)
+class Talk:
+    """A call of a phone of the first stack, which echoes the voice of the called side."""
+
+    pbx: Pbx
+    phone: sipp.SippPhone
+    call: sipp.Run
+    called: Baresip
+    turns: int = 0
+
+    async def hold(self, hz: int) -> None:
+        """Hold the called side until it hears a tone, and talk on until it hears its voice."""
+        for one in (hz, VOICE):
+            before = tone.heard_s(self.called.heard(), one)
+            self.turns += 1
+            await self.phone.hold(self.call, self.turns, port=self.pbx.port())
+            await until_heard(self.called, one, before + 0.5)
+
+    async def end(self) -> tuple[int, ...]:
+        """Hang up; give what the called side has heard."""
+        await asyncio.to_thread(self.pbx.hang_up)
+        await self.called.until("CALL_CLOSED")
+        return tone.heard(self.called.heard(), TONES)
+
+
+async def _calling(
+    pbx: Pbx, runs: Runs, called: Baresip, device: str, number: str, *, tenant: str = "acme"
+) -> Talk:
+    """Let a phone call a number, and wait until the called side hears itself."""
+    await called.register()
+    phone = pbx.phone(device, tenant=tenant)
+    runs.append(call := await phone.call(number, talk_ms=sipp.LONG_MS))
+    await until_heard(called, VOICE, 0.5)
+    return Talk(pbx, phone, call, called)
 
 
 @pytest.fixture
@@ -72,20 +103,20 @@ def music(pbx: Pbx, tmp_path: Path) -> Pbx:
 async def test_a_held_caller_hears_the_tenants_music(music: Pbx, runs: Runs) -> None:
     """Between voices the other side hears the tenant's sound, and the changed one at the next hold."""
     async with music.baresip("p11", answers=True) as bruno:
-        await bruno.register()
-        runs.append(anna := await music.phone("p10").call("11", holds=2))
-        await anna.until(method="INVITE", text="a=sendonly")
+        anna = await _calling(music, runs, bruno, "p10", "11")
+        await anna.hold(WAITING)
         music.publish(_with_music(music, {"waiting": ["second"], "brand": ["brand"]}), 3)
         assert music.reload()["asterisk"] == "done"
-        assert await _heard(anna, bruno) == (VOICE, WAITING, VOICE, SECOND, VOICE)
+        await anna.hold(SECOND)
+        assert await anna.end() == (VOICE, WAITING, VOICE, SECOND, VOICE)
 
 
 async def test_an_extension_may_have_music_of_its_own(music: Pbx, runs: Runs) -> None:
     """Who is put on hold by an extension with `on_hold` hears that."""
     async with music.baresip("p11", answers=True) as bruno:
-        await bruno.register()
-        runs.append(doris := await music.phone("p13").call("11", holds=1))
-        assert await _heard(doris, bruno) == (VOICE, BRAND, VOICE)
+        doris = await _calling(music, runs, bruno, "p13", "11")
+        await doris.hold(BRAND)
+        assert await doris.end() == (VOICE, BRAND, VOICE)
 
 
 async def test_sounds_are_played_in_their_order(music: Pbx, tmp_path: Path) -> None:
@@ -118,15 +149,23 @@ async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Ru
     publication.write_aside(music.settings.published / "index.json", json.dumps(index))
     assert music.reload()["asterisk"] == "done"
     async with music.baresip("p21", tenant="beta", answers=True) as theirs:
-        await theirs.register()
-        runs.append(caller := await music.phone("p20", tenant="beta").call("21", holds=1))
-        assert await _heard(caller, theirs) == (VOICE, THEIRS, VOICE)
+        caller = await _calling(music, runs, theirs, "p20", "21", tenant="beta")
+        await caller.hold(THEIRS)
+        assert await caller.end() == (VOICE, THEIRS, VOICE)
     music.publish(music.tenant, 4)
     assert music.reload()["asterisk"] == "done"
-    async with music.baresip("p11", answers=True) as bruno:
-        await bruno.register()
-        runs.append(anna := await music.phone("p10").call("11", holds=1))
-        assert await _heard(anna, bruno) == (VOICE,)
+    async with music.baresip("p11", answers=True) as bruno, music.baresip("p10") as anna:
+        await _talk(anna, bruno)
+        before = _no_voice_s(bruno)
+        await anna.command("hold")
+        await asyncio.to_thread(music.until, lambda: _no_voice_s(bruno) > before + 1.0)
+        assert tone.heard(bruno.heard(), TONES) == (VOICE,)
+
+
+def _no_voice_s(phone: Baresip) -> float:
+    """Give for how long a phone has heard something else than a voice."""
+    sound = phone.heard()
+    return len(sound) / (2 * tone.RATE_HZ) - tone.heard_s(sound, VOICE)
 
 
 def _with_announcements(pbx: Pbx) -> dict[str, Any]:

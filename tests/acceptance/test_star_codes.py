@@ -164,7 +164,7 @@ async def test_after_a_302_the_far_end_sees_who_calls(clear: Pbx, runs: Runs) ->
         call = await clear.carrier.call(BRUNO, port=clear.port(), caller=caller, talk_ms=500, headers=said)
         runs.append(call)
         await call.wait()
-        invite = next(m for m in clear.far_end(MOBILE)[before:] if m.start.startswith("INVITE"))
+        invite = sipp.first(clear.far_end(MOBILE)[before:], "INVITE")
         diversions = [line for line in invite.text.splitlines() if line.startswith("Diversion")]
         counts = [int(line.rpartition("=")[2]) for line in diversions]
         seen.append((invite.header("From").partition("sip:")[2].partition("@")[0], counts))
@@ -222,7 +222,7 @@ async def test_the_count_is_kept_through_the_trunk(clear: Pbx, runs: Runs) -> No
     assert await _dial(clear, runs, "p11", switched) == 200
     before = len(clear.far_end(MOBILE))
     await _call_in(clear, runs, BRUNO, "Diversion: <sip:+4933112345@x.y>;reason=user-busy;counter=3\n")
-    invite = next(m for m in clear.far_end(MOBILE)[before:] if m.start.startswith("INVITE"))
+    invite = sipp.first(clear.far_end(MOBILE)[before:], "INVITE")
     lines = [line for line in invite.text.splitlines() if line.startswith(("Diversion", "History-Info"))]
     domain = invite.header("P-Asserted-Identity").split("@")[1].rstrip(">")
     history = (

@@ -146,8 +146,8 @@ async def call_in(machine: Machine, port: int, talk_ms: int) -> sipp.Run:
 
 def spoken_us(messages: tuple[sipp.SipMessage, ...]) -> int:
     """From answer to hangup by the caller's own messages."""
-    answered = next(m.at for m in messages if m.status == 200 and m.method == "INVITE")
-    ended = next(m.at for m in messages if not m.status and m.method == "BYE")
+    answered = sipp.first(messages, "INVITE", status=200).at
+    ended = sipp.first(messages, "BYE").at
     return round((ended - answered) * 1_000_000)
 
 

@@ -19,6 +19,7 @@ from pbxcore.machine import asterisk
 from pbxcore.machine.services import environment
 from pbxcore.practice import sipp, tone
 from pbxcore.status import status
+from tests.acceptance.conftest import until_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,19 +116,6 @@ async def _calls_go_on(pbx: Pbx, runs: Runs) -> None:
     await runs.pop().end()
 
 
-def _plays(pbx: Pbx, name: str) -> bool:
-    """Tell whether Asterisk has a sound open that is called so."""
-    links = Path(f"/proc/{_pid(pbx, 'asterisk')}/fd").iterdir()
-    return any(_leads_to(link).startswith(name) for link in links)
-
-
-def _leads_to(link: Path) -> str:
-    """Name the file that a descriptor has open; nothing if it was closed since: the others still count."""
-    with contextlib.suppress(FileNotFoundError):
-        return link.readlink().name
-    return ""
-
-
 def _recorded(folder: Path) -> int:
     """Give the bytes of the longest recording so far."""
     return max((path.stat().st_size for path in folder.glob("*.wav")), default=0)
@@ -174,16 +162,16 @@ async def test_mailboxes_go_on(cut_off: Pbx, runs: Runs) -> None:
         await clara.command("hangup")
         await asyncio.to_thread(cut_off.until, (inbox / "msg0000.txt").exists)
     await watcher.until(method="NOTIFY", text="Messages-Waiting: yes")
+    cut_off.log_prompts()
     async with cut_off.baresip("p10") as listening:
         await listening.register()
         await listening.command("dial", "*97")
-        await asyncio.to_thread(cut_off.until, lambda: _plays(cut_off, "vm-password"))
+        await asyncio.to_thread(cut_off.prompted, "vm-password")
         for key in (*phones.pin_of(cut_off.settings, "10@acme"), "#"):
             await listening.command("sndcode", key)
-        await asyncio.to_thread(cut_off.until, lambda: _plays(cut_off, "vm-youhave"))
+        await asyncio.to_thread(cut_off.prompted, "vm-youhave")
         await listening.command("sndcode", "1")  # the first new message
-        await asyncio.to_thread(cut_off.until, lambda: _plays(cut_off, "msg0000"))
-        await asyncio.to_thread(cut_off.until, lambda: not _plays(cut_off, "msg0000"))
+        await until_heard(listening, VOICE, 2.0)
         await listening.command("hangup")
         await listening.until("CALL_CLOSED")
         assert tone.heard(listening.heard(), (VOICE,)) == (VOICE,)
