@@ -419,14 +419,16 @@ async def test_another_tenants_phone_sees_a_number(
 
 
 async def test_a_call_may_be_sent_on_twice(beta: Pbx, runs: Runs) -> None:
-    """One phone's 302 leads to the next, and the third takes the call."""
+    """One phone's 302 leads to the next, the third takes the call and is not told whose they were."""
     await _sends_on(beta, runs, "p20", "21")
     await _sends_on(beta, runs, "p21", "22")
-    runs.append(await (await _phone(beta, "p22")).take(sipp.answering(ring_ms=0)))
+    runs.append(third := await (await _phone(beta, "p22")).take(sipp.answering(ring_ms=0)))
     runs.append(caller := await (await _phone(beta, "p23")).call("20", talk_ms=200))
     said = await caller.wait()
     assert 200 in [m.status for m in said if m.method == "INVITE"]
     assert beta.decided(origin="forward", dialled="22")["facts"]["actor"] == "beta-p21"
+    invite = sipp.first(third.messages(), "INVITE")
+    assert (invite.header("Diversion"), invite.header("History-Info")) == ("", "")
 
 
 async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
@@ -445,6 +447,17 @@ async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:
     assert (leg["payer"], leg["why"], leg["num"]) == ("acme/11", "transfer", "+496641110040")
     assert leg["seconds"] == pytest.approx(_talked(pbx, "+496641110040"), abs=CLOCKS_S)
     assert not sipp.first(pbx.far_end("+496641110040"), "INVITE").header("From").startswith("<sip:s@")
+
+
+async def test_who_was_answered_and_is_sent_on_in_vain_was_answered(pbx: Pbx, runs: Runs) -> None:
+    """Somebody had taken the call; why it went no further stands beside that."""
+    bruno = pbx.phone("p11")
+    await bruno.register()
+    runs.append(await bruno.take(sipp.answering(ring_ms=100, talk_ms=2_000, refer_to="99")))
+    runs.append(caller := await pbx.carrier.call("+493055500111", port=pbx.port(), talk_ms=2_000))
+    await caller.wait()
+    end = pbx.end_of(pbx.decided(dialled="99")["call"])
+    assert (end["outcome"], end["reason"]) == ("answered", "unknown-number")
 
 
 async def test_transfer_to_help_asks_nobody(pbx: Pbx, runs: Runs) -> None:

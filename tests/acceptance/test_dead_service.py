@@ -124,7 +124,7 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     for name in ("control", "standby"):
         if name in alive.running:
             alive.stop(name, signal.SIGKILL)
-    assert await _call(alive, runs, "11") >= 500
+    assert await _call(alive, runs, "11") == 503
     assert _last_end(alive) == {
         "outcome": "ours", "by": "constant", "version": "", "reason": "no-decision"
     }  # fmt: skip
@@ -205,6 +205,34 @@ def _carrier_that_refuses(pbx: Pbx, code: int, *, name: str = "carrier") -> Iter
         yield
     finally:
         plays(usual)
+
+
+async def test_trunks_that_cannot_be_reached_are_no_unknown_number(alive: Pbx, runs: Runs) -> None:
+    """Asterisk knows no way to a carrier that answers nothing: the caller hears congestion."""
+    with _carrier_that_is_away(alive, "carrier"), _carrier_that_is_away(alive, "backup"):
+        assert await _call(alive, runs, "06641110061") == 503
+        assert _last_end(alive)["outcome"] == "carrier-failure"
+
+
+@contextlib.contextmanager
+def _carrier_that_is_away(pbx: Pbx, name: str) -> Iterator[None]:
+    """Let a carrier be gone for a while, and Asterisk know of it at once."""
+    address = {"carrier": "127.0.0.2", "backup": "127.0.0.3"}[name]
+    command = sipp.words(pbx.program, local=(address, pbx.carrier.port), media=pbx.carrier.media, calls=0)
+
+    def is_seen(state: str) -> bool:
+        pbx.asterisk(f"pjsip qualify trunk-{name}")
+        return any(
+            state in line for line in pbx.asterisk("pjsip show contacts").splitlines() if address in line
+        )
+
+    pbx.stop(name, signal.SIGKILL)
+    pbx.until(lambda: is_seen("Unavail"))
+    try:
+        yield
+    finally:
+        pbx.start(name, command, TERM="dumb")
+        pbx.until(lambda: is_seen("Avail"))
 
 
 def _listens(address: str, port: int) -> bool:

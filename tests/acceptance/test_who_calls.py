@@ -90,8 +90,10 @@ async def _call(
         ("09001234567", ""),
         ("anonymous", ""),
         ("+4915199", "P-Asserted-Identity: <sip:+4915199@x.y>\nPrivacy: id\n"),
+        ("+4915199", "Privacy: user\n"),
+        ("+4915199", "Privacy: Header;ID\n"),
     ],
-    ids=["blocked", "blocked-national", "anonymous", "private"],
+    ids=["blocked", "blocked-national", "anonymous", "private", "private-from", "private-in-capitals"],
 )
 async def test_who_is_not_wanted_is_refused(choosy: Pbx, runs: Runs, caller: str, headers: str) -> None:
     """The carrier hears 403, the call ends as rejected with its reason, and no leg leaves."""
