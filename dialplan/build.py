@@ -36,6 +36,7 @@ from dialplan.plan import (
     Owner,
     Phone,
     Plan,
+    Porting,
     Screen,
     Strategy,
     Together,
@@ -403,9 +404,22 @@ def _number(spec: TenantSpec, key: str, number: str, one: NumberSpec) -> Number:
         ordered=one.ordered,
         planned_at=None if confirmed else at(porting.planned, zone),
         released_at=confirmed + timedelta(days=porting.grace_days) if confirmed else None,
+        porting=_porting(porting, confirmed),
         to=_sure(one.to),
         owner=_owner(spec, key, number),
         callers=MappingProxyType({pattern: _sure(to) for pattern, to in one.callers.items()}),
+    )
+
+
+def _porting(said: PortingSpec, confirmed: datetime | None) -> Porting | None:
+    if not (said.rejected or confirmed):
+        return None
+    return Porting(
+        rejected=said.rejected or "",
+        confirmed_at=confirmed,
+        by=said.by if confirmed else "",
+        reference=said.reference or "",
+        message=said.message or "",
     )
 
 

@@ -269,6 +269,25 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Porting:
+    """What people want to know of a porting; no decision asks for it.
+
+    Attributes:
+        rejected: why the old provider refused, or empty.
+        confirmed_at: as of when it was confirmed; None: it was not.
+        by: who confirmed it: `carrier`, `call`, `hand`.
+        reference: of the carrier's message, or of the call, or empty.
+        message: reference of the carrier's message that came after the call, or empty.
+    """
+
+    rejected: str = ""
+    confirmed_at: datetime | None = None
+    by: str = ""
+    reference: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
     """A number of the tenant.
 
@@ -280,6 +299,7 @@ class Number:
         ordered: it is not ours yet.
         planned_at: when `stands_for` is to be ported; None: no day is known, or it is done.
         released_at: when the temporary number ends; None: `stands_for` is not ported yet.
+        porting: what else is known of that; None where nothing is.
         callers: where some callers are sent instead, by their pattern (`dialplan.callers`).
     """
 
@@ -290,6 +310,7 @@ class Number:
     ordered: bool = False
     planned_at: datetime | None = None
     released_at: datetime | None = None
+    porting: Porting | None = None
     to: Target
     owner: Owner
     callers: Mapping[str, Target] = field(default_factory=dict)

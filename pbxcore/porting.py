@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from dialplan.block import suffix_of
 from dialplan.build import at, build_plan
-from dialplan.porting import Stage, stage
+from dialplan.plan import Number, Plan, Porting
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
@@ -85,33 +85,6 @@ class Reverted:
 Event = Planned | Rejected | Confirmed | Reverted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a porting stands.
-
-    Attributes:
-        tenant: whose it is.
-        number: the number that is ported, N; or the block.
-        temporary: the one that stands for it, T.
-        stage: of the two now.
-        zone: the tenant's clock.
-        planned: when it is to happen; None: no day is known, or it is done.
-        confirmed: as of when it was confirmed; None: it was not.
-        released: the instant from which T is nobody's; None: not ported yet.
-        known: what its document says.
-    """
-
-    tenant: str
-    number: str
-    temporary: str
-    stage: Stage
-    zone: ZoneInfo
-    planned: datetime | None
-    confirmed: datetime | None
-    released: datetime | None
-    known: PortingSpec
-
-
 async def note(settings: Settings, number: str, event: Event, *, author: str) -> door.Applied:
     """Write an event down in the document of the tenant whose number it is, and put it in force.
 
@@ -137,29 +110,17 @@ async def note(settings: Settings, number: str, event: Event, *, author: str) ->
     return applied
 
 
-async def standing(settings: Settings, number: str, now: datetime) -> Standing:
-    """Tell where the porting of a number stands, by the newest document of its tenant.
+async def standing(settings: Settings, number: str) -> tuple[Plan, Number]:
+    """Give the number whose porting is meant, in the plan of its tenant's newest document.
 
     Raises:
         PortingError, database.AWAY: as `note`.
     """
     stored = await _document_of(settings, number)
     spec = _read(stored)
-    temporary, entry = _entry(spec, number)
+    temporary, _ = _entry(spec, number)
     plan = build_plan(spec, revision=stored.revision, trunks=())
-    compiled = next(one for one in plan.numbers.values() if one.key == temporary)
-    zone, known = ZoneInfo(spec.time_zone), entry.porting or PortingSpec()
-    return Standing(
-        tenant=spec.tenant,
-        number=entry.stands_for or "",
-        temporary=temporary,
-        stage=stage(compiled, now),
-        zone=zone,
-        planned=compiled.planned_at,
-        confirmed=at(known.confirmed, zone),
-        released=compiled.released_at,
-        known=known,
-    )
+    return plan, plan.numbers[temporary]
 
 
 async def _document_of(settings: Settings, number: str) -> Revision:
@@ -289,17 +250,15 @@ def _with_message(reference: str, known: PortingSpec, back: str) -> Mapping[str,
     return {**said, key: reference}
 
 
-def by_whom(known: PortingSpec) -> str:
+def by_whom(known: PortingSpec | Porting) -> str:
     """Say who confirmed a porting, "by the carrier's message WBCI-7"."""
     reference = f" {known.reference}" if known.reference else ""
-    match known.by:
-        case "call":
-            message = f" and by the carrier's message {known.message}" if known.message else ""
-            return f"by the first call{reference}{message}"
-        case "carrier":
-            return f"by the carrier's message{reference}"
-        case "hand":
-            return f"by hand, the carrier's message is{reference}" if reference else "by hand"
+    if known.by == "call":
+        message = f" and by the carrier's message {known.message}" if known.message else ""
+        return f"by the first call{reference}{message}"
+    if known.by == "carrier":
+        return f"by the carrier's message{reference}"
+    return f"by hand, the carrier's message is{reference}" if reference else "by hand"
 
 
 def _plan_of(known: PortingSpec) -> dict[str, Scalar]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
-from dialplan.porting import Stage
+from dialplan.plan import Number, Plan, Porting
 from pbxcore import database, documents, door, phones, porting, published, revisions, turn
 from pbxcore.base import with_base
 from pbxcore.cli import app
@@ -222,7 +222,7 @@ async def test_a_change_of_somebody_else_in_between_is_kept(settings: Settings) 
     assert stored.revision == 3
 
 
-async def away(*_asked: object) -> porting.Standing:
+async def away(*_asked: object) -> tuple[Plan, Number]:
     """Answer as a database does that goes away after the change is stored."""
     raise ConnectionRefusedError
 
@@ -237,6 +237,8 @@ def test_the_command_line_lists_numbers_and_says_what_is_wrong(
     run = CliRunner()
     listed = run.invoke(app, ["numbers", "acme", "--json"])
     assert '"state": "temporary"' in listed.output
+    assert run.invoke(app, ["porting", "reject", N, "--reason", "name differs"]).exit_code == 0
+    assert "rejected: name differs" in " ".join(run.invoke(app, ["numbers", "acme"]).output.split())
     future = run.invoke(app, ["porting", "confirm", N, "--at", "2099-01-01T00:00"])
     assert (future.exit_code, "is to come" in future.output) == (1, True)
     wrong = run.invoke(app, ["porting", "plan", "030 123", "--at", "2026-12-01T06:00"])
@@ -269,12 +271,11 @@ async def test_the_carriers_message_is_added_to_what_a_call_confirmed(settings: 
     for changed in (True, False):
         applied = await porting.note(settings, T, message, author="desk")
         assert [change.changed for change in applied.changes] == [changed]
-    stands = await porting.standing(settings, N, NOW)
-    assert (stands.known.by, stands.known.reference, stands.known.message) == ("call", "pbx-1.0", 'WBCI "7"')
-    assert stands.confirmed == NOW
+    _, stands = await porting.standing(settings, N)
+    assert stands.porting == Porting(confirmed_at=NOW, by="call", reference="pbx-1.0", message='WBCI "7"')
     await porting.note(settings, N, porting.Reverted(), author="desk")
-    stands = await porting.standing(settings, N, NOW)
-    assert (stands.stage, stands.planned, stands.known.message) == (Stage.TEMPORARY, None, None)
+    _, stands = await porting.standing(settings, N)
+    assert (stands.planned_at, stands.released_at, stands.porting) == (None, None, None)
     assert "porting:" not in (await in_force(settings)).source
 
 

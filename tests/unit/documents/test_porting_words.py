@@ -1,15 +1,16 @@
 """What is written down of a porting, event by event, and what is said of where it stands."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialplan.porting import Stage
-from dialplan.spec import PortingSpec
+from dialplan.build import build_plan
+from dialplan.spec import PortingSpec, TenantSpec
 from pbxcore import porting
-from pbxcore.cli.porting import told
-from pbxcore.porting import Confirmed, Planned, PortingError, Rejected, Reverted, Standing
+from pbxcore.cli.numbers import row, told
+from pbxcore.porting import Confirmed, Planned, PortingError, Rejected, Reverted
 
 N, T, ZONE = "+493022200100", "+493055500100", ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 1, 6, 12, tzinfo=UTC)
@@ -96,28 +97,36 @@ def test_what_is_written(known: PortingSpec, event: porting.Event, written: dict
     assert porting._value(event, known, N, ZONE) == written
 
 
-def stands(stage: Stage, known: PortingSpec, **days: datetime) -> str:
-    """Say where a porting stands that has these days."""
-    empty = dict.fromkeys(("planned", "confirmed", "released"))
-    one = Standing(
-        tenant="acme", number=N, temporary=T, stage=stage, zone=ZONE, known=known, **(empty | days)
-    )
-    return "\n".join(told(one, NOW))
+def stands(stands_for_it: dict[str, Any], now: datetime = NOW) -> tuple[str, dict[str, str | None]]:
+    """Say where a porting stands of which a document says this, in words and as a row."""
+    document = {
+        "version": 1, "tenant": "acme", "name": "Acme", "country": "DE", "time_zone": "Europe/Berlin",
+        "account": "acme", "extensions": {"10": {"name": "Anna", "devices": ["p10"]}},
+        "numbers": {T: {"to": "extension 10", "stands_for": N, "porting": stands_for_it}},
+    }  # fmt: skip
+    plan = build_plan(TenantSpec.model_validate(document), revision=1, trunks=())
+    return "\n".join(told(plan, plan.numbers[T], now)), row(plan, plan.numbers[T], now)
 
 
 def test_a_day_that_is_past_is_marked() -> None:
     """It may be mistyped; a day to come, or none, is not marked."""
-    past = stands(Stage.PORTING, PortingSpec(planned=PLAN), planned=NOW)
-    assert "! that instant is past" in past
-    assert "!" not in stands(Stage.PORTING, PortingSpec(), planned=NOW + timedelta(seconds=1))
-    assert "late" in stands(Stage.TEMPORARY, PortingSpec(rejected="late"))
+    assert "! that instant is past" in stands({"planned": AT})[0]
+    assert "!" not in stands({"planned": AT}, NOW - timedelta(seconds=1))[0]
+    words, told_to_scripts = stands({"rejected": 'name is "late"'})
+    assert 'name is "late"' in words
+    assert (told_to_scripts["state"], told_to_scripts["rejected"]) == ("temporary", 'name is "late"')
 
 
 def test_a_release_that_comes_at_once_is_marked() -> None:
     """Who mistypes the year takes the temporary number out of service, and hears so with the way back."""
-    gone = stands(Stage.RELEASED, BY_CARRIER, confirmed=NOW - timedelta(days=31), released=NOW)
-    assert f"! {T} is released since 2026-11-01T07:12+01:00" in gone
+    by_call = {"confirmed": AT, "by": "call", "reference": "pbx-1.0", "message": "WBCI-7"}
+    gone, _ = stands(by_call, NOW + timedelta(days=30))
+    assert f"! {T} is released since 2026-12-01T07:12+01:00" in gone
     assert f"`pbxcore porting revert {N}`" in gone
-    works = stands(Stage.PORTED, BY_CALL, confirmed=NOW, released=NOW + timedelta(days=30))
+    works, told_to_scripts = stands(by_call)
     assert ("!" in works, f"{T} works until 2026-12-01T07:12+01:00" in works) == (False, True)
-    assert "confirmed by the first call pbx-1.0" in works
+    assert "confirmed by the first call pbx-1.0 and by the carrier's message WBCI-7" in works
+    assert (told_to_scripts["state"], told_to_scripts["confirmed"]) == ("ported", "2026-11-01T07:12+01:00")
+    assert {key: told_to_scripts[key] for key in ("by", "reference", "message")} == {
+        "by": "call", "reference": "pbx-1.0", "message": "WBCI-7",
+    }  # fmt: skip

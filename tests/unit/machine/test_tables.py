@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from dialplan.finding import Finding
-from pbxcore.cli import apply, explain, findings, porting, rated, status, thresholds, voicemail
+from pbxcore.cli import apply, explain, findings, numbers, rated, status, thresholds, voicemail
 from pbxcore.cli.panels import decision, rated_leg
 from pbxcore.cli.tables import Table, shown
 from pbxcore.cli.terminal import Terminal
@@ -115,12 +115,14 @@ def test_thresholds_are_listed_whole() -> None:
 def test_days_of_a_number_stand_below_its_state_where_there_is_little_room() -> None:
     """And in columns of their own where there is enough."""
     row = {"tenant": "acme", "number": DIALLED, "state": "temporary", "stands_for": "+493022200100",
-           "planned": "2026-12-01T06:00+01:00", "released": None, "to": "hours office"}  # fmt: skip
+           "planned": "2026-12-01T06:00+01:00", "confirmed": None, "released": None,
+           "because": "! that is past, and nobody has confirmed it", "to": "hours office"}  # fmt: skip
     stands(
-        (DIALLED, "+493022200100", "planned", "2026-12-01T06:00+01:00"), porting.listed([row], roomy=False)
+        (DIALLED, "+493022200100", "planned", "2026-12-01T06:00+01:00"), numbers.listed([row], roomy=False)
     )
-    assert "released" not in written(porting.listed([row], roomy=False))
-    assert "released" in written(porting.listed([row], roomy=True), 140)
+    assert "! that is past" in written(numbers.listed([row], roomy=False))
+    assert "released" not in written(numbers.listed([row], roomy=False))
+    assert "released" in written(numbers.listed([row], roomy=True), 200)
 
 
 def test_an_instant_says_by_which_clock() -> None:
