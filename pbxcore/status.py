@@ -99,6 +99,8 @@ class Status:
         mail: None when its files cannot be read.
         trunks: carrier links, in the order in which they are tried.
         quarantine: legs that wait for a person, by their reason; None: the database does not answer.
+        unconfirmed: numbers that calls have shown to be ported, which could not be written down: `tenant`,
+            `number`, `why`.
     """
 
     database: bool
@@ -110,6 +112,7 @@ class Status:
     mail: Mail | None
     trunks: tuple[TrunkState, ...] = ()
     quarantine: tuple[Lying, ...] | None = None
+    unconfirmed: tuple[Mapping[str, str], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -148,6 +151,7 @@ async def status(settings: Settings) -> Status:
         mail=await asyncio.to_thread(_mail, settings),
         trunks=await trunks.states(settings),
         quarantine=lying,
+        unconfirmed=tuple(one for _, said in deciding for one in said.get("unconfirmed", ())),
     )
 
 

@@ -86,7 +86,15 @@ def _show(found: Status) -> None:
     web = any(process.name == "web" and process.alive for process in found.processes)
     table.add_row(*_mail(found.mail, sent=web))
     table.add_row(*_quarantine(found.quarantine))
+    for one in found.unconfirmed:
+        told = f"{one['number']} of {one['tenant']} is ported, which is not written down: {one['why']}"
+        table.add_row("[yellow]![/]", "porting", f"[yellow]{escape(told)}[/]", "")
     out.print(table, highlight=False)
+    for one in found.unconfirmed:
+        out.print(
+            f"  → the next call to it tries again, or `pbxcore porting confirm {one['number']}`",
+            highlight=False,
+        )
     for remedy in remedies(found.quarantine or ()):
         out.print(f"  → {remedy}", highlight=False)
 

@@ -37,6 +37,7 @@ class Confirmations:
         self._settings = settings
         self._waiting: asyncio.Queue[tuple[Confirmation, datetime]] = asyncio.Queue(WAITING)
         self._known: set[str] = set()  # numbers that wait, or are being written down
+        self._lost: dict[str, str] = {}  # numbers that are ported though no document says so, and why not
 
     def notice(self, plans: Published, facts: Facts) -> None:
         """Learn from a question; never waits."""
@@ -46,7 +47,7 @@ class Confirmations:
         try:
             self._waiting.put_nowait((one, datetime.now(UTC)))
         except asyncio.QueueFull:
-            UNCONFIRMED.inc()
+            self._lose(one, f"{WAITING} other portings are being written down")
             return
         self._known.add(one.number)
 
@@ -69,18 +70,37 @@ class Confirmations:
         try:
             applied = await porting.note(self._settings, one.number, event, author=AUTHOR)
         except porting.PortingError as error:
-            _unconfirmed(one, error)
+            self._lose(one, str(error))
             return
         except LATER as away:
-            _unconfirmed(one, away)
+            self._lose(one, database.why_away(away) if isinstance(away, database.AWAY) else str(away))
             return
         if applied.findings or applied.stale:
-            _unconfirmed(one, applied)
+            found = "; ".join(located.finding.message for located in applied.findings)
+            self._lose(one, found or "others are changing its tenant all the time")
             return
+        self._lost.pop(one.number, None)
         CONFIRMED.inc()
         log.info("%s of tenant %s is ported: a trunk brought a call to it", one.number, one.tenant)
 
+    def _lose(self, one: Confirmation, why: str) -> None:
+        """Remember what could not be written down; of too many the oldest are forgotten."""
+        UNCONFIRMED.inc()
+        self._lost.pop(one.number, None)
+        self._lost[one.number] = why
+        if len(self._lost) > WAITING:
+            del self._lost[next(iter(self._lost))]
+        log.warning(
+            "%s of tenant %s is ported, as call %s shows, and that cannot be written down: %s; the next call "
+            "to it tries again, or `pbxcore porting confirm %s`",
+            one.number, one.tenant, one.call, why, one.number,
+        )  # fmt: skip
 
-def _unconfirmed(one: Confirmation, why: object) -> None:
-    UNCONFIRMED.inc()
-    log.warning("a call confirms the porting of %s, which is not written down: %s", one.number, why)
+    def unconfirmed(self, plans: Published) -> list[dict[str, str]]:
+        """Give numbers that calls have shown to be ported and whose plan does not say so, with the reason."""
+        found = ((number, plans.plan_of_number(number), why) for number, why in self._lost.items())
+        return [
+            {"tenant": plan.tenant, "number": number, "why": why}
+            for number, plan, why in found
+            if plan and plan.numbers[number].planned_at
+        ]

@@ -81,6 +81,7 @@ async def serve(settings: Settings) -> None:
     process.also = lambda: {
         "asterisk": "up" if link.ready.is_set() else "down",
         "credit": "up" if line.is_up else "down",
+        "unconfirmed": confirmations.unconfirmed(process.plans),
     }
     async with process.running(settings.ports.agi) as tasks:
         held = [

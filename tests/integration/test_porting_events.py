@@ -171,6 +171,8 @@ async def test_a_confirmation_while_the_database_is_away_comes_with_a_later_call
                 await confirmations.settled()
             running.cancel()
         assert callback(settings) == expected
+        lost = [(one["tenant"], one["number"]) for one in confirmations.unconfirmed(plans)]
+        assert lost == ([("acme", N)] if where is away else [])
 
 
 async def test_a_confirmation_while_somebody_keeps_the_door_ends_nothing(
@@ -188,13 +190,35 @@ async def test_a_confirmation_while_somebody_keeps_the_door_ends_nothing(
         confirmations.notice(plans, call_to_n())
         await confirmations.settled()
         assert "who keeps it" in caplog.text
+        (lost,) = confirmations.unconfirmed(plans)
+        assert "who keeps it" in lost["why"]
         await turn.give_back(holder, turn.DOOR)
         monkeypatch.undo()
         confirmations.notice(plans, call_to_n())
         await confirmations.settled()
+        assert confirmations.unconfirmed(plans) == []
         running.cancel()
     await holder.close()
     assert callback(settings) == N
+
+
+async def test_who_confirms_by_hand_what_a_call_could_not_is_told_no_more(settings: Settings) -> None:
+    """Until then the machine's status names number, tenant and the reason."""
+    await porting.note(settings, N, porting.Planned(at=NOW), author="test")
+    plans = published.load(settings.published)
+    confirmations = Confirmations(
+        settings.model_copy(update={"database": "postgresql://nobody@127.0.0.1:1/none"})
+    )
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(60):
+        running = tasks.create_task(confirmations.run())
+        confirmations.notice(plans, call_to_n())
+        await confirmations.settled()
+        running.cancel()
+    assert confirmations.unconfirmed(plans) == [
+        {"tenant": "acme", "number": N, "why": "nobody listens there"}
+    ]
+    await porting.note(settings, N, porting.Confirmed(at=None, by="hand"), author="test")
+    assert confirmations.unconfirmed(published.load(settings.published)) == []
 
 
 async def test_a_number_may_stand_in_its_document_with_blanks(settings: Settings) -> None:

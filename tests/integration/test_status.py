@@ -115,6 +115,25 @@ async def test_a_process_that_lags_is_named_with_its_lag(
         await connection.close()
 
 
+async def test_a_porting_that_could_not_be_written_down_is_told_with_the_remedy(
+    settings: Settings, command: Callable[..., tuple[int, str]]
+) -> None:
+    """Number, tenant, reason and what to say; where nothing is lost there is no such line."""
+    number = {"tenant": "acme", "number": "+493022200100", "why": "nobody listens there"}
+    lost: list[dict[str, str]] = []
+    one = Process(name="control", settings=settings, state=State(),
+                  also=lambda: {"asterisk": "up", "unconfirmed": lost})  # fmt: skip
+    async with one.running(settings.ports.agi):
+        assert "porting" not in (await asyncio.to_thread(command, "status"))[1]
+        lost.append(number)
+        table = " ".join((await asyncio.to_thread(command, "status"))[1].split())
+        assert "+493022200100 of acme is ported, which is not written down: nobody listens there" in table
+        assert "`pbxcore porting confirm +493022200100`" in table
+        assert json.loads((await asyncio.to_thread(command, "status", "--json"))[1])["unconfirmed"] == [
+            number
+        ]
+
+
 async def test_what_lies_in_quarantine_is_counted_with_what_helps(
     settings: Settings, command: Callable[..., tuple[int, str]]
 ) -> None:
