@@ -23,6 +23,7 @@ from pbxcore.settings import Settings
 MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads all records once
 IN_PROGRESS, NO_END = "in progress", "no end was recorded"
 TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
+TRUNK_CHANNEL = "PJSIP/trunk-"
 DECIDERS = ("control", "standby")  # who else ends a call is Asterisk, and has no reasons to tell
 
 
@@ -31,6 +32,7 @@ class What(StrEnum):
 
     CALLS = "calls"  # it asked for something: the first channel of a call
     RINGS = "rings"  # it was called
+    UNCALLED = "is not called: as many calls as there may be"  # a leg over a trunk that a limit forbade
     LEAVES = "leaves"  # it goes out over a trunk, on somebody's account
     ANSWERS = "answers"
     TALKS = "is answered"  # of who asked
@@ -157,6 +159,10 @@ def _happenings(records: list[Record]) -> Iterator[Happening]:
         what = _what(one, asks=one.uniqueid in asking, answered=one.uniqueid in answered)
         if one.uniqueid in outside and what is What.RINGS:
             continue  # LEAVES, a moment later, says more
+        if one.channel.startswith(TRUNK_CHANNEL) and one.uniqueid in gone - outside.keys():
+            if what is What.STOPS:
+                continue
+            what = What.UNCALLED if what is What.RINGS else what
         if what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
             yield Happening(
                 at=datetime.fromtimestamp(one.time_us // 1_000_000, UTC).replace(

@@ -41,7 +41,9 @@ def _step(step: Mapping[str, Any]) -> str:
         return (
             f"call {step['number']} through {', '.join(step['trunks'])}, "
             f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
-            f"paid by {step['payer']}" + (", who answers has to press 1" if step.get("confirm") else "")
+            f"paid by {step['payer']}"
+            + (", who answers has to press 1" if step.get("confirm") else "")
+            + (f"; counted: {_limits(step)}" if step.get("limits") else "")
         )
     then = f", then step {step['then']}" if step.get("then") else ""
     return f"{step['do']} {_what(step)}{then}"
@@ -50,12 +52,17 @@ def _step(step: Mapping[str, Any]) -> str:
 def _what(step: Mapping[str, Any]) -> str:
     """Say of a step that rings nobody what it is about."""
     if step["do"] == "admit":
-        return ", ".join(
-            f"{one['group']} ({one['category']}, at most {one['most'] or 'any'})" for one in step["limits"]
-        )
+        return _limits(step)
     if step["do"] == "reject":
         return f"for {step['reason']} (cause {step['cause']})"
     return str(step.get("mailbox") or step.get("sound") or ", ".join(step.get("sounds", ())))
+
+
+def _limits(step: Mapping[str, Any]) -> str:
+    """Say in which groups a call is counted, and how many of each there may be."""
+    return ", ".join(
+        f"{one['group']} ({one['category']}, at most {one['most'] or 'any'})" for one in step["limits"]
+    )
 
 
 def rated_leg(leg: Mapping[str, Any], *, correction: int = 0) -> Panel:

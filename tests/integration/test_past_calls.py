@@ -84,6 +84,21 @@ def test_a_call_is_found_by_each_of_its_names(settings: Settings, name: str) -> 
     assert (leaves.words["payer"], leaves.words["why"]) == ("acme/60", "forward")
 
 
+def test_a_leg_that_a_limit_forbade_has_rung_nowhere(settings: Settings) -> None:
+    """Asterisk makes its channel, counts it, and hangs it up before anything is sent: it has no TRUNK_LEG."""
+    lines = SAMPLES.read_text().splitlines(keepends=True)
+    sent = [one for one in lines if not (f"\t{MOBILE}\t" in one and "CHAN_START\t" not in one)]
+    hung_up = next(one for one in lines if f"\t{MOBILE}\t" in one and "\tHANGUP\t" in one)
+    (settings.spool / "legs.tsv").write_text("".join([*sent, hung_up]))
+    call = calls.find(settings, GROUP)
+    assert call
+    assert [one.what for one in call.happenings if one.channel == MOBILE] == [What.UNCALLED]
+    (settings.spool / "legs.tsv").write_text("".join(sent))  # it was made a moment ago
+    call = calls.find(settings, GROUP)
+    assert call
+    assert [one.what for one in call.happenings if one.channel == MOBILE] == [What.RINGS]
+
+
 def test_records_of_files_that_were_renamed_belong_to_the_call(settings: Settings) -> None:
     """A call is whole though the spool changed its file in the middle of it."""
     whole = calls.find(settings, GROUP)

@@ -1,6 +1,7 @@
 """What a line of the decision log looks like on a terminal."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -30,6 +31,8 @@ OUTSIDE = Outside(trunks=("carrier",), number="+43664", presented="+4930", netwo
 CASES = (
     (Ring(endpoints=("acme-p10",), timeout_s=9, then=Next(busy=2)), "ring acme-p10 for 9 s (busy → 2)"),
     (OUTSIDE, "call +43664 through carrier"),
+    (replace(OUTSIDE, limits=(Limit(most=1, group="acme/10", category="out"),)),
+     "call +43664 through carrier, showing +4930, diverted by nobody, paid by acme/10; counted: acme/10 ("),
     (Voicemail(mailbox="10@acme"), "voicemail 10@acme"),
     (ListenToVoicemail(mailbox="10@acme"), "listen-to-voicemail 10@acme"),
     (Play(sound="tenants/acme/welcome", then=2), "play tenants/acme/welcome, then step 2"),
