@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROTATE_AT = 256 * 1024 * 1024  # bytes; some 200,000 decisions
@@ -46,7 +46,8 @@ class LogFile:
         Raises:
             OSError: it cannot be written (a full disk); of a part that was written nothing stays.
         """
-        self.tidy()
+        if self._rotate():
+            self._remove_old()
         file = self._open()
         written = 0
         try:
@@ -61,22 +62,36 @@ class LogFile:
 
     def tidy(self) -> None:
         """Rename the file when it is of another day or long, and remove what was renamed two weeks ago."""
-        try:
+        self._rotate()
+        self._remove_old()
+
+    def _rotate(self) -> bool:
+        """Rename the file when that is due; tell whether it was."""
+        with self._warned():
             stat = self._path.stat()
-            if stat.st_size >= ROTATE_AT or stat.st_mtime // DAY_S != self._clock() // DAY_S:
-                self._rename(stat.st_mtime_ns // 1_000)
+            if stat.st_size < ROTATE_AT and stat.st_mtime // DAY_S == self._clock() // DAY_S:
+                return False
+            target = self._path.with_name(f"{self._path.name}.{stat.st_mtime_ns // 1_000:016}")
+            if not target.exists():  # or a clock that was set back would take the older one away
+                self._path.rename(target)
+            return True
+        return False
+
+    def _remove_old(self) -> None:
+        with self._warned():
+            for path in self._path.parent.glob(f"{self._path.name}.*"):
+                if _OURS.search(path.name) and path.stat().st_mtime < self._clock() - KEEP_S:
+                    path.unlink()
+
+    @contextlib.contextmanager
+    def _warned(self) -> Iterator[None]:
+        """Go on without what is not there, and tell of what cannot be done: lines come all the same."""
+        try:
+            yield
         except FileNotFoundError:
             return
         except OSError as error:
             _log.warning("%s is neither renamed nor are older ones removed: %s", self._path, error)
-
-    def _rename(self, changed_us: int) -> None:
-        target = self._path.with_name(f"{self._path.name}.{changed_us:016}")
-        if not target.exists():  # or a clock that was set back would take the older one away
-            self._path.rename(target)
-        for path in self._path.parent.glob(f"{self._path.name}.*"):
-            if _OURS.search(path.name) and path.stat().st_mtime < self._clock() - KEEP_S:
-                path.unlink()
 
     def _open(self) -> int:
         try:

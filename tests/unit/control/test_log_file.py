@@ -97,6 +97,20 @@ def test_what_was_renamed_two_weeks_ago_goes_and_nothing_else(
     assert [text for text in standing(tmp_path).values() if text != "theirs"] == ["b\n", "c\n", "d\n"]
 
 
+def test_a_machine_without_calls_keeps_nothing_longer(
+    tmp_path: Path, append: Callable[[str], None], clock: Clock
+) -> None:
+    """The look of each hour renames the last file and removes it two weeks later, though none follows."""
+    append("a")
+    file = LogFile(tmp_path / "x.ndjson", clock=clock)
+    clock.now = NOON + DAY_S
+    file.tidy()
+    assert list(standing(tmp_path).values()) == ["a\n"]
+    clock.now = NOON + KEEP_S + 1
+    file.tidy()
+    assert standing(tmp_path) == {}
+
+
 def test_a_clock_that_is_set_back_takes_no_file_away(
     tmp_path: Path, append: Callable[[str], None], clock: Clock
 ) -> None:
