@@ -95,7 +95,7 @@ class Baresip:
         """Wait for the first event of a kind, `REGISTER_OK`, `CALL_INCOMING`, `CALL_ESTABLISHED`.
 
         Raises:
-            BaresipError: it did not come in time.
+            BaresipError: it did not come in time, or the phone has crashed.
         """
         try:
             async with asyncio.timeout(limit_s):
@@ -103,17 +103,22 @@ class Baresip:
                     for event in self.events:
                         if event.get("type") == kind:
                             return event
+                    self._refuse_crash()
                     self._came.clear()
                     await self._came.wait()
         except TimeoutError:
             seen = [event.get("type") for event in self.events]
-            raise BaresipError(f"no {kind} within {limit_s} s, but {seen}\n{self._said()}") from None
+            raise BaresipError(f"no {kind} within {limit_s} s, but {seen}\n{self.said()}") from None
 
     def heard(self) -> bytes:
         """Return the sound that was heard so far, as a WAV file; empty before the first sound.
 
         Each early answer (183) and each call begins anew. Only at the end the phone writes how long it was.
+
+        Raises:
+            BaresipError: the phone has crashed; it will hear nothing more.
         """
+        self._refuse_crash()
         files = sorted(self.folder.glob("heard*.wav"))
         sound = files[-1].read_bytes() if files else b""
         if len(sound) < WAV_HEAD:
@@ -121,14 +126,17 @@ class Baresip:
         whole, samples = (len(sound) - 8).to_bytes(4, "little"), (len(sound) - WAV_HEAD).to_bytes(4, "little")
         return sound[:4] + whole + sound[8 : WAV_HEAD - 4] + samples + sound[WAV_HEAD:]
 
+    def said(self) -> str:
+        """Return the end of what the phone told of its doings, 2,000 characters."""
+        return (self.folder / "said.log").read_text(errors="replace")[-2_000:]
+
     async def _connect(self, port: int) -> None:
         async with asyncio.timeout(LIMIT_S):
             while True:
                 with contextlib.suppress(ConnectionError):
                     reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
                     break
-                if self.process.returncode is not None:
-                    raise BaresipError(f"baresip ended with {self.process.returncode}\n{self._said()}")
+                self._refuse_crash()
                 await asyncio.sleep(POLL_S)
         self._reading = asyncio.create_task(self._read(reader), name="baresip")
 
@@ -140,6 +148,8 @@ class Baresip:
                 if message.get("event"):
                     self.events.append(message)
                     self._came.set()
+        await self.process.wait()
+        self._came.set()
 
     async def _end(self) -> None:
         if self._reading is not None:
@@ -155,8 +165,9 @@ class Baresip:
                     async with asyncio.timeout(END_LIMIT_S):
                         await self.process.wait()
 
-    def _said(self) -> str:
-        return (self.folder / "said.log").read_text(errors="replace")[-2_000:]
+    def _refuse_crash(self) -> None:
+        if self.process.returncode is not None:
+            raise BaresipError(f"baresip ended with {self.process.returncode}\n{self.said()}")
 
 
 @contextlib.asynccontextmanager

@@ -200,6 +200,8 @@ async def test_what_a_caller_hears_before_it_rings_and_while_it_does(
         await outside.call_in("+493055500113")
         await outside.until("CALL_CLOSED")
         assert tone.heard(outside.heard(), TONES) == (welcome,)
+        said = outside.said()
+        assert said.index("SIP Progress: 183") < said.index("incoming rtp"), "the phone expects sound first"
     async with music.baresip("p11") as bruno, music.outsider(caller) as outside:
         await bruno.register()
         await outside.call_in("+493055500111")
