@@ -137,6 +137,24 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     assert record == "payer=acme/10|why=emergency|num=112|limit=0|version=constant|trunk=carrier"
 
 
+async def test_who_is_sent_on_when_nobody_decides(alive: Pbx, runs: Runs) -> None:
+    """An answered call that is transferred while both are dead ends as ours, not as one that was answered."""
+    anna, bruno = alive.phone("p10"), alive.phone("p11")
+    await anna.register()
+    await bruno.register()
+    before = len(alive.legs())
+    runs.append(taken := await bruno.take(sipp.answering(ring_ms=0)))
+    runs.append(caller := await anna.call("11", talk_ms=sipp.LONG_MS))
+    await caller.until(status=200)
+    for name in ("control", "standby"):
+        alive.stop(name, signal.SIGKILL)
+    await bruno.send_on(taken, "13", port=alive.port())
+    await asyncio.to_thread(alive.until, lambda: bool(alive.ends_since(before)))
+    assert _last_end(alive) == {
+        "outcome": "ours", "by": "constant", "version": "", "reason": "no-decision"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("dialled", ["*31%23112", "*31*112", "+49112", "0049112", "*31%23+49112"])
 async def test_help_is_called_however_it_is_written(alive: Pbx, runs: Runs, dialled: str) -> None:
     """With both dead, a prefix that hides the number or names the country keeps nobody from help."""
