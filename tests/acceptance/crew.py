@@ -58,7 +58,10 @@ CREW: dict[str, Any] = {
         }
     },
     "extensions": {number: {"name": number, "devices": [f"p{number}"]} for number in MEMBERS}
-    | {"30": {"name": "30", "devices": ["p30"], "busy_level": 2}},
+    | {
+        "30": {"name": "30", "devices": ["p30"], "busy_level": 2},
+        "31": {"name": "31", "devices": ["p31", "p32"], "busy_level": 2},
+    },
     "groups": {
         strategy: {"name": strategy, "strategy": strategy, "members": MEMBERS, "timeout_s": 15}
         for strategy in Strategy

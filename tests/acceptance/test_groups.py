@@ -297,3 +297,16 @@ async def test_who_is_busy_with_two_calls_takes_the_second(pbx: Pbx, crew: Plan,
         runs.append(caller := await phone.call("30", talk_ms=sipp.LONG_MS))
         await caller.until(status=status)
     assert sent(taken["30"], "INVITE") == 2
+
+
+async def test_a_call_that_rings_two_phones_is_one_call(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """Two phones of one extension ring for a first caller and for a second; the third caller hears busy."""
+    del crew
+    silent = sipp.answering(ring_ms=0, start_at="silent")
+    taken = await take(pbx, runs, {"31": silent, "32": silent})
+    for device, status in (("p22", 180), ("p23", 180), ("p24", 486)):
+        phone = pbx.phone(device, tenant="crew")
+        await phone.register()
+        runs.append(caller := await phone.call("31", talk_ms=sipp.LONG_MS))
+        await caller.until(status=status)
+    assert [sent(run, "INVITE") for run in taken.values()] == [2, 2]
