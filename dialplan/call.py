@@ -5,10 +5,10 @@ Owns what is true of the whole call (who calls, what diverted it) and the sheet 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dialplan.decision import Because, Hunt, Reason, Reject, Why
+from dialplan.decision import Because, DiversionReason, Hunt, Reason, Reject, Why
 from dialplan.entitlement import Feature, returns, withheld
 from dialplan.facts import State
 from dialplan.hours import local_time
@@ -48,8 +48,8 @@ CAUSES = {
 
 _REJECTS = {reason: Reject(cause=cause, reason=reason) for reason, cause in CAUSES.items()}
 
-PlaceKey = tuple[str, tuple[str, ...], Kind, str, str]
-"""Tenant, trail, kind and name of a place, and who pays where that matters; text keeps its hash."""
+PlaceKey = tuple[str, tuple[str, ...], tuple[str, ...], DiversionReason, Kind, str, str]
+"""Tenant, what is known of the way there, kind and name, who pays where that matters; text keeps its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,17 +104,26 @@ class Call:
         """Tell whether one of these phones has sent the call on."""
         return bool(self.trail) and not frozenset(self.trail).isdisjoint(endpoints)
 
-    def went_round(self, *numbers: str) -> bool:
-        """Tell whether the call has been diverted by one of these numbers, or too often."""
-        return self.diversions >= MAX_DIVERSIONS or not self.diverted.isdisjoint(numbers)
+    def went_round(self, *numbers: str, more: int = 0) -> bool:
+        """Tell whether one of these numbers has diverted the call or, with so many more, it was too often."""
+        return self.diversions + more >= MAX_DIVERSIONS or not self.diverted.isdisjoint(numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Where a call is: in which tenant, and by which numbers it came into tenants so far, the latest last."""
+    """Where a call is: in which tenant, and how it came here.
+
+    Attributes:
+        trail: numbers by which it came into tenants so far, the latest last.
+        diverted: those of our numbers that sent it from one tenant to the next, the latest last.
+        reason: why this tenant sends it on, while none of its phones has rung. Empty: no other tenant has
+            sent it here, or a phone has rung, and what that came to is the reason.
+    """
 
     plan: Plan
     trail: tuple[str, ...] = ()
+    diverted: tuple[str, ...] = ()
+    reason: DiversionReason = ""
 
     @property
     def entered_by(self) -> str:
@@ -123,7 +132,19 @@ class Here:
 
     def entering(self, plan: Plan, number: Number) -> "Here":
         """Go on into a tenant by one of its numbers."""
-        return Here(plan, (*self.trail, number.today))
+        return replace(self, plan=plan, trail=(*self.trail, number.today))
+
+    def diverted_by(self, number: str) -> "Here":
+        """Go on to another tenant, sent by a number of this one."""
+        return replace(self, diverted=(*self.diverted, number), reason="unconditional")
+
+    def because(self, reason: DiversionReason) -> "Here":
+        """Know better why a call goes on from here that another tenant has sent, and that rang no phone."""
+        return replace(self, reason=reason) if self.reason else self
+
+    def having_rung(self) -> "Here":
+        """Go on behind phones that have rung."""
+        return replace(self, reason="") if self.reason else self
 
 
 DIALLED = "dialled"  # what stands for a rule where a phone says where the call goes

@@ -22,7 +22,7 @@ from dialplan.entitlement import Feature
 from dialplan.facts import Origin
 from dialplan.layout import Node
 from dialplan.plan import Extension, Group, Plan
-from dialplan.route import go
+from dialplan.route import go, key_of
 from dialplan.switch import CLEARED, DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Switch, SwitchKind
 from dialplan.target import Kind, Target, parse
 
@@ -218,9 +218,9 @@ def objection(sheet: Sheet, here: Here, extension: Extension, forward: Switch) -
     state = replace(sheet.call.state, switches=sheet.call.state.switches.updated((forward,)))
     trial = Sheet(Call(published=sheet.call.published, state=state, now=sheet.call.now, caller=_STRANGER))
     target = parse(forward.value)
-    own = Target(Kind.EXTENSION, extension.number)
-    trial.places[here.plan.tenant, here.trail, own.kind, own.name, ""] = rejection(Reason.LOOP)
-    node = go(trial, here, target, Sender(extension.owner, "trial"))
+    own, sender = Target(Kind.EXTENSION, extension.number), Sender(extension.owner, "trial")
+    trial.places[key_of(here, own, sender)] = rejection(Reason.LOOP)
+    node = go(trial, here, target, sender)
     if node and isinstance(node.step, Reject) and node.step.reason in _FOR_GOOD:
         return node.step.reason
     return None

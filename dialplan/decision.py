@@ -10,6 +10,7 @@ step. Index `END` (0) ends the call; the first step is number 1.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from dialplan.keys import Keys
 from dialplan.switch import Switch
@@ -27,6 +28,10 @@ class Why(StrEnum):
     FORWARD = "forward"
     TRANSFER = "transfer"
     EMERGENCY = "emergency"
+
+
+DiversionReason = Literal["", "unconditional", "user-busy", "unavailable"]
+"""Why a call was sent on that rang no phone: `diversion-reason` of RFC 5806; empty: nobody has said."""
 
 
 class Reason(StrEnum):
@@ -144,6 +149,7 @@ class Outside:
         diverting: our number that diverts the call here, E.164; empty for a call of one's own.
         diverted: numbers that had diverted it before, as far as they are known, E.164, the latest first.
         diversions: how often it has been diverted, this time included.
+        diversion_reason: why, as RFC 5806 names it; empty: what the step before came to, if any, tells it.
         payer: `<tenant>/<extension>` that owns the leg.
         why: call, forward, transfer.
         timeout_s: how long to let it ring.
@@ -168,6 +174,7 @@ class Outside:
     diverting: str = ""
     diverted: tuple[str, ...] = ()
     diversions: int = 0
+    diversion_reason: DiversionReason = ""
     limit_s: int = 0
     confirm: str = ""
     credit: str = ""

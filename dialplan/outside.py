@@ -5,7 +5,7 @@ on-net (`dialplan.route`).
 """
 
 from dialplan import blind, credit, limit
-from dialplan.call import Here, Sender, Sheet, shown
+from dialplan.call import MAX_DIVERSIONS, Here, Sender, Sheet, shown
 from dialplan.carriers import Carriers, chosen
 from dialplan.decision import Outside, Reason, Why
 from dialplan.facts import State
@@ -25,18 +25,18 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     caller, names the number of ours that diverts it, and dies if that number or the called one has diverted
     it before.
     """
-    owner, diverting = sender.owner, _diverting(here, sender)
+    owner, by = sender.owner, diverting(here, sender)
     trunks, route = _trunks(sheet, here.plan, number)
     refused = (
         not_allowed(sheet, here.plan, number, sender)
-        or _round(sheet, diverting, number, sender)
+        or _round(sheet, here, by, number, sender)
         or (None if trunks else _no_trunk(here.plan, number, route, sender))
         or _blind(sheet, here.plan, number, sender)
     )
     if refused:
         return sheet.reject(refused.reason, refused.rule, refused.text)
     caller = sheet.call.caller
-    presented = caller.number if diverting else shown(owner.identity, here.plan, sheet.call.now)
+    presented = caller.number if by else shown(owner.identity, here.plan, sheet.call.now)
     seen = presented if presented and not caller.hidden else "no number"
     sheet.note(sender.rule, f"{_VERB[sender.why]} {number}, paid by {owner.payer}, showing {seen}")
     if route:
@@ -45,11 +45,12 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
         trunks=trunks,
         number=number,
         presented=presented,
-        network=diverting or owner.identity.network,
+        network=by or owner.identity.network,
         hidden=caller.hidden,
-        diverting=diverting,
-        diverted=sheet.call.diverters if diverting else (),
-        diversions=sheet.call.diversions + 1 if diverting else 0,
+        diverting=by,
+        diverted=(*reversed(here.diverted), *sheet.call.diverters)[:MAX_DIVERSIONS] if by else (),
+        diversions=sheet.call.diversions + len(here.diverted) + 1 if by else 0,
+        diversion_reason=here.reason if by else "",
         payer=owner.payer,
         why=sender.why,
         timeout_s=OUTSIDE_RING_S,
@@ -100,8 +101,11 @@ def _told(step: Outside, carriers: Carriers, trunk: str) -> str:
     return f"is told {told}" if called == step.number else f"is asked for {called} and told {told}"
 
 
-def _diverting(here: Here, sender: Sender) -> str:
-    """Name the number of ours that diverts a call: the one that was called, else the sender's own."""
+def diverting(here: Here, sender: Sender) -> str:
+    """Name the number of ours that diverts a call: the one that was called, else the sender's own.
+
+    Nothing for a call of one's own.
+    """
     return "" if sender.why is Why.CALL else here.entered_by or sender.owner.identity.network
 
 
@@ -116,9 +120,10 @@ def not_allowed(sheet: Sheet, plan: Plan, number: str, sender: Sender) -> Refusa
     return Refusal(found.reason, found.rule or sender.rule, text)
 
 
-def _round(sheet: Sheet, diverting: str, number: str, sender: Sender) -> Refusal | None:
-    if diverting and sheet.call.went_round(diverting, number):
-        return Refusal(Reason.LOOP, sender.rule, f"{diverting} or {number} has diverted this call before")
+def _round(sheet: Sheet, here: Here, by: str, number: str, sender: Sender) -> Refusal | None:
+    if by and sheet.call.went_round(by, number, more=len(here.diverted)):
+        text = f"{by} or {number} has diverted this call before, or {MAX_DIVERSIONS} others have"
+        return Refusal(Reason.LOOP, sender.rule, text)
     return None
 
 

@@ -15,7 +15,7 @@ from dialplan.forwarding import IN_WORDS, Forward, When, forward_of, is_undistur
 from dialplan.hours import is_open_by, local_time
 from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
-from dialplan.outside import leave, not_allowed
+from dialplan.outside import diverting, leave, not_allowed
 from dialplan.plan import Extension, Group, Number, Owner
 from dialplan.porting import is_reached
 from dialplan.ringing import heard, others, ring, seen_as
@@ -37,7 +37,7 @@ def go(sheet: Sheet, here: Here, target: Target | None, sender: Sender) -> Node 
     """
     if target is None:
         return None
-    key = _key(here, target, sender)
+    key = key_of(here, target, sender)
     if key in sheet.places:
         return sheet.places[key]
     if len(sheet.places) >= MAX_PLACES:
@@ -47,10 +47,10 @@ def go(sheet: Sheet, here: Here, target: Target | None, sender: Sender) -> Node 
     return node
 
 
-def _key(here: Here, target: Target, sender: Sender) -> PlaceKey:
+def key_of(here: Here, target: Target, sender: Sender) -> PlaceKey:
     """Tell places apart; who sends the call matters only where it may leave."""
     payer = sender.owner.payer if target.kind is Kind.NUMBER else ""
-    return here.plan.tenant, here.trail, target.kind, target.name, payer
+    return here.plan.tenant, here.trail, here.diverted, here.reason, target.kind, target.name, payer
 
 
 def enter(sheet: Sheet, here: Here, number: Number, called: str) -> Node | None:
@@ -95,6 +95,9 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return sheet.reject(refused.reason, refused.rule, refused.text)
     whose = "our own" if ours else f"tenant {plan.tenant}'s"
     sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
+    by = "" if ours else diverting(here, sender)
+    if by:
+        here = here.diverted_by(by)
     return enter(sheet, here.entering(plan, number), number, name)
 
 
@@ -134,8 +137,9 @@ def _put_through(sheet: Sheet, here: Here, extension: Extension, sender: Sender)
             called_keys=extension.keys,
         )
     )
-    node.busy = _forward(sheet, here, extension, "busy")
-    node.no_answer, node.unreachable = _unanswered(sheet, here, extension)
+    after = here.having_rung()
+    node.busy = _forward(sheet, after, extension, "busy")
+    node.no_answer, node.unreachable = _unanswered(sheet, after, extension)
     return node
 
 
@@ -152,16 +156,16 @@ def _unanswered(sheet: Sheet, here: Here, extension: Extension) -> tuple[Node | 
 def _undisturbed(sheet: Sheet, here: Here, extension: Extension) -> Node | None:
     """Treat an extension that is not to be disturbed as busy."""
     sheet.note(f"switches.{extension.number}.do-not-disturb", "is not to be disturbed and therefore busy")
-    return _forward(sheet, here, extension, "busy") or rejection(Reason.BUSY)
+    return _forward(sheet, here.because("user-busy"), extension, "busy") or rejection(Reason.BUSY)
 
 
 def _no_phone_left(sheet: Sheet, here: Here, extension: Extension) -> Node | None:
     """Go on where an extension has no phone that could ring: none at all, or only the caller's."""
     if not extension.endpoints:
         sheet.note(f"extensions.{extension.number}", "has no phone")
-        return _forward(sheet, here, extension, "unreachable")
+        return _forward(sheet, here.because("unavailable"), extension, "unreachable")
     sheet.note(f"extensions.{extension.number}", "is the caller's own phone and therefore busy")
-    return _forward(sheet, here, extension, "busy") or rejection(Reason.BUSY)
+    return _forward(sheet, here.because("user-busy"), extension, "busy") or rejection(Reason.BUSY)
 
 
 def _forward(sheet: Sheet, here: Here, extension: Extension, when: When) -> Node | None:
@@ -192,7 +196,7 @@ def _to_group(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
     if sheet.call.trail and any(sheet.call.was_at(member.endpoints) for member in group.members):
         return sheet.reject(Reason.LOOP, sender.rule, f"a phone of {name} has sent this call on before")
     nodes = ring(sheet, here, group, partial(go, sheet, here))
-    otherwise = _otherwise(sheet, here, group)
+    otherwise = _otherwise(sheet, here.having_rung() if nodes else here.because("user-busy"), group)
     for node, after in zip(nodes, [*nodes[1:], otherwise], strict=False):
         node.busy = node.no_answer = node.unreachable = after
     if nodes or otherwise:

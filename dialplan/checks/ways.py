@@ -56,7 +56,9 @@ def circles_of_groups(subject: Subject) -> Iterator[Finding]:
 def dead_ends(subject: Subject) -> Iterator[Finding]:
     """Whoever can be called can be heard: by a phone, a mailbox or another way on."""
     for number, extension in subject.spec.extensions.items():
-        if not extension.devices and not extension.forward.always and not extension.voicemail:
+        forward = extension.forward
+        onward = forward.always or forward.unreachable or forward.no_answer or extension.voicemail
+        if not (extension.devices or onward):
             yield _dead_end(("extensions", number), f"extension {number}", "a device, a mailbox or a forward")
     for name, group in subject.spec.groups.items():
         if not build.members(subject.spec, group):

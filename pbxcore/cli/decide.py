@@ -389,7 +389,8 @@ def _leg(step: Outside) -> str:
     ]
     if step.diverting:
         before = f", before by {', '.join(step.diverted)}" if step.diverted else ""
-        lines.append(f"diverted by {step.diverting}{before} ({step.diversions} in all)")
+        why = f" ({step.diversion_reason})" if step.diversion_reason else ""
+        lines.append(f"diverted by {step.diverting}{why}{before} ({step.diversions} in all)")
     limit = f", at most {step.limit_s} s" if step.limit_s else ""
     lines.append(f"{step.payer} pays, why={step.why}{limit}")
     if step.limits:

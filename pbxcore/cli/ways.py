@@ -36,6 +36,7 @@ FIELDS = {
     "cause": "cause",
     "confirm": "asks to press 1 in",
     "credit": "credit",
+    "diversion_reason": "diverted because",
     "diversions": "times diverted",
     "diverted": "diverted before by",
     "diverting": "diverted by",

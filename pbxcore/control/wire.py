@@ -261,8 +261,14 @@ def _heard(what: str) -> str:
 
 
 def _diversions(step: Outside) -> str:
-    """Write how often the call was diverted, by which number of ours last, and by which before."""
-    return ":".join((str(step.diversions), step.diverting, *step.diverted)) if step.diverting else ""
+    """Write how often the call was diverted, by which number of ours last, and by which before.
+
+    `2:+49301:+49302`; a reason that is not what the last phones came to comes first: `user-busy/1:+49301`.
+    """
+    if not step.diverting:
+        return ""
+    why = f"{step.diversion_reason}/" if step.diversion_reason else ""
+    return why + ":".join((str(step.diversions), step.diverting, *step.diverted))
 
 
 def _limited(step: Outside) -> tuple[str, ...]:

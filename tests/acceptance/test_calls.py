@@ -30,8 +30,11 @@ BETA: dict[str, Any] = {
     "area_code": "30",
     "time_zone": "Europe/Berlin",
     "language": "en",
-    "numbers": {"+493055520020": {"to": "extension 20"}},
-    "extensions": {str(n): {"name": f"Phone {n}", "devices": [{"device": f"p{n}"}]} for n in range(20, 24)},
+    "numbers": {"+493055520020": {"to": "extension 20"}, "+493055520024": {"to": "extension 24"}},
+    "extensions": {
+        **{str(n): {"name": f"Phone {n}", "devices": [{"device": f"p{n}"}]} for n in range(20, 24)},
+        "24": {"name": "Busy", "devices": [{"device": "p24"}], "forward": {"busy": "number +493055530040"}},
+    },
     "groups": {
         "all": {
             "extension": "70",
@@ -42,6 +45,15 @@ BETA: dict[str, Any] = {
         },
     },
 }
+GAMMA = {
+    **BETA,
+    "tenant": "gamma",
+    "name": "Gamma",
+    "account": "gamma",
+    "numbers": {"+493055530040": {"to": "extension 40"}},
+    "extensions": {"40": {"name": "Away", "forward": {"always": "number +436641110041"}}},
+    "groups": {},
+}
 MOST_CHANNELS = 30
 RINGS_S = 5.0  # a phone that is there
 LOW, HIGH = 440, 1000  # Hz, voices of phones
@@ -49,14 +61,15 @@ LOW, HIGH = 440, 1000  # Hz, voices of phones
 
 @pytest.fixture(scope="module")
 def beta(pbx: Pbx) -> Pbx:
-    """Give the PBX with a second tenant, who has four phones and a group of three."""
+    """Give the PBX with a second tenant, who has five phones and a group of three, and a third."""
     settings = pbx.settings
-    plan = build_plan(TenantSpec.model_validate(BETA), revision=1,
-                      trunks=tuple(trunk.name for trunk in settings.trunks))  # fmt: skip
-    publication.write_plan(settings.published, plan)
-    phones.publish(settings, plan)
     index = json.loads((settings.published / "index.json").read_text())
-    index["tenants"]["beta"] = 1
+    for document in (BETA, GAMMA):
+        plan = build_plan(TenantSpec.model_validate(document), revision=1,
+                          trunks=tuple(trunk.name for trunk in settings.trunks))  # fmt: skip
+        publication.write_plan(settings.published, plan)
+        phones.publish(settings, plan)
+        index["tenants"][plan.tenant] = 1
     publication.write_aside(settings.published / "index.json", json.dumps(index))
     said = asyncio.run(publication.announce(settings.run_dir))
     assert all(one.done for one in said), said
@@ -429,6 +442,25 @@ async def test_a_call_may_be_sent_on_twice(beta: Pbx, runs: Runs) -> None:
     assert beta.decided(origin="forward", dialled="22")["facts"]["actor"] == "beta-p21"
     invite = sipp.first(third.messages(), "INVITE")
     assert (invite.header("Diversion"), invite.header("History-Info")) == ("", "")
+
+
+async def test_two_tenants_divert_a_call(beta: Pbx, runs: Runs) -> None:
+    """The far end is told of both, and why the last one sent the call on, not what a phone before it did."""
+    busy = sipp.answering(ring_ms=0, start_at="refuse", code=486)
+    runs.append(await (await _phone(beta, "p24")).take(busy))
+    runs.append(caller := await beta.carrier.call("+493055520024", port=beta.port(), talk_ms=200))
+    await caller.wait()
+    invite = sipp.first(beta.far_end("+436641110041"), "INVITE")
+    domain = invite.header("P-Asserted-Identity").split("@")[1].rstrip(">")
+    assert invite.headers("Diversion") == (
+        f"<sip:+493055530040@{domain}>;reason=unconditional;counter=1",
+        f"<sip:+493055520024@{domain}>;reason=unknown;counter=1",
+    )
+    assert invite.header("History-Info").endswith("cause=302>;index=1.1.1;mp=1.1")
+    asked = beta.decided(dialled="+493055520024")
+    beta.end_of(asked["call"])
+    (leg,) = beta.trunk_legs(asked["linkedid"])
+    assert (leg["payer"], leg["why"]) == ("gamma/40", "forward")
 
 
 async def test_blind_transfer_asks_us(pbx: Pbx, runs: Runs) -> None:

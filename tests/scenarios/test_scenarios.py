@@ -156,7 +156,9 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
                 f"{'hides' if step.hidden else 'shows'} {step.presented or 'nothing'} network {step.network}"
             )
             before = f" after {', '.join(step.diverted)}" if step.diverted else ""
-            diverted = f" diverted by {step.diverting}{before}" if step.diverting else ""
+            often = f", {step.diversions} in all" if step.diversions > 1 else ""
+            why = f" {step.diversion_reason}" if step.diversion_reason else ""
+            diverted = f" diverted by {step.diverting}{why}{before}{often}" if step.diverting else ""
             limit = f", at most {step.limit_s} s" if step.limit_s else ""
             press = f", caller may press {step.calling_keys}" if step.calling_keys else ""
             press += f", press 1 in {step.confirm}" if step.confirm else ""

@@ -154,6 +154,8 @@ OUTSIDE = Outside(trunks=("one", "two"), number="+43664", presented="+4930", net
          "ring(PJSIP/acme-a,9,anonymous,0,0,0)"),
         ((OUTSIDE, REJECT),
          "outside(one:two,+43664,+4930,+4931,1,3:+4932:+4933,acme/60,forward,60,3600,2,2,2)"),
+        ((dataclasses.replace(OUTSIDE, diversion_reason="user-busy"), REJECT),
+         "outside(one:two,+43664,+4930,+4931,1,user-busy/3:+4932:+4933,acme/60,forward,60,3600,2,2,2)"),
         ((Ring(endpoints=("acme-a",), timeout_s=9, tone="sales", prefix="Verkauf:",
                joined=(Joined(step=2, delay_s=3), Joined(step=3, delay_s=0))),
           Ring(endpoints=("acme-b",), timeout_s=5), dataclasses.replace(OUTSIDE, confirm="de", then=Next())),
