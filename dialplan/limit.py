@@ -46,5 +46,6 @@ def admit(sheet: Sheet, plan: Plan, trunk: str, first: Node | None) -> Node | No
     for one in counted:
         if one.most:
             key = "max_inbound" if one.category == IN else "max_calls"
-            sheet.note(key, f"refused if {plan.tenant} has {one.most} calls already")
+            calls = "1 call" if one.most == 1 else f"{one.most} calls"
+            sheet.note(key, f"refused if {plan.tenant} has {calls} already")
     return Node(Admit(limits=counted), then=first)
