@@ -23,7 +23,12 @@ from pbxcore.settings import Settings
 MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads all records once
 IN_PROGRESS, NO_END = "in progress", "no end was recorded"
 TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
+TRUNK_FAILED, UNDECIDED = "TRUNK_FAILED", "UNDECIDED"  # written of calls that need them alone
 TRUNK_CHANNEL = "PJSIP/trunk-"
+LIMITS = {
+    "34": "trunk",
+    "120": "payer",
+}  # causes of a leg that is one too many (FULL in extensions.conf): whose
 DECIDERS = ("control", "standby")  # who else ends a call is Asterisk, and has no reasons to tell
 
 
@@ -34,11 +39,18 @@ class What(StrEnum):
     RINGS = "rings"  # it was called
     UNCALLED = "is not called: as many calls as there may be"  # a leg over a trunk that a limit forbade
     LEAVES = "leaves"  # it goes out over a trunk, on somebody's account
+    REFUSED = "is not taken"  # by the trunk over which it left
+    FULL = "is not called over that trunk: as many calls as there may be"  # the same, and what was tried next
+    AWAY = "is not called over a trunk that is away"
+    ASKS = "is decided by nobody"  # of who asked: what for
     ANSWERS = "answers"
     TALKS = "is answered"  # of who asked
     STOPS = "stops ringing"  # it was never answered
     GONE = "hangs up"
     ENDS = "ends"  # the outcome of what it asked for
+
+
+OVER = frozenset({What.GONE, What.STOPS, What.UNCALLED, What.REFUSED, What.FULL})  # with it, its channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +60,10 @@ class Happening:
     Attributes:
         at: when, to the microsecond.
         channel: UniqueID; of a trunk channel it is the key of its leg.
-        who: its endpoint, `acme-p10` or `trunk-carrier`; of a leg that left, the number that was called.
+        who: its endpoint, `acme-p10` or `trunk-carrier`; of a leg that left, or should have, the number.
         words: of LEAVES what the dialplan said (`payer`, `why`, `trunk`, `limit`), of ENDS the `outcome`, who
-            decided it (`by`) and the `reason`.
+            decided it (`by`) and the `reason`; of REFUSED, FULL and AWAY the `trunk`, the `cause` and `sip`
+            status that it gave, and the trunk that was tried `next`; of ASKS the facts of its question.
     """
 
     at: datetime
@@ -98,8 +111,8 @@ class Call:
     @property
     def is_over(self) -> bool:
         """Whether nobody is in it any more, as far as was recorded."""
-        gone = {one.channel for one in self.happenings if one.what in {What.GONE, What.STOPS}}
-        return not {one.channel for one in self.happenings} - gone
+        gone = {one.channel for one in self.happenings if one.what in OVER}
+        return not {one.channel for one in self.happenings if one.what is not What.AWAY} - gone
 
 
 def unended(began: datetime, since: datetime | None, *, is_over: bool) -> str:
@@ -148,32 +161,68 @@ def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
 
 def _happenings(records: list[Record]) -> Iterator[Happening]:
     gone = {one.uniqueid for one in records if one.event == "HANGUP"}
-    asking = {one.uniqueid for one in records if one.subject == CALL_END}
-    # What it asked for ends in a record; until then it is the channel that the call is named after.
-    asking |= {one.uniqueid for one in records if one.uniqueid == one.linkedid and one.uniqueid not in gone}
+    # Who is called belongs to another's call from the first, whatever it asks for later.
+    called = {one.uniqueid for one in records if one.event == "CHAN_START" and one.uniqueid != one.linkedid}
+    asking = {one.uniqueid for one in records} - called
     answered = {one.uniqueid for one in records if one.event == "ANSWER"}
     outside = {
         one.uniqueid: words_of(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG
     }
+    failed = _failed(records, outside)
     for one in records:
         what = _what(one, asks=one.uniqueid in asking, answered=one.uniqueid in answered)
         if one.uniqueid in outside and what is What.RINGS:
             continue  # LEAVES, a moment later, says more
+        if one.uniqueid in failed and what in {What.RINGS, What.STOPS}:
+            continue  # and so does the record of its trunk
         if one.channel.startswith(TRUNK_CHANNEL) and one.uniqueid in gone - outside.keys():
             if what is What.STOPS:
                 continue
             what = What.UNCALLED if what is What.RINGS else what
-        if what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
+        if one.subject == TRUNK_FAILED:
+            yield _failure(one, failed)
+        elif what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
             yield Happening(
-                at=datetime.fromtimestamp(one.time_us // 1_000_000, UTC).replace(
-                    microsecond=one.time_us % 1_000_000
-                ),
+                at=_instant(one),
                 channel=one.uniqueid,
                 who=outside.get(one.uniqueid)
                 or one.channel.removeprefix("PJSIP/")[:-9],  # without its number
                 what=what,
                 words=words_of(one.extra) if one.subject else {},
             )
+
+
+def _failed(records: list[Record], outside: Mapping[str, str]) -> Mapping[str, Record]:
+    """Give what was recorded of trunks that did not take a call, by the channel that was made for it."""
+    channels = {one.channel: one.uniqueid for one in records if one.channel.startswith(TRUNK_CHANNEL)}
+    found: dict[str, Record] = {}
+    for one in records:
+        words = words_of(one.extra) if one.subject == TRUNK_FAILED else {}
+        if words.get("channel") in channels:
+            found[channels[words["channel"]]] = one
+        elif words and words.get("cause") in LIMITS:
+            # Hung up before anything was sent: Asterisk does not say which one it was.
+            name = f"{TRUNK_CHANNEL}{words.get('trunk')}"
+            unsent = (key for channel, key in channels.items() if channel[:-9] == name and key not in outside)
+            if channel := next((key for key in unsent if key not in found), ""):
+                found[channel] = one
+    return found
+
+
+def _failure(one: Record, failed: Mapping[str, Record]) -> Happening:
+    """Tell a trunk that said no from one that a limit forbade, and from one for which no channel was made."""
+    words = words_of(one.extra)
+    channel = next((channel for channel, record in failed.items() if record is one), "")
+    forbidden = not words.get("channel") and words.get("cause") in LIMITS
+    what = What.AWAY if words.get("away") else What.FULL if forbidden else What.REFUSED
+    return Happening(
+        at=_instant(one), channel=channel or one.uniqueid, who=words.get("num", ""), what=what, words=words
+    )
+
+
+def _instant(one: Record) -> datetime:
+    second = datetime.fromtimestamp(one.time_us // 1_000_000, UTC)
+    return second.replace(microsecond=one.time_us % 1_000_000)
 
 
 def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
@@ -184,12 +233,11 @@ def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
             return What.TALKS if asks else What.ANSWERS
         case "HANGUP", _:
             return What.GONE if asks or answered else What.STOPS
-        case _, "TRUNK_LEG":
-            return What.LEAVES
-        case _, "CALL_END":
-            return What.ENDS
         case _:
-            return None
+            return _SAID.get(one.subject)
+
+
+_SAID = {TRUNK_LEG: What.LEAVES, CALL_END: What.ENDS, UNDECIDED: What.ASKS}  # by what the dialplan records
 
 
 def words_of(extra: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxcore import logged
-from pbxcore.calls import CALL_END, TRUNK_LEG, unended, words_of
+from pbxcore.calls import CALL_END, TRUNK_FAILED, TRUNK_LEG, UNDECIDED, unended, words_of
 from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
@@ -27,7 +27,7 @@ class Recent:
     Attributes:
         at: when it was decided first; of a call that asked nobody, when it ended.
         caller: number that it shows, else the endpoint that asks.
-        dialled: what it asked for; of a call that asked nobody, the number that it left for.
+        dialled: what it asked for; of a call that nobody decided, what the spool says of that.
         outcome: how it ended, with the reason of a refusal; empty: it goes on, or was not recorded.
         unended: of a call without an outcome, which of the two, in words.
         linkedid: its name.
@@ -49,19 +49,19 @@ def last(settings: Settings, most: int, since: datetime | None) -> list[Recent]:
         most: how many at most.
         since: when the Asterisk that runs now started; None: none runs.
     """
-    decided, ends, left = _decided(settings.decisions), dict[str, Record](), dict[str, str]()
+    decided, ends, left = _decided(settings.decisions), dict[str, Record](), dict[str, Mapping[str, str]]()
     joined, over = dict[str, Record](), set[str]()
     for one in _records(settings.spool):
         if one.subject == CALL_END and (one.linkedid not in ends or one.uniqueid == one.linkedid):
             ends[one.linkedid] = one
-        elif one.subject == TRUNK_LEG:
-            left.setdefault(one.linkedid, words_of(one.extra).get("num", ""))
+        elif one.subject in {TRUNK_LEG, TRUNK_FAILED, UNDECIDED}:
+            left.setdefault(one.linkedid, words_of(one.extra))
         if one.subject == CALL_END:
             joined[one.uniqueid] = one  # a transfer has given its channel to another call
         elif one.event == "HANGUP":
             over.add(one.uniqueid)
     found = [
-        _recent(call, decided.get(call), ends.get(call) or joined.get(call), left.get(call, ""))
+        _recent(call, decided.get(call), ends.get(call) or joined.get(call), left.get(call, {}))
         for call in {**decided, **ends}
     ]
     found.sort(key=lambda one: (one.at, one.linkedid), reverse=True)
@@ -71,14 +71,17 @@ def last(settings: Settings, most: int, since: datetime | None) -> list[Recent]:
     ]
 
 
-def _recent(call: str, decision: Mapping[str, Any] | None, end: Record | None, left: str) -> Recent:
+def _recent(
+    call: str, decision: Mapping[str, Any] | None, end: Record | None, left: Mapping[str, str]
+) -> Recent:
     said = words_of(end.extra) if end else {}
     reason = f" ({said['reason']})" if said.get("reason") else ""
     outcome = said.get("outcome", "") + reason
     if decision is None:
         assert end, "it is known by one of the two"
-        at, who = datetime.fromtimestamp(end.time_us // 1_000_000, UTC), _endpoint(end)
-        return Recent(at=at, caller=who, dialled=left, outcome=outcome, linkedid=call)
+        at, who = datetime.fromtimestamp(end.time_us // 1_000_000, UTC), left.get("caller") or _endpoint(end)
+        dialled = left.get("num") or left.get("dialled", "")
+        return Recent(at=at, caller=who, dialled=dialled, outcome=outcome, linkedid=call)
     facts = decision["facts"]
     return Recent(
         at=datetime.fromisoformat(str(decision["time"])),

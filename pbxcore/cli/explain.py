@@ -12,10 +12,11 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from pbxcore import calls, recent
-from pbxcore.calls import Call, Happening, What
+from pbxcore.calls import Call
+from pbxcore.cli import happened
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.database import no_database
-from pbxcore.cli.panels import decision, rated_leg
+from pbxcore.cli.panels import rated_leg
 from pbxcore.cli.rated import database_connection, waiting_as_json
 from pbxcore.cli.tables import Table, shown
 from pbxcore.database import AWAY, why_away
@@ -150,30 +151,18 @@ def _leg(one: Priced) -> dict[str, Any]:
 
 def _show(call: Call | None, priced: Sequence[Priced], since: datetime | None) -> None:
     if call:
-        story = sorted(_story(call), key=lambda pair: pair[0])
+        story = list(happened.story(call))
         began = f"[dim], {shown(story[0][0])}[/]" if story else ""
         out.print(f"[bold]Call {escape(' + '.join(call.linkedids))}[/]{began}", highlight=False)
-        for _at, line in story:
-            out.print(line, highlight=False)
+        for at, told in story:
+            out.print(_line(at, told) if isinstance(told, str) else told, highlight=False)
         if goes_on := _unended(call, since):
             out.print(f"[yellow]{goes_on}[/]", highlight=False)
-    for line in _unlogged(call):
-        out.print(f"[yellow]{escape(line)}[/]", highlight=False)
+    for missing in happened.unlogged(call):
+        out.print(f"[yellow]{escape(missing)}[/]", highlight=False)
     for one in priced:
         for line in _price(one):
             out.print(line, highlight=False)
-
-
-def _unlogged(call: Call | None) -> Iterator[str]:
-    """Say which decisions are in no log of this machine, and why that may be."""
-    if call is None or not (call.decisions or call.unlogged):
-        yield "no decision about this call is kept on this machine"
-        return
-    for end in call.unlogged:
-        who = f"{end.words['by']} decided by {end.words['version']} for {end.who}"
-        yield f"{who}, and its log does not say why"
-    if call.unlogged:
-        yield "(a process killed by `kill -9` takes along what it decided in the last tenth of a second)"
 
 
 def _unended(call: Call, since: datetime | None) -> str:
@@ -183,38 +172,12 @@ def _unended(call: Call, since: datetime | None) -> str:
     return calls.unended(call.happenings[0].at, since, is_over=call.is_over)
 
 
-def _story(call: Call) -> Iterator[tuple[datetime, RenderableType]]:
-    """Give decisions and happenings with their instants; a decision's reasons stand in its panel."""
-    for entry in call.decisions:
-        at = datetime.fromisoformat(str(entry["time"]))
-        yield at, _line(at, f"{entry['by']} decides by {entry['version']}")
-        yield at, decision(entry)
-    for one in call.happenings:
-        yield one.at, _line(one.at, in_words(one))
-
-
 def _line(at: datetime, words: str) -> Table:
     """Put what happened beside its instant; what is too long goes on below its own words."""
     line = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     line.add_column(no_wrap=True, style="dim")
     line.add_row(f"{at.astimezone():%H:%M:%S}.{at.microsecond // 1_000:03}", escape(words))
     return line
-
-
-def in_words(one: Happening) -> str:
-    """Say what happened in a sentence."""
-    words = one.words
-    match one.what:
-        case What.LEAVES:
-            limit = f", {words['limit']} s at most" if words.get("limit", "0") != "0" else ""
-            paid = f"paid by {words.get('payer', 'nobody')} for {words.get('why', 'nothing')}"
-            return f"{one.who} is called over {words.get('trunk', '?')}, {paid}{limit}; leg {one.channel}"
-        case What.ENDS:
-            why = f" ({words['reason']})" if words.get("reason") else ""
-            by = {"constant": "the constant dialplan"}.get(words.get("by", ""), words.get("by", ""))
-            return f"{one.who} asked, and the outcome is: {words.get('outcome', '?')}{why}, decided by {by}"
-        case _:
-            return f"{one.who} {one.what}"
 
 
 def _price(one: Priced) -> Iterator[RenderableType]:

@@ -33,20 +33,31 @@ def decision(entry: Mapping[str, Any]) -> Panel:
 
 def _step(step: Mapping[str, Any]) -> str:
     if step["do"] == "ring":
-        jumps = ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in step["then"].items() if to)
         beside = [f"step {one['step']} after {one['delay_s']} s" for one in step.get("joined", ())]
         rings = ", ".join([*step["endpoints"], *beside])
-        return f"ring {rings} for {step['timeout_s']} s ({jumps or 'then end'})"
+        busy = f", busy from call {step['busy_level']} on" if step.get("busy_level") else ""
+        return f"ring {rings} for {step['timeout_s']} s{busy} ({_jumps(step) or 'then end'})"
     if step["do"] == "outside":
         return (
             f"call {step['number']} through {', '.join(step['trunks'])}, "
-            f"showing {step['presented'] or 'nothing'}, diverted by {step['diverting'] or 'nobody'}, "
-            f"paid by {step['payer']}"
+            + (
+                f"hiding {step['presented'] or 'who calls'}"
+                if step.get("hidden")
+                else f"showing {step['presented'] or 'nothing'}"
+            )
+            + (f", diverted by {step['diverting']}" if step["diverting"] else "")
+            + f", paid by {step['payer']}"
             + (", who answers has to press 1" if step.get("confirm") else "")
             + (f"; counted: {_limits(step)}" if step.get("limits") else "")
+            + (f" ({_jumps(step)})" if _jumps(step) else "")
         )
     then = f", then step {step['then']}" if step.get("then") else ""
     return f"{step['do']} {_what(step)}{then}"
+
+
+def _jumps(step: Mapping[str, Any]) -> str:
+    """Say which step follows where this one is not answered."""
+    return ", ".join(f"{how.replace('_', ' ')} → {to}" for how, to in step.get("then", {}).items() if to)
 
 
 def _what(step: Mapping[str, Any]) -> str:
@@ -61,7 +72,8 @@ def _what(step: Mapping[str, Any]) -> str:
 def _limits(step: Mapping[str, Any]) -> str:
     """Say in which groups a call is counted, and how many of each there may be."""
     return ", ".join(
-        f"{one['group']} ({one['category']}, at most {one['most'] or 'any'})" for one in step["limits"]
+        f"{one['group']} ({one['category']}, " + (f"at most {one['most']})" if one["most"] else "no limit)")
+        for one in step["limits"]
     )
 
 

@@ -7,10 +7,14 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
+from pbxcore.cli import app
 from pbxcore.practice import sipp
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Pbx
 
 Runs = list[sipp.Run]
+Explained = Callable[[], Awaitable[str]]
 SETS = "SET VARIABLE ARRAY(PBX_S1,PBX_N,PBX_VERSION,PBX_OK)"
 
 
@@ -31,6 +36,24 @@ def alive(pbx: Pbx) -> Pbx:
     pbx.until(lambda: pbx.status("control").get("asterisk") == "up")
     pbx.until(lambda: "0 active channels" in pbx.asterisk("core show channels count"))
     return pbx
+
+
+@pytest.fixture
+def explained(alive: Pbx, monkeypatch: pytest.MonkeyPatch) -> Explained:
+    """Give what `pbxcore explain` says of the last call."""
+    monkeypatch.setenv("PBXCORE_STATE", str(alive.settings.state))
+    monkeypatch.setenv("PBXCORE_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def explain() -> str:
+        for name in set(alive.running) & {"control", "standby"}:
+            alive.decisions(name)  # all of them are written
+        linkedid = next(record[4] for record in reversed(alive.legs()) if record[7] == "CALL_END")
+        done = CliRunner().invoke(app, ["explain", linkedid])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return partial(asyncio.to_thread, explain)
 
 
 async def _call(pbx: Pbx, runs: Runs, number: str, talk_ms: int = 200) -> int:
@@ -119,7 +142,7 @@ async def test_half_an_answer_is_no_answer(alive: Pbx, runs: Runs, answer: str) 
     assert _last_end(alive)["by"] == "standby"
 
 
-async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None:
+async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs, explained: Explained) -> None:
     """With both dead an ordinary call ends as ours; an emergency call leaves with the number to call back."""
     for name in ("control", "standby"):
         if name in alive.running:
@@ -128,7 +151,11 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     assert _last_end(alive) == {
         "outcome": "ours", "by": "constant", "version": "", "reason": "no-decision"
     }  # fmt: skip
+    said = await explained()
+    assert "acme-p10 calls 11 as 10" in said
+    assert "neither control nor the standby answers: nobody decides, and nothing is dialled" in said
     assert await _call(alive, runs, "112") == 200
+    assert "acme-p10 calls 112, an emergency number: nobody is asked" in await explained()
     invite = [m for m in alive.far_end("112") if m.start.startswith("INVITE")][-1]
     assert invite.header("From").startswith("<sip:+493055500100@")
     end = _last_end(alive)
@@ -137,7 +164,7 @@ async def test_nobody_decides_but_help_is_called(alive: Pbx, runs: Runs) -> None
     assert record == "payer=acme/10|why=emergency|num=112|limit=0|version=constant|trunk=carrier"
 
 
-async def test_who_is_sent_on_when_nobody_decides(alive: Pbx, runs: Runs) -> None:
+async def test_who_is_sent_on_when_nobody_decides(alive: Pbx, runs: Runs, explained: Explained) -> None:
     """An answered call that is transferred while both are dead ends as ours, not as one that was answered."""
     anna, bruno = alive.phone("p10"), alive.phone("p11")
     await anna.register()
@@ -153,6 +180,7 @@ async def test_who_is_sent_on_when_nobody_decides(alive: Pbx, runs: Runs) -> Non
     assert _last_end(alive) == {
         "outcome": "ours", "by": "constant", "version": "", "reason": "no-decision"
     }  # fmt: skip
+    assert "acme-p11 transfers acme-p10 to 13: neither control nor the standby answers" in await explained()
 
 
 @pytest.mark.parametrize("dialled", ["*31%23112", "*31*112", "+49112", "0049112", "*31%23+49112"])
@@ -183,10 +211,13 @@ async def test_a_phone_that_sends_calls_to_help(alive: Pbx, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("code", [480, 486, 404, 603])
-async def test_help_is_called_through_every_trunk(alive: Pbx, runs: Runs, code: int) -> None:
+async def test_help_is_called_through_every_trunk(
+    alive: Pbx, runs: Runs, code: int, explained: Explained
+) -> None:
     """Whatever the first carrier answers to an emergency call, the next one is tried."""
     with _carrier_that_refuses(alive, code):
         assert await _call(alive, runs, "112") == 200
+    assert f"112 is not taken by carrier: it says {code} " in await explained()
     end = _last_end(alive)
     assert (end["outcome"], end["by"]) == ("answered", "constant")
     assert [r[8].rpartition("=")[2] for r in alive.legs() if r[7] == "TRUNK_LEG"][-2:] == [
@@ -230,6 +261,23 @@ async def test_trunks_that_cannot_be_reached_are_no_unknown_number(alive: Pbx, r
     with _carrier_that_is_away(alive, "carrier"), _carrier_that_is_away(alive, "backup"):
         assert await _call(alive, runs, "06641110061") == 503
         assert _last_end(alive)["outcome"] == "carrier-failure"
+
+
+async def test_what_each_trunk_made_of_a_call_is_explained(
+    alive: Pbx, runs: Runs, explained: Explained
+) -> None:
+    """One that is away is told, and one that refuses with what it said; where all is well, nothing."""
+    assert await _call(alive, runs, "06641110062") == 200
+    assert not [word for word in ("not called", "not taken", "next") if word in await explained()]
+    assert await _call(alive, runs, "06641110503") == 200  # the carrier has no line for it
+    refused = "+496641110503 is not taken by carrier: it says 503 "
+    assert "+496641110503 is called over backup" in (await explained()).partition(refused)[2]
+    with _carrier_that_is_away(alive, "carrier"):
+        assert await _call(alive, runs, "06641110063") == 200
+    away = (
+        "+496641110063 is not called over carrier, which is away (no answer to OPTIONS); backup is tried next"
+    )
+    assert "+496641110063 is called over backup" in (await explained()).partition(away)[2]
 
 
 @contextlib.contextmanager
