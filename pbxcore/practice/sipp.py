@@ -25,6 +25,7 @@ BODIES = {
     "message-summary": "application/simple-message-summary",
 }
 OK = 200
+RINGING = 180
 END_LIMIT_S = 2.0
 LIMIT_S = 60.0
 POLL_S = 0.02
@@ -200,7 +201,7 @@ def first(messages: Sequence[SipMessage], method: str, *, status: int = 0) -> Si
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
-    """One phone's side of a call that was answered: From and To with their tags, and where requests go."""
+    """One phone's side of a call that was answered or rings: From and To with their tags, its target."""
 
     call_id: str
     ours: str
@@ -216,8 +217,9 @@ class Dialog:
 
 
 def dialog(messages: Sequence[SipMessage]) -> Dialog:
-    """Find the dialog of a call that was answered, whoever began it."""
-    answer = first(messages, "INVITE", status=OK)
+    """Find the dialog of a call that was answered, or rings, whoever began it."""
+    answered = any((one.method, one.status) == ("INVITE", OK) for one in messages)
+    answer = first(messages, "INVITE", status=OK if answered else RINGING)
     invite = first([m for m in messages if m.header("CSeq") == answer.header("CSeq")], "INVITE")
     ends = answer.header("From"), answer.header("To")
     ours, theirs = ends if invite.sent else ends[::-1]
@@ -371,9 +373,10 @@ class SippPhone:
         return await self._start(scenario, limit_s=limit_s, out=True)
 
     async def transfer(self, first: Run, second: Run, *, port: int) -> float:
-        """Connect the other sides of two answered calls of this phone; give the instant at which it is out.
+        """Connect the other sides of two calls of this phone; give the instant at which it is out.
 
-        Another process, at `port`, takes the first call over: its run sees no more of it.
+        The first was answered, the second may ring yet. Another process, at `port`, takes the first over:
+        its run sees no more of it.
 
         Raises:
             SippError: Asterisk did not accept it.
