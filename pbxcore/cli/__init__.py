@@ -1,65 +1,9 @@
 """The command line: one Typer app; each command lives with its subject in a module of this folder.
 
-Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process.
+Owns words, tables and exit codes. Refuses to do the work: it calls the door, the cores or a process. A module
+is loaded when one of its commands is asked for: `pbxcore.cli.commands` says which.
 """
 
-from pbxcore.cli import (
-    apply,
-    check,
-    closing,
-    contract,
-    credit,
-    database,
-    decide,
-    demo,
-    destinations,
-    explain,
-    flow,
-    numbers,
-    order,
-    phones,
-    porting,
-    rate,
-    rated,
-    remove,
-    revisions,
-    run,
-    serve,
-    sounds,
-    status,
-    switches,
-    thresholds,
-    voicemail,
-)
 from pbxcore.cli.app import app, main
 
-__all__ = [
-    "app",
-    "apply",
-    "check",
-    "closing",
-    "contract",
-    "credit",
-    "database",
-    "decide",
-    "demo",
-    "destinations",
-    "explain",
-    "flow",
-    "main",
-    "numbers",
-    "order",
-    "phones",
-    "porting",
-    "rate",
-    "rated",
-    "remove",
-    "revisions",
-    "run",
-    "serve",
-    "sounds",
-    "status",
-    "switches",
-    "thresholds",
-    "voicemail",
-]
+__all__ = ["app", "main"]

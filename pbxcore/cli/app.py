@@ -7,26 +7,61 @@ Exit codes: 0 done · 1 the answer is no (findings, refused change) · 2 the com
 import os
 import sys
 from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
+from typer.main import get_group
 
-from pbxcore import database
-from pbxcore.cli.slips import slips
+from pbxcore.cli.commands import COMMANDS
 from pbxcore.cli.terminal import Terminal
 from pbxcore.cli.usage import in_words
 
+if TYPE_CHECKING:
+    from typer import _click
+
+
+class Commands(TyperGroup):
+    """All commands, listed by what `COMMANDS` says of them; one that is used is loaded with its module.
+
+    So a command, its completion and the list of all do not wait for the modules of the others.
+    """
+
+    def __init__(self, *, commands: "dict[str, _click.Command]", **attributes: Any) -> None:  # noqa: ANN401 — typer's
+        listed = {
+            name: TyperCommand(name, help=one.help, rich_help_panel=one.panel)
+            for name, one in COMMANDS.items()
+        }
+        super().__init__(commands={**listed, **commands}, **attributes)
+
+    def resolve_command(
+        self, ctx: "_click.Context", args: list[str]
+    ) -> "tuple[str | None, _click.Command | None, list[str]]":
+        """Find the command that a command line, or its completion, names."""
+        if named := COMMANDS.get(args[0]):
+            import_module(f"pbxcore.cli.{named.module}")
+            self.commands.update(get_group(app).commands)
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="pbxcore",
-    help="Decide and price every call of a hosted PBX on Asterisk, and explain both.",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def root() -> None:
+    """Decide and price every call of a hosted PBX on Asterisk, and explain both."""
+
 
 out = Terminal()
 err = Terminal(stderr=True)
@@ -47,13 +82,6 @@ def main() -> None:
     """Run a command; what is wrong with command line or settings is told with its place and a remedy."""
     try:
         code = app(standalone_mode=False)
-    except ValueError as error:
-        wrong = slips(error)
-        if not wrong:
-            raise
-        for one in wrong:
-            fail(one.message, one.remedy, Exit.USAGE)
-        code = Exit.USAGE
     except TyperException as error:
         if error.exit_code == Exit.USAGE and str(error):
             message, remedy = in_words(error)
@@ -61,11 +89,26 @@ def main() -> None:
         code = Exit(error.exit_code)
     except typer.Abort:
         code = Exit.NO
-    except database.UNLIKE as lacking:
-        message = f"the database is not that of this version of pbxcore: {lacking}"
-        fail(message, "end `make run` and start it again: that brings it up to date", Exit.UNAVAILABLE)
-        code = Exit.UNAVAILABLE
+    except Exception as error:
+        code = _told(error)
+        if not code:
+            raise
     sys.exit(int(code or Exit.DONE))
+
+
+def _told(error: Exception) -> Exit:
+    """Tell what is wrong with the settings or the database; DONE: the error is about something else."""
+    from pbxcore import database  # noqa: PLC0415 — help and completion need neither settings nor a driver
+    from pbxcore.cli.slips import slips  # noqa: PLC0415 — as above
+
+    if isinstance(error, database.UNLIKE):
+        message = f"the database is not that of this version of pbxcore: {error}"
+        fail(message, "end `make run` and start it again: that brings it up to date", Exit.UNAVAILABLE)
+        return Exit.UNAVAILABLE
+    wrong = slips(error) if isinstance(error, ValueError) else ()
+    for one in wrong:
+        fail(one.message, one.remedy, Exit.USAGE)
+    return Exit.USAGE if wrong else Exit.DONE
 
 
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:
