@@ -75,7 +75,8 @@ def _recent(
     call: str, decision: Mapping[str, Any] | None, end: Record | None, left: Mapping[str, str]
 ) -> Recent:
     said = words_of(end.extra) if end else {}
-    reason = f" ({said['reason']})" if said.get("reason") else ""
+    cause = "cause " if said.get("reason", "").isdigit() else ""  # of Q.850, of a trunk that failed
+    reason = f" ({cause}{said['reason']})" if said.get("reason") else ""
     outcome = said.get("outcome", "") + reason
     if decision is None:
         assert end, "it is known by one of the two"

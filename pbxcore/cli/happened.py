@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from pbxcore.calls import LIMITS, Call, Happening, What
+from pbxcore.calls import LIMITS, OVER, Call, Happening, What
 from pbxcore.cli.panels import decision
 
 HEARD_TOGETHER_S = 0.2  # who answers and who is answered have the same instant, nearly
@@ -115,7 +115,21 @@ def _question(call: Call, entry: Mapping[str, Any]) -> str:
     """Say what was asked by who sends a call elsewhere; what a new call asks for stands where it begins."""
     facts = entry["facts"]
     sent = next((one.who for one in call.happenings if one.channel == entry.get("call")), "")
-    return _sent_on({**facts, "endpoint": sent or facts.get("endpoint", "?")})
+    return _sent_on({**facts, "endpoint": sent or _party(call, entry) or "?"})
+
+
+def _party(call: Call, entry: Mapping[str, Any]) -> str:
+    """Give who stands behind a Local channel that is sent on: of a trunk, the number if one alone talks."""
+    endpoint, asked = str(entry["facts"].get("endpoint", "")), datetime.fromisoformat(str(entry["time"]))
+    before = [one for one in call.happenings if one.at < asked]
+    over = {
+        one.channel
+        for one in before
+        if one.what is What.LEAVES and f"trunk-{one.words.get('trunk')}" == endpoint
+    }
+    over -= {one.channel for one in before if one.what in OVER}
+    talking = {one.who for one in before if one.what is What.ANSWERS and one.channel in over}
+    return talking.pop() if len(talking) == 1 else endpoint
 
 
 def _decider(entry: Mapping[str, Any]) -> str:
@@ -210,7 +224,8 @@ def _asks_for(call: Call, one: Happening) -> str:
             f"{one.who} calls {dialled}, an emergency number: nobody is asked, the constant dialplan dials it"
         )
     if one.who.startswith("trunk-"):
-        return f"{one.who} brings a call from {caller or 'a hidden number'} to {dialled}"
+        diverted = f", diverted by {', '.join(facts['diversions'])}" if facts.get("diversions") else ""
+        return f"{one.who} brings a call from {caller or 'a hidden number'} to {dialled}{diverted}"
     return f"{one.who} calls {dialled}" + (f" as {caller}" if caller else "")
 
 
@@ -229,7 +244,8 @@ def _leaves(one: Happening) -> str:
     over = f"{one.who} is called over {words.get('trunk', '?')}"
     if words.get("why") == EMERGENCY:
         return f"{over}, an emergency call of {words.get('payer', '?')} that asks nobody; leg {one.channel}"
-    limit = f", {words['limit']} s at most" if words.get("limit", "0") != "0" else ""
+    until = "first, and longer while there is credit" if words.get("credit") else "most"
+    limit = f", {words['limit']} s at {until}" if words.get("limit", "0") != "0" else ""
     return (
         f"{over}, paid by {words.get('payer', 'nobody')} ({words.get('why', 'for nothing')}){limit}; "
         f"leg {one.channel}"
@@ -280,21 +296,20 @@ def _confirming(call: Call) -> set[str]:
 
 
 def _by_machine(call: Call, one: Happening, before: tuple[Happening, ...]) -> str:
-    """Name the mailbox that answers where nobody else does."""
-    near = [
-        other
-        for other in call.happenings
-        if other.what is What.ANSWERS and abs((other.at - one.at).total_seconds()) < HEARD_TOGETHER_S
-    ]
-    boxes = {
-        step["mailbox"]
-        for entry in call.decisions
-        for step in entry["decision"]["steps"]
-        if "mailbox" in step
-    }
+    """Name the mailbox, or the confirmation of a star code, that answers where nobody else does."""
+    near = [other for other in call.happenings if other.what is What.ANSWERS and _are_together(one, other)]
     talking = {other.channel for other in before if other.what is What.ANSWERS}
     talking -= {other.channel for other in before if other.what is What.GONE}
-    return f" by mailbox {boxes.pop()}" if len(boxes) == 1 and not near and not talking else ""
+    if near or talking:
+        return ""
+    steps = [step for entry in call.decisions for step in entry["decision"]["steps"]]
+    machines = {f" by mailbox {step['mailbox']}" for step in steps if "mailbox" in step}
+    machines |= {" by a spoken confirmation" for step in steps if step["do"] == "confirm"}
+    return machines.pop() if len(machines) == 1 else ""
+
+
+def _are_together(one: Happening, other: Happening) -> bool:
+    return abs((other.at - one.at).total_seconds()) < HEARD_TOGETHER_S
 
 
 def _lasted(seconds: float) -> str:

@@ -37,6 +37,7 @@ LINES = st.builds(
             ("USER_DEFINED", "TRUNK_LEG", "payer"),
             ("USER_DEFINED", "CALL_END", "outcome=answered"),
             ("USER_DEFINED", "CALL_ENDS", ""),
+            ("USER_DEFINED", "TRUNK_FAILED", "trunk=carrier|num=+4930123456|channel=|cause=34"),
             ("HANGUP", "CALL_END", ""),
         )
     ),

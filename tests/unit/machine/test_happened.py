@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from pbxcore import calls, recent
-from pbxcore.calls import Call
+from pbxcore.calls import Call, What
 from pbxcore.cli.happened import story, unlogged
 from pbxcore.settings import Settings
 
@@ -217,3 +219,39 @@ def test_who_is_called_does_not_call(settings: Settings) -> None:
     assert told(call)[-2] == (
         f"the outcome for {NUMBER}: answered, then sent on in vain (unknown-number), decided by the standby"
     )
+
+
+def test_who_stands_behind_a_local_channel_is_told_by_number(settings: Settings) -> None:
+    """Of a mobile that a group called the trunk is known, and which number it is if one alone is talking."""
+    decide(settings, origin="transfer", call="pbx-1795793348.9", endpoint="trunk-carrier", dialled="99")
+    call = call_of(settings, [*SENT, (FIRST, "ANSWER")])
+    late = datetime.fromisoformat("2026-11-27T15:29:09+00:00").isoformat()
+    call = replace(call, decisions=({**call.decisions[0], "time": late},))
+    assert told(call)[-1] == f"acme-p10 transfers {NUMBER} to 99: control decides by acme@1"
+
+
+def test_a_star_code_is_answered_by_its_confirmation(settings: Settings) -> None:
+    """Nobody else was called."""
+    decide(settings, {"do": "confirm", "sounds": ["activated"]}, dialled="*78")
+    call = call_of(settings, [CALLS, (PHONE, "ANSWER"), LEFT])
+    assert "acme-p10 is answered by a spoken confirmation" in told(call)
+
+
+def test_who_diverted_a_call_before_is_told(settings: Settings) -> None:
+    """A loop is refused for what the carrier says of the call: that is told."""
+    decide(settings, origin="trunk", endpoint="trunk-carrier", dialled="+49301", call=FIRST)
+    (log,) = settings.decisions.glob("*")
+    log.write_text(
+        log.read_text().replace('"caller": "10"', '"caller": "", "diversions": ["+49302", "+49303"]')
+    )
+    call = replace(call_of(settings, [(FIRST, "CHAN_START")]), linkedids=(PHONE,))
+    begins = replace(call.happenings[0], what=What.CALLS)
+    expected = "trunk-carrier brings a call from a hidden number to +49301, diverted by +49302, +49303"
+    assert expected in told(replace(call, happenings=(begins,)))
+
+
+def test_a_limit_of_credit_is_a_beginning(settings: Settings) -> None:
+    """It is extended while there is credit: the call may last longer than the record says."""
+    leg = (FIRST, "TRUNK_LEG", LEG.replace("14400", "12") + "carrier|credit=r1")
+    call = call_of(settings, [CALLS, (FIRST, "CHAN_START"), leg])
+    assert "12 s at first, and longer while there is credit; leg" in told(call)[-1]
