@@ -280,6 +280,21 @@ async def test_what_each_trunk_made_of_a_call_is_explained(
     assert "+496641110063 is called over backup" in (await explained()).partition(away)[2]
 
 
+async def test_a_trunk_is_explained_by_what_it_said_of_this_number(
+    alive: Pbx, runs: Runs, explained: Explained
+) -> None:
+    """Numbers of a group that were busy before over the same trunk have said something else."""
+    numbers = [f"+4366411{nth}0486" for nth in range(1, 9)] + ["+436641190404"]
+    group = {"extension": "60", "name": "Sales", "strategy": "linear", "timeout_s": 5, "otherwise": "busy",
+             "members": [{"number": number} for number in numbers]}  # fmt: skip
+    numbers_of_ours = {"+493055500100": {"to": "group sales"}}
+    with alive.in_force({**alive.tenant, "groups": {"sales": group}, "numbers": numbers_of_ours}):
+        await _call(alive, runs, "60")
+    said = await explained()
+    assert said.count(" is not answered, after ") == len(numbers) - 1
+    assert "+436641190404 is not taken by carrier: it says 404 " in said
+
+
 @contextlib.contextmanager
 def _carrier_that_is_away(pbx: Pbx, name: str) -> Iterator[None]:
     """Let a carrier be gone for a while, and Asterisk know of it at once."""
