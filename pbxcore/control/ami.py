@@ -180,13 +180,15 @@ class Link:
             raise AmiRefusedError(f"{name}: {answer.get('Message', 'refused, no reason given')}")
         return answer
 
-    async def listing(self, name: str, *, limit_s: float = ACTION_LIMIT_S) -> list[Message]:
+    async def listing(
+        self, name: str, fields: Mapping[str, str] | None = None, *, limit_s: float = ACTION_LIMIT_S
+    ) -> list[Message]:
         """Carry out an action that answers with a list; return the whole list, its frame included.
 
         Raises:
             AmiError: as `action`.
         """
-        answer = await self._send(name, {}, limit_s=limit_s)
+        answer = await self._send(name, fields or {}, limit_s=limit_s)
         return answer if isinstance(answer, list) else [answer]
 
     async def _send(self, name: str, fields: Mapping[str, str], *, limit_s: float) -> Message | list[Message]:

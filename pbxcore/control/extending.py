@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.credit import CreditLine
+from pbxcore.control.ends import Ends
 
 EVERY_S = 10.0  # the rater extends a call in its last minute, so there are some rounds to do it in
 ANSWER_S = 2.0  # for all calls together
@@ -19,12 +20,11 @@ MOST_AT_ONCE = 50  # actions under way; far below the link's own limit
 log = logging.getLogger(__name__)
 
 
-async def extending(line: CreditLine, link: Link) -> None:
+async def extending(line: CreditLine, link: Link, ends: Ends) -> None:
     """Move ends until cancelled."""
-    moved: Mapping[str, int] = {}
     while True:
         await asyncio.sleep(EVERY_S)
-        moved = await extend(line, link, moved)
+        ends.moved = await extend(line, link, ends.moved)
 
 
 async def extend(line: CreditLine, link: Link, moved: Mapping[str, int]) -> Mapping[str, int]:

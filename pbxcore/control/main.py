@@ -21,6 +21,7 @@ from pbxcore.control import following
 from pbxcore.control.ami import AmiError, Link
 from pbxcore.control.confirmations import Confirmations
 from pbxcore.control.credit import CreditLine
+from pbxcore.control.ends import Ends
 from pbxcore.control.extending import extending
 from pbxcore.control.patience import Patience
 from pbxcore.control.process import Process
@@ -57,6 +58,8 @@ async def serve(settings: Settings) -> None:
 
     link = Link(host="127.0.0.1", port=settings.ports.ami, user=AMI_USER, secret=secret)
 
+    ends = Ends(link)
+
     turn = asyncio.Lock()  # of two at once, the older could have the last word about a lamp
 
     patience = Patience()
@@ -86,11 +89,12 @@ async def serve(settings: Settings) -> None:
     async with process.running(settings.ports.agi) as tasks:
         held = [
             tasks.create_task(link.run(), name="ami"),
-            tasks.create_task(_follow(link, process, turns), name="ami-events"),
+            tasks.create_task(_follow(link, process, turns, ends), name="ami-events"),
+            tasks.create_task(ends.run(), name="ends"),
             tasks.create_task(turns.run(), name="turns"),
             tasks.create_task(_keep_expired(settings, link, turn, patience), name="expiry"),
             tasks.create_task(line.run(), name="credit"),
-            tasks.create_task(extending(line, link), name="extending"),
+            tasks.create_task(extending(line, link, ends), name="extending"),
             tasks.create_task(following.follow(settings, link, changed), name="following"),
             tasks.create_task(_measure(settings), name="measure"),
             tasks.create_task(confirmations.run(), name="confirmations"),
@@ -181,7 +185,7 @@ async def _measure(settings: Settings) -> None:
         await asyncio.sleep(MEASURE_S)
 
 
-async def _follow(link: Link, process: Process, turns: Turns) -> None:
+async def _follow(link: Link, process: Process, turns: Turns, ends: Ends) -> None:
     """Take events off the link; what phones answer, and what nobody did, is remembered for ring groups."""
     while True:
         event = await link.events.get()
@@ -189,6 +193,8 @@ async def _follow(link: Link, process: Process, turns: Turns) -> None:
             _answered(event, process.plans, turns)
         elif event.event == "Hangup":
             turns.ended(event.get("Linkedid", ""))
+        elif event.event in {"AttendedTransfer", "FullyBooted"}:
+            ends.notice(event)
 
 
 def _answered(event: Mapping[str, str], plans: Published, turns: Turns) -> None:

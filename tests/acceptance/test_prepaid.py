@@ -262,6 +262,34 @@ async def test_whom_a_phone_connected_talk_as_long_as_the_money_lasts(prepaid: P
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("control", ["alive", "away"])
+async def test_whom_a_phone_sends_to_a_ringing_one_talk_as_long_as_the_money_lasts(
+    prepaid: Prepaid, runs: Runs, control: str
+) -> None:
+    """Anna connects a party outside with Bruno while he rings, and is gone: the leg ends with her money."""
+    paid_s = SLICE_S - 1
+    await prepaid.set_balance(paid_s * SECOND_MICRO + 7)
+    before, pbx = len(await prepaid.rated()), prepaid.pbx
+    anna, again = await prepaid.phone(), pbx.phone("p10")
+    async with pbx.baresip("p11") as bruno:
+        await bruno.register()
+        runs.append(one := await anna.call(MOBILE, talk_ms=sipp.LONG_MS))
+        await one.until(status=sipp.OK, text="m=audio")
+        runs.append(two := await again.call("11"))
+        await two.until(status=sipp.RINGING)
+        if control == "away":
+            pbx.stop("control")
+        await anna.transfer(one, two, port=pbx.port())
+        await bruno.command("accept")
+        if control == "away":
+            await asyncio.to_thread(pbx.serve, "control")
+        await bruno.until("CALL_CLOSED")
+    standing = await prepaid.until(lambda now: now.calls == 0)
+    (leg,) = (await prepaid.rated())[before:]
+    assert leg.billable_s <= paid_s
+    assert standing.balance_micro == 7 + (paid_s - leg.billable_s) * SECOND_MICRO
+
+
 async def test_a_call_ends_when_a_spend_limit_is_reached(prepaid: Prepaid, runs: Runs) -> None:
     """An extension may spend three seconds more today: the call ends, the next one is refused, not help."""
     before = [entry.amount_micro for entry in await prepaid.rated()]
