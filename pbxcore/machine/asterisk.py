@@ -103,6 +103,11 @@ def home(settings: Settings) -> Path:
     return settings.state.absolute() / "asterisk"
 
 
+def messages(settings: Settings) -> Path:
+    """Return the file to which Asterisk writes warnings, some for each stranger who scans (logger.conf)."""
+    return home(settings) / "log" / "messages"
+
+
 def start_command(settings: Settings, installation: Installation) -> tuple[str, ...]:
     """Return the command that runs the instance in the foreground; `configure` comes first."""
     return (*installation.program, "-C", str(home(settings) / "etc" / "asterisk.conf"), "-f", "-q")

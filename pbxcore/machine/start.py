@@ -325,6 +325,7 @@ def _asterisk(settings: Settings, installation: Installation) -> Child:
         name="asterisk",
         command=asterisk.start_command(settings, installation),
         log=settings.state / "log" / "asterisk.log",
+        more_logs=(asterisk.messages(settings),),
         ready=booted,
         ready_limit_s=BOOT_LIMIT_S,
         orphan_signal=signal.SIGTERM,  # it closes its calls: their legs are complete

@@ -14,6 +14,7 @@ Owns their lives: order of start and end, restarts, heartbeats, logs. Refuses to
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,7 +31,8 @@ CHECK_S = 0.05
 SETTLED_S = 0.1  # what cannot start ends sooner
 LONGEST_START_S = 300.0  # control reads a thousand plans in 6 s; in 43 s where twelve others want the core
 WE_SLEPT_S = 0.5
-LOG_LIMIT_BYTES = 20_000_000  # then it is put aside once, so that a log takes twice this at most
+LOG_LIMIT_BYTES = 20_000_000  # then it is put aside once: a log takes twice this, and a look's lines
+LOG_LOOK_S = 60.0
 
 Ready = Callable[[int], Awaitable[bool]]
 """Told the process id, answers whether that process does its work."""
@@ -50,6 +52,7 @@ class Child:
         name: for people, and of its log file.
         command: program and arguments.
         log: file that its output is appended to.
+        more_logs: files that it appends to itself, and that are kept as small.
         environment: variables besides ours.
         folder: where it runs; ours if none is named.
         ready: whether it does its work; without it, being alive after 0.1 s is enough.
@@ -64,6 +67,7 @@ class Child:
     name: str
     command: tuple[str, ...]
     log: Path
+    more_logs: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     ready: Ready | None = None
@@ -93,6 +97,7 @@ class Crew:
         self._group = group
         self._told = told
         self._lives: list[_Life] = []
+        self._logs: asyncio.Task[None] | None = None
 
     async def start(self, child: Child) -> None:
         """Start a child and wait until it does its work; from then on it is kept alive.
@@ -102,6 +107,8 @@ class Crew:
         """
         life = _Life(child, self._told)
         self._lives.append(life)
+        if self._logs is None:
+            self._logs = self._group.create_task(self._keep_logs_small(), name="keep logs small")
         await life.begin()
         life.task = self._group.create_task(life.keep(), name=f"keep {child.name}")
 
@@ -128,11 +135,20 @@ class Crew:
 
         None is brought back any more: what ends while others are ending is not started, and not told, again.
         """
+        if self._logs is not None:
+            self._logs.cancel()
         for life in self._lives:
             await life.leave()
         while self._lives:
             await self._lives[-1].end()
             self._lives.pop()
+
+    async def _keep_logs_small(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_LOOK_S)
+            for child in [life.child for life in self._lives]:
+                for log in (child.log, *child.more_logs):
+                    await asyncio.to_thread(_put_aside, log)
 
 
 class _Life:
@@ -192,7 +208,7 @@ class _Life:
 
     async def _spawn(self) -> None:
         child = self.child
-        _put_aside(child.log)
+        child.log.parent.mkdir(parents=True, exist_ok=True)
         self._pulse = Pulse() if child.heartbeat_s else None
         environment = {**os.environ, **child.environment}
         if self._pulse is not None:
@@ -296,9 +312,15 @@ def _ended(code: int) -> str:
 
 
 def _put_aside(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-        log.replace(log.with_suffix(log.suffix + ".1"))
+    """Copy and empty a log that has become large; whoever has it open appends, and goes on in what is empty.
+
+    A line that is written between the two is lost. A disk that is full, or a folder that may not be written,
+    is no reason to end anything.
+    """
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > LOG_LIMIT_BYTES:
+            shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+            os.truncate(log, 0)
 
 
 def _last_lines(log: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pbxcore.machine import supervise
 from pbxcore.machine.supervise import FIRST_PAUSE_S, Child, ChildError, Crew, Event
 
 SILENCE_S = 3.0  # a busy machine keeps a child from beating for a second
@@ -39,6 +40,14 @@ STARTING = (
     "    Path(sys.argv[1]).with_suffix('.started').touch()\n"
     "    await asyncio.sleep(60)\n"
     "asyncio.run(main())\n"
+)
+TALKING = (
+    "import itertools, sys, time\n"
+    "file = open(sys.argv[1], 'a', buffering=1)\n"
+    "for number in itertools.count():\n"
+    "    for log in (sys.stdout, file):\n"
+    "        print(f'{number:099}', file=log, flush=True)\n"
+    "    time.sleep(0.001)\n"
 )
 STUBBORN = (
     "import signal, time\n"
@@ -127,6 +136,26 @@ async def test_one_that_is_killed_is_started_again(tmp_path: Path) -> None:
         await crew.end()
     assert not alive(last)
     assert "SIGKILL" in told[0].what
+
+
+async def test_logs_stay_small_while_who_writes_them_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its output and its own file are put aside and go on with the next line, and nobody is restarted."""
+    monkeypatch.setattr(supervise, "LOG_LIMIT_BYTES", 10_000)
+    monkeypatch.setattr(supervise, "LOG_LOOK_S", 0.01)
+    own, told = tmp_path / "messages", list[Event]()
+    talking = child(tmp_path, sys.executable, "-c", TALKING, str(own), more_logs=(own,))
+    async with asyncio.TaskGroup() as tasks:
+        crew = Crew(tasks, told.append)
+        await crew.start(talking)
+        for log in (talking.log, own):
+            aside = log.with_name(f"{log.name}.1")
+            await soon(lambda aside=aside: aside.exists() and aside.stat().st_size > 10_000)  # type: ignore[misc]  # bound at once
+            await soon(lambda log=log: 0 < log.stat().st_size < 10_000)  # type: ignore[misc]  # bound at once
+            assert len(log.read_text().splitlines()[0]) == len(f"{0:099}"), "no hole where it was"
+        await crew.end()
+    assert told == []
 
 
 async def test_one_that_ends_again_and_again_is_started_ever_more_slowly(tmp_path: Path) -> None:
