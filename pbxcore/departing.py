@@ -35,19 +35,22 @@ class Departing:
         key: the entry, by its temporary number.
         entry: what stands there, as it is stored.
         number: the first of the numbers that nobody would have.
+        more: how many of them there are besides: a block's.
     """
 
     document: Read
     key: str
     entry: NumberSpec
     number: str
+    more: int
 
     @property
     def _message(self) -> str:
         """Say what becomes of calls."""
         confirmed = self.entry.porting.confirmed if self.entry.porting else ""
-        known = f"was ported on {confirmed} and is known by the entry {self.key} alone, which is left out"
-        return f"{self.number} {known}: calls to it end with unknown-number"
+        who = f"{self.number} and {self.more} more were" if self.more else f"{self.number} was"
+        known = f"ported on {confirmed} and known by the entry {self.key} alone, which is left out"
+        return f"{who} {known}: calls to {'them' if self.more else 'it'} end with unknown-number"
 
     @property
     def _keeping(self) -> str:
@@ -109,10 +112,11 @@ def _left_out(document: Read, row: Mapping[str, str], kept: Collection[str]) -> 
         stored = TenantSpec.model_validate_json(row["document"])
     except ValidationError:  # of another version of this program: it says nothing
         return
-    told = set[str]()
+    lost: dict[str, list[str]] = {}
     for one in numbers_of(stored).values():
         number = one.number.stands_for
         confirmed = one.number.porting and one.number.porting.confirmed
-        if number and confirmed and number not in kept and one.key not in told:
-            told.add(one.key)
-            yield Departing(document=document, key=one.key, entry=stored.numbers[one.key], number=number)
+        if number and confirmed and number not in kept:
+            lost.setdefault(one.key, []).append(number)
+    for key, (first, *others) in lost.items():
+        yield Departing(document=document, key=key, entry=stored.numbers[key], number=first, more=len(others))

@@ -34,6 +34,7 @@ from pbxcore.settings import Settings
 
 T = TypeVar("T")
 KINDS = ("tenant", "account", "catalogue")
+MOST_LISTED = 5  # documents that an error names
 CONTRACT = "contract"  # has facts, and no revisions (ADR 14)
 Kind = Annotated[str, typer.Option(help="tenant, account or catalogue.")]
 Name = Annotated[str, typer.Argument(help="Its id: acme; a catalogue's with its date: NAME@2026-01-01.")]
@@ -179,9 +180,17 @@ def _stored(kind: str, name: str, number: int | None, *, command: str) -> Revisi
         raise fail(message, f"see `pbxcore history {name}`", Exit.NO)
     if found is None:
         there = "; ".join(_there(name, known, command))
-        otherwise = closest(name, known[kind], "list tenants: pbxcore tenants")
+        otherwise = closest(name, known[kind], _listed(kind, known[kind]))
         raise fail(f"there is no {kind} {name}", f"{name} is {there}" if there else otherwise, Exit.NO)
     return found
+
+
+def _listed(kind: str, ids: Sequence[str]) -> str:
+    """Say which documents of a kind there are; tenants have a command of their own."""
+    if kind == KINDS[0]:
+        return "list tenants: pbxcore tenants"
+    more = f" and {len(ids) - MOST_LISTED} more" if len(ids) > MOST_LISTED else ""
+    return f"there are {', '.join(ids[:MOST_LISTED])}{more}" if ids else "none was ever applied"
 
 
 def _there(name: str, known: Mapping[str, Sequence[str]], command: str) -> Iterator[str]:

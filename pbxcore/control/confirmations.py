@@ -80,6 +80,8 @@ class Confirmations:
             self._lose(one, found or "others are changing its tenant all the time")
             return
         self._lost.pop(one.number, None)
+        if not any(change.changed for change in applied.changes):
+            return  # somebody else has written it down meanwhile
         CONFIRMED.inc()
         log.info("%s of tenant %s is ported: a trunk brought a call to it", one.number, one.tenant)
 

@@ -31,6 +31,7 @@ class LogFile:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock
+        self._told = set[str]()
 
     def end_line(self) -> None:
         """End the line in which somebody died, so that the next one stands by itself."""
@@ -74,6 +75,7 @@ class LogFile:
             target = self._path.with_name(f"{self._path.name}.{stat.st_mtime_ns // 1_000:016}")
             if not target.exists():  # or a clock that was set back would take the older one away
                 self._path.rename(target)
+            self._told.clear()
             return True
         return False
 
@@ -85,12 +87,15 @@ class LogFile:
 
     @contextlib.contextmanager
     def _warned(self) -> Iterator[None]:
-        """Go on without what is not there, and tell of what cannot be done: lines come all the same."""
+        """Go on without what is not there, and tell of what cannot be done, once: lines come all the same."""
         try:
             yield
         except FileNotFoundError:
             return
         except OSError as error:
+            if str(error) in self._told:
+                return
+            self._told.add(str(error))
             _log.warning("%s is neither renamed nor are older ones removed: %s", self._path, error)
 
     def _open(self) -> int:

@@ -298,7 +298,9 @@ def _numbers(page: Page) -> Iterator[Row]:
 def _stage(page: Page, number: Number, ddi: int | None) -> str:
     """Say where a number stands in its life, with the other number and the day that matter to callers."""
     other = number.stands_for if number.today == number.number else number.number
-    said = page.words[f"stage.{stage(number, page.now)}"]
+    known = stage(number, page.now)
+    overdue = known is Stage.PORTING and number.planned_at and number.planned_at <= page.now
+    said = page.words["stage.overdue" if overdue else f"stage.{known}"]
     return said.format(number=_written(other, ddi), day=_day(page, number))
 
 

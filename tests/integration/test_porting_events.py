@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
@@ -19,6 +20,21 @@ from pbxcore.settings import Settings, Trunk
 CONFIG = Path(__file__).parents[2] / "config"
 T, N = "+493055500100", "+493022200100"
 NOW = datetime(2026, 11, 1, 6, 12, tzinfo=UTC)
+COUNTED = "pbxcore_portings_confirmed_total"
+BLOCK = """\
+version: 1
+tenant: blocks
+name: Blocks
+account: acme
+country: DE
+area_code: "30"
+time_zone: Europe/Berlin
+numbers:
+  "+49305551": {to: extension 10, ddi: 2, stands_for: "+49302221", porting: {confirmed: 2026-11-01T06:00}}
+  "+493055520": {to: extension 10}
+extensions:
+  "10": {name: Anna, devices: [p10]}
+"""
 
 
 @pytest.fixture
@@ -140,6 +156,7 @@ async def test_the_first_call_to_the_number_confirms_it_once(settings: Settings)
     await porting.note(settings, N, porting.Planned(at=NOW), author="test")
     plans = published.load(settings.published)
     confirmations = Confirmations(settings)
+    counted = REGISTRY.get_sample_value(COUNTED) or 0
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(confirmations.run())
         for call in range(50):
@@ -155,6 +172,7 @@ async def test_the_first_call_to_the_number_confirms_it_once(settings: Settings)
     stored = await in_force(settings)
     assert (stored.revision, stored.author) == (3, "first call")
     assert 'by: "call", reference: "pbx-1.0"' in stored.source
+    assert REGISTRY.get_sample_value(COUNTED) == counted + 1
 
 
 async def test_a_confirmation_while_the_database_is_away_comes_with_a_later_call(settings: Settings) -> None:
@@ -369,6 +387,18 @@ async def test_a_ported_number_is_given_up_with_a_note(settings: Settings) -> No
         assert f'"{N}"' in note.remedy
     again = await door.apply(settings, [file], author="operator", base=3)
     assert not [one for one in again.notes if N in one.message]
+
+
+async def test_of_a_block_that_is_left_out_all_numbers_are_counted(settings: Settings) -> None:
+    """One number is named; that a hundred others go with it is said."""
+    file = settings.state / "blocks.yaml"
+    file.write_text(BLOCK)
+    assert not (await door.apply(settings, [file], author="operator")).findings
+    block = next(line for line in BLOCK.splitlines() if "ddi" in line)
+    file.write_text(BLOCK.replace(f"{block}\n", ""))
+    (refused,) = (await door.apply(settings, [file], author="operator")).findings
+    assert "+49302221 and 101 more were ported on" in refused.finding.message
+    assert "calls to them end" in refused.finding.message
 
 
 async def test_a_ported_number_gets_an_entry_of_its_own_in_silence(settings: Settings) -> None:

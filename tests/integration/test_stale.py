@@ -271,6 +271,8 @@ ACCOUNT = "an account: `pbxcore export acme --kind account`"
     ("arguments", "code", "word"),
     [
         (("export", "acmee"), 1, "did you mean acme?"),
+        (("export", "nothing", "--kind", "account"), 1, "→ there are "),
+        (("export", "nothing", "--kind", "catalogue"), 1, "→ there are accensys@2026-01-01, autphone@"),
         (("export", "nothing"), 1, "pbxcore tenants"),
         (("export", "autphone", "--kind", "catalogue"), 1, f"a catalogue, named with its date: {CATALOGUE}"),
         (("export", "autphone"), 1, f"autphone is a catalogue, named with its date: {CATALOGUE}"),

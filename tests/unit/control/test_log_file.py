@@ -129,7 +129,7 @@ def test_what_cannot_be_renamed_is_appended_to(
     tmp_path: Path, append: Callable[[str], None], clock: Clock, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """Somebody will be told; no line is lost for it."""
+    """Somebody is told once; no line is lost for it."""
     append("a")
 
     def refuse(*_names: object) -> None:
@@ -138,5 +138,7 @@ def test_what_cannot_be_renamed_is_appended_to(
     monkeypatch.setattr(Path, "rename", refuse)
     clock.now = NOON + DAY_S
     append("b")
-    assert standing(tmp_path) == {"x.ndjson": "a\nb\n"}
-    assert "neither renamed" in caplog.text
+    clock.now = NOON + 2 * DAY_S
+    append("c")
+    assert standing(tmp_path) == {"x.ndjson": "a\nb\nc\n"}
+    assert caplog.text.count("neither renamed") == 1

@@ -217,8 +217,14 @@ NUMBERS: list[tuple[dict[str, Any], str, tuple[str, str], str]] = [
     ),
     (
         {**OWN, "porting": {"planned": "2026-12-01T06:00"}},
-        "2026-12-24T12:00",  # a plan is no fact
+        "2026-12-01T05:59",
         ("+49 3055500101", "temporary; +49 3022200100 is to be ported on 2026-12-01"),
+        "+49 3055500101",
+    ),
+    (
+        {**OWN, "porting": {"planned": "2026-12-01T06:00"}},
+        "2026-12-24T12:00",  # a plan is no fact
+        ("+49 3055500101", "temporary; +49 3022200100 was to be ported on 2026-12-01"),
         "+49 3055500101",
     ),
     (
