@@ -32,6 +32,26 @@ def numbers_of(spec: TenantSpec) -> dict[str, Written]:
     return found | {key: Written(key, one) for key, one in spec.numbers.items() if not one.ddi}
 
 
+def entry_of(spec: TenantSpec, number: str) -> tuple[str, str] | None:
+    """Find the entry of a number, or of one that is stood for, and its digits behind it; None: it has none.
+
+    One of its own speaks for it, whatever stands before it in the document, and not the block.
+    """
+    found = (
+        (key, suffix)
+        for key, one in spec.numbers.items()
+        for block in filter(None, (key, one.stands_for))
+        if (suffix := suffix_of(number, block, one.ddi)) is not None
+    )
+    return min(found, key=lambda entry: len(entry[1]), default=None)
+
+
+def number_of(spec: TenantSpec, key: str, suffix: str) -> NumberSpec:
+    """Give what the document says of a number: its own entry, or else the block's with the same digits."""
+    one = spec.numbers.get(key + suffix)
+    return one or _of_block(spec, spec.numbers[key], suffix)
+
+
 def suffix_of(number: str, key: str, ddi: int | None) -> str | None:
     """Give the digits of a number behind an entry: nothing for the entry itself; None: it is not of it."""
     if number == key:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from dialplan import hours, numbers, public_holidays, references
-from dialplan.block import numbers_of, suffix_of
+from dialplan.block import entry_of, number_of, numbers_of
 from dialplan.carriers import Route
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.keys import Keys
@@ -469,19 +469,20 @@ def _identity(spec: TenantSpec, name: str, caller_id: str | None) -> Identity:
 
     Without one, or if it is not ours, it is the first number; of a block the owner's own, if it has one.
     """
-    for key, one in spec.numbers.items():
-        suffix = _suffix(name, key, one, caller_id)
-        if suffix is not None and not one.ordered:
-            stands_for = one.stands_for + suffix if one.stands_for else None
-            return _seen(key + suffix, one.model_copy(update={"stands_for": stands_for}), caller_id)
+    for key, suffix in _entries(spec, name, caller_id):
+        one = number_of(spec, key, suffix)
+        if not one.ordered:
+            return _seen(key + suffix, one, caller_id)
     return Identity() if caller_id is None else _identity(spec, name, None)
 
 
-def _suffix(name: str, key: str, one: NumberSpec, caller_id: str | None) -> str | None:
+def _entries(spec: TenantSpec, name: str, caller_id: str | None) -> Iterator[tuple[str, str]]:
+    """Give the entries whose number may be shown, each with the digits behind it."""
     if caller_id is None:
-        return name if one.ddi == len(name) and name.isdigit() else ""
-    own = suffix_of(caller_id, key, one.ddi)
-    return own if own is not None or not one.stands_for else suffix_of(caller_id, one.stands_for, one.ddi)
+        for key, one in spec.numbers.items():
+            yield key, name if one.ddi == len(name) and name.isdigit() else ""
+    elif found := entry_of(spec, caller_id):
+        yield found
 
 
 def _seen(number: str, one: NumberSpec, caller_id: str | None) -> Identity:

@@ -11,7 +11,7 @@ deeper than a page is wide, a box refers to the diagram that shows it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialplan.block import suffix_of
+from dialplan.block import entry_of
 from dialplan.references import Place, references
 from dialplan.spec import TenantSpec
 from dialplan.target import Kind, Target
@@ -130,13 +130,8 @@ def resolve(spec: TenantSpec, target: Target) -> Place:
 
 def _own_number(spec: TenantSpec, number: str) -> Place:
     """Give the entry of a number of the tenant's own, or the extension that it rings in a block."""
-    for key, did in spec.numbers.items():
-        for block in filter(None, (key, did.stands_for)):
-            suffix = suffix_of(number, block, did.ddi)
-            if suffix is not None:
-                rings = suffix and suffix in spec.extensions
-                return Place(Kind.EXTENSION, suffix) if rings else Place(Kind.NUMBER, key)
-    return Place(Kind.NUMBER, number)
+    key, suffix = entry_of(spec, number) or (number, "")
+    return Place(Kind.EXTENSION, suffix) if suffix in spec.extensions else Place(Kind.NUMBER, key)
 
 
 def _when(path: tuple[str | int, ...]) -> str:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import ValidationError
 
-from dialplan.block import suffix_of
+from dialplan.block import entry_of
 from dialplan.build import at, build_plan
 from dialplan.plan import Number, Plan, Porting
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
@@ -184,10 +184,9 @@ def _written(source: str, temporary: str, value: Mapping[str, Scalar]) -> str:
 
 def _entry(spec: TenantSpec, number: str) -> tuple[str, NumberSpec]:
     """Find the temporary number whose porting is meant."""
-    for temporary, one in spec.numbers.items():
-        blocks = (temporary, one.stands_for) if one.stands_for else ()
-        if any(suffix_of(number, block, one.ddi) is not None for block in blocks):
-            return temporary, one
+    found = entry_of(spec, number)
+    if found and spec.numbers[found[0]].stands_for:
+        return found[0], spec.numbers[found[0]]
     raise PortingError(
         "porting-of-nothing",
         f"{number} of tenant {spec.tenant} stands for no other number",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
@@ -100,6 +101,22 @@ async def test_a_document_that_cannot_be_read_is_left_alone(settings: Settings) 
     with pytest.raises(porting.PortingError) as error:
         await porting.note(settings, N, porting.Planned(at=NOW), author="test")
     assert (error.value.code, "acme" in error.value.remedy) == ("unread-tenant", True)
+
+
+async def test_a_number_that_is_ported_before_its_block_has_its_own_porting(settings: Settings) -> None:
+    """What becomes known of it is written into its own entry, though the block's stands before that."""
+    document = yaml.safe_load((CONFIG / "tenants/acme.yaml").read_text())
+    block, one = "+49305557", {"to": "extension 10", "stands_for": "+4930222711"}
+    document["numbers"] |= {
+        block: {"ddi": 2, "to": "extension 10", "stands_for": "+49302227"},
+        f"{block}11": one,
+    }
+    (file := settings.state / "acme.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    applied = await door.apply(settings, [CONFIG / "catalogues", CONFIG / "accounts", file], author="test")
+    assert not applied.findings
+    await porting.note(settings, one["stands_for"], porting.Planned(at=NOW), author="desk")
+    numbers = yaml.safe_load((await in_force(settings)).source)["numbers"]
+    assert ("porting" in numbers[f"{block}11"], "porting" in numbers[block]) == (True, False)
 
 
 async def test_a_porting_is_planned_rejected_postponed_and_confirmed(settings: Settings) -> None:

@@ -122,6 +122,20 @@ def test_a_block_is_ported_as_a_whole() -> None:
         assert (step.presented, step.network) == ("+4930222010", network)
 
 
+def test_a_number_that_is_ported_before_its_block_is_shown_by_its_own_entry() -> None:
+    """Its temporary number, which is nobody's, is neither shown nor called back, whichever stands first."""
+    block = {"ddi": 2, "to": "group desk", "stands_for": "+49302220"}
+    confirmed = {"confirmed": "2026-11-01T06:00", "grace_days": 7}
+    own = {"to": "extension 10", "stands_for": "+4930222010", "porting": confirmed}
+    for numbers in ({BLOCK: block, f"{BLOCK}10": own}, {f"{BLOCK}10": own, BLOCK: block}):
+        document = {**spec().model_dump(exclude_defaults=True), "numbers": numbers}
+        one = build_plan(TenantSpec.model_validate(document), revision=1, trunks=("carrier",))
+        step = dials(one, "acme-p10", "+436641234567")
+        assert (step.presented, step.network, one.phones[0].callback) == ("+4930222010",) * 3
+        assert rings(one, "+4930222010") == "acme-p10"
+        assert rings(one, f"{BLOCK}10") == "unknown-number"
+
+
 def test_numbers_of_a_block_are_dialled_inside_without_leaving() -> None:
     """A colleague's full number rings the colleague."""
     assert dials(plan(), "acme-p10", f"{BLOCK}11").endpoints == ("acme-p11",)
