@@ -298,14 +298,15 @@ async def test_a_call_that_fails_has_a_named_end(  # noqa: PLR0917 — fixtures 
     assert reason in (None, end["reason"])
 
 
-async def test_the_next_trunk_takes_what_the_first_cannot(pbx: Pbx, runs: Runs) -> None:
-    """A carrier's failure is tried elsewhere; each attempt is recorded, the answered one counts."""
+@pytest.mark.parametrize("number", ["06641110503", "06641110302"])
+async def test_the_next_trunk_takes_what_the_first_cannot(pbx: Pbx, runs: Runs, number: str) -> None:
+    """After a failure, or a 302, another is tried; each attempt is recorded, the answered one counts."""
     anna = pbx.phone("p10")
     await anna.register()
-    runs.append(caller := await anna.call("06641110503", talk_ms=300))
+    runs.append(caller := await anna.call(number, talk_ms=300))
     said = await caller.wait()
     assert 200 in [m.status for m in said if m.method == "INVITE"]
-    asked = pbx.decided(dialled="06641110503")
+    asked = pbx.decided(dialled=number)
     pbx.end_of(asked["call"])
     first, second = pbx.trunk_legs(asked["linkedid"])
     assert (first["trunk"], first["seconds"], second["trunk"]) == ("carrier", 0.0, "backup")

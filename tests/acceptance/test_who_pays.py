@@ -236,7 +236,7 @@ async def test_a_302_is_paid_by_the_phone_that_says_it(paying: Paying, runs: Run
 
 
 async def test_a_carriers_302_leads_nowhere(paying: Paying, runs: Runs) -> None:
-    """A carrier cannot send a call on at our cost: the call fails, and no other number is called."""
+    """A carrier cannot send a call on at our cost: another is tried, and no other number is called."""
     anna = await paying.phone("p10")
     runs.append(call := await anna.call("06641120302"))
     await call.wait()
