@@ -87,18 +87,26 @@ async def refusals(
         documents: of the change.
         based: ids of the tenants whose documents name their base.
     """
-    found = await _departing(connection, documents)
-    return tuple(one.refusal() for one in found if one.document.id not in based)
+    asked = {one.id for one in documents} - set(based)
+    return tuple(one.refusal() for one in await _departing(connection, documents, asked))
 
 
-async def notes(connection: Connection, documents: Sequence[Read]) -> tuple[Note, ...]:
-    """Say which numbers a change gives up; to be asked before it is stored."""
-    return tuple(one.note() for one in await _departing(connection, documents))
+async def notes(
+    connection: Connection, documents: Sequence[Read], based: Collection[str]
+) -> tuple[Note, ...]:
+    """Say which numbers a change gives up; to be asked before it is stored, and after `refusals`.
+
+    That has judged the documents without a base: those with one are left, and nobody is asked about twice.
+    """
+    return tuple(one.note() for one in await _departing(connection, documents, based))
 
 
-async def _departing(connection: Connection, documents: Sequence[Read]) -> list[Departing]:
-    """Find them; one that goes to another tenant of the same change is not lost."""
-    tenants = {one.id: one for one in documents if isinstance(one.spec, TenantSpec) and not one.gaps}
+async def _departing(
+    connection: Connection, documents: Sequence[Read], asked: Collection[str]
+) -> list[Departing]:
+    """Find them in the tenants asked about; one that goes to another tenant of the change is not lost."""
+    whole = (one for one in documents if isinstance(one.spec, TenantSpec) and not one.gaps)
+    tenants = {one.id: one for one in whole if one.id in asked}
     rows = await connection.fetch(SQL["ported"], sorted(tenants)) if tenants else ()
     if not rows:
         return []

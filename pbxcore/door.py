@@ -162,7 +162,7 @@ async def compare(settings: Settings, documents: Sequence[Read]) -> Compared:
             findings += beyond
             if findings:
                 return findings, notes
-            notes += await departing.notes(connection, documents)
+            notes += await departing.notes(connection, documents, _tenants(documents, bases))
             notes += await paying.to_do(connection, documents)
             return findings, notes + await unbooked.to_do(connection, documents)
     finally:
@@ -248,7 +248,7 @@ async def _in_turn(  # noqa: PLR0913 — a change and its company
         findings = await _check_against_stored(settings, connection, documents, frozenset(bases))
         if findings:
             return Applied(findings=findings)
-        notes = await departing.notes(connection, documents)
+        notes = await departing.notes(connection, documents, _tenants(documents, bases))
         try:
             async with connection.transaction():  # a savepoint: all of it, or what refuses it
                 ordered = (await first(connection),) if first else ()
@@ -345,8 +345,12 @@ async def _check_lasting(
             found += locate(document, await paying.changed(connection, document.spec))
         elif isinstance(document.spec, TenantSpec) and key(document) not in based:
             found += locate(document, await lasting.portings_forgotten(connection, document.spec))
-    tenants = {document.id for document in documents if document.kind == "tenant" and key(document) in based}
-    return [*found, *await departing.refusals(connection, documents, tenants)]
+    return [*found, *await departing.refusals(connection, documents, _tenants(documents, based))]
+
+
+def _tenants(documents: Iterable[Read], based: Collection[str]) -> frozenset[str]:
+    """Give the ids of the tenants whose documents name their base."""
+    return frozenset(one.id for one in documents if one.kind == "tenant" and key(one) in based)
 
 
 async def _check_contracts(connection: Connection, documents: Sequence[Read]) -> list[Located]:

@@ -6,7 +6,7 @@ Owns finding the document, and what each event writes. Refuses to decide what a 
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from dialplan.plan import Number, Plan, Porting
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
+from pbxcore.beside import Note
 from pbxcore.change import Change
 from pbxcore.edit import EditError, Scalar, set_entry
 from pbxcore.revisions import Revision
@@ -143,7 +144,7 @@ async def _apply(
     known = entry.porting or PortingSpec()
     value = _value(event, known, entry.stands_for or number, ZoneInfo(spec.time_zone))
     if value is None:
-        return door.Applied(changes=(_unchanged(stored),))
+        return door.Applied(changes=(_unchanged(stored),), notes=tuple(_heard(event, known, number)))
     text = _written(without_base(stored.source), temporary, value)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{spec.tenant}.yaml"
@@ -247,6 +248,18 @@ def _with_message(reference: str, known: PortingSpec, back: str) -> Mapping[str,
     key = "message" if known.by == "call" else "reference"
     said = known.model_dump(include={"planned", "confirmed", "by", "reference", "message"}, exclude_none=True)
     return {**said, key: reference}
+
+
+def _heard(event: Event, known: PortingSpec, number: str) -> Iterator[Note]:
+    """Answer a confirmation that changes nothing: whoever says it shall not think that it was lost."""
+    if isinstance(event, Confirmed) and known.confirmed:
+        message = (
+            f"heard, and confirmed already as of {known.confirmed}, {by_whom(known)}: nothing is written"
+        )
+        if event.by == "carrier" and not event.reference:
+            yield Note(message, "with --reference the carrier's message is added to that")
+        else:
+            yield Note(message, f"if that is wrong, take it back: `pbxcore porting revert {number}`")
 
 
 def by_whom(known: PortingSpec | Porting) -> str:

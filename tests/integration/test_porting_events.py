@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from dialplan.facts import Facts, Origin
 from dialplan.plan import Number, Plan, Porting
-from pbxcore import database, documents, door, phones, porting, published, revisions, turn
+from pbxcore import database, departing, documents, door, phones, porting, published, revisions, turn
 from pbxcore.base import with_base
 from pbxcore.cli import app
 from pbxcore.control.confirmations import Confirmations
@@ -338,6 +338,23 @@ async def test_the_carriers_message_is_added_to_what_a_call_confirmed(settings: 
     assert "porting:" not in (await in_force(settings)).source
 
 
+@pytest.mark.parametrize(
+    ("reference", "remedy"), [("", "with --reference"), ("WBCI-7", f"`pbxcore porting revert {N}`")]
+)
+async def test_a_carrier_who_confirms_what_is_confirmed_is_told_so(
+    settings: Settings, reference: str, remedy: str
+) -> None:
+    """By whom and as of when it was confirmed is said, with what can be added or taken back."""
+    first = porting.Confirmed(at=NOW, by="hand", reference=reference)
+    assert not (await porting.note(settings, N, first, author="desk")).notes
+    again = porting.Confirmed(at=None, by="carrier", reference=reference)
+    applied = await porting.note(settings, N, again, author="desk")
+    assert [change.changed for change in applied.changes] == [False]
+    (note,) = applied.notes
+    assert "heard, and confirmed already as of 2026-11-01T07:12:00+01:00, by hand" in note.message
+    assert remedy in note.remedy
+
+
 async def test_what_the_door_finds_is_placed_in_the_tenants_document(settings: Settings) -> None:
     """Nobody has seen the file that is checked; the path says where it would stand."""
     applied = await porting.note(settings, N, porting.Rejected(reason="x" * 201), author="desk")
@@ -404,6 +421,26 @@ async def test_a_ported_number_is_given_up_with_a_note(settings: Settings) -> No
         assert f'"{N}"' in note.remedy
     again = await door.apply(settings, [file], author="operator", base=3)
     assert not [one for one in again.notes if N in one.message]
+
+
+@pytest.mark.parametrize("based", [(), ("blocks",)])
+async def test_the_database_is_asked_once_about_ported_numbers(
+    settings: Settings, based: tuple[str, ...]
+) -> None:
+    """A document is refused without a base, or noted with one: what is stored is read for one of them."""
+    file = settings.state / "blocks.yaml"
+    file.write_text(BLOCK)
+    assert not (await door.apply(settings, [file], author="operator")).findings
+    asked: list[str] = []
+    connection = await database.connect(database.url_of(settings), application="test")
+    try:
+        with connection.query_logger(lambda one: asked.append(one.query)):
+            read, _ = documents.read([file])
+            assert await departing.refusals(connection, read, based) == ()
+            assert await departing.notes(connection, read, based) == ()
+    finally:
+        await connection.close()
+    assert asked == [departing.SQL["ported"]]
 
 
 async def test_of_a_block_that_is_left_out_all_numbers_are_counted(settings: Settings) -> None:
