@@ -121,7 +121,7 @@ def test_nothing_pure_touches_the_world(name: str, path: Path) -> None:
 
 def test_what_is_killed_is_back_without_what_migrates() -> None:
     """Alembic and its engine are a quarter of what a process could load: only one that migrates does."""
-    load = f"import pbxcore.cli, {', '.join(SERVICES.values())}, sys; print(*sys.modules)"
+    load = f"import pbxcore.cli.serve, {', '.join(SERVICES.values())}, sys; print(*sys.modules)"
     said = subprocess.run(
         [sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
