@@ -1,7 +1,8 @@
 """The life of a number: ordered, temporary, porting, ported, released.
 
-Owns which stage a number is in at an instant, and which call shows that a porting has happened. Refuses to
-change anything: a stage changes by a revision of the document, or because its instant has come.
+Owns which stage a number is in at an instant, which call shows that a porting has happened, and the words
+for who confirmed one. Refuses to change anything: a stage changes by a revision of the document, or because
+its instant has come.
 
 A temporary number T stands for the customer's own number N, which lives at the old provider and is forwarded
 from there. A planned porting is a plan and no fact: N counts as ported once that is confirmed, by the
@@ -14,8 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from dialplan.facts import Facts, Origin
-from dialplan.plan import Number
+from dialplan.plan import Number, Porting
 from dialplan.published import Published
+from dialplan.spec import PortingSpec
 
 
 class Stage(StrEnum):
@@ -79,3 +81,14 @@ def confirmation(published: Published, facts: Facts) -> Confirmation | None:
     if number.planned_at is None or number.released_at is not None:
         return None
     return Confirmation(tenant=plan.tenant, number=brought, call=facts.call)
+
+
+def by_whom(known: PortingSpec | Porting) -> str:
+    """Say who confirmed a porting, "by the carrier's message WBCI-7"."""
+    reference = f" {known.reference}" if known.reference else ""
+    if known.by == "call":
+        message = f" and by the carrier's message {known.message}" if known.message else ""
+        return f"by the first call{reference}{message}"
+    if known.by == "carrier":
+        return f"by the carrier's message{reference}"
+    return f"by hand, the carrier's message is{reference}" if reference else "by hand"

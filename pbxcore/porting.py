@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from dialplan.block import entry_of
 from dialplan.build import at, build_plan
-from dialplan.plan import Number, Plan, Porting
+from dialplan.plan import Number, Plan
+from dialplan.porting import by_whom
 from dialplan.spec import NumberSpec, PortingSpec, TenantSpec
 from pbxcore import database, door, revisions
 from pbxcore.base import without_base
@@ -260,17 +261,6 @@ def _heard(event: Event, known: PortingSpec, number: str) -> Iterator[Note]:
             yield Note(message, "with --reference the carrier's message is added to that")
         else:
             yield Note(message, f"if that is wrong, take it back: `pbxcore porting revert {number}`")
-
-
-def by_whom(known: PortingSpec | Porting) -> str:
-    """Say who confirmed a porting, "by the carrier's message WBCI-7"."""
-    reference = f" {known.reference}" if known.reference else ""
-    if known.by == "call":
-        message = f" and by the carrier's message {known.message}" if known.message else ""
-        return f"by the first call{reference}{message}"
-    if known.by == "carrier":
-        return f"by the carrier's message{reference}"
-    return f"by hand, the carrier's message is{reference}" if reference else "by hand"
 
 
 def _plan_of(known: PortingSpec) -> dict[str, Scalar]:

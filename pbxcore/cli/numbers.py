@@ -11,11 +11,10 @@ from rich.markup import escape
 from dialplan.finding import closest
 from dialplan.hours import local_time
 from dialplan.plan import Number, Plan, Porting
-from dialplan.porting import Stage, stage
+from dialplan.porting import Stage, by_whom, stage
 from pbxcore import published
 from pbxcore.cli.app import AsJson, Exit, app, fail, out
 from pbxcore.cli.tables import Table
-from pbxcore.porting import by_whom
 from pbxcore.settings import Settings
 
 DAYS = ("planned", "confirmed", "released")  # of a number, by the clock of its tenant

@@ -17,7 +17,8 @@ from rating.rate import rate
 from rating.rated import Quarantined
 from rating.store.closing import OpenLegs
 from rating.store.credit import Entry
-from rating.store.rows import line_of, lines_of_rated
+from rating.store.lines import lines_of_rated
+from rating.store.rows import line_of
 from rating.thresholds import Reached, reached
 
 # Columns cost more than they spare for fewer legs; a batch of 4,000 is five times cheaper by them.

@@ -14,19 +14,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from rating.cell import MARKED, cell
 from rating.columns.arrays import Ints
 from rating.columns.result import SOURCES, Block, Names, Pieces
 from rating.rated import Source
 
-_MARKED = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))  # the mark itself first
 _write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
-
-
-def cell(text: str) -> str:
-    """Write text as a cell of COPY: what separates cells and lines is marked (PostgreSQL's "Text Format")."""
-    for sign, marked in _MARKED:
-        text = text.replace(sign, marked)
-    return text
 
 
 def lines_of(block: Block, month_of: Callable[[str, int], date]) -> Sequence[str]:
@@ -75,7 +68,7 @@ def _days(days: Sequence[date]) -> Iterable[str]:
 def _cells(texts: Sequence[str]) -> Sequence[str]:
     """Write a column as cells; nearly always there is nothing to be marked in any of it."""
     together = "".join(texts)
-    return [cell(text) for text in texts] if any(sign in together for sign, _ in _MARKED) else texts
+    return [cell(text) for text in texts] if any(sign in together for sign, _ in MARKED) else texts
 
 
 def pieces_of(block: Block) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Legs as rows and back. Owns the forms; refuses everything else."""
+"""Legs as rows and back. Owns the forms; refuses columns (`rating.store.lines`): few readers need NumPy."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,7 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from rating.closing import Months
-from rating.columns import Block, RatedColumns
-from rating.columns.rows import cell, lines_of
+from rating.cell import cell
 from rating.leg import Leg
 from rating.rated import Piece, RatedLeg, Source
 
@@ -36,27 +34,6 @@ def line_of(leg: RatedLeg, month: date) -> str:
     """Return the row of a rated leg that is billed in a month as a line of COPY, without its position."""
     _, *cells = row_of(0, leg, month)
     return "\t".join(cell(str(one)) for one in cells)
-
-
-def lines_of_rated(rated: RatedColumns, months: Months) -> Sequence[str]:
-    """Return the lines of what has a price, and of emergency calls, in the order of the legs.
-
-    Args:
-        rated: what came of some legs.
-        months: in which they are billed.
-    """
-    return [line for block in rated.blocks for line in _lines_of_block(block, months)]
-
-
-def _lines_of_block(block: Block, months: Months) -> Sequence[str]:
-    lines = lines_of(block, months.of)
-    objects = {row: leg for row, leg in block.others.items() if isinstance(leg, RatedLeg)}
-    if not objects:
-        return lines
-    found = dict(zip(block.row.tolist(), lines, strict=True)) | {
-        row: line_of(leg, months.of(leg.account, leg.ended_us)) for row, leg in objects.items()
-    }
-    return [found[row] for row in sorted(found)]
 
 
 def numbered(lines: Sequence[str], position: int) -> bytes:

@@ -27,6 +27,7 @@ except SystemExit:
 """
 DRIVERS = {"asyncpg", "numpy", "sqlalchemy"}
 OURS = {"dialplan", "rating", "pbxcore.settings", "pbxcore.cli.phones"}
+CONTRACT = "config/contracts/acme.yaml --add extension=1"
 ACME = "-f config/tenants/acme.yaml --from acme-p10 --to 11"
 
 
@@ -82,6 +83,9 @@ def test_commands_are_listed_as_their_modules_have_them() -> None:
     [
         ("--help", "pbxcore.cli.app", DRIVERS | OURS),
         ("phones acme", "pbxcore.cli.phones", DRIVERS | {"rating", "prometheus_client", "pbxcore.door"}),
+        ("numbers acme", "pbxcore.cli.numbers", DRIVERS | {"rating", "prometheus_client", "pbxcore.door"}),
+        ("status", "pbxcore.cli.status", {"numpy", "sqlalchemy", "pbxcore.closing"}),
+        (f"quote {CONTRACT}", "pbxcore.cli.order", {"numpy", "sqlalchemy", "pbxcore.closing"}),
         (f"decide {ACME}", "pbxcore.cli.decide", {"numpy", "sqlalchemy", "pbxcore.door", "pbxcore.closing"}),
     ],
 )
