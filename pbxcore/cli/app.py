@@ -44,7 +44,7 @@ class Commands(TyperGroup):
         """Find the command that a command line, or its completion, names."""
         if named := COMMANDS.get(args[0]):
             import_module(f"pbxcore.cli.{named.module}")
-            self.commands.update(get_group(app).commands)
+            self.commands[args[0]] = get_group(app).commands[args[0]]
         return super().resolve_command(ctx, args)
 
 
@@ -90,14 +90,15 @@ def main() -> None:
     except typer.Abort:
         code = Exit.NO
     except Exception as error:
-        code = _told(error)
-        if not code:
+        told = _told(error)
+        if told is None:
             raise
+        code = told
     sys.exit(int(code or Exit.DONE))
 
 
-def _told(error: Exception) -> Exit:
-    """Tell what is wrong with the settings or the database; DONE: the error is about something else."""
+def _told(error: Exception) -> Exit | None:
+    """Tell what is wrong with the settings or the database; None: the error is about something else."""
     from pbxcore import database  # noqa: PLC0415 — help and completion need neither settings nor a driver
     from pbxcore.cli.slips import slips  # noqa: PLC0415 — as above
 
@@ -108,7 +109,7 @@ def _told(error: Exception) -> Exit:
     wrong = slips(error) if isinstance(error, ValueError) else ()
     for one in wrong:
         fail(one.message, one.remedy, Exit.USAGE)
-    return Exit.USAGE if wrong else Exit.DONE
+    return Exit.USAGE if wrong else None
 
 
 def fail(message: str, remedy: str, code: Exit) -> typer.Exit:
