@@ -6,7 +6,9 @@ import asyncio
 import copy
 import json
 import math
+import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -188,6 +190,28 @@ async def test_another_tenants_extension_shows_nothing(pbx: Pbx, runs: Runs) -> 
     for watcher, until, since in ((theirs, over, 0.0), (ours, math.inf, over)):
         lit = [m.at for m in watcher.messages() if RINGING in m.text or IN_USE in m.text]
         assert not [at for at in lit if since < at < until], "a call of the other tenant"
+
+
+async def _sent(run: sipp.Run, method: str, times: int) -> None:
+    """Wait until a phone has sent a request so often."""
+    at = 0.0
+    for _ in range(times):
+        at = (await run.until(method=method, after=at)).at
+
+
+async def test_a_phone_subscribes_while_asterisk_is_slow(pbx: Pbx, runs: Runs) -> None:
+    """Each copy that it has sent meanwhile is challenged by itself; none of the answers ends its watch."""
+    anna = pbx.phone("p10")
+    await anna.register()
+    asterisk_pid = pbx.running["asterisk"].pid
+    os.kill(asterisk_pid, signal.SIGSTOP)
+    try:
+        runs.append(watcher := await anna.subscribe("acme-p10", event="message-summary"))
+        await _sent(watcher, "SUBSCRIBE", 3)
+    finally:
+        os.kill(asterisk_pid, signal.SIGCONT)
+    await _sees(watcher, "Messages-Waiting: no")
+    assert "BYE" not in [message.method for message in watcher.messages()]
 
 
 async def test_a_message_lights_the_lamp_of_its_mailbox(pbx: Pbx, runs: Runs) -> None:
