@@ -255,7 +255,7 @@ def follow_from(settings: Settings, started: str) -> None:
 
 
 def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
-    shown = re.sub(r'[\x00-\x1f"\\<>]', "", phone.name)
+    shown = re.sub(r'[\x00-\x1f"<>]', "", phone.name).replace("\\", r"\\")
     endpoint: Row = {
         "aors": phone.endpoint,
         "auth": phone.endpoint,

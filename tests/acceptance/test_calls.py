@@ -410,6 +410,22 @@ async def test_a_circle_that_nobody_sees_has_an_end(beta: Pbx, runs: Runs) -> No
     await asyncio.to_thread(beta.until, lambda: circle in beta.ends_since(before))
 
 
+async def test_a_name_is_shown_as_it_is_written(pbx: Pbx, runs: Runs) -> None:
+    """A backslash, commas and what Asterisk reads otherwise are part of a name on the phone that rings."""
+    name = "Büro 1\\2, Süd; ${CHANNEL} (a&b) 'x'"
+    extensions = pbx.tenant["extensions"]
+    named = {**extensions, "10": {**extensions["10"], "name": name}}
+    with pbx.in_force({**pbx.tenant, "extensions": named}):
+        anna, bruno = pbx.phone("p10"), pbx.phone("p11")
+        await anna.register()
+        await bruno.register()
+        runs.append(rung := await bruno.take(sipp.answering(ring_ms=0)))
+        runs.append(caller := await anna.call("11", talk_ms=200))
+        await caller.wait()
+        shown = sipp.first(await rung.wait(), "INVITE").header("From").rpartition(" <sip:")[0]
+    assert re.sub(r"\\(.)", r"\1", shown.strip('"')) == name
+
+
 @pytest.mark.parametrize(
     ("dialled", "sender"),
     [("+493055520020", "<sip:+493055500100@"), ("*31*+493055520020", '"Anonymous" <sip:anonymous@')],
