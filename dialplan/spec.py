@@ -115,7 +115,8 @@ class NumberSpec(Document):
 
     Attributes:
         to: where a call to it goes.
-        ddi: it is a block: so many digits behind it ring the extension that has them, all else goes `to`.
+        ddi: it is a block: so many digits behind it ring the extension that has them; where none has, and
+            with no digit or a 0 behind it, a call goes `to`. Fewer or more digits are nobody's number.
         ordered: it is not ours yet; calls that a trunk brings are taken, nothing is shown with it.
         callers: where it goes instead for some callers: by number or beginning of one (`"+4930*"`, the
             longest that fits counts), `anonymous`, or `inside` for the tenant's own phones.
