@@ -367,16 +367,18 @@ class Pbx:
         return self.decisions()[before:]
 
     def publish(self, document: dict[str, Any], revision: int, *, again: tuple[int, ...] = ()) -> None:
-        """Do what the door does, without a database."""
+        """Do what the door does, without a database; other tenants stay in force."""
         plan = build_plan(TenantSpec.model_validate(document), revision=revision,
                           trunks=tuple(trunk.name for trunk in self.settings.trunks))  # fmt: skip
         publication.write_plan(self.settings.published, plan)
         phones.note_said_before(self.settings, plan, again)
         phones.publish(self.settings, plan)
+        others = published.read_index(self.settings.published).revisions
         publication.write_index(
             self.settings.published,
-            Index(revisions={plan.tenant: revision}, trunks=plan.trunks, carriers=self.settings.carriers),
-        )
+            Index(revisions={**others, plan.tenant: revision}, trunks=plan.trunks,
+                  carriers=self.settings.carriers),
+        )  # fmt: skip
 
     def reload(self, name: str = "control") -> dict[str, Any]:
         """Let a process decide by what is published; give its acknowledgement."""

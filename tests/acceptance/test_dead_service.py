@@ -291,7 +291,7 @@ async def test_a_trunk_is_explained_by_what_it_said_of_this_number(
     with alive.in_force({**alive.tenant, "groups": {"sales": group}, "numbers": numbers_of_ours}):
         await _call(alive, runs, "60")
     said = await explained()
-    assert said.count(" is not answered, after ") == len(numbers) - 1
+    assert said.count(" is not answered, after ") == len(numbers) - 1, said
     assert "+436641190404 is not taken by carrier: it says 404 " in said
 
 
