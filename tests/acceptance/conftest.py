@@ -384,6 +384,11 @@ class Pbx:
         """Let a process decide by what is published; give its acknowledgement."""
         return self._ask(name, "reload", limit_s=LIMIT_S)
 
+    @property
+    def version(self) -> str:
+        """Give what decisions by the tenant's plan in force are named after."""
+        return f"acme@{published.read_index(self.settings.published).revisions['acme']}"
+
     def put_in_force(self, document: dict[str, Any]) -> None:
         """Publish a document of the tenant as its next revision, and wait until all go by it."""
         self.publish(document, 1 + published.read_index(self.settings.published).revisions["acme"])
