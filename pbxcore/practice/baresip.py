@@ -20,6 +20,7 @@ END_LIMIT_S = 3.0
 EXPIRES_S = 300
 POLL_S = 0.05
 WAV_HEAD = 44  # bytes before the samples; the lengths are the second and the last four
+SAID = 2_000  # characters of what it told that an error shows
 MAX_EVENTS = 1_000  # of one phone's life; far more than any story has
 
 
@@ -108,7 +109,7 @@ class Baresip:
                     await self._came.wait()
         except TimeoutError:
             seen = [event.get("type") for event in self.events]
-            raise BaresipError(f"no {kind} within {limit_s} s, but {seen}\n{self.said()}") from None
+            raise BaresipError(f"no {kind} within {limit_s} s, but {seen}\n{self.said()[-SAID:]}") from None
 
     def heard(self) -> bytes:
         """Return the sound that was heard so far, as a WAV file; empty before the first sound.
@@ -127,8 +128,8 @@ class Baresip:
         return sound[:4] + whole + sound[8 : WAV_HEAD - 4] + samples + sound[WAV_HEAD:]
 
     def said(self) -> str:
-        """Return the end of what the phone told of its doings, 2,000 characters."""
-        return (self.folder / "said.log").read_text(errors="replace")[-2_000:]
+        """Return what the phone told of its doings."""
+        return (self.folder / "said.log").read_text(errors="replace")
 
     async def _connect(self, port: int) -> None:
         async with asyncio.timeout(LIMIT_S):
@@ -167,7 +168,7 @@ class Baresip:
 
     def _refuse_crash(self) -> None:
         if self.process.returncode is not None:
-            raise BaresipError(f"baresip ended with {self.process.returncode}\n{self.said()}")
+            raise BaresipError(f"baresip ended with {self.process.returncode}\n{self.said()[-SAID:]}")
 
 
 @contextlib.asynccontextmanager
