@@ -5,7 +5,7 @@ Owns what is true of the whole call (who calls, what diverted it) and the sheet 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dialplan.decision import Because, DiversionReason, Hunt, Reason, Reject, Why
@@ -16,6 +16,7 @@ from dialplan.keys import Keys
 from dialplan.layout import Node
 from dialplan.plan import Identity, Number, Owner, Plan
 from dialplan.published import Published
+from dialplan.quick import quick
 from dialplan.switch import Switch, SwitchKind
 from dialplan.target import Kind
 
@@ -52,6 +53,7 @@ PlaceKey = tuple[str, tuple[str, ...], tuple[str, ...], DiversionReason, Kind, s
 """Tenant, what is known of the way there, kind and name, who pays where that matters; text keeps its hash."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls.
@@ -73,6 +75,7 @@ class Caller:
     rewritten: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What is true of a call wherever it goes.
@@ -109,6 +112,7 @@ class Call:
         return self.diversions + more >= MAX_DIVERSIONS or not self.diverted.isdisjoint(numbers)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Here:
     """Where a call is: in which tenant, and how it came here.
@@ -132,24 +136,25 @@ class Here:
 
     def entering(self, plan: Plan, number: Number) -> "Here":
         """Go on into a tenant by one of its numbers."""
-        return replace(self, plan=plan, trail=(*self.trail, number.today))
+        return Here(plan, (*self.trail, number.today), self.diverted, self.reason)
 
     def diverted_by(self, number: str) -> "Here":
         """Go on to another tenant, sent by a number of this one."""
-        return replace(self, diverted=(*self.diverted, number), reason="unconditional")
+        return Here(self.plan, self.trail, (*self.diverted, number), "unconditional")
 
     def because(self, reason: DiversionReason) -> "Here":
         """Know better why a call goes on from here that another tenant has sent, and that rang no phone."""
-        return replace(self, reason=reason) if self.reason else self
+        return Here(self.plan, self.trail, self.diverted, reason) if self.reason else self
 
     def having_rung(self) -> "Here":
         """Go on behind phones that have rung."""
-        return replace(self, reason="") if self.reason else self
+        return Here(self.plan, self.trail, self.diverted) if self.reason else self
 
 
 DIALLED = "dialled"  # what stands for a rule where a phone says where the call goes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who sends a call on: the owner who pays if it leaves, the rule that says so, and why."""

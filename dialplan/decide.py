@@ -16,7 +16,7 @@ from dialplan.deflection import deflected
 from dialplan.facts import Facts, Origin, State
 from dialplan.layout import Node, lay_out, rings_first
 from dialplan.limit import admit
-from dialplan.notation import read
+from dialplan.notation import E164, read
 from dialplan.outside import emergency
 from dialplan.plan import Extension, Plan
 from dialplan.porting import is_reached
@@ -26,6 +26,7 @@ from dialplan.route import enter, go, to_number
 from dialplan.target import Kind, Target
 
 CALL_BACK_RING_S = 60  # of the phone that called for help; then the call goes its usual way
+NO_NUMBERS: frozenset[str] = frozenset()
 NOBODY = "-"  # version of a decision that no plan made
 
 # Before a number: do not show mine. A 302 of a call that hides begins so, whatever the phone wrote itself.
@@ -208,7 +209,8 @@ def _insider(
 def _outsider(published: Published, facts: Facts, plan: Plan) -> Caller:
     """Read who calls from outside. Phones show what came, unless nobody could call it back so."""
     as_it_came = numbers.normalise(facts.caller, plan.country) or ""
-    number = read(facts.caller, published.notation_at(facts.endpoint)) or as_it_came
+    notation = published.notation_at(facts.endpoint)
+    number = as_it_came if notation is E164 else read(facts.caller, notation) or as_it_came
     return Caller(number=number, hidden=not number, rewritten=number != as_it_came)
 
 
@@ -223,7 +225,7 @@ def _call(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what 
         now=now,
         caller=caller,
         id=facts.call,
-        diverted=frozenset([*facts.diversions, *known]),
+        diverted=frozenset([*facts.diversions, *known]) if facts.diversions else NO_NUMBERS,
         diversions=max(len(facts.diversions), facts.diversion_count) + sent_on,
         diverters=known[:MAX_DIVERSIONS],
         trail=facts.trail or ((facts.actor,) if facts.origin is Origin.FORWARD else ()),
@@ -261,11 +263,11 @@ def _finish(sheet: Sheet, first: Node | None) -> Decision:
         sheet.note("limits", f"more than {len(steps)} steps would be needed; the call ends after these")
     _note_keys(sheet, steps)
     version = "+".join(sheet.versions) or NOBODY
-    hunts = tuple(replace(one.hunt, at_once=one.first is rings_first(node)) for one in sheet.hunts)
+    hunts = [replace(one.hunt, at_once=one.first is rings_first(node)) for one in sheet.hunts]
     return Decision(
         version=version,
         steps=steps,
         because=tuple(sheet.because),
         changes=tuple(sheet.changes),
-        hunts=hunts,
+        hunts=tuple(hunts),
     )

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 from dialplan.keys import Keys
+from dialplan.quick import quick
 from dialplan.switch import Switch
 
 END = 0
@@ -59,6 +60,7 @@ class Reason(StrEnum):
     EXTENSION_MONTH = "extension-month-limit"  # the extension that pays has spent all that it may this month
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
     """Number of the step that follows, by the way a ringing step ended; `END` ends the call."""
@@ -68,6 +70,7 @@ class Next:
     unreachable: int = END
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """One that rings beside others with a step of its own, for it rings later, not as long, or outside.
@@ -81,6 +84,7 @@ class Joined:
     delay_s: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
     """Ring endpoints of our own at once; the first to answer has the call.
@@ -113,6 +117,7 @@ class Ring:
     then: Next = Next()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """A group in which Asterisk counts a channel as long as it lives, and how many it may hold.
@@ -128,6 +133,7 @@ class Limit:
     category: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
     """Count the asking channel, or end the call as one too many."""
@@ -136,6 +142,7 @@ class Admit:
     then: int = END
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """Leave through the first trunk that takes the call.
@@ -183,6 +190,7 @@ class Outside:
     then: Next = Next()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voicemail:
     """Take a message. Ends the call.
@@ -205,6 +213,7 @@ class ListenToVoicemail:
     mailbox: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """Play a sound before answer (early media where the caller's side hears it), then go on.
@@ -244,6 +253,7 @@ class Confirm:
 Step = Ring | Admit | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Because:
     """One line of the explanation: which rule of which document spoke, and what it said.
@@ -257,6 +267,7 @@ class Because:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunt:
     """What a process that remembers whose turn it is learns from a decision.
@@ -278,6 +289,7 @@ class Hunt:
     at_once: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The complete answer to one question.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from dialplan.quick import quick
 from dialplan.switch import NO_SWITCHES, Switches
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -23,6 +24,7 @@ class Origin(StrEnum):
     CONSULT = "consult"  # a device of a tenant asks somebody, by keys, before it sends its call there
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """One question of Asterisk: who wants to go where, and who caused it.

@@ -10,6 +10,7 @@ from typing import Literal
 from dialplan import blind
 from dialplan.call import Caller, Here, Sheet
 from dialplan.plan import Extension, ForwardRule
+from dialplan.quick import quick
 from dialplan.screening import pattern_of
 from dialplan.switch import FORWARDS, OFF, SwitchKind
 from dialplan.target import Kind, Target, parse
@@ -24,6 +25,7 @@ IN_WORDS: dict[When, str] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Forward:
     """A forward that applies: where to, and the rule that says so."""

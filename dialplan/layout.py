@@ -6,11 +6,18 @@ a graph without circles; number its nodes so that each comes after all that lead
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dialplan.decision import END, MAX_STEPS, Admit, Joined, Next, Outside, Play, Ring, Step
+from dialplan.quick import copier
 
 NOWHERE = Next()
+
+_ringing = copier(Ring, "then", "joined")
+_then_ringing = copier(Ring, "then")
+_then_outside = copier(Outside, "then")
+_then_playing = copier(Play, "then")
+_then_admitting = copier(Admit, "then")
 
 
 @dataclass(slots=True, eq=False)
@@ -78,12 +85,16 @@ def _numbered(node: Node, numbers: Mapping[Node | None, int]) -> Step:
         case Ring() as ringing if node.joined:
             numbered = ((delay_s, numbers[one]) for delay_s, one in node.joined if one in numbers)
             joined = tuple(Joined(step=number, delay_s=delay_s) for delay_s, number in numbered)
-            return replace(ringing, then=_next(node, numbers), joined=joined)
+            return _ringing(ringing, _next(node, numbers), joined)
         case Ring() | Outside() as ringing:
             then = _next(node, numbers)
-            return ringing if then is NOWHERE else replace(ringing, then=then)
-        case Play() | Admit() as passing:
-            return replace(passing, then=numbers.get(node.then, END))
+            if then is NOWHERE:
+                return ringing
+            return _then_ringing(ringing, then) if isinstance(ringing, Ring) else _then_outside(ringing, then)
+        case Play() as playing:
+            return _then_playing(playing, numbers.get(node.then, END))
+        case Admit() as admitting:
+            return _then_admitting(admitting, numbers.get(node.then, END))
         case last:
             return last
 

@@ -18,6 +18,7 @@ from dialplan.hunt import IN_WRITTEN_ORDER, each_once, in_turn
 from dialplan.language import chosen, languages_of
 from dialplan.layout import Node
 from dialplan.plan import Group, Heard, Member, Strategy, Together
+from dialplan.quick import quick
 from dialplan.target import Kind, Target
 
 Reach = Callable[[Target, Sender], Node | None]
@@ -28,6 +29,7 @@ Shared = Callable[..., Ring]
 """What all steps of a group's phones share; a call of it adds what is one step's own."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Rung:
     """A member that rings.
@@ -311,9 +313,8 @@ def _joining(one: Rung, joining: Shared) -> Iterator[Later]:
 def _words(node: Node) -> str:
     match node.step:
         case Ring(endpoints=endpoints):
-            return ", ".join(
-                [*endpoints, *(f"{_words(one)} after {delay_s} s" for delay_s, one in node.joined)]
-            )
+            later = [f"{_words(one)} after {delay_s} s" for delay_s, one in node.joined]
+            return ", ".join((*endpoints, *later))
         case Outside(number=number):
             return number
         case other:

@@ -26,6 +26,8 @@ from dialplan.target import Kind, Target
 MAX_HOPS = 5  # numbers of tenants that one call passes; more is a circle that nobody has noticed yet
 MAX_PLACES = 120  # one plan has at most MAX_STEPS on one way; this bounds calls through several tenants
 
+BEING_ASKED = rejection(Reason.LOOP)  # stands for a place that is being worked out, and for nothing else
+
 Way = Callable[[Sheet, Here, str, Sender], Node | None]
 
 
@@ -38,12 +40,14 @@ def go(sheet: Sheet, here: Here, target: Target | None, sender: Sender) -> Node 
     if target is None:
         return None
     key = key_of(here, target, sender)
-    if key in sheet.places:
-        return sheet.places[key]
-    if len(sheet.places) >= MAX_PLACES:
+    places = sheet.places
+    if key in places:
+        known = places[key]
+        return rejection(Reason.LOOP) if known is BEING_ASKED else known
+    if len(places) >= MAX_PLACES:
         return sheet.reject(Reason.LOOP, sender.rule, f"more than {MAX_PLACES} places would be asked")
-    sheet.places[key] = rejection(Reason.LOOP)
-    node = sheet.places[key] = WAYS[target.kind](sheet, here, target.name, sender)
+    places[key] = BEING_ASKED
+    node = places[key] = WAYS[target.kind](sheet, here, target.name, sender)
     return node
 
 

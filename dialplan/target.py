@@ -30,7 +30,7 @@ class Target:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}".rstrip()
+        return self.kind + " " + self.name if self.name else str(self.kind)
 
 
 _KINDS = frozenset(kind.value for kind in Kind)

@@ -6,7 +6,7 @@ Owns the input of rating. Refuses legs that are still under way, and everything 
 
 from dataclasses import dataclass
 
-from rating.quick import quick
+from dialplan.quick import quick
 
 
 @quick

@@ -7,7 +7,7 @@ durations whole seconds unless the name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rating.quick import quick
+from dialplan.quick import quick
 
 
 class Source(StrEnum):

@@ -31,11 +31,11 @@ from types import MappingProxyType
 
 import numpy as np
 
+from dialplan.quick import quick
 from pbxcore.intake.lines import Records
 from pbxcore.intake.page import Page
 from pbxcore.intake.record import TRUNK, BadLine, Fault, Record, Sign
 from rating.leg import Leg
-from rating.quick import quick
 
 SUFFIX = 9  # "-0000001f" behind the endpoint in a channel's name
 # Channels that begin at once may be written in another order than they were numbered. Asterisk needs two

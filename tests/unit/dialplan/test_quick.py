@@ -5,8 +5,9 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
+from dialplan.decision import Next, Ring
+from dialplan.quick import copier, quick
 from rating.leg import Leg
-from rating.quick import quick
 from rating.rated import Piece, Source
 
 
@@ -59,3 +60,35 @@ def test_it_is_frozen_and_a_value() -> None:
     assert replace(piece, seconds=1) != piece
     leg = Leg(key="a", linkedid="", trunk="", payer="", why="", number="", answered_us=1, ended_us=2)
     assert (leg.limit_s, leg.version, leg.indeterminate) == (0, "", False)
+
+
+def test_what_was_given_by_position_still_is() -> None:
+    """A class without `kw_only` takes its fields in their order, the last ones may be left out."""
+
+    @quick
+    @dataclass(frozen=True, slots=True)
+    class Place:
+        row: int
+        seat: int = 1
+        shown: bool = field(default=False, kw_only=True)
+
+    assert Place(2) == Place(2, 1, shown=False) == Place(row=2)
+    with pytest.raises(TypeError, match="positional"):
+        Place(2, 1, True)  # type: ignore[call-arg]  # wrong on purpose
+
+
+def test_a_copy_differs_in_the_fields_that_are_given() -> None:
+    """All others are as they were, and the one that was copied too."""
+    ring = Ring(endpoints=("acme-a", "acme-b"), timeout_s=20, group="acme/all", prefix="Sales ")
+    jumping = copier(Ring, "then", "timeout_s")
+    copy = jumping(ring, Next(busy=2), 5)
+    assert copy == replace(ring, then=Next(busy=2), timeout_s=5)
+    assert (copy.group, ring.timeout_s, ring.then) == ("acme/all", 20, Next())
+    with pytest.raises(FrozenInstanceError):
+        copy.prefix = ""  # type: ignore[misc]  # what must not work
+
+
+def test_a_copy_cannot_have_a_field_that_is_not_there() -> None:
+    """A misspelt field is an error where the copier is made, not at the first call."""
+    with pytest.raises(TypeError, match="Ring has no endpoint"):
+        copier(Ring, "endpoint")
