@@ -179,10 +179,7 @@ def _sentence(  # noqa: PLR0911 — one for each kind of happening
         case What.LEAVES:
             return _leaves(one)
         case What.REFUSED | What.FULL | What.AWAY:
-            following = one.words.get("next")
-            return (
-                f"{_refusal(one)}; {f'{following} is tried next' if following else 'no other trunk is tried'}"
-            )
+            return _refusal(one, before) + _tried_next(one)
         case What.ASKS:
             end = next(
                 (end for end in call.happenings if end.what is What.ENDS and end.channel == one.channel), one
@@ -252,8 +249,8 @@ def _leaves(one: Happening) -> str:
     )
 
 
-def _refusal(one: Happening) -> str:
-    """Say why a trunk did not take a call."""
+def _refusal(one: Happening, before: tuple[Happening, ...]) -> str:
+    """Say why a trunk did not take a call, or what came of it there."""
     words = one.words
     trunk, cause, sip = words.get("trunk", "?"), words.get("cause", ""), words.get("sip", "")
     if one.what is What.AWAY:
@@ -263,12 +260,31 @@ def _refusal(one: Happening) -> str:
     if one.what is What.FULL:
         whose = trunk if LIMITS.get(cause) == "trunk" else "its tenant or payer"
         return f"{one.who} is not called over {trunk}: {whose} has as many calls as there may be"
-    if words.get("status") == "NOANSWER" and sip in {"", "487"}:
-        return f"{one.who} does not answer over {trunk}"
+    since = {other.what: other.at for other in before if other.channel == one.channel}
+    if What.ANSWERS in since:
+        return f"{one.who} does not press 1 and is given up"
+    if _is_rung_out(one):
+        lasted = _lasted((one.at - since.get(What.LEAVES, one.at)).total_seconds())
+        rings = "rings" if sip == "180" else "is called"
+        return f"{one.who} {rings} over {trunk} for {lasted}, and nobody answers"
     if sip == "408":
         return f"{one.who} is not reached over {trunk}: it says nothing in time ({_cause(cause)})"
     said = f"it says {sip} {SIP.get(sip, '')}".rstrip() if sip else "it refuses"
     return f"{one.who} is not taken by {trunk}: {said} ({_cause(cause)})"
+
+
+def _is_rung_out(one: Happening) -> bool:
+    """Tell whether a leg was given up as nobody answered in time: its trunk refused nothing."""
+    sip = one.words.get("sip", "")
+    return one.words.get("status") == "NOANSWER" and (sip in {"", "487"} or sip.startswith("1"))
+
+
+def _tried_next(one: Happening) -> str:
+    if following := one.words.get("next"):
+        return f"; {following} is tried next"
+    # Where the number was reached, no other trunk could do better.
+    reached = one.what is What.REFUSED and one.words.get("status") in {"BUSY", "NOANSWER"}
+    return "" if reached else "; no other trunk is tried"
 
 
 def _cause(cause: str) -> str:

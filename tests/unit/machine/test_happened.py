@@ -89,6 +89,37 @@ FAILURES = {
         [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
          f"{NUMBER} is not reached over carrier: it says nothing in time (cause 102, too late){THEN}"],
     ),
+    "busy": (
+        [*SENT, GONE, failed("carrier", channel=FIRST, sip="486", cause="17", status="BUSY")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} is not taken by carrier: it says 486 Busy Here (cause 17, busy)"],
+    ),
+    "away-by-word": (
+        [*SENT, GONE, failed("carrier", channel=FIRST, sip="480", cause="19", status="NOANSWER")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} is not taken by carrier: it says 480 Temporarily Unavailable (cause 19, no answer)"],
+    ),
+    "rings": (
+        [*SENT, GONE, failed("carrier", channel=FIRST, sip="180", cause="0", status="NOANSWER")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} rings over carrier for 2 ms, and nobody answers"],
+    ),
+    "rings-unheard": (
+        [*SENT, GONE, failed("carrier", channel=FIRST, sip="183", cause="0", status="NOANSWER")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} is called over carrier for 2 ms, and nobody answers"],
+    ),
+    "no-help-yet": (
+        [*SENT, GONE, failed("carrier", "backup", channel=FIRST, sip="180", cause="0", status="NOANSWER")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} rings over carrier for 2 ms, and nobody answers{THEN}"],
+    ),
+    "no-key": (
+        [*SENT, (FIRST, "ANSWER"), GONE,
+         failed("carrier", channel=FIRST, sip="200", cause="16", status="BUSY")],
+        [f"{NUMBER} is called over carrier, paid by acme/10 (call), 14400 s at most; leg {FIRST}",
+         f"{NUMBER} answers", f"{NUMBER} hangs up", f"{NUMBER} does not press 1 and is given up"],
+    ),
     "full": (
         [*UNSENT, failed("carrier", "backup")],
         [f"{NUMBER} is not called over carrier: carrier has as many calls as there may be{THEN}"],
