@@ -17,6 +17,7 @@ def said(
 ) -> tuple[int, str]:
     """Run a command as a user does; give its exit code and what it complains of."""
     monkeypatch.setattr("sys.argv", ["pbxcore", *arguments.split()])
+    monkeypatch.setattr("__main__.__package__", None, raising=False)  # of `python -m pytest` it is pytest's
     with pytest.raises(SystemExit) as ended:
         main()
     assert isinstance(ended.value.code, int)
@@ -74,6 +75,7 @@ def test_what_was_typed_is_quoted_letter_by_letter(
 ) -> None:
     """Nothing that stands in [brackets] is taken for markup, and nothing gets a backslash."""
     monkeypatch.setattr("sys.argv", ["pbxcore", *arguments.split()])
+    monkeypatch.setattr("__main__.__package__", None, raising=False)  # of `python -m pytest` it is pytest's
     with pytest.raises(SystemExit):
         main()
     told = "".join(capsys.readouterr())
