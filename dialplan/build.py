@@ -211,6 +211,7 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         keys=_keys(spec, _heard_on_hold(spec, one)),
         busy_level=one.busy_level or 0,
         hides=one.hide_number,
+        picks_up=one.may_pick_up,
     )
 
 

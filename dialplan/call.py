@@ -44,6 +44,7 @@ CAUSES = {
     Reason.ACCOUNT_MONTH: 21,  # 403
     Reason.EXTENSION_DAY: 21,  # 403
     Reason.EXTENSION_MONTH: 21,  # 403
+    Reason.NOTHING_RINGS: 20,  # 480
 }
 
 

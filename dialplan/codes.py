@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from dialplan import attendance, numbers, ringing
+from dialplan import attendance, numbers, pickup, ringing
 from dialplan.call import Call, Caller, Here, Sender, Sheet, rejection
-from dialplan.decision import Confirm, ListenToVoicemail, Reason, Reject, Voicemail
+from dialplan.decision import Confirm, ListenToVoicemail, PickUp, Reason, Reject, Voicemail
 from dialplan.entitlement import Feature
 from dialplan.facts import Origin
 from dialplan.layout import Node
@@ -27,6 +27,7 @@ from dialplan.switch import CLEARED, DAY, FORWARDS, NIGHT, OFF, ON, SPECIAL, Swi
 from dialplan.target import Kind, Target, parse
 
 LENGTH = 3  # of a code; what is dialled after it is its argument
+TAKE, TAKE_OF_GROUPS = "**", "*8"  # the two that are shorter: as Asterisk and most systems have them
 MAX_SILENT = 20  # groups whose ringing ends at once, of those through which one group rings; fits a step
 _HOURS = re.compile(r"[1-9][0-9]?")  # 99 at most: four days; who wants longer says so by `pbxcore switch`
 
@@ -72,7 +73,11 @@ def dial(asked: Asked) -> Node:
 
 
 def read(dialled: str) -> tuple[str, str]:
-    """Take what was dialled apart: `*72123`, `*72*123` and `*72*123#` are `*72` and `123`."""
+    """Take apart what was dialled: `*72123` and `*72*123#` are `*72` and `123`, `**11` is `**` and `11`."""
+    if dialled.startswith(TAKE):
+        return TAKE, dialled.removeprefix(TAKE).removesuffix("#")
+    if dialled.removesuffix("#") == TAKE_OF_GROUPS:
+        return TAKE_OF_GROUPS, ""
     return dialled[:LENGTH], dialled[LENGTH:].removesuffix("#").removeprefix("*")
 
 
@@ -105,6 +110,41 @@ def _leave_message(asked: Asked) -> Node:
         return refused
     asked.sheet.note(asked.rule, f"leaves a message in mailbox {box}")
     return Node(Voicemail(mailbox=f"{box}@{asked.plan.tenant}", language=asked.plan.language))
+
+
+# --- other phones' calls ---------------------------------------------------------------------------------
+
+
+def _take_of_groups(asked: Asked) -> Node:
+    phones = pickup.phones_of_groups(asked.plan, asked.extension, asked.endpoint)
+    if asked.extension.picks_up == "nobody":
+        text = f"{asked.extension.number} may take nobody's calls"
+        return _may_not(asked, text)
+    return _take(asked, phones, f"{asked.extension.number} is in no group with others")
+
+
+def _take_of(asked: Asked) -> Node:
+    whose = asked.argument
+    if whose not in asked.plan.extensions and whose not in asked.plan.group_extensions:
+        return _no_code(asked, f"there is no extension {whose[:20]} in {asked.plan.tenant}")
+    if not pickup.may_take(asked.plan, asked.extension, whose):
+        text = f"{asked.extension.number} may not take calls of {whose}"
+        return _may_not(asked, text)
+    return _take(asked, pickup.phones_of(asked.plan, whose, asked.endpoint), f"{whose} has no other phone")
+
+
+def _may_not(asked: Asked, text: str) -> Node:
+    return asked.sheet.reject(Reason.NOT_ALLOWED, f"extensions.{asked.extension.number}.may_pick_up", text)
+
+
+def _take(asked: Asked, phones: tuple[str, ...], nobody: str) -> Node:
+    """Take a call by a phone's own call: who is sent to the code would get somebody else's caller."""
+    if asked.origin is not Origin.PHONE:
+        return _no_code(asked, "a call that was sent here cannot take another")
+    if not phones:
+        return asked.sheet.reject(Reason.NOTHING_RINGS, asked.rule, nobody)
+    asked.sheet.note(asked.rule, f"takes a call that rings at {', '.join(phones)}")
+    return Node(PickUp(endpoints=phones))
 
 
 # --- switches --------------------------------------------------------------------------------------------
@@ -269,6 +309,8 @@ CODES: Mapping[str, Code] = {
     "*81": Code("open now", partial(_override, value=DAY), "time rule, * and hours"),
     "*82": Code("close now", partial(_override, value=NIGHT), "time rule, * and hours"),
     "*83": Code("go the special way now", partial(_override, value=SPECIAL), "time rule, * and hours"),
+    TAKE_OF_GROUPS: Code("take a call that rings at others of one's groups", _take_of_groups),
+    TAKE: Code("take a call that rings at an extension", _take_of, "extension"),
     "*97": Code("listen to one's own mailbox", _own_mailbox),
     "*98": Code("listen to a mailbox after its PIN", _any_mailbox, "mailbox"),
     "*99": Code("leave a message without ringing", _leave_message, "mailbox"),

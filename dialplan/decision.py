@@ -57,6 +57,7 @@ class Reason(StrEnum):
     ACCOUNT_DAY = "account-day-limit"  # the account has spent all that it may today
     ACCOUNT_MONTH = "account-month-limit"  # the account has spent all that it may this month
     EXTENSION_DAY = "extension-day-limit"  # the extension that pays has spent all that it may today
+    NOTHING_RINGS = "nothing-rings"  # there is no call that this phone could take from another
     EXTENSION_MONTH = "extension-month-limit"  # the extension that pays has spent all that it may this month
 
 
@@ -250,7 +251,14 @@ class Confirm:
     groups: tuple[str, ...] = ()
 
 
-Step = Ring | Admit | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickUp:
+    """Take the call that rings at one of these endpoints; where none does, refuse. Ends the call."""
+
+    endpoints: tuple[str, ...]
+
+
+Step = Ring | Admit | Outside | Voicemail | ListenToVoicemail | Play | Reject | Confirm | PickUp
 
 
 @quick

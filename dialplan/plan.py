@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from dialplan.carriers import Route
@@ -120,6 +121,9 @@ class Forwards:
         return bool(getattr(self, when)) or any(when in rule.targets for rule in self.rules)
 
 
+PicksUp = Literal["anybody", "groups", "nobody"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     """An internal number: its phones, its mailbox (`10@acme`, or empty) and its forwards.
@@ -127,6 +131,7 @@ class Extension:
     Attributes:
         busy_level: calls with which it is busy; 0: however many it has, it rings.
         hides: its calls show no number outside, unless one says otherwise.
+        picks_up: whose ringing calls it may take: `anybody`, `groups` (who is in one with it) or `nobody`.
     """
 
     number: str
@@ -140,6 +145,7 @@ class Extension:
     screen: Screen = NO_SCREEN
     busy_level: int = 0
     hides: bool = False
+    picks_up: PicksUp = "anybody"
 
 
 class Strategy(StrEnum):

@@ -273,6 +273,8 @@ class ExtensionSpec(Document):
         may_forward: how far its calls may be forwarded. Default: as `may_call`.
         max_outbound: calls over trunks that it pays for at once; emergency calls are not counted.
         busy_level: with so many calls, of whatever kind, it is busy, in groups too. Default: it rings.
+        may_pick_up: whose ringing calls its phones may take, by `*8` and `**11`: of `anybody` in the tenant,
+            of those who share its `groups`, or of `nobody`.
         blocked: callers from outside whose calls to it are refused.
         anonymous: where callers without a number go instead: a target, or `reject`.
     """
@@ -289,6 +291,7 @@ class ExtensionSpec(Document):
     may_forward: RightsSpec | None = None
     max_outbound: MaxCalls | None = None
     busy_level: BusyLevel | None = None
+    may_pick_up: Literal["anybody", "groups", "nobody"] = "anybody"
     blocked: Blocked = ()
     anonymous: TargetText | None = None
 

@@ -143,12 +143,17 @@ def _records_of(spool: Path, name: str) -> list[Record]:
     """Read every record of a call, in order of time."""
     names, found = {name}, list[Record]()
     for _round in range(MOST_JOINED):
-        found = [one for one in _containing(spool, names) if names & {one.uniqueid, one.linkedid}]
-        known = names | {part for one in found for part in (one.uniqueid, one.linkedid)}
+        found = [one for one in _containing(spool, names) if not names.isdisjoint(_named(one))]
+        known = names.union(*map(_named, found))
         if known == names:
             break
         names = known
     return sorted(found, key=lambda one: one.time_us)
+
+
+def _named(one: Record) -> set[str]:
+    """Give what a record names of a call: its channel, its linkedid, and who took it from that channel."""
+    return {one.uniqueid, one.linkedid} | ({ended(one)} if one.subject == CALL_END else set())
 
 
 def _containing(spool: Path, names: set[str]) -> Iterator[Record]:
@@ -181,6 +186,8 @@ def _happenings(records: list[Record]) -> Iterator[Happening]:
             what = What.UNCALLED if what is What.RINGS else what
         if one.subject == TRUNK_FAILED:
             yield _failure(one, failed)
+        elif what is What.ENDS and (words := words_of(one.extra)).get("call"):
+            yield Happening(at=_instant(one), channel=words["call"], who=words["who"], what=what, words=words)
         elif what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
             yield Happening(
                 at=_instant(one),
@@ -238,6 +245,11 @@ def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
 
 
 _SAID = {TRUNK_LEG: What.LEAVES, CALL_END: What.ENDS, UNDECIDED: What.ASKS}  # by what the dialplan records
+
+
+def ended(one: Record) -> str:
+    """Give the channel whose end a CALL_END tells: who picked a call up has left its own to what rang."""
+    return words_of(one.extra).get("call") or one.uniqueid
 
 
 def words_of(extra: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxcore import logged
-from pbxcore.calls import CALL_END, TRUNK_FAILED, TRUNK_LEG, UNDECIDED, unended, words_of
+from pbxcore.calls import CALL_END, TRUNK_FAILED, TRUNK_LEG, UNDECIDED, ended, unended, words_of
 from pbxcore.intake.lines import read
 from pbxcore.intake.record import Record
 from pbxcore.settings import Settings
@@ -52,12 +52,14 @@ def last(settings: Settings, most: int, since: datetime | None) -> list[Recent]:
     decided, ends, left = _decided(settings.decisions), dict[str, Record](), dict[str, Mapping[str, str]]()
     joined, over = dict[str, Record](), set[str]()
     for one in _records(settings.spool):
-        if one.subject == CALL_END and (one.linkedid not in ends or one.uniqueid == one.linkedid):
+        if one.subject == CALL_END and one.uniqueid != ended(one):
+            pass  # of a call that was picked up by a phone's call to a code, which is known by its channel
+        elif one.subject == CALL_END and (one.linkedid not in ends or one.uniqueid == one.linkedid):
             ends[one.linkedid] = one
         elif one.subject in {TRUNK_LEG, TRUNK_FAILED, UNDECIDED}:
             left.setdefault(one.linkedid, words_of(one.extra))
         if one.subject == CALL_END:
-            joined[one.uniqueid] = one  # a transfer has given its channel to another call
+            joined[ended(one)] = one  # a transfer has given its channel to another call
         elif one.event == "HANGUP":
             over.add(one.uniqueid)
     found = [

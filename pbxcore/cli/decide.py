@@ -22,6 +22,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reason,
     Reject,
@@ -308,7 +309,7 @@ def _json(decision: Decision, now: datetime) -> dict[str, object]:
 
 
 def _kind(step: Step) -> str:
-    return "listen" if isinstance(step, ListenToVoicemail) else type(step).__name__.lower()
+    return {ListenToVoicemail: "listen", PickUp: "pick-up"}.get(type(step), type(step).__name__.lower())
 
 
 def _show(decision: Decision, facts: Facts, now: datetime) -> None:
@@ -351,6 +352,8 @@ def _rung(step: Step) -> tuple[str, str, str]:  # noqa: PLR0911 — one for each
             return "[red]refuse[/]", f"{step.reason} (cause {step.cause})", ""
         case Confirm():
             return "[green]confirm[/]", _confirms(step), ""
+        case PickUp():
+            return "[green]pick up[/]", f"what rings at {', '.join(step.endpoints)}", ""
 
 
 def _confirms(step: Confirm) -> str:

@@ -66,6 +66,8 @@ def _what(step: Mapping[str, Any]) -> str:
         return _limits(step)
     if step["do"] == "reject":
         return f"for {step['reason']} (cause {step['cause']})"
+    if step["do"] == "pick-up":
+        return f"what rings at {', '.join(step['endpoints'])}"
     return str(step.get("mailbox") or step.get("sound") or ", ".join(step.get("sounds", ())))
 
 

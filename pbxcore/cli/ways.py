@@ -18,6 +18,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reject,
     Ring,
@@ -257,6 +258,8 @@ def _step(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             return f"it is refused: {step.reason}"
         case Confirm():
             return f"it is confirmed by {' and '.join(step.sounds)}"
+        case PickUp():
+            return f"it takes a call that rings at {', '.join(step.endpoints)}"
 
 
 def _beside(joined: Sequence[Joined]) -> Iterator[str]:

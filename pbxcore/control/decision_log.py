@@ -42,6 +42,7 @@ STEP_NAMES = {
     "Play": "play",
     "Reject": "reject",
     "Confirm": "confirm",
+    "PickUp": "pick-up",
 }
 
 LINES = Counter(

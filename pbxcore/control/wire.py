@@ -22,6 +22,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reject,
     Ring,
@@ -212,22 +213,9 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
     """Write one step as the label and arguments of `[step]` in extensions.conf."""
     match step:
         case Ring():
-            phones = [f"PJSIP/{endpoint}" for endpoint in step.endpoints]
-            members = [_member(one, steps) for one in step.joined]
-            joined = ":".join(str(one.step) for one in step.joined)
-            rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
-                    step.tone, _encoded(step.prefix), step.busy_level or "", step.group)  # fmt: skip
-            keyed, heard = _keyed(step.calling_keys, step.called_keys), _heard(step.heard)
-            if not (keyed or heard):
-                return _call("ring", *rung)
-            return _call("ring_more", *rung, *(keyed or ("", "", "")), heard)
+            return _ring(step, steps)
         case Outside():
-            leg = (":".join(step.trunks), step.number, step.presented, step.network,
-                   int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
-                   step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
-            keyed, limited = _keyed(step.calling_keys, None), _limited(step)
-            more = (*(keyed or ("", "", "")), *limited) if limited else keyed
-            return _call("outside_keyed", *leg, *more) if keyed else _call("outside", *leg, *more)
+            return _outside(step)
         case Admit():
             return _call("admit", _limits(step.limits), step.then)
         case Voicemail():
@@ -238,8 +226,31 @@ def _write(step: Step, steps: Sequence[Step]) -> str:  # noqa: PLR0911 — one f
             return _call("play", step.sound, step.then, step.language)
         case Reject():
             return _call("reject", step.cause, step.reason.value)
+        case PickUp():
+            return _call("pick_up", ":".join(step.endpoints))
         case Confirm():
             return _call("confirm", "&".join(step.sounds), "&".join(step.silent), ":".join(step.groups))
+
+
+def _ring(step: Ring, steps: Sequence[Step]) -> str:
+    phones = [f"PJSIP/{endpoint}" for endpoint in step.endpoints]
+    members = [_member(one, steps) for one in step.joined]
+    joined = ":".join(str(one.step) for one in step.joined)
+    rung = ("&".join([*phones, *members]), step.timeout_s, step.caller, *_then(step.then), joined,
+            step.tone, _encoded(step.prefix), step.busy_level or "", step.group)  # fmt: skip
+    keyed, heard = _keyed(step.calling_keys, step.called_keys), _heard(step.heard)
+    if not (keyed or heard):
+        return _call("ring", *rung)
+    return _call("ring_more", *rung, *(keyed or ("", "", "")), heard)
+
+
+def _outside(step: Outside) -> str:
+    leg = (":".join(step.trunks), step.number, step.presented, step.network,
+           int(step.hidden), _diversions(step), step.payer, step.why.value, step.timeout_s,
+           step.limit_s, *_then(step.then), step.confirm, step.credit)  # fmt: skip
+    keyed, limited = _keyed(step.calling_keys, None), _limited(step)
+    more = (*(keyed or ("", "", "")), *limited) if limited else keyed
+    return _call("outside_keyed", *leg, *more) if keyed else _call("outside", *leg, *more)
 
 
 def _keyed(calling: Keys | None, called: Keys | None) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from dialplan.build import build_plan
 from dialplan.plan import Plan
 from dialplan.spec import TenantSpec
 from pbxcore import phones, publication, published, switches
+from pbxcore.calls import words_of
 from pbxcore.machine import asterisk, debian, ports, services
 from pbxcore.machine.running import settings_of_running
 from pbxcore.practice import baresip, sipp, tone
@@ -174,7 +175,8 @@ class Pbx:
         found: list[list[str]] = []
 
         def ended() -> bool:
-            found[:] = [r for r in self.legs() if r[3] == call and r[7] == "CALL_END"]
+            ends = [record for record in self.legs() if record[7] == "CALL_END"]
+            found[:] = [one for one in ends if (words_of(one[8]).get("call") or one[3]) == call]
             return bool(found)
 
         self.until(ended, seen=lambda: [record for record in self.legs() if record[3] == call])

@@ -21,6 +21,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reason,
     Reject,
@@ -92,7 +93,7 @@ def test_a_year_of_calls_ends_in_named_outcomes(spec: TenantSpec, facts: Facts, 
         assert outcomes(decision.steps, 1) <= OUTCOMES
 
 
-def outcomes(steps: tuple[Step, ...], number: int) -> frozenset[str]:
+def outcomes(steps: tuple[Step, ...], number: int) -> frozenset[str]:  # noqa: PLR0911 — one for each kind
     """Give every outcome that a call can have from a step on, however phones and carriers answer."""
     match steps[number - 1]:
         case Ring(then=then, joined=joined):
@@ -109,6 +110,8 @@ def outcomes(steps: tuple[Step, ...], number: int) -> frozenset[str]:
             return frozenset({"busy" if reason is Reason.BUSY else "rejected"})
         case Voicemail() | ListenToVoicemail() | Confirm():
             return frozenset({"answered"})
+        case PickUp():
+            return frozenset({"answered", "rejected"})
 
 
 def _after(steps: tuple[Step, ...], then: Next, *, unreachable: str) -> frozenset[str]:

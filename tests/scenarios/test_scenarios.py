@@ -21,6 +21,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reject,
     Ring,
@@ -180,6 +181,8 @@ def in_words(step: Step) -> str:  # noqa: PLR0911 — one for each kind of step
             groups = f" of {','.join(step.groups)}" if step.groups else " of any group"
             silent = f", {','.join(step.silent)} ring for no call{groups}" if step.silent else ""
             return f"confirm {', '.join(step.sounds)}{silent}"
+        case PickUp():
+            return f"pick up at {','.join(step.endpoints)}"
 
 
 def within(limits: tuple[Limit, ...]) -> str:

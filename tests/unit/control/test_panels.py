@@ -15,6 +15,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reason,
     Reject,
@@ -49,6 +50,7 @@ CASES = (
      "admit carrier (trunk, no limit), then step 2"),
     (Reject(cause=21, reason=Reason.NO_CREDIT), "reject for no-credit (cause 21)"),
     (Confirm(sounds=("activated",)), "confirm activated"),
+    (PickUp(endpoints=("acme-p10", "acme-p11")), "pick-up what rings at acme-p10, acme-p11"),
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from dialplan.decision import (
     ListenToVoicemail,
     Next,
     Outside,
+    PickUp,
     Play,
     Reason,
     Reject,
@@ -124,6 +125,7 @@ HUNT = Hunt(group="acme/60", strategy="random", next_turn=0, first=(), rings_s=1
             ),
         ),
         ((ListenToVoicemail(mailbox="10@acme"),), "voicemail 10 is heard"),
+        ((PickUp(endpoints=("acme-p10",)),), "it takes a call that rings at acme-p10"),
         ((OUTSIDE,), "+436641234567 is called, acme/11 pays"),
         ((Reject(cause=1, reason=Reason.UNKNOWN_NUMBER),), f"it is refused: {Reason.UNKNOWN_NUMBER}"),
         (
