@@ -12,6 +12,7 @@ from dialplan.facts import State
 from dialplan.layout import Node
 from dialplan.notation import E164, written
 from dialplan.plan import Owner, Plan
+from dialplan.porting import is_reached
 from dialplan.presentation import USUAL, in_words
 from dialplan.rights import Refusal, refusal
 
@@ -25,7 +26,7 @@ def leave(sheet: Sheet, here: Here, number: str, sender: Sender) -> Node:
     caller, names the number of ours that diverts it, and dies if that number or the called one has diverted
     it before.
     """
-    owner, by = sender.owner, diverting(here, sender)
+    owner, by = sender.owner, diverting(sheet, here, sender)
     trunks, route = _trunks(sheet, here.plan, number)
     refused = (
         not_allowed(sheet, here.plan, number, sender)
@@ -101,12 +102,18 @@ def _told(step: Outside, carriers: Carriers, trunk: str) -> str:
     return f"is told {told}" if called == step.number else f"is asked for {called} and told {told}"
 
 
-def diverting(here: Here, sender: Sender) -> str:
+def diverting(sheet: Sheet, here: Here, sender: Sender) -> str:
     """Name the number of ours that diverts a call: the one that was called, else the sender's own.
 
-    Nothing for a call of one's own.
+    Nothing for a call of one's own. After a porting the old provider goes on forwarding N to T for a while:
+    that N has diverted such a call is no loop, and it is T that diverts it now.
     """
-    return "" if sender.why is Why.CALL else here.entered_by or sender.owner.identity.network
+    if sender.why is Why.CALL:
+        return ""
+    by = here.entered_by or sender.owner.identity.network
+    number = here.plan.numbers.get(by) if by in sheet.call.diverted else None
+    goes_on = number and number.stands_for == by and is_reached(number, number.number, sheet.call.now)
+    return number.number if number and goes_on else by
 
 
 def not_allowed(sheet: Sheet, plan: Plan, number: str, sender: Sender) -> Refusal | None:

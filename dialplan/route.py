@@ -99,7 +99,7 @@ def to_number(sheet: Sheet, here: Here, name: str, sender: Sender) -> Node | Non
         return sheet.reject(refused.reason, refused.rule, refused.text)
     whose = "our own" if ours else f"tenant {plan.tenant}'s"
     sheet.note(sender.rule, f"{name} is {whose} and is reached on-net")
-    by = "" if ours else diverting(here, sender)
+    by = "" if ours else diverting(sheet, here, sender)
     if by:
         here = here.diverted_by(by)
     return enter(sheet, here.entering(plan, number), number, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,3 +43,23 @@ async def test_help_is_told_a_number_that_is_ours_today(
         runs.append(await phone.take(sipp.answering(ring_ms=0)))
         runs.append(back := await pbx.carrier.call(number, port=pbx.port(), talk_ms=100))
         assert 200 in [m.status for m in await back.wait()]
+
+
+async def test_what_the_old_provider_still_forwards_is_forwarded_on(pbx: Pbx, runs: list[sipp.Run]) -> None:
+    """After the porting, N has diverted a call to T: no loop, T diverts it outside, after N."""
+    ported = {
+        "confirmed": (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds"),
+        "grace_days": 30,
+    }
+    document = {
+        "numbers": {T: {"ddi": 2, "to": "busy", "stands_for": N, "porting": ported}},
+        "extensions": {"12": {"name": "Clara", "forward": {"always": "number +436641110061"}}},
+        "groups": {},
+    }
+    with pbx.in_force(pbx.tenant | document):
+        headers = f"Diversion: <sip:{N}12@old.example>;reason=unconditional\n"
+        runs.append(call := await pbx.carrier.call(f"{T}12", port=pbx.port(), headers=headers, talk_ms=100))
+        assert 200 in [m.status for m in await call.wait() if m.method == "INVITE"]
+        (invite,) = [m for m in pbx.far_end("+436641110061") if m.start.startswith("INVITE")]
+        diverted = [one.partition("@")[0] for one in invite.headers("Diversion")]
+        assert diverted == [f"<sip:{T}12", f"<sip:{N}12"]
