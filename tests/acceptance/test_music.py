@@ -162,6 +162,50 @@ async def test_another_tenant_hears_its_own(music: Pbx, tmp_path: Path, runs: Ru
         assert tone.heard(bruno.heard(), TONES) == (VOICE,)
 
 
+GAMMA: dict[str, Any] = {
+    "version": 1, "tenant": "gamma", "name": "Gamma", "account": "gamma", "country": "DE",
+    "time_zone": "Europe/Berlin", "music": {"waiting": ["waiting"]}, "on_hold": "waiting",
+    "numbers": {"+493044400130": {"to": "extension 30"}},
+    "extensions": {"30": {"name": "Gina", "devices": ["p30"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sends_on", ["forward", "transfer"])
+async def test_who_was_sent_on_hears_the_music_of_where_it_is(
+    music: Pbx, tmp_path: Path, runs: Runs, sends_on: str
+) -> None:
+    """By a tenant whose phones may transfer by keys, to another: held there, a caller hears that one's."""
+    _bring(music, tmp_path, "gamma", waiting=THEIRS)
+    music.publish(GAMMA, 1)
+    document = _with_music(music, {"waiting": ["waiting"], "brand": ["brand"]})
+    document["transfer_keys"] = {"blind": "*1"}
+    forward = {"no_answer": {"to": "number +493044400130", "after_s": 5}}
+    document["extensions"]["11"] |= {"forward": forward} if sends_on == "forward" else {}
+    music.publish(document, 7)
+    assert music.reload()["asterisk"] == "done"
+    bruno = music.phone("p11")
+    await bruno.register()
+    does = (
+        sipp.answering(ring_ms=60_000, start_at="silent")
+        if sends_on == "forward"
+        else sipp.answering(ring_ms=0, refer_to="+493044400130")
+    )
+    runs.append(await bruno.take(does))
+    async with (
+        music.baresip("p30", tenant="gamma", answers=True) as gina,
+        music.outsider("+4915112345678") as outside,
+    ):
+        await gina.register()
+        await outside.call_in("+493055500111")
+        await gina.until("CALL_ESTABLISHED")
+        await until_heard(outside, VOICE, 0.5)
+        await gina.command("hold")
+        await until_heard(outside, THEIRS, 0.5)
+        await outside.command("hangup")
+        await outside.until("CALL_CLOSED")
+        assert WAITING not in tone.heard(outside.heard(), TONES)
+
+
 def _no_voice_s(phone: Baresip) -> float:
     """Give for how long a phone has heard something else than a voice."""
     sound = phone.heard()
