@@ -223,6 +223,19 @@ async def test_a_member_rings_later_and_not_as_long(pbx: Pbx, crew: Plan, runs: 
         assert invite.header("From").startswith('"Verkauf: +4915112345678" <sip:+4915112345678@')
 
 
+async def test_the_prefix_is_shown_of_a_caller_who_hides(pbx: Pbx, crew: Plan, runs: Runs) -> None:
+    """Phones learn which group is called, and neither the number nor the name that the carrier was told."""
+    del crew
+    (taken,) = (await take(pbx, runs, {"20": sipp.answering(ring_ms=0)})).values()
+    headers = 'P-Asserted-Identity: "Max" <sip:+4915112345678@127.0.0.2>\nPrivacy: id\n'
+    runs.append(caller := await pbx.carrier.call(LATE, port=pbx.port(), headers=headers, talk_ms=100))
+    assert 200 in [m.status for m in await caller.wait() if m.method == "INVITE"]
+    (invite,) = [m for m in taken.messages() if m.method == "INVITE" and not m.status]
+    assert invite.header("From").startswith('"Verkauf: Anonymous" <sip:anonymous@')
+    assert "15112345678" not in invite.text
+    assert "Max" not in invite.text.replace("Max-Forwards", "")
+
+
 async def test_a_member_who_rings_later_answers(pbx: Pbx, crew: Plan, runs: Runs) -> None:
     """The others stop, both sides talk without a channel between them, and the call has one end."""
     del crew
