@@ -24,6 +24,7 @@ MOST_JOINED = 8  # rounds of looking for what a call was joined with; each reads
 IN_PROGRESS, NO_END = "in progress", "no end was recorded"
 TRUNK_LEG, CALL_END = "TRUNK_LEG", "CALL_END"
 TRUNK_FAILED, UNDECIDED = "TRUNK_FAILED", "UNDECIDED"  # written of calls that need them alone
+PHONES_FAILED = "PHONES_FAILED"  # so is this
 TRUNK_CHANNEL = "PJSIP/trunk-"
 LIMITS = {
     "34": "trunk",
@@ -48,9 +49,12 @@ class What(StrEnum):
     STOPS = "stops ringing"  # it was never answered
     GONE = "hangs up"
     ENDS = "ends"  # the outcome of what it asked for
+    BRANCH = "leads nowhere"  # the same of a Local channel, which is none that calls: a phone's 302
+    UNTAKEN = "is taken by no phone"  # a step, before its time was over; of who asked
 
 
 OVER = frozenset({What.GONE, What.STOPS, What.UNCALLED, What.REFUSED, What.FULL})  # with it, its channel
+TOLD = frozenset({What.AWAY, What.ASKS, What.BRANCH, What.UNTAKEN})  # also where no channel is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,8 @@ class Happening:
         who: its endpoint, `acme-p10` or `trunk-carrier`; of a leg that left, or should have, the number.
         words: of LEAVES what the dialplan said (`payer`, `why`, `trunk`, `limit`), of ENDS the `outcome`, who
             decided it (`by`) and the `reason`; of REFUSED, FULL and AWAY the `trunk`, the `cause` and `sip`
-            status that it gave, and the trunk that was tried `next`; of ASKS the facts of its question.
+            status that it gave, and the trunk that was tried `next`; of ASKS the facts of its question; of
+            BRANCH as of ENDS; of UNTAKEN the `step` and what it `came` to; of STOPS `sip`, if one refused.
     """
 
     at: datetime
@@ -112,7 +117,7 @@ class Call:
     def is_over(self) -> bool:
         """Whether nobody is in it any more, as far as was recorded."""
         gone = {one.channel for one in self.happenings if one.what in OVER}
-        return not {one.channel for one in self.happenings if one.what is not What.AWAY} - gone
+        return not {one.channel for one in self.happenings if one.what not in TOLD} - gone
 
 
 def unended(began: datetime, since: datetime | None, *, is_over: bool) -> str:
@@ -173,7 +178,7 @@ def _happenings(records: list[Record]) -> Iterator[Happening]:
     outside = {
         one.uniqueid: words_of(one.extra).get("num", "") for one in records if one.subject == TRUNK_LEG
     }
-    failed = _failed(records, outside)
+    failed, refused = _failed(records, outside), _refused(records)
     for one in records:
         what = _what(one, asks=one.uniqueid in asking, answered=one.uniqueid in answered)
         if one.uniqueid in outside and what is What.RINGS:
@@ -188,15 +193,41 @@ def _happenings(records: list[Record]) -> Iterator[Happening]:
             yield _failure(one, failed)
         elif what is What.ENDS and (words := words_of(one.extra)).get("call"):
             yield Happening(at=_instant(one), channel=words["call"], who=words["who"], what=what, words=words)
-        elif what and not one.channel.startswith("Local/"):  # halves of a way inside Asterisk
+        elif what and (what := _of_local(one, what) if one.channel.startswith("Local/") else what):
             yield Happening(
                 at=_instant(one),
                 channel=one.uniqueid,
                 who=outside.get(one.uniqueid)
                 or one.channel.removeprefix("PJSIP/")[:-9],  # without its number
                 what=what,
-                words=words_of(one.extra) if one.subject else {},
+                words=_words(one) if one.subject else refused.get(one.channel, {}),
             )
+
+
+def _words(one: Record) -> dict[str, str]:
+    words = words_of(one.extra)
+    if one.subject == PHONES_FAILED and one.channel.startswith("Local/"):
+        words["step"] = one.channel.partition("@")[0].rpartition("-")[2]  # Local/<delay>-<step>@member
+    return words
+
+
+def _of_local(one: Record, what: What) -> What | None:
+    """Say what is told of a Local channel, half of a way inside Asterisk: what it asked, and came to."""
+    if what is What.ENDS:
+        came_to_nothing = words_of(one.extra).get("outcome") not in {"answered", "abandoned"}
+        return What.BRANCH if came_to_nothing else None
+    return what if what in {What.ASKS, What.UNTAKEN} else None
+
+
+def _refused(records: list[Record]) -> Mapping[str, Mapping[str, str]]:
+    """Give the SIP status with which phones refused, by the name of their channel."""
+    said = [
+        part.rpartition(":")
+        for one in records
+        if one.subject == PHONES_FAILED
+        for part in words_of(one.extra).get("said", "").split(",")
+    ]
+    return {f"PJSIP/{name}": {"sip": sip} for name, _, sip in said if sip >= "300" and sip != "487"}
 
 
 def _failed(records: list[Record], outside: Mapping[str, str]) -> Mapping[str, Record]:
@@ -244,7 +275,12 @@ def _what(one: Record, *, asks: bool, answered: bool) -> What | None:
             return _SAID.get(one.subject)
 
 
-_SAID = {TRUNK_LEG: What.LEAVES, CALL_END: What.ENDS, UNDECIDED: What.ASKS}  # by what the dialplan records
+_SAID = {  # by what the dialplan records
+    TRUNK_LEG: What.LEAVES,
+    CALL_END: What.ENDS,
+    UNDECIDED: What.ASKS,
+    PHONES_FAILED: What.UNTAKEN,
+}
 
 
 def ended(one: Record) -> str:

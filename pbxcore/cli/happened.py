@@ -12,6 +12,7 @@ from rich.console import RenderableType
 
 from pbxcore.calls import LIMITS, OVER, Call, Happening, What
 from pbxcore.cli.panels import decision
+from pbxcore.cli.unrung import unrung, unrung_members
 
 HEARD_TOGETHER_S = 0.2  # who answers and who is answered have the same instant, nearly
 EMERGENCY = "emergency"
@@ -63,7 +64,6 @@ CAUSES = {  # Q.850
     "102": "too late",
     "127": "no reason known",
 }
-TRIED = {"answered", "busy", "unanswered", "carrier-failure"}  # outcomes that come after the first step
 UNDECIDED = {
     "no-decision": "neither control nor the standby answers: nobody decides, and nothing is dialled",
     "line-break": "nobody is asked: a line break in its number could forge the question",
@@ -107,8 +107,8 @@ def _decided(call: Call) -> Iterator[tuple[datetime, str | RenderableType]]:
         at = datetime.fromisoformat(str(entry["time"]))
         yield at, _question(call, entry) + _decider(entry)
         yield at, decision(entry)
-        for endpoint in _unrung(call, entry, at):
-            yield at, f"{endpoint} does not ring: {_why_not(_first_ring(entry))}"
+        for missed, endpoint, why in (*unrung(call, entry), *unrung_members(call, entry)):
+            yield missed, f"{endpoint} does not ring: {why}"
 
 
 def _question(call: Call, entry: Mapping[str, Any]) -> str:
@@ -138,36 +138,10 @@ def _decider(entry: Mapping[str, Any]) -> str:
     return f"{entry['by']} decides by {entry['version']}"
 
 
-def _first_ring(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the step that rings phones before any other does; empty if there is none."""
-    for step in entry["decision"]["steps"]:
-        if step["do"] == "ring":
-            return dict(step)
-        if step["do"] not in {"admit", "play"}:
-            break
-    return {}
-
-
-def _unrung(call: Call, entry: Mapping[str, Any], at: datetime) -> Iterator[str]:
-    """Name phones of the first step that have no channel, where it is known that the step was taken."""
-    later = [one for one in call.happenings if one.at >= at]
-    rung = {one.who for one in later if one.what is What.RINGS}
-    endpoints = _first_ring(entry).get("endpoints", ())
-    outcome = next((one.words.get("outcome") for one in later if one.what is What.ENDS), "")
-    left = any(one.what in {What.LEAVES, What.REFUSED, What.FULL, What.AWAY} for one in later)
-    if rung.intersection(endpoints) or left or outcome in TRIED:
-        yield from (one for one in endpoints if one not in rung)
-
-
-def _why_not(step: Mapping[str, Any]) -> str:
-    others = [f"busy with {step['busy_level']} or more calls"] if step.get("busy_level") else []
-    others += ["has left the group"] if step.get("group") else []
-    return ", or ".join(["it is not registered", *others])
-
-
 def _happened(call: Call) -> Iterator[tuple[datetime, str]]:
     for number, one in enumerate(call.happenings):
-        yield one.at, _sentence(call, one, call.happenings[:number])
+        if one.what is not What.UNTAKEN:  # what it knows is told of the phones
+            yield one.at, _sentence(call, one, call.happenings[:number])
 
 
 def _sentence(  # noqa: PLR0911 — one for each kind of happening
@@ -181,30 +155,36 @@ def _sentence(  # noqa: PLR0911 — one for each kind of happening
         case What.REFUSED | What.FULL | What.AWAY:
             return _refusal(one, before) + _tried_next(one)
         case What.ASKS:
-            end = next(
-                (end for end in call.happenings if end.what is What.ENDS and end.channel == one.channel), one
-            )
-            reason = end.words.get("reason", "")
-            return _sent_on(one.words) + UNDECIDED.get(reason, UNDECIDED["no-decision"])
+            return _undecided_question(call, one)
         case What.TALKS:
             return f"{one.who} is answered{_by_machine(call, one, before)}"
         case What.STOPS:
-            began = next((other.at for other in before if other.channel == one.channel), one.at)
-            lasted = _lasted((one.at - began).total_seconds())
-            left = any(other.what is What.LEAVES for other in before if other.channel == one.channel)
-            return (
-                f"{one.who} is not answered, after {lasted}"
-                if left
-                else f"{one.who} {one.what} after {lasted}"
-            )
+            return _stops(one, before)
         case What.ANSWERS if one.who in _confirming(call):
             return f"{one.who} answers and has to press 1"
-        case What.ENDS:
-            return _outcome(one)
+        case What.ENDS | What.BRANCH:
+            return _outcome(one, one.who if one.what is What.ENDS else _branch(call, one))
         case What.GONE if _is_refused(one, before):
             return f"{one.who} is disconnected"
         case _:
             return f"{one.who} {one.what}"
+
+
+def _undecided_question(call: Call, one: Happening) -> str:
+    ends = (end for end in call.happenings if end.what in {What.ENDS, What.BRANCH})
+    reason = next((end.words.get("reason", "") for end in ends if end.channel == one.channel), "")
+    return _sent_on(one.words) + UNDECIDED.get(reason, UNDECIDED["no-decision"])
+
+
+def _stops(one: Happening, before: tuple[Happening, ...]) -> str:
+    """Say how long somebody rang who did not answer, and why not where that is known."""
+    mine = [other for other in before if other.channel == one.channel]
+    lasted = _lasted((one.at - (mine[0].at if mine else one.at)).total_seconds())
+    if sip := one.words.get("sip"):
+        return f"{one.who} does not take the call: it says {_status(sip)}, after {lasted}"
+    if any(other.what is What.LEAVES for other in mine):
+        return f"{one.who} is not answered, after {lasted}"
+    return f"{one.who} {one.what} after {lasted}"
 
 
 def _asks_for(call: Call, one: Happening) -> str:
@@ -269,7 +249,7 @@ def _refusal(one: Happening, before: tuple[Happening, ...]) -> str:
         return f"{one.who} {rings} over {trunk} for {lasted}, and nobody answers"
     if sip == "408":
         return f"{one.who} is not reached over {trunk}: it says nothing in time ({_cause(cause)})"
-    said = f"it says {sip} {SIP.get(sip, '')}".rstrip() if sip else "it refuses"
+    said = f"it says {_status(sip)}" if sip else "it refuses"
     return f"{one.who} is not taken by {trunk}: {said} ({_cause(cause)})"
 
 
@@ -285,6 +265,10 @@ def _tried_next(one: Happening) -> str:
     # Where the number was reached, no other trunk could do better.
     reached = one.what is What.REFUSED and one.words.get("status") in {"BUSY", "NOANSWER"}
     return "" if reached else "; no other trunk is tried"
+
+
+def _status(sip: str) -> str:
+    return f"{sip} {SIP.get(sip, '')}".rstrip()
 
 
 def _cause(cause: str) -> str:
@@ -332,7 +316,16 @@ def _lasted(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{round(seconds * 1000)} ms"
 
 
-def _outcome(one: Happening) -> str:
+def _branch(call: Call, one: Happening) -> str:
+    """Name what a Local channel was made for: a phone's 302, or a question before a transfer."""
+    asked: Mapping[str, Any] = next(
+        (entry["facts"] for entry in call.decisions if entry.get("call") == one.channel), {}
+    ) or next((other.words for other in call.happenings if _is_question(other, one.channel)), {})
+    what = {"forward": "302", "consult": "call"}.get(str(asked.get("origin")), "transfer")
+    return f"the {what} of {asked.get('actor', '?')} to {asked.get('dialled', '?')}"
+
+
+def _outcome(one: Happening, whose: str) -> str:
     words = one.words
     outcome, reason, by = words.get("outcome", "?"), words.get("reason", ""), words.get("by", "")
     if outcome == "carrier-failure":
@@ -341,7 +334,7 @@ def _outcome(one: Happening) -> str:
         outcome += f", then sent on in vain ({reason})"
     elif reason:
         outcome += f" ({reason})"
-    return f"the outcome for {one.who}: {outcome}, decided by {WHO.get(by, by)}"
+    return f"the outcome for {whose}: {outcome}, decided by {WHO.get(by, by)}"
 
 
 def _is_refused(one: Happening, before: tuple[Happening, ...]) -> bool:

@@ -299,6 +299,53 @@ async def test_a_number_that_is_busy_or_not_answered_is_explained(
     assert "it says 480 Temporarily Unavailable (cause 19, no answer)" in await explained()
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [(486, "486 Busy Here"), (480, "480 Temporarily Unavailable"), (603, "603 Decline")]
+)
+async def test_why_a_phone_did_not_take_a_call_is_explained(
+    alive: Pbx, runs: Runs, explained: Explained, code: int, said: str
+) -> None:
+    """Busy, not reachable or declined: what the phone said."""
+    bruno = alive.phone("p11")
+    await bruno.register()
+    runs.append(await bruno.take(sipp.answering(ring_ms=0, start_at="refuse", code=code)))
+    await _call(alive, runs, "11")
+    assert f"acme-p11 does not take the call: it says {said}, after " in await explained()
+
+
+async def test_phones_of_later_steps_that_did_not_ring_are_explained(
+    alive: Pbx, runs: Runs, explained: Explained
+) -> None:
+    """After one that rang in vain and one that was busy, the one that is not registered is named."""
+    group = {"extension": "60", "name": "Sales", "strategy": "linear", "timeout_s": 5, "otherwise": "busy",
+             "members": ["11", "12", "13"]}  # fmt: skip
+    answers = {"p11": sipp.answering(ring_ms=20_000), "p12": sipp.answering(ring_ms=0, start_at="refuse")}
+    for name, answer in answers.items():
+        phone = alive.phone(name)
+        await phone.register()
+        runs.append(await phone.take(answer))
+    before = len(alive.legs())
+    with alive.in_force({**alive.tenant, "groups": {"sales": group}, "numbers": {}}):
+        await _call(alive, runs, "60")
+    recorded = [r[8].partition("|said=")[0] for r in alive.legs()[before:] if r[7] == "PHONES_FAILED"]
+    assert recorded == ["step=2|came=busy", "step=3|came=unreachable"]  # nothing of one that rang to the end
+    said = await explained()
+    assert "acme-p11 stops ringing after " in said
+    assert "acme-p12 does not take the call: it says 486 Busy Here, after " in said
+    assert "acme-p13 does not ring: it is not registered" in said.partition("acme-p12 rings")[2]
+
+
+async def test_a_302_that_was_refused_is_explained(alive: Pbx, runs: Runs, explained: Explained) -> None:
+    """The call's own end says nothing of it."""
+    bruno = alive.phone("p11")
+    await bruno.register()
+    contact = f"Contact: <sip:99@{alive.server[0]}>\n"
+    runs.append(await bruno.take(sipp.answering(ring_ms=0, start_at="refuse", code=302, headers=contact)))
+    await _call(alive, runs, "11")
+    expected = "the outcome for the 302 of acme-p11 to 99: rejected (unknown-number), decided by control"
+    assert expected in await explained()
+
+
 async def test_a_trunk_is_explained_by_what_it_said_of_this_number(
     alive: Pbx, runs: Runs, explained: Explained
 ) -> None:

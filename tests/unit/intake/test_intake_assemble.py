@@ -129,7 +129,7 @@ def test_a_leg_goes_from_answer_to_hangup() -> None:
     assert story(START, trunk_leg(), ANSWER, HANGUP).legs == (LEG,)
 
 
-@pytest.mark.parametrize("subject", ["TRUNK_FAILED", "UNDECIDED"])
+@pytest.mark.parametrize("subject", ["TRUNK_FAILED", "PHONES_FAILED", "UNDECIDED"])
 def test_what_is_recorded_for_explaining_bills_nobody(subject: str) -> None:
     """A leg that is sent on, and whose new call fails or is decided by nobody, stays what it is."""
     said = event("USER_DEFINED", 6, subject=subject, extra="trunk=backup|num=+49|payer=beta/1|dialled=11")

@@ -1,7 +1,7 @@
 """What `pbxcore explain` says where no decision tells enough: trunks that fail, and calls nobody decides."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,12 @@ from pbxcore.settings import Settings
 
 PHONE, FIRST, SECOND = "pbx-1795793348.3", "pbx-1795793348.4", "pbx-1795793348.5"
 NUMBER = "+436641110503"
+P11, P12, SENT_ON, MEMBER = (f"pbx-1795793348.{nth}" for nth in (6, 7, 8, 9))
 CHANNELS = {
+    P11: "PJSIP/acme-p11-00000006",
+    P12: "PJSIP/acme-p12-00000007",
+    SENT_ON: "Local/99@forward-00000001;2",
+    MEMBER: "Local/0-2@member-00000002;2",
     PHONE: "PJSIP/acme-p10-00000003",
     FIRST: "PJSIP/trunk-carrier-00000004",
     SECOND: "PJSIP/trunk-backup-00000005",
@@ -42,8 +47,10 @@ def call_of(settings: Settings, lines: Sequence[tuple[str, ...]]) -> Call:
     for number, (channel, what, *extra) in enumerate(lines):
         user = what not in {"CHAN_START", "ANSWER", "HANGUP"}
         event, subject = ("USER_DEFINED", what) if user else (what, "")
-        said = (channel, PHONE, CHANNELS[channel], "acme/10", subject, *(extra or [""]))
-        text += "\t".join(("L1", event, f"1795793348.{number:03}000", *said)) + "\n"
+        words, *after = extra or [""]  # seconds after the first, if not as many ms as its line
+        said = (channel, PHONE, CHANNELS[channel], "acme/10", subject, words)
+        at = f"{1_795_793_348 + int(after[0] if after else 0)}.{number:03}000"
+        text += "\t".join(("L1", event, at, *said)) + "\n"
     (settings.spool / "legs.tsv").write_text(text)
     found = calls.find(settings, PHONE)
     assert found
@@ -209,7 +216,7 @@ def test_an_emergency_call_has_no_decision_to_miss(settings: Settings) -> None:
     assert one.dialled == "112"
 
 
-def decide(settings: Settings, *steps: dict[str, object], by: str = "control", **facts: str) -> None:
+def decide(settings: Settings, *steps: Mapping[str, object], by: str = "control", **facts: str) -> None:
     """Let a call have been decided a moment after it began."""
     asked = {"origin": "phone", "endpoint": "acme-p10", "actor": "acme-p10", "caller": "10", **facts}
     entry = {
@@ -235,6 +242,101 @@ def test_a_phone_that_is_not_there_is_told(settings: Settings) -> None:
         "control decides by acme@1",
         "acme-p11 does not ring: it is not registered",
         "acme-p10 is answered by mailbox 11@acme",
+    ]
+
+
+def ring(then: int, *phones: str, **more: object) -> dict[str, object]:
+    """Give a step that rings phones for five seconds, and is followed by another whatever comes of it."""
+    following = {"busy": then, "no_answer": then, "unreachable": then}
+    return {"do": "ring", "endpoints": phones, "timeout_s": 5, "then": following, **more}
+
+
+def unheard(step: int, came: str, *said: str, channel: str = PHONE) -> tuple[str, ...]:
+    """Give what is recorded of a step in which phones said no, or were not there."""
+    return channel, "PHONES_FAILED", f"step={step}|came={came}|said={','.join(said)}"
+
+
+GROUP: dict[str, object] = {"group": "acme/sales", "busy_level": 2}
+RINGS: list[tuple[str, ...]] = [(P11, "CHAN_START"), (P11, "HANGUP")]
+RINGS_OUT: list[tuple[str, ...]] = [(P11, "CHAN_START"), (P11, "HANGUP", "", "5")]
+LATER = "acme-p12 does not ring: it is not registered"
+UNRUNG: dict[str, tuple[list[tuple[str, ...]], dict[str, object], list[str]]] = {
+    "nobody-knows-of-before": (RINGS, {}, []),  # records older than those of steps: it may have been busy
+    "after-busy": ([*RINGS, unheard(1, "busy"), unheard(2, "unreachable")], {}, [LATER]),
+    "after-no-answer": ([*RINGS_OUT, (*unheard(2, "unreachable"), "5")], {}, [LATER]),
+    "not-taken": ([(P11, "CHAN_START"), (P11, "ANSWER"), (P11, "HANGUP", "", "5")], {}, []),
+    "engaged": (
+        [*RINGS, unheard(1, "busy"), unheard(2, "busy")], GROUP,
+        ["acme-p12 does not ring: busy with 2 or more calls"],
+    ),
+    "left": (
+        [*RINGS, unheard(1, "busy"), unheard(2, "left")], GROUP,
+        ["acme-p12 does not ring: has left the group"],
+    ),
+    "either": (
+        [*RINGS, unheard(1, "busy"), unheard(2, "unreachable")], GROUP, [f"{LATER}, or has left the group"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNRUNG)
+def test_a_phone_of_a_later_step_that_did_not_ring_is_told(settings: Settings, kind: str) -> None:
+    """Of steps that are known to have been taken, with what kept it from ringing."""
+    lines, more, expected = UNRUNG[kind]
+    decide(settings, ring(2, "acme-p11"), ring(0, "acme-p12", **more), dialled="60")
+    call = call_of(settings, [CALLS, *lines])
+    assert [line for line in told(call) if "does not ring" in line] == expected
+
+
+def test_steps_after_a_number_outside_are_followed(settings: Settings) -> None:
+    """The record of the last trunk says how such a step ended, and so which one rang next."""
+    outside = {"do": "outside", "number": NUMBER, "trunks": ["carrier"], "why": "forward", "payer": "acme/60",
+               "presented": "", "diverting": "", "then": {"busy": 2, "no_answer": 3}}  # fmt: skip
+    decide(settings, outside, ring(0, "acme-p11", "acme-p12"), ring(0, "acme-p13"), dialled="60")
+    busy = failed("carrier", channel=FIRST, sip="486", cause="17", status="BUSY")
+    call = call_of(settings, [CALLS, *SENT, GONE, busy, *RINGS, unheard(2, "busy")])
+    assert [line for line in told(call) if "does not ring" in line] == [LATER]
+
+
+def test_a_member_with_a_step_of_its_own_that_did_not_ring_is_told(settings: Settings) -> None:
+    """Its step is recorded of the Local channel that takes it, which says which one it is."""
+    decide(settings, ring(0, "acme-p11", joined=[{"step": 2, "delay_s": 0}]), ring(0, "acme-p12"))
+    call = call_of(settings, [CALLS, (P11, "CHAN_START"), unheard(0, "unreachable", channel=MEMBER)])
+    assert [line for line in told(call) if "does not ring" in line] == [LATER]
+
+
+def test_why_a_phone_did_not_take_the_call_is_told(settings: Settings) -> None:
+    """With its status; of one that rang until the caller or the step gave up, only how long."""
+    said = unheard(1, "busy", "acme-p11-00000006:603", "acme-p12-00000007:487")
+    lines = [(P11, "CHAN_START"), (P12, "CHAN_START"), (P11, "HANGUP"), (P12, "HANGUP"), said]
+    call = call_of(settings, [CALLS, *lines])
+    assert told(call)[-2:] == [
+        "acme-p11 does not take the call: it says 603 Decline, after 2 ms",
+        "acme-p12 stops ringing after 2 ms",
+    ]
+
+
+def test_a_302_that_leads_nowhere_is_told(settings: Settings) -> None:
+    """Its outcome is not that of the call, which goes on; one that was answered or given up says nothing."""
+    asked = {"origin": "forward", "actor": "acme-p11", "call": SENT_ON, "dialled": "99"}
+    decide(settings, {"do": "reject", "reason": "unknown-number", "cause": 1}, **asked)
+    no = (SENT_ON, "CALL_END", END.format("rejected", "control", "acme@1", "unknown-number"))
+    given_up = (SENT_ON, "CALL_END", END.format("abandoned", "control", "acme@1", ""))
+    call = call_of(settings, [CALLS, no, given_up])
+    assert [line for line in told(call) if "outcome" in line] == [
+        "the outcome for the 302 of acme-p11 to 99: rejected (unknown-number), decided by control"
+    ]
+    assert not call.is_ended
+
+
+def test_a_302_about_which_nobody_is_asked_is_told(settings: Settings) -> None:
+    """Phones that send a call round are stopped by the dialplan: of that, too, the Local channel tells."""
+    question = "origin=forward|endpoint=acme-p10|actor=acme-p11|dialled=12|caller=10"
+    end = (SENT_ON, "CALL_END", END.format("rejected", "constant", "", "loop"))
+    call = call_of(settings, [CALLS, (SENT_ON, "UNDECIDED", question), end])
+    assert told(call)[1:] == [
+        "acme-p11 sends the call on to 12 (302): nobody is asked: phones have sent this call on too often",
+        "the outcome for the 302 of acme-p11 to 12: rejected (loop), decided by the constant dialplan",
     ]
 
 
