@@ -72,11 +72,15 @@ def _from_trunk(published: Published, facts: Facts, state: State, now: datetime)
     if plan is None or entry is None:
         return _nobody(published, state, now, Reason.UNKNOWN_NUMBER, f"no tenant has {facts.dialled[:40]!r}")
     sheet = Sheet(_call(published, facts, state, now, plan, _outsider(published, facts, plan)))
+    trunk = facts.endpoint.removeprefix(TRUNK)
+    if facts.caller and not sheet.call.caller.number:
+        text = f"{facts.caller[:40]!r} is no number as {trunk} is known to write them: it counts as none"
+        sheet.note(f"trunks.{trunk}.numbers", text)
     if not is_reached(entry, number, now):
         text = f"{number} stood for {entry.stands_for}, which was ported; it was released since"
         return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, f"numbers.{number}.porting", text))
     first = enter(sheet, Here(plan, (entry.today,)), entry, number)
-    counted = admit(sheet, plan, facts.endpoint.removeprefix(TRUNK), first)
+    counted = admit(sheet, plan, trunk, first)
     return _finish(sheet, _called_back(sheet, plan, facts.helped, counted))
 
 
