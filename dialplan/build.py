@@ -17,6 +17,7 @@ from dialplan.block import entry_of, number_of, numbers_of
 from dialplan.carriers import Route
 from dialplan.entitlement import ALL_FEATURES, Entitlement, Feature, Timeline, instant
 from dialplan.keys import Keys
+from dialplan.location import civic_address
 from dialplan.plan import (
     NO_LIMITS,
     NO_SCREEN,
@@ -503,10 +504,16 @@ def _phones(spec: TenantSpec, extensions: Mapping[str, Extension]) -> Iterator[P
                 extension=number,
                 name=one.name,
                 callback=extensions[number].owner.identity.network,
+                location=_location(spec, device.location or one.location or spec.location),
                 mailbox=extensions[number].mailbox,
                 music=_heard_on_hold(spec, one),
                 password=device.password or "",
             )
+
+
+def _location(spec: TenantSpec, name: str | None) -> str:
+    known = spec.locations.get(name or "")
+    return civic_address(known, country=spec.country, name=spec.name) if known else ""
 
 
 def _heard_on_hold(spec: TenantSpec, extension: ExtensionSpec | None = None) -> str:

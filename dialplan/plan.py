@@ -331,6 +331,7 @@ class Phone:
         extension: whose calls ring it.
         name: shown on other phones.
         callback: number that emergency calls present, E.164: it can be called back today.
+        location: where it stands, for emergency centres (`dialplan.location`); empty: nobody has said.
         mailbox: `<box>@<tenant>` whose lamp it shows, or empty.
         music: key of the plan's `music` that is heard by whom it puts on hold; empty: the machine's.
         password: as the document says; empty: derived from the machine's secret.
@@ -340,6 +341,7 @@ class Phone:
     extension: str
     name: str
     callback: str
+    location: str
     mailbox: str
     music: str
     password: str = field(repr=False)

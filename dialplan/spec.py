@@ -7,7 +7,6 @@ may still name a group that does not exist.
 Strict: an unknown key, a number where text belongs, a text where a number belongs are mistakes, not guesses.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +23,7 @@ from dialplan.spelling import (
     E164,
     MAX_RING_S,
     Account,
+    AddressPart,
     AreaCode,
     Blocked,
     CalledNumbers,
@@ -220,12 +220,38 @@ class DeviceSpec(Document):
     Attributes:
         device: its id; it registers as `<tenant>-<device>`.
         password: by which it does. Default: one is derived and shown.
+        location: where it stands. Default: that of its extension.
     """
 
     device: DeviceId
     password: Password | None = None
+    location: Name | None = None
 
     _short = model_validator(mode="before")(short_form("device"))
+
+
+class LocationSpec(Document):
+    """Where phones stand: what emergency centres are told by trunks that take it (RFC 5139).
+
+    Attributes:
+        country: Default: the tenant's.
+        region: state or province.
+        city: town or village.
+        hint: what helps to find the way: the back entrance.
+        name: who is found there, as it stands on the door. Default: the tenant's.
+    """
+
+    country: CountryCode | None = None
+    region: AddressPart | None = None
+    city: AddressPart
+    postal_code: AddressPart | None = None
+    street: AddressPart | None = None
+    house_number: AddressPart | None = None
+    building: AddressPart | None = None
+    floor: AddressPart | None = None
+    room: AddressPart | None = None
+    hint: AddressPart | None = None
+    name: AddressPart | None = None
 
 
 class RightsSpec(Document):
@@ -264,6 +290,7 @@ class ExtensionSpec(Document):
         name: shown to whom it calls inside.
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
+        location: where its phones stand. Default: the tenant's.
         hide_number: its calls show none, but to colleagues of the tenant, to the carrier and to emergency
             centres; `#31#` before a number shows it in one call, `*31#` hides it in one.
         on_hold: music that callers hear whom a phone of it puts on hold. Default: the tenant's.
@@ -282,6 +309,7 @@ class ExtensionSpec(Document):
     name: Label
     devices: Annotated[tuple[DeviceSpec, ...], Field(strict=False)] = ()
     caller_id: E164 | None = None
+    location: Name | None = None
     hide_number: bool = False
     voicemail: VoicemailSpec | None = None
     forward: ForwardSpec = ForwardSpec()
@@ -519,6 +547,8 @@ class TenantSpec(Document):
         time_zone: whose clock its hours follow.
         language: that its callers hear unless theirs is known.
         account: that pays for its calls.
+        locations: where its phones stand, by name.
+        location: where those stand that say nothing else.
         entitlements: without any, everything may be used. Written by the contract, not by the tenant.
         on_hold: music that callers hear whom a phone of the tenant puts on hold. Default: the machine's.
         blocked: callers from outside whose calls to any number are refused.
@@ -542,6 +572,8 @@ class TenantSpec(Document):
     time_zone: TimeZone
     language: Language = "en"
     account: Account
+    locations: dict[Name, LocationSpec] = {}
+    location: Name | None = None
     standby: StandbySpec | None = None
     entitlements: Annotated[
         tuple[EntitlementSpec, ...], Field(strict=False, min_length=1, max_length=MAX_ENTITLEMENTS)
@@ -562,34 +594,3 @@ class TenantSpec(Document):
     music: dict[Name, MusicSpec] = {}
     on_hold: Name | None = None
     transfer_keys: TransferKeysSpec | None = None
-
-
-class ExtensionOutline(BaseModel):
-    """One extension: its phones, and whether it has a mailbox."""
-
-    model_config = ConfigDict(frozen=True)
-
-    devices: tuple[Any, ...] = ()
-    voicemail: Any = None
-
-
-class GroupOutline(BaseModel):
-    """One group: whether it has a mailbox."""
-
-    model_config = ConfigDict(frozen=True)
-
-    voicemail: Any = None
-
-
-class TenantOutline(BaseModel):
-    """What contracts limit and gate of one tenant, where this version cannot read the whole of its document.
-
-    It ignores all that is said beside, and is no plan: nothing is decided by it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    extensions: Mapping[str, ExtensionOutline] = {}
-    groups: Mapping[str, GroupOutline] = {}
-    hours: Mapping[str, Any] = {}
-    announcements: Mapping[str, Any] = {}

@@ -239,6 +239,15 @@ Remark = Annotated[
     str,
     _shaped(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}", "no-remark", "remark", "use 1 to 200 characters on one line"),
 ]
+AddressPart = Annotated[
+    str,
+    _shaped(
+        r"(?=.*\S)[^\x00-\x1f\x7f\"<>|,;=$\\{}]{1,60}",
+        "no-address-part",
+        "part of an address",
+        'use 1 to 60 characters without " < > | , ; = $ \\ { } and control characters',
+    ),
+]
 AreaCode = Annotated[
     str, _shaped("[1-9][0-9]{0,5}", "no-area-code", "area code", 'write it without leading zero, "30"')
 ]

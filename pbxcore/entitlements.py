@@ -9,7 +9,8 @@ from typing import Any
 
 from dialplan.checks.entitled import uses
 from dialplan.entitlement import ALL_FEATURES
-from dialplan.spec import MAX_ENTITLEMENTS, TenantOutline, TenantSpec
+from dialplan.outline import TenantOutline
+from dialplan.spec import MAX_ENTITLEMENTS, TenantSpec
 from rating.contract.edition import Shelf
 from rating.contract.history import History, running
 from rating.contract.state import Rights, State, limited, rights

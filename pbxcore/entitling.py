@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from dialplan.finding import Finding
-from dialplan.spec import TenantOutline, TenantSpec
+from dialplan.outline import TenantOutline
+from dialplan.spec import TenantSpec
 from pbxcore import contract_log
 from pbxcore.contract_checks import undone
 from pbxcore.contract_log import Log

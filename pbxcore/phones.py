@@ -22,7 +22,7 @@ from pbxcore.secret import derive
 from pbxcore.settings import Settings
 
 BUSY_TIMEOUT_S = 5.0  # another publisher; each holds the lock for milliseconds
-FORM = 6  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
+FORM = 7  # of what these tables say of a plan; to be raised when `_rows` or `lamps_of` says something else
 TABLES = {"endpoint": "ps_endpoints", "auth": "ps_auths", "aor": "ps_aors"}
 PIN_LENGTH = 6
 
@@ -267,7 +267,8 @@ def _rows(settings: Settings, plan: Plan, phone: Phone) -> dict[str, Row]:
         "moh_suggest": music.class_of(plan.tenant, phone.music),
         "mailboxes": phone.mailbox,
         "set_var": f"PBX_CALLBACK={phone.callback}",
-        "callerid_tag": phone.callback,  # a set_var cannot be read by the endpoint's name, this can
+        # A set_var cannot be read by the endpoint's name, this can.
+        "callerid_tag": f"{phone.callback}|{phone.location}" if phone.location else phone.callback,
         "disallow": "all",
         "allow": "alaw,ulaw,g722",
         "direct_media": "no",  # limits, recordings and leg records need the sound to pass here

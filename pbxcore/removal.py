@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dialplan.spec import TenantOutline
+from dialplan.outline import TenantOutline
 from pbxcore import contract_log, crediting, database, door, entitling, turn
 from pbxcore.change import Change
 from pbxcore.database import Connection

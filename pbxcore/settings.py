@@ -103,6 +103,7 @@ class Trunk(BaseModel):
         capacity: calls that it carries at once, in both directions together; the next trunk is tried beyond.
         numbers: how it writes numbers, those that it brings, too: `plus`, `zeros`, `digits` or `national`.
         country: where `national` is at home.
+        location: it takes where an emergency caller's phone stands, as PIDF-LO beside the SDP (RFC 6442).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,6 +117,7 @@ class Trunk(BaseModel):
     capacity: PositiveInt | None = None
     numbers: Form = Form.PLUS
     country: CountryCode | None = None
+    location: bool = False
 
     @model_validator(mode="after")
     def _national_is_somewhere(self) -> Self:

@@ -14,7 +14,8 @@ from dialplan.checks.register import check
 from dialplan.checks.subject import Subject
 from dialplan.entitlement import Feature, Timeline, from_now_on, instant
 from dialplan.finding import Finding, Path
-from dialplan.spec import TenantOutline, TenantSpec
+from dialplan.outline import TenantOutline
+from dialplan.spec import TenantSpec
 
 
 @check

@@ -248,7 +248,9 @@ def _values(settings: Settings, installation: Installation) -> dict[str, str]:
 
 
 def _trunk(settings: Settings, trunk: Trunk) -> str:
-    values = {"NAME": trunk.name, "HOST": trunk.host, "PORT": str(trunk.port), "DOMAIN": settings.bind}
+    told = "geoloc_outgoing_call_profile = <prefer_incoming>" if trunk.location else ""
+    values = {"NAME": trunk.name, "HOST": trunk.host, "PORT": str(trunk.port), "DOMAIN": settings.bind,
+              "LOCATION": told}  # fmt: skip
     return fill((TEMPLATES / "trunk.template").read_text(), values)
 
 

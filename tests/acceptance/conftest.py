@@ -499,7 +499,7 @@ def whole(debian_root: Path) -> Iterator[Pbx]:
 
 
 def _settings(state: Path) -> tuple[Settings, ports.Taken]:
-    trunk = Trunk(name="carrier", host="127.0.0.2", port=5065, practice=True)
+    trunk = Trunk(name="carrier", host="127.0.0.2", port=5065, practice=True, location=True)
     backup = Trunk(name="backup", host="127.0.0.3", port=5065)
     settings = Settings(state=state, trunks=(trunk,))
     taken = ports.take(settings)

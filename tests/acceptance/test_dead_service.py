@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from pbxcore.cli import app
 from pbxcore.practice import sipp
+from tests.acceptance.carriers import carrier_that_refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,7 +216,7 @@ async def test_help_is_called_through_every_trunk(
     alive: Pbx, runs: Runs, code: int, explained: Explained
 ) -> None:
     """Whatever the first carrier answers to an emergency call, the next one is tried."""
-    with _carrier_that_refuses(alive, code):
+    with carrier_that_refuses(alive, code):
         assert await _call(alive, runs, "112") == 200
     assert f"112 is not taken by carrier: it says {code} " in await explained()
     end = _last_end(alive)
@@ -228,32 +229,9 @@ async def test_help_is_called_through_every_trunk(
 
 async def test_help_that_nobody_gives_has_an_end(alive: Pbx, runs: Runs) -> None:
     """An emergency call that every carrier refuses ends with a name and a cause."""
-    with _carrier_that_refuses(alive, 486), _carrier_that_refuses(alive, 503, name="backup"):
+    with carrier_that_refuses(alive, 486), carrier_that_refuses(alive, 503, name="backup"):
         assert await _call(alive, runs, "112") >= 500
     assert _last_end(alive)["outcome"] == "carrier-failure"
-
-
-@contextlib.contextmanager
-def _carrier_that_refuses(pbx: Pbx, code: int, *, name: str = "carrier") -> Iterator[None]:
-    """Let a carrier refuse every call for a while."""
-    folder, address = {
-        "carrier": (pbx.settings.state, "127.0.0.2"),
-        "backup": (pbx.settings.state / "backup", "127.0.0.3"),
-    }[name]
-    usual = (folder / "scenario.xml").read_text()
-    command = sipp.words(pbx.program, local=(address, pbx.carrier.port), media=pbx.carrier.media, calls=0)
-
-    def plays(scenario: str) -> None:
-        (folder / "scenario.xml").write_text(scenario)
-        pbx.stop(name, signal.SIGKILL)
-        pbx.start(name, command, TERM="dumb")
-        pbx.until(lambda: _listens(address, pbx.carrier.port))
-
-    plays(sipp.answering(ring_ms=0, start_at="refuse", code=code))
-    try:
-        yield
-    finally:
-        plays(usual)
 
 
 async def test_trunks_that_cannot_be_reached_are_no_unknown_number(alive: Pbx, runs: Runs) -> None:
@@ -294,7 +272,7 @@ async def test_a_number_that_is_busy_or_not_answered_is_explained(
     assert "+436641110486 is not taken by carrier: it says 486 Busy Here (cause 17, busy)\n" in said
     assert await _call(alive, runs, "06641110486") == 486
     assert "it says 486 Busy Here (cause 17, busy)" in await explained()
-    with _carrier_that_refuses(alive, 480):
+    with carrier_that_refuses(alive, 480):
         assert await _call(alive, runs, "06641110070") == 480
     assert "it says 480 Temporarily Unavailable (cause 19, no answer)" in await explained()
 
@@ -384,15 +362,6 @@ def _carrier_that_is_away(pbx: Pbx, name: str) -> Iterator[None]:
     finally:
         os.kill(process, signal.SIGCONT)
         pbx.until(lambda: is_seen("Avail"))
-
-
-def _listens(address: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return True
-    return False
 
 
 async def test_a_port_scan_changes_nothing(alive: Pbx, runs: Runs) -> None:
