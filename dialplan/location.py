@@ -1,10 +1,12 @@
 """Where a phone stands, in the words in which emergency centres are told: a civic address.
 
-Owns the names of its parts, those of RFC 5139, and how they are written for Asterisk, which makes a PIDF-LO
-document of them (RFC 4119) and sends it with the call (RFC 6442).
+Owns what an operator writes of it, the names of its parts, those of RFC 5139, and how they are written for
+Asterisk, which makes a PIDF-LO document of them (RFC 4119) and sends it with the call (RFC 6442).
 """
 
-from dialplan.spec import LocationSpec
+from pydantic import BaseModel, ConfigDict
+
+from dialplan.spelling import AddressPart, CountryCode
 
 _NAMES = {
     "region": "A1",
@@ -17,6 +19,38 @@ _NAMES = {
     "room": "ROOM",
     "hint": "LOC",
 }  # the country stands first, and who is found there last
+
+
+class LocationSpec(BaseModel):
+    """Where phones stand: what emergency centres are told by trunks that take it (RFC 5139).
+
+    Attributes:
+        country: in which it is. Default: the tenant's.
+        region: state or province.
+        city: town or village.
+        postal_code: as it stands in letters.
+        street: its name, with its kind.
+        house_number: with what belongs to it, `5 b`.
+        building: of several at that address.
+        floor: as it is called there.
+        room: in which the phone stands.
+        hint: what helps to find the way, `back entrance`.
+        name: who is found there, as it stands on the door. Default: the tenant's.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)  # as all parts of the document
+
+    country: CountryCode | None = None
+    region: AddressPart | None = None
+    city: AddressPart
+    postal_code: AddressPart | None = None
+    street: AddressPart | None = None
+    house_number: AddressPart | None = None
+    building: AddressPart | None = None
+    floor: AddressPart | None = None
+    room: AddressPart | None = None
+    hint: AddressPart | None = None
+    name: AddressPart | None = None
 
 
 def civic_address(one: LocationSpec, *, country: str, name: str) -> str:

@@ -19,11 +19,11 @@ from pydantic import (
     model_validator,
 )
 
+from dialplan.location import LocationSpec
 from dialplan.spelling import (
     E164,
     MAX_RING_S,
     Account,
-    AddressPart,
     AreaCode,
     Blocked,
     CalledNumbers,
@@ -228,30 +228,6 @@ class DeviceSpec(Document):
     location: Name | None = None
 
     _short = model_validator(mode="before")(short_form("device"))
-
-
-class LocationSpec(Document):
-    """Where phones stand: what emergency centres are told by trunks that take it (RFC 5139).
-
-    Attributes:
-        country: Default: the tenant's.
-        region: state or province.
-        city: town or village.
-        hint: what helps to find the way: the back entrance.
-        name: who is found there, as it stands on the door. Default: the tenant's.
-    """
-
-    country: CountryCode | None = None
-    region: AddressPart | None = None
-    city: AddressPart
-    postal_code: AddressPart | None = None
-    street: AddressPart | None = None
-    house_number: AddressPart | None = None
-    building: AddressPart | None = None
-    floor: AddressPart | None = None
-    room: AddressPart | None = None
-    hint: AddressPart | None = None
-    name: AddressPart | None = None
 
 
 class RightsSpec(Document):

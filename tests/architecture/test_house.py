@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # pydantic is for documents from outside; compiled data is frozen dataclasses.
 SPECS = frozenset(
     {
+        "dialplan.location",
         "dialplan.outline",
         "dialplan.spec",
         "dialplan.spelling",

@@ -6,8 +6,8 @@ import pytest
 
 from dialplan.build import build_plan
 from dialplan.checks import check_tenant
-from dialplan.location import civic_address
-from dialplan.spec import LocationSpec, TenantSpec
+from dialplan.location import LocationSpec, civic_address
+from dialplan.spec import TenantSpec
 from tests.unit.dialplan.small import BASE
 
 PLACES: dict[str, Any] = {
