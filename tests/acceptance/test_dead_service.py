@@ -309,7 +309,7 @@ async def test_phones_of_later_steps_that_did_not_ring_are_explained(
     assert recorded == ["step=2|came=busy", "step=3|came=unreachable"]  # nothing of one that rang to the end
     said = await explained()
     assert "acme-p11 stops ringing after " in said
-    assert "acme-p12 does not take the call: it says 486 Busy Here, after " in said
+    assert "acme-p12 does not take the call: it says 486 Busy Here, after " in said, said
     assert "acme-p13 does not ring: it is not registered" in said.partition("acme-p12 rings")[2]
 
 
