@@ -212,6 +212,7 @@ def _extension(spec: TenantSpec, shared: Mapping[str, Rights], number: str, one:
         keys=_keys(spec, _heard_on_hold(spec, one)),
         busy_level=one.busy_level or 0,
         hides=one.hide_number,
+        shows=tuple(_identity(spec, number, other) for other in one.caller_ids),
         picks_up=one.may_pick_up,
     )
 

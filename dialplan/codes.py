@@ -315,4 +315,4 @@ CODES: Mapping[str, Code] = {
     "*98": Code("listen to a mailbox after its PIN", _any_mailbox, "mailbox"),
     "*99": Code("leave a message without ringing", _leave_message, "mailbox"),
 }
-"""Every code but `*31` (before a number: do not show mine), which is a way to dial (`dialplan.decide`)."""
+"""Every code but `*31#`, `#31#` and `*591`, which are ways to dial what follows (`dialplan.decide`)."""

@@ -31,9 +31,12 @@ NOBODY = "-"  # version of a decision that no plan made
 
 # Before a number: do not show mine. A 302 of a call that hides begins so, whatever the phone wrote itself.
 HIDE = re.compile(r"^(?:\*31[*#])+(?:#31#)?")
+CHOOSE = "*59"  # and a digit, before a number: show that one of my `caller_ids`
 SHOW = "#31#"  # before a number: show mine, though my extension hides it; nobody says so of another's
 
+_CHOICE = re.compile(r"\*59([1-9])\*?(.+)")
 _INTERNAL = re.compile(r"[0-9]{1,8}")
+_OWN_CALLS = {Origin.PHONE, Origin.CONSULT}
 _WHY = {
     Origin.PHONE: Why.CALL,
     Origin.CONSULT: Why.CALL,
@@ -102,6 +105,8 @@ def _called_back(sheet: Sheet, plan: Plan, phone: str, otherwise: Node | None) -
 def _from_phone(published: Published, facts: Facts, state: State, now: datetime, plan: Plan) -> Decision:
     """Answer a device: what it dials, or where it sends a call that is not its own."""
     extension = plan.extensions[plan.endpoints[facts.actor]]
+    if facts.dialled.startswith(CHOOSE) and (choice := _CHOICE.fullmatch(facts.dialled)):
+        return _choosing(published, facts, state, now, plan, choice)
     dialled, hidden = _presentation(facts.dialled)
     if facts.actor != facts.endpoint:
         hidden = hidden or None  # who sends another's call on may hide that one's number, and never show it
@@ -116,6 +121,28 @@ def _from_phone(published: Published, facts: Facts, state: State, now: datetime,
     if node and facts.group and facts.origin is Origin.FORWARD:  # of no other call it means anything
         node = deflected(sheet, facts.group, node)
     return _finish(sheet, node)
+
+
+def _choosing(  # noqa: PLR0913, PLR0917 — the four arguments of decide, and what was found out from them
+    published: Published, facts: Facts, state: State, now: datetime, plan: Plan, choice: re.Match[str]
+) -> Decision:
+    """Answer a phone that chooses which of its extension's numbers is seen of this one call."""
+    extension = plan.extensions[plan.endpoints[facts.actor]]
+    which, dialled = int(choice[1]), choice[2]
+    identity = extension.shows[which - 1] if which <= len(extension.shows) else None
+    caller = _caller(published, facts, plan, now, hidden=False)
+    if identity:
+        caller = replace(caller, number=shown(identity, plan, now))
+    sheet = Sheet(_call(published, facts, state, now, plan, caller))
+    sheet.enter(plan)
+    rule = f"extensions.{extension.number}.caller_ids"
+    if identity is None or facts.origin not in _OWN_CALLS:
+        text = f"{extension.number} has no number {which} to show in a call of its own"
+        return _finish(sheet, sheet.reject(Reason.UNKNOWN_NUMBER, rule, text))
+    sheet.note(rule, f"{caller.number} is shown in this call")
+    if dialled not in plan.emergency:  # shown with what can be called back
+        extension = replace(extension, owner=replace(extension.owner, identity=identity))
+    return _finish(sheet, _dialled(sheet, Here(plan), extension, dialled, facts.origin))
 
 
 def _note_presentation(sheet: Sheet, facts: Facts, plan: Plan, *, hidden: bool | None) -> None:

@@ -131,6 +131,7 @@ class Extension:
     Attributes:
         busy_level: calls with which it is busy; 0: however many it has, it rings.
         hides: its calls show no number outside, unless one says otherwise.
+        shows: what one of its calls may show instead of its owner's identity; a digit says which, from 1 on.
         picks_up: whose ringing calls it may take: `anybody`, `groups` (who is in one with it) or `nobody`.
     """
 
@@ -145,6 +146,7 @@ class Extension:
     screen: Screen = NO_SCREEN
     busy_level: int = 0
     hides: bool = False
+    shows: tuple[Identity, ...] = ()
     picks_up: PicksUp = "anybody"
 
 

@@ -70,6 +70,7 @@ FORWARD_CASES = ("always", "busy", "no_answer", "unreachable")
 MAX_FORWARD_RULES = 20  # of one extension
 MAX_ROUTES = 50  # of one tenant; each outside call looks through them
 MAX_CALLS = 1_000  # of one tenant at once: a limit beyond is none
+MAX_CALLER_IDS = 9  # of one extension: a digit says which
 MAX_BUSY_LEVEL = 20  # calls of one member; more lines has no phone
 RING_S = 20  # until a rule takes over
 MAX_ENTITLEMENTS = 100  # of one tenant: eight years of monthly changes; every call looks through them
@@ -266,6 +267,8 @@ class ExtensionSpec(Document):
         name: shown to whom it calls inside.
         caller_id: number shown outside: a number of the tenant, or one that such a number stands for.
             Default: that of the tenant's first number.
+        caller_ids: numbers like `caller_id` of which a call may show one instead: `*591` before the called
+            number shows the first, `*592` the second.
         location: where its phones stand. Default: the tenant's.
         hide_number: its calls show none, but to colleagues of the tenant, to the carrier and to emergency
             centres; `#31#` before a number shows it in one call, `*31#` hides it in one.
@@ -285,6 +288,7 @@ class ExtensionSpec(Document):
     name: Label
     devices: Annotated[tuple[DeviceSpec, ...], Field(strict=False)] = ()
     caller_id: E164 | None = None
+    caller_ids: Annotated[tuple[E164, ...], Field(strict=False, max_length=MAX_CALLER_IDS)] = ()
     location: Name | None = None
     hide_number: bool = False
     voicemail: VoicemailSpec | None = None

@@ -133,6 +133,8 @@ def _caller_ids(spec: TenantSpec) -> Iterator[tuple[Path, str]]:
     for number, extension in spec.extensions.items():
         if extension.caller_id:
             yield ("extensions", number, "caller_id"), extension.caller_id
+        for index, caller_id in enumerate(extension.caller_ids):
+            yield ("extensions", number, "caller_ids", index), caller_id
     for name, group in spec.groups.items():
         if group.caller_id:
             yield ("groups", name, "caller_id"), group.caller_id

@@ -221,9 +221,13 @@ def form_of(notation: Notation) -> str:
 
 
 def emergency_forms(number: str, calling: str) -> tuple[str, ...]:
-    """Return the ways to dial an emergency number: as it is, as an address book writes it, hidden."""
+    """Return the ways to dial an emergency number, names or patterns.
+
+    As it is, as an address book writes it, hidden, or with another number to be shown (`*591`).
+    """
     written = (number, f"+{calling}{number}", f"00{calling}{number}")
-    return tuple(f"{hide}{form}" for hide in ("", "*31#", "*31*", "#31#") for form in written)
+    before = ("", "*31#", "*31*", "#31#", "_*59[1-9]", "_*59[1-9]*")
+    return tuple(f"{prefix}{form}" for prefix in before for form in written)
 
 
 def _values(settings: Settings, installation: Installation) -> dict[str, str]:
