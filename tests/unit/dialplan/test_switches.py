@@ -120,9 +120,9 @@ def test_how_a_code_is_read(dialled: str, code: str, argument: str) -> None:
 def test_every_code_is_documented() -> None:
     """The table for users has a row for each code, and no code that does nothing."""
     text = (Path(__file__).parents[3] / "docs" / "features.md").read_text()
-    before_numbers = {"*31", "#31", "*59"}
+    ways = {"*31", "#31", "*59"}
     assert {code for row in re.findall(r"^\|(.*?\|.*?)\|", text, re.MULTILINE)
-            for code in re.findall(r"`([*][*8](?=`)|[*#]\d{2})", row)} == {*CODES, *before_numbers}  # fmt: skip
+            for code in re.findall(r"`([*][*8](?=`)|[*#]\d{2})", row)} == {*CODES, *ways}  # fmt: skip
 
 
 def test_every_forward_has_codes() -> None:
