@@ -155,6 +155,11 @@ def emergency(sheet: Sheet, plan: Plan, dialled: str, owner: Owner) -> Node:
     if not plan.trunks:
         return sheet.reject(Reason.NO_TRUNK, "emergency", f"no trunk leads to {dialled}")
     sheet.note("emergency", f"{dialled} is an emergency number in {plan.country} and leaves at once")
+    phone = next((one for one in plan.phones if one.endpoint == sheet.call.caller.endpoint), None)
+    if phone and phone.location:
+        sheet.note(
+            "locations", f"trunks that take it are told where {phone.endpoint} stands: {phone.location}"
+        )
     return Node(
         Outside(
             trunks=plan.trunks,
