@@ -195,3 +195,11 @@ def test_no_event_that_somebody_reads_is_disabled() -> None:
     assert len(disabled) == 1
     assert {"DialEnd", "Hangup", "ContactStatus", "FullyBooted"} <= read
     assert not read & set(disabled[0].split(","))
+
+
+@pytest.mark.parametrize("what", [r"HANGUPCAUSE_KEYS\(", r",callerid_tag\)", r"CUT\(PBX_TAG"])
+def test_what_may_hold_a_comma_is_set_by_itself(what: str) -> None:
+    """MSet takes what stands behind a comma for another name, and the rest would be lost."""
+    lines = [line for line in DIALPLAN.splitlines() if re.search(what, line)]
+    assert lines
+    assert not [line for line in lines if "MSet(" in line]
