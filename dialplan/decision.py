@@ -57,8 +57,8 @@ class Reason(StrEnum):
     ACCOUNT_DAY = "account-day-limit"  # the account has spent all that it may today
     ACCOUNT_MONTH = "account-month-limit"  # the account has spent all that it may this month
     EXTENSION_DAY = "extension-day-limit"  # the extension that pays has spent all that it may today
-    NOTHING_RINGS = "nothing-rings"  # there is no call that this phone could take from another
     EXTENSION_MONTH = "extension-month-limit"  # the extension that pays has spent all that it may this month
+    NOTHING_RINGS = "nothing-rings"  # there is no call that this phone could take from another
 
 
 @quick

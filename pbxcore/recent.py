@@ -52,9 +52,8 @@ def last(settings: Settings, most: int, since: datetime | None) -> list[Recent]:
     decided, ends, left = _decided(settings.decisions), dict[str, Record](), dict[str, Mapping[str, str]]()
     joined, over = dict[str, Record](), set[str]()
     for one in _records(settings.spool):
-        if one.subject == CALL_END and one.uniqueid != ended(one):
-            pass  # of a call that was picked up by a phone's call to a code, which is known by its channel
-        elif one.subject == CALL_END and (one.linkedid not in ends or one.uniqueid == one.linkedid):
+        own = one.subject == CALL_END and one.uniqueid == ended(one)  # not of who picked it up
+        if own and (one.linkedid not in ends or one.uniqueid == one.linkedid):
             ends[one.linkedid] = one
         elif one.subject in {TRUNK_LEG, TRUNK_FAILED, UNDECIDED}:
             left.setdefault(one.linkedid, words_of(one.extra))
